@@ -1,0 +1,101 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+/* The agent's hand on a lull-freezer process: start it with a plan, have it freeze, renew, thaw.
+ * One client is one operation; free it and start another.
+ *
+ * Process model. lull-freezer is spawned at prepare over a SOCK_SEQPACKET pair. It opens every
+ * mount point and counter file, checks that each is the device planned, syncs, and sends the
+ * descriptors back, so that both processes hold them before anything is frozen. From then on each
+ * is the other's dead man (see agent/freezer/README.md):
+ *   - the freezer's watcher thread thaws on end of file from the agent and at the end of the lease;
+ *   - this client's own thread (raw poll, no GLib loop) thaws on end of file from the freezer and at
+ *     lease + LULL_AGENT_GRACE_MS.
+ *
+ * Calls never block: they send one message; what comes of it arrives as an event on the GMainContext
+ * that was the thread default in lull_freezer_start(). */
+
+typedef struct {
+    const char *mountpoint; /* absolute path in the agent's name space */
+    dev_t device;           /* st_dev that the opened directory must have */
+    const char *counter;    /* path of the block device's stat file in sysfs, or NULL: no counter */
+} LullFreezerMount;         /* in the order in which to freeze; thaw is the mirror */
+
+typedef enum {
+    LULL_FREEZER_RESULT_NONE = 0, /* not reached yet */
+    LULL_FREEZER_RESULT_FROZEN,
+    LULL_FREEZER_RESULT_SKIPPED, /* FIFREEZE not supported there */
+    LULL_FREEZER_RESULT_FAILED,  /* message says why; foreign freeze (EBUSY) included */
+} LullFreezerResult;
+
+typedef struct {
+    LullFreezerResult result;
+    int error;            /* errno of open, fstat or FIFREEZE; 0 */
+    gboolean foreign;     /* it was frozen already, by somebody else: left alone */
+    gint64 sync_usec;     /* how long syncfs took in prepare */
+    gint64 freeze_usec;   /* how long FIFREEZE took */
+    gint64 writes_frozen; /* write requests completed by the device, at freeze; -1 unknown */
+    gint64 writes_thaw;   /* the same right before the thaw; -1 unknown */
+    gboolean thawed;      /* our FITHAW returned success */
+    gboolean thaw_failed; /* our FITHAW failed although it was ours and verified */
+} LullFreezerOutcome;
+
+typedef enum {
+    LULL_FREEZER_PREPARED = 0,  /* all opened and synced (each outcome may be a failure) */
+    LULL_FREEZER_FROZEN,        /* freeze went through; lease runs */
+    LULL_FREEZER_FREEZE_FAILED, /* undone again: nothing of ours is frozen */
+    LULL_FREEZER_THAWED,        /* end, asked for or not: nothing of ours is frozen */
+    LULL_FREEZER_LOST,          /* the process went away; this side has thawed what was frozen */
+} LullFreezerEventKind;
+
+typedef struct {
+    LullFreezerEventKind kind;
+    const char *broken; /* THAWED, LOST, FREEZE_FAILED: why the hold did not last
+                           (LULL_BROKEN_..., or text); NULL: it lasted and was verified */
+    gboolean timed_out; /* time was the reason */
+    guint n_mounts;
+    const LullFreezerOutcome *outcomes; /* n_mounts, same order as the plan; lent for the call */
+    gint64 freeze_usec;                 /* first FIFREEZE issued to last returned */
+    gint64 window_usec;                 /* first FIFREEZE issued to last FITHAW returned; 0 while frozen */
+    gint64 thaw_usec;                   /* verification and FITHAW */
+} LullFreezerEvent;
+
+typedef struct _LullFreezer LullFreezer;
+typedef void (*LullFreezerCallback)(LullFreezer *freezer, const LullFreezerEvent *event, gpointer user_data);
+
+/* Spawns @program (NULL: lull-freezer beside this executable, else in libexecdir) with the plan;
+ * PREPARED follows. @marker_fd: an open file on tmpfs in which the freezer keeps one byte, '0' nothing
+ * of ours is frozen, '1' something may be, written without a name, and on which it holds a flock while
+ * it lives; recovery reads both. -1: none. Fails where the process cannot be started. */
+LullFreezer *lull_freezer_start(const char *program, const LullFreezerMount *mounts, guint n_mounts,
+                                int marker_fd, LullFreezerCallback callback, gpointer user_data,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Only after PREPARED. @lease_msec counts on CLOCK_BOOTTIME from the first FIFREEZE. All must be
+ * frozen within half of it, else everything is undone (FREEZE_FAILED, timed_out).
+ * @strict: one mount that fails to freeze undoes all (the standard command's rule); a foreign freeze
+ * and an unsupported one are no failure in either mode. FROZEN or FREEZE_FAILED follows; FROZEN with
+ * no mount in FROZEN state means that nothing could be frozen. */
+void lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gboolean strict);
+
+/* Sets the lease anew from now. FALSE: nothing is frozen any more. */
+gboolean lull_freezer_renew(LullFreezer *self, gint64 lease_msec);
+gint64 lull_freezer_remaining_msec(LullFreezer *self);
+
+/* Verifies (a second FIFREEZE must answer EBUSY), reads the counters, thaws in mirrored order.
+ * @broken: NULL, or why the hold is to count as broken all the same (LULL_BROKEN_FOREIGN_THAW).
+ * THAWED follows, in any phase. Safe to repeat. */
+void lull_freezer_thaw(LullFreezer *self, const char *broken);
+
+/* Ends it: thaws whatever is frozen, closes, reaps. NULL is fine. No event follows. */
+void lull_freezer_free(LullFreezer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullFreezer, lull_freezer_free)
+
+G_END_DECLS

@@ -1,0 +1,63 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+/* Every well-known string that both sides, or a side and its users, must agree on. */
+
+#define LULL_PORT_NAME       "org.qemu.guest_agent.0"
+#define LULL_PORT_DIR        "/dev/virtio-ports"
+#define LULL_AGENT_STATE_DIR "/run/lull"
+#define LULL_QGA_VERSION     "10.0.2" /* what guest-info says: old clients read it as proof of age */
+
+/* Vendor commands, found by their names in guest-info (QAPI's reserved-name rule). */
+#define LULL_CMD_PREPARE  "__dev.lull_quiesce-prepare"
+#define LULL_CMD_FREEZE   "__dev.lull_quiesce-freeze"
+#define LULL_CMD_RENEW    "__dev.lull_quiesce-renew"
+#define LULL_CMD_THAW     "__dev.lull_quiesce-thaw"
+#define LULL_CMD_ABORT    "__dev.lull_quiesce-abort"
+#define LULL_CMD_STATUS   "__dev.lull_quiesce-status"
+#define LULL_CMD_RESTORED "__dev.lull_restored"
+
+/* Version of the vendor commands' shapes, in prepare's answer. */
+#define LULL_QUIESCE_PROTOCOL 1
+
+/* Lease and budgets, milliseconds. */
+#define LULL_LEASE_MS            8000 /* our coordinator's */
+#define LULL_LEASE_RENEW_MS      2500
+#define LULL_LEASE_MAX_MS        30000
+#define LULL_LEASE_MIN_MS        100
+#define LULL_STANDARD_LEASE_MS   300000 /* guest-fsfreeze-freeze, whose caller cannot renew */
+#define LULL_STANDARD_PREPARE_MS 5000
+#define LULL_AGENT_GRACE_MS      500 /* the agent's own dead man fires this long after the lease */
+
+/* Owner of an operation begun by a standard command. */
+#define LULL_OWNER_STANDARD "standard"
+
+/* Reasons for a broken epoch: words on the wire, in reports and in logs. */
+#define LULL_BROKEN_LEASE        "lease expired"
+#define LULL_BROKEN_FOREIGN_THAW "foreign thaw"
+#define LULL_BROKEN_AGENT        "agent lost"
+#define LULL_BROKEN_FREEZER      "freezer lost"
+#define LULL_BROKEN_NOISY        "noisy"
+#define LULL_BROKEN_REBOOT       "guest rebooted"
+#define LULL_BROKEN_COORDINATOR  "coordinator lost"
+
+/* The coordinator's API. */
+#define LULL_GROUP_SNAPSHOT     "snapshot.kubevirt.io"
+#define LULL_GROUP_VM           "kubevirt.io"
+#define LULL_GROUP_SUBRESOURCES "subresources.kubevirt.io"
+#define LULL_NAMESPACE          "default" /* the only one on a plain host */
+#define LULL_COORDINATOR_SOCKET "/run/lull/coordinator.sock"
+
+#define LULL_ANNOTATION_REPORT  "lull.dev/quiesce-report"
+#define LULL_ANNOTATION_REQUIRE "lull.dev/require"
+#define LULL_ANNOTATION_EXCLUDE "lull.dev/exclude-volumes"
+#define LULL_ANNOTATION_POLICY  "lull.dev/policy"
+#define LULL_ANNOTATION_DOMAIN  "lull.dev/domain"
+#define LULL_ANNOTATION_ATTEMPT "lull.dev/attempt"
+
+#define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
+#define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"
+#define LULL_FINALIZER_RESTORE  "snapshot.kubevirt.io/vmrestore-protection"
+#define LULL_FINALIZER_SOURCE   "snapshot.kubevirt.io/snapshot-source-protection"
