@@ -1,0 +1,36 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/guest/vm.h"
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* The libvirt host: connections with keep-alive and reconnection, libvirt's event loop on a thread of
+ * its own, and the domains as VirtualMachine objects. Any thread may call; calls may block in libvirt
+ * unless said otherwise. virConnectPtr and virDomainPtr stay inside guest/ and storage/. */
+typedef struct _LullHost LullHost;
+
+LullHost *lull_host_open(const char *uri, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_host_free(LullHost *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullHost, lull_host_free)
+const char *lull_host_uri(const LullHost *self);
+
+/* By the API's name (NOT_FOUND) or by uid. */
+LullVm *lull_host_find_vm(LullHost *self, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullVm *lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The domains as a read-only store of kind VirtualMachine. get and list ask a cache that libvirt's events
+ * keep; watch reports changes. A STATUS patch may set status.snapshotInProgress and
+ * status.restoreInProgress (the locks), which live in @locks under the domain's uuid and are merged in;
+ * metadata.resourceVersion works as a precondition for that. Other writes: DENIED. @locks is borrowed. */
+LullStore *lull_host_vm_store(LullHost *self, LullStore *locks) G_GNUC_WARN_UNUSED_RESULT;
+
+/* For restores: asks a running guest to shut down (ACPI); returns at once. */
+gboolean lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* One virtual machine as the host knows it at one instant: pure data, made from the domain's XML and
+ * its state, sealed once made. */
+
+typedef enum { LULL_VM_STOPPED = 0, LULL_VM_RUNNING, LULL_VM_PAUSED } LullVmState;
+
+typedef struct {
+    char *name;     /* of the volume: the user alias ua-NAME without its prefix, else the target device */
+    char *disk;     /* target device: "vda" */
+    char *path;     /* file or block device; NULL: none (network, empty tray) */
+    char *format;   /* "qcow2", "raw" */
+    char *serial;   /* NULL: none */
+    char *pci;      /* "0000:00:05.0", NULL: not on PCI (scsi, ide, or not started yet) */
+    char *scsi;     /* "0:0:0:0" of the guest's view, NULL */
+    gboolean block; /* a block device, not a file */
+    gboolean flushes_ignored; /* cache=unsafe: no witness */
+    char
+        *excluded; /* why it cannot be included (read-only, cdrom, no source, transient, ...); NULL: it can */
+} LullVmVolume;
+
+typedef struct {
+    char *domain; /* libvirt's name */
+    char *name;   /* the API's: the domain's if DNS-1123, else vm-<first 8 of the uuid> */
+    char *uid;    /* the domain's uuid */
+    LullVmState state;
+    gboolean agent_channel;   /* the XML has org.qemu.guest_agent.0 */
+    gboolean agent_connected; /* and a process in the guest has it open */
+    char *nvram;              /* path of the UEFI variables, NULL: none */
+    GPtrArray *volumes;       /* of LullVmVolume, in the XML's order */
+    char *xml;                /* inactive definition, security info included: what a restore defines */
+} LullVm;
+
+void lull_vm_free(LullVm *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullVm, lull_vm_free)
+
+/* Parses a domain's XML (live where it runs, else the inactive one). Pure; hostile input gives an error. */
+LullVm *lull_vm_from_xml(const char *xml, LullVmState state, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As a kubevirt.io/v1 VirtualMachine object in namespace `default`: spec.template.spec.volumes, status
+ * (printableStatus, conditions AgentConnected and Paused, volumeSnapshotStatuses). */
+LullJson *lull_vm_to_json(const LullVm *self) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

@@ -1,0 +1,72 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* The kinds of objects that the API knows, as one table: names, columns of tables, schema. REST
+ * paths, validation, tables of the command line and (later) CRDs and OpenAPI all come from it. */
+
+typedef enum {
+    LULL_FIELD_STRING = 0,
+    LULL_FIELD_INT,
+    LULL_FIELD_BOOL,
+    LULL_FIELD_DURATION, /* "5m", "-1.5h", or a number of seconds */
+    LULL_FIELD_TIME,     /* RFC 3339 */
+    LULL_FIELD_OBJECT,   /* its `fields` */
+    LULL_FIELD_ARRAY,    /* items described by `fields` (objects) or strings where it is NULL */
+    LULL_FIELD_MAP,      /* string to string */
+    LULL_FIELD_ANY,      /* kept as it is */
+} LullFieldType;
+
+typedef struct _LullField LullField;
+struct _LullField {
+    const char *name; /* NULL ends a list */
+    LullFieldType type;
+    gboolean required;
+    const char *const *values; /* allowed strings, NULL-terminated; NULL: any */
+    const LullField *fields;
+    const char *doc; /* one sentence */
+};
+
+typedef struct {
+    const char *name;
+    const char *path; /* JSONPath of the reference: ".status.phase" */
+    const char *type; /* string, boolean, date */
+} LullColumn;
+
+typedef struct {
+    const char *group;
+    const char *version;       /* stored and preferred */
+    const char *other_version; /* served as well, or NULL */
+    const char *kind;
+    const char *plural;
+    const char *singular;
+    const char *short_names[3];
+    const LullColumn *columns; /* NULL name ends */
+    const LullField *spec;     /* fields of spec; NULL: anything */
+    const LullField *status;
+    gboolean read_only; /* a view of something else: writes answer 405 */
+} LullKind;
+
+extern const LullKind lull_kind_snapshot; /* VirtualMachineSnapshot */
+extern const LullKind lull_kind_content;  /* VirtualMachineSnapshotContent */
+extern const LullKind lull_kind_restore;  /* VirtualMachineRestore */
+extern const LullKind lull_kind_vm;       /* VirtualMachine: a view of the host's domains */
+
+const LullKind *const *lull_kinds(void);                                      /* all four; NULL ends */
+const LullKind *lull_kind_by_plural(const char *group, const char *plural);   /* NULL: unknown */
+const LullKind *lull_kind_by_name(const char *api_version, const char *kind); /* either served version */
+
+/* Checks a whole object that somebody wants to create: apiVersion and kind, metadata.name (DNS-1123
+ * subdomain, or generateName), types, unknown fields (`strict`), required ones, enums, durations, and
+ * that the source or target reference is apiGroup kubevirt.io, kind VirtualMachine.
+ * LULL_ERROR_INVALID naming the field: "spec.failureDeadline: \"5 minutes\" is no duration ...". */
+gboolean lull_kind_validate(const LullKind *kind, LullJson *object, gboolean strict, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,41 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* What every object has. Getters lend; "" never, NULL where absent. */
+const char *lull_meta_name(LullJson *object);
+const char *lull_meta_namespace(LullJson *object);
+const char *lull_meta_uid(LullJson *object);
+const char *lull_meta_version(LullJson *object); /* resourceVersion: opaque, compare for equality only */
+const char *lull_meta_annotation(LullJson *object, const char *key);
+gboolean lull_meta_is_deleting(LullJson *object);
+gint64 lull_meta_created(LullJson *object); /* wall clock usec, 0 unknown */
+gboolean lull_meta_has_finalizer(LullJson *object, const char *finalizer);
+
+/* Patches (owned by the caller) that carry the object's resourceVersion, so that a stale writer gets
+ * LULL_ERROR_CONFLICT. NULL where nothing would change. */
+LullJson *lull_meta_patch_finalizer(LullJson *object, const char *finalizer,
+                                    gboolean present) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Conditions as the reference has them: the human sentence stands in `reason`. Changes the entry in
+ * place (or adds it) if status or reason differ; then sets lastTransitionTime. @now: wall clock. */
+gboolean
+lull_condition_set(LullJson *status, const char *type, gboolean value, const char *reason, gint64 now);
+gboolean lull_condition_is(LullJson *object, const char *type, gboolean value); /* FALSE where absent */
+const char *lull_condition_reason(LullJson *object, const char *type);
+
+/* Go's duration syntax ("300ms", "-1.5h", "2h45m"), or a bare number of seconds. Microseconds. */
+gboolean lull_duration_parse(const char *text, gint64 *ret_usec, GError **error);
+gboolean lull_duration_from_json(LullJson *value, gint64 *ret_usec, GError **error);
+
+/* DNS-1123 subdomain (names) and label (namespaces). */
+gboolean lull_name_is_valid(const char *name);
+
+G_END_DECLS

@@ -1,0 +1,17 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/host.h"
+#include "coordinator/storage/storage.h"
+
+G_BEGIN_DECLS
+
+/* Libvirt's backup jobs, push mode, full: the cut is the start of the job. Contents are folders below
+ * @directory (made where missing): <content uid>/manifest.json, domain.xml, nvram.fd, <volume>.<format>; an
+ * attempt's is <content uid>.attempt-<n> until it is sealed. @host is borrowed. */
+LullStorage *
+lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

@@ -1,0 +1,84 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/guest/vm.h"
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* Where copies of disks are made and kept: one contract for libvirt's backup jobs and (later) CSI.
+ * Calls block and may come from any thread; everything after the cut works from names alone, so that
+ * it goes on after a restart. Idempotent: "there already" and "gone already" are success.
+ *
+ * A content is stored under its uid. An attempt works in a place of its own; sealing it makes it the
+ * content in one step, so that a half one is never taken for a whole one. */
+typedef struct _LullStorage LullStorage;
+typedef struct _LullCut LullCut;
+
+typedef enum { LULL_COPY_RUNNING = 0, LULL_COPY_DONE, LULL_COPY_FAILED, LULL_COPY_ABSENT } LullCopyState;
+
+typedef struct {
+    LullCopyState state;
+    guint permille; /* RUNNING */
+    char *problem;  /* FAILED, ABSENT: what happened and what to do */
+} LullCopyProgress;
+void lull_copy_progress_clear(LullCopyProgress *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullCopyProgress, lull_copy_progress_clear)
+
+typedef struct {
+    /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
+     * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
+    LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
+                        GError **error);
+    /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. */
+    gboolean (*cut)(LullCut *cut, GError **error);
+    void (*cut_free)(LullCut *cut);
+    /* How far the copying after the cut is. ABSENT: no such job and no whole data. */
+    gboolean (*poll)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
+                     LullCopyProgress *ret_progress, GError **error);
+    /* Data durable, checksums, manifest with @report; then it is the content. @content: the API object, kept
+     * in the manifest. */
+    gboolean (*seal)(LullStorage *self, const char *content_uid, guint attempt, LullJson *content,
+                     GCancellable *cancel, GError **error);
+    /* Stops a job of that attempt and removes its data. Attempt 0: the whole content with all attempts. */
+    gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
+                       GError **error);
+    /* Puts content onto the stopped VM, in place: data first, definition last. Resumable: the same
+     * @restore_uid again goes on where it was. Progress in permille through @progress (may be NULL; called on
+     * this thread). */
+    gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,
+                        const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                        gpointer user_data, GCancellable *cancel, GError **error);
+    /* Are all stored volumes of the content there? (names and sizes only) */
+    gboolean (*check)(LullStorage *self, const char *content_uid, GError **error);
+    void (*free)(LullStorage *self);
+} LullStorageOps;
+
+struct _LullStorage {
+    const LullStorageOps *ops;
+};
+struct _LullCut {
+    LullStorage *storage;
+};
+
+static inline void
+lull_storage_free(LullStorage *self)
+{
+    if (self)
+        self->ops->free(self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullStorage, lull_storage_free)
+
+static inline void
+lull_cut_free(LullCut *self)
+{
+    if (self)
+        self->storage->ops->cut_free(self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullCut, lull_cut_free)
+
+G_END_DECLS

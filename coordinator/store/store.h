@@ -1,0 +1,108 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "coordinator/model/kind.h"
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* Where the objects live: one contract, several stores (SQLite on a plain host, later a cluster's
+ * API server). Nothing beyond it may be relied on: no server-side apply, no garbage collection.
+ *
+ * Calls block (a local file, or one bounded HTTP exchange), may be made from any thread, and give
+ * LULL_ERROR codes: NOT_FOUND, EXISTS, CONFLICT (resourceVersion or uid differ), INVALID, EXPIRED (a
+ * watch or continue position too old), DENIED (read-only kind), LOST or TIMED_OUT (store away). Objects
+ * returned are owned by the caller and never shared with the store.
+ *
+ * Deleting an object that has finalizers only sets deletionTimestamp; it goes when a patch removes the
+ * last one. Create assigns uid, resourceVersion, creationTimestamp, generation, expands generateName,
+ * and drops a status. */
+
+typedef struct _LullStore LullStore;
+typedef struct _LullWatch LullWatch;
+
+typedef enum { LULL_PATCH_OBJECT = 0, LULL_PATCH_STATUS } LullPatchTarget;
+
+typedef struct {
+    const char *label_selector; /* "a=b,c!=d,e", or NULL */
+    const char *field_selector; /* metadata.name=X only, or NULL */
+    guint limit;                /* 0: all */
+    const char *continue_token; /* from the page before, or NULL */
+} LullListOptions;
+
+typedef enum {
+    LULL_WATCH_ADDED = 0,
+    LULL_WATCH_MODIFIED,
+    LULL_WATCH_DELETED,
+    LULL_WATCH_BOOKMARK,
+    LULL_WATCH_ERROR
+} LullWatchType;
+
+/* Runs on the context given to lull_store_watch(). @object is lent; ERROR carries a Status. */
+typedef void (*LullWatchFunc)(LullWatchType type, LullJson *object, gpointer user_data);
+
+typedef struct {
+    LullJson *(*get)(LullStore *self, const LullKind *kind, const char *ns, const char *name, GError **error);
+    LullJson *(*list)(LullStore *self, const LullKind *kind, const char *ns, const LullListOptions *options,
+                      GError **error);
+    LullJson *(*create)(LullStore *self, const LullKind *kind, LullJson *object, GError **error);
+    LullJson *(*patch)(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                       LullPatchTarget target, LullJson *patch, GError **error);
+    gboolean (*remove)(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                       const char *uid, GError **error);
+    LullWatch *(*watch)(LullStore *self, const LullKind *kind, const char *ns, const char *since,
+                        GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error);
+    void (*watch_stop)(LullWatch *watch);
+    void (*free)(LullStore *self);
+} LullStoreOps;
+
+struct _LullStore {
+    const LullStoreOps *ops;
+};
+struct _LullWatch {
+    LullStore *store;
+};
+
+LullJson *lull_store_get(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* {"metadata":{"resourceVersion","continue"?,"remainingItemCount"?},"items":[...]}; @options may be NULL. @ns
+ * NULL: all. */
+LullJson *lull_store_list(LullStore *self, const LullKind *kind, const char *ns,
+                          const LullListOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+LullJson *lull_store_create(LullStore *self, const LullKind *kind, LullJson *object,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Merge patch (RFC 7386). A metadata.resourceVersion in it is a precondition. OBJECT leaves status alone,
+ * STATUS changes nothing else. A patch that changes nothing leaves the resourceVersion. */
+LullJson *lull_store_patch(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                           LullPatchTarget target, LullJson *patch, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* @uid: NULL, or only this very object. */
+gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                           const char *uid, GError **error);
+
+/* Events after resourceVersion @since (NULL: first an ADDED for everything there is). EXPIRED when @since is
+ * too old. Events come in order, none is lost; a consumer that lags too far gets ERROR and is stopped. */
+LullWatch *lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
+                            GMainContext *context, LullWatchFunc func, gpointer user_data,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_watch_stop(LullWatch *watch); /* on the context's thread; no call of the function after it */
+
+void lull_store_free(LullStore *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullStore, lull_store_free)
+
+/* The local store: one SQLite file (WAL). Refuses a file that is corrupt, newer, or held by another
+ * coordinator. Kinds whose backing is another store are added to a LullStoreSet. */
+LullStore *lull_store_local_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One store made of several, chosen by kind; owns them. */
+LullStore *lull_store_set_new(LullStore *fallback) G_GNUC_WARN_UNUSED_RESULT;
+void lull_store_set_add(LullStore *self, const LullKind *kind, LullStore *take_store);
+
+G_END_DECLS
