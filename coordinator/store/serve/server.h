@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* The store served over REST in Kubernetes' form on a unix socket: get, list, create, merge-patch, delete,
+ * watch, Status errors. Runs on the thread-default main context. */
+typedef struct _LullServer LullServer;
+
+/* An answer that may come later. Exactly one of the two must be called, on the server's context. */
+typedef struct _LullServerReply LullServerReply;
+void lull_server_reply(LullServerReply *reply, LullJson *take_body); /* 200; NULL: empty body */
+void lull_server_reply_error(LullServerReply *reply, const GError *error);
+
+/* PUT /apis/subresources.kubevirt.io/v1/namespaces/NS/virtualmachineinstances/NAME/<subresource>. @body is
+ * lent and may be NULL. */
+typedef void (*LullSubresourceFunc)(const char *ns, const char *name, LullJson *body, LullServerReply *reply,
+                                    gpointer user_data);
+
+/* Listens on @socket_path (an old socket there is removed if nobody answers on it), mode 0660, group @group
+ * where it exists (NULL: leave it). @store is borrowed and must outlive the server. */
+LullServer *lull_server_new(LullStore *store, const char *socket_path, const char *group,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_server_add_subresource(LullServer *self, const char *subresource, LullSubresourceFunc func,
+                                 gpointer user_data);
+void lull_server_free(LullServer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullServer, lull_server_free)
+
+G_END_DECLS
