@@ -1,0 +1,504 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Real guests for tests: a private libvirtd, small QEMU machines, and our coordinator beside them.
+
+    with Host() as host, host.guest("demo", agent="lull") as guest:
+        with host.coordinator() as coordinator:
+            coordinator.lull("snapshot", "demo", "first", "--wait")
+            guest.assert_writes_resume(within=2)
+
+A guest has an ext4 on vda and an xfs on vdb, both written to all the time by writer.c, and a shell of its
+own (guest.sh) that works whatever is frozen. See init for what runs in it.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from xml.sax.saxutils import escape
+
+import libvirt
+import libvirt_qemu
+import scratch
+from control import Control
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors come as exceptions too
+
+
+def build_dir():
+    """Where the binaries under test are: LULL_BUILD, else the build directory of this checkout."""
+    for path in (os.environ.get("LULL_BUILD"), os.path.join(ROOT, "build/debug"), os.path.join(ROOT, "build")):
+        if path and os.path.exists(os.path.join(path, "build.ninja")):
+            return os.path.abspath(path)
+    raise FileNotFoundError("no build: run meson setup build/debug && ninja -C build/debug")
+
+
+@functools.lru_cache(maxsize=None)
+def program(name):
+    """The path of a program in the build directory, wherever meson put it."""
+    for directory, _, files in os.walk(build_dir()):
+        path = os.path.join(directory, name)
+        if name in files and os.access(path, os.X_OK):
+            return path
+    raise FileNotFoundError(f"{name} is not built in {build_dir()}")
+
+
+@functools.lru_cache(maxsize=None)
+def _tool(name, *arguments):
+    done = subprocess.run([os.path.join(HERE, name), *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
+def wait_for(condition, timeout, what, interval=0.05):
+    """Waits until @condition() is true and returns what it gave; fails with @what after @timeout seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"after {timeout} s still not: {what}"
+        time.sleep(interval)
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """One disk of a guest. @kind: ext4, xfs. @mount: where the guest mounts it; None: not at all."""
+
+    target: str
+    kind: str
+    mount: str = None
+    format: str = "qcow2"
+    serial: str = None
+    alias: str = None
+    readonly: bool = False
+    cache: str = None
+
+    def xml(self, path):
+        parts = [
+            "<disk type='file' device='disk'>",
+            f"<driver name='qemu' type='{self.format}'" + (f" cache='{self.cache}'" if self.cache else "") + "/>",
+            f"<source file='{escape(path)}'/><target dev='{self.target}' bus='virtio'/>",
+        ]
+        if self.readonly:
+            parts.append("<readonly/>")
+        if self.serial:
+            parts.append(f"<serial>{self.serial}</serial>")
+        if self.alias:
+            parts.append(f"<alias name='{self.alias}'/>")
+        return "".join(parts) + "</disk>"
+
+
+EXT4 = Disk("vda", "ext4", "/mnt/ext4", serial="EXT4DISK")
+XFS = Disk("vdb", "xfs", "/mnt/xfs", serial="XFSDISK")
+
+
+class Host:
+    """A scratch directory with a libvirtd of its own in it."""
+
+    def __init__(self):
+        self.dir = scratch.make("host")
+        self.uri = None
+        self._connection = None
+
+    def __enter__(self):
+        try:
+            done = subprocess.run(
+                [os.path.join(HERE, "private-libvirtd"), "start", self.dir],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            self.uri = done.stdout.strip()
+        except BaseException:
+            scratch.remove(self.dir)
+            raise
+        return self
+
+    def __exit__(self, *_exception):
+        if self._connection:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._connection.close()
+        subprocess.run([os.path.join(HERE, "private-libvirtd"), "stop", self.dir])
+        scratch.remove(self.dir)
+
+    @property
+    def connection(self):
+        if not self._connection or not self._connection.isAlive():
+            self._connection = libvirt.open(self.uri)
+        return self._connection
+
+    def virsh(self, *arguments, timeout=60):
+        """Runs virsh and returns what it printed; fails if it does."""
+        done = subprocess.run(
+            ["virsh", "-q", "-c", self.uri, *arguments], capture_output=True, text=True, timeout=timeout
+        )
+        assert done.returncode == 0, f"virsh {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    @contextlib.contextmanager
+    def guest(self, name, **options):
+        """Defines and starts a guest, waits until its agent answers, and removes all of it in the end."""
+        guest = Guest(self, name, **options)
+        try:
+            guest.define()
+            guest.start()
+            yield guest
+        finally:
+            guest.remove()
+
+    @contextlib.contextmanager
+    def coordinator(self, name="coordinator", **options):
+        """Starts a coordinator with a state directory of its own, which is stopped in the end."""
+        coordinator = Coordinator(self, name)
+        try:
+            coordinator.start(**options)
+            yield coordinator
+        finally:
+            coordinator.kill()
+
+
+class Guest:
+    """A test machine. @agent: lull, stock, refusing (its freeze hook fails), silent, none.
+
+    @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
+    first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path."""
+
+    def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios"):
+        self.host = host
+        self.name = name
+        self.agent_kind = agent
+        self.writer = writer
+        self.step = step
+        self.disks = disks
+        self.firmware = firmware
+        self.dir = os.path.join(host.dir, name)
+        self.console_path = os.path.join(self.dir, "console.log")
+        self.nvram_path = os.path.join(self.dir, "nvram.fd")
+        self.control = Control(os.path.join(self.dir, "control.sock"))
+        os.mkdir(self.dir)
+
+    # Life
+
+    def define(self):
+        for disk in self.disks:
+            path = self.disk_path(disk.target)
+            subprocess.run([os.path.join(HERE, "make-disk"), path, disk.kind, disk.format], check=True)
+        self.host.connection.defineXML(self._domain_xml())
+
+    def start(self, wait=True):
+        """Boots it. With @wait until its shell answers, and its agent does what its kind does."""
+        self.control.close()
+        self.domain.create()
+        if wait:
+            self.wait_shell()
+            self.wait_agent()
+
+    def wait_shell(self, timeout=90):
+        def answers():
+            try:
+                return self.control.run("true", timeout=2)[0] == 0
+            except (OSError, TimeoutError):
+                return False
+
+        wait_for(answers, timeout, f"{self.name}: booted, see {self.console_path}")
+
+    def wait_agent(self, timeout=30):
+        """Until the agent does what its kind does: answers, keeps its port open, or is not there."""
+        if self.agent_kind in ("lull", "stock", "refusing"):
+            wait_for(self.agent_answers, timeout, f"{self.name}: agent {self.agent_kind} answers")
+        else:
+            wanted = self.agent_kind == "silent"
+            wait_for(lambda: self.port_is_open() == wanted, timeout, f"{self.name}: agent is {self.agent_kind}")
+
+    def destroy(self):
+        """Cuts the power."""
+        self.control.close()
+        if self.domain.isActive():
+            self.domain.destroy()
+
+    def poweroff(self, timeout=30):
+        """Has it switch itself off, file systems synced and unmounted."""
+        with contextlib.suppress(OSError):  # it may be off before it has answered
+            self.sh("killall writer; umount -a -t ext4,xfs; poweroff -f &")
+        wait_for(lambda: not self.domain.isActive(), timeout, f"{self.name}: powered off")
+        self.control.close()
+
+    def remove(self):
+        with contextlib.suppress(libvirt.libvirtError):
+            self.destroy()
+        with contextlib.suppress(libvirt.libvirtError):
+            flags = libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
+            self.domain.undefineFlags(flags)
+
+    @property
+    def domain(self):
+        return self.host.connection.lookupByName(self.name)
+
+    @property
+    def uuid(self):
+        return self.domain.UUIDString()
+
+    def is_running(self):
+        return self.domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING
+
+    # Its agent
+
+    def agent(self, command, timeout=5, **arguments):
+        """Sends one agent command and returns its "return"; the agent's error is a libvirtError."""
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
+        answer = libvirt_qemu.qemuAgentCommand(self.domain, json.dumps(request), timeout, 0)
+        return json.loads(answer)["return"]
+
+    def agent_answers(self):
+        try:
+            self.agent("guest-ping", timeout=2)
+            return True
+        except libvirt.libvirtError:
+            return False
+
+    def port_is_open(self):
+        """Whether something in the guest has the agent's port open, as libvirt sees it."""
+        return "name='org.qemu.guest_agent.0' state='connected'" in self.domain.XMLDesc(0)
+
+    def switch_agent(self, kind, step=""):
+        """Puts another agent on the port, or restarts the same."""
+        self.sh(
+            f"echo {kind} >/run/agent/kind; echo '{step}' >/run/agent/step; old=$(cat /run/agent/pid); "
+            "kill $old; for i in $(seq 100); do [ -d /proc/$old ] || break; usleep 20000; done; "
+            "kill -KILL $old 2>/dev/null; true"
+        )
+        self.agent_kind = kind
+        self.wait_agent()
+
+    def arm(self, step):
+        """Restarts the agent with LULL_AT_STEP=@step ("freezer.first-frozen=kill"), for one life only:
+        the agent that follows it is unarmed. A freezer has its agent's environment, so one that is killed
+        fires again for the same agent; disarm() ends that."""
+        self.switch_agent(self.agent_kind, step)
+
+    def disarm(self):
+        self.switch_agent(self.agent_kind)
+
+    def kill(self, name, sig="KILL"):
+        """Sends a signal to all processes of that name in the guest; there must be one."""
+        self.sh(f"kill -{sig} $(pidof {name})")
+
+    def is_alive(self, name):
+        return self.sh_status(f"pidof {name}")[0] == 0
+
+    def agent_log(self):
+        return self.sh_status("cat /run/agent/log")[1]
+
+    # Its shell and its writer
+
+    def sh(self, command, timeout=30):
+        """Runs a shell command in the guest and returns its output; it must succeed."""
+        status, output = self.control.run(command, timeout)
+        assert status == 0, f"{self.name}: {command}: exit status {status}: {output}"
+        return output
+
+    def sh_status(self, command, timeout=30):
+        return self.control.run(command, timeout)
+
+    def seq(self, name="ext4"):
+        """The number of the last line that the writer has on disk /mnt/@name; 0: none yet."""
+        fields = self.sh(f"tail -n 1 /run/writer/{name} 2>/dev/null || true").split()
+        return int(fields[0]) if fields else 0
+
+    def gaps(self, name="ext4"):
+        """[(number, end_usec, gap_usec)] of every write since forget_gaps(); guest's monotonic clock."""
+        lines = self.sh(f"cat /run/writer/{name}").splitlines()
+        return [tuple(int(field) for field in line.split()) for line in lines if line.count(" ") == 2]
+
+    def forget_gaps(self):
+        self.sh("for log in /run/writer/*; do : >$log; done")
+
+    def now_usec(self):
+        """The guest's monotonic clock, as in gaps(), to 10 ms."""
+        return int(float(self.sh("cat /proc/uptime").split()[0]) * 1e6)
+
+    def assert_writes_resume(self, within):
+        """Every disk with a writer gets new lines within @within seconds from now."""
+        names = self.written()
+        assert names, f"{self.name} has no writer"
+        before = {name: self.seq(name) for name in names}
+        deadline = time.monotonic() + within
+        for name in names:
+            wait_for(
+                lambda name=name: self.seq(name) > before[name],
+                max(0, deadline - time.monotonic()),
+                f"{self.name}: writes to {name} go on",
+            )
+
+    def assert_frozen(self, name="ext4", seconds=0.3):
+        """No write to @name ends during @seconds."""
+        before = wait_for_standstill(lambda: self.seq(name), f"{self.name}: {name} stands still")
+        time.sleep(seconds)
+        assert self.seq(name) == before, f"{self.name}: {name} is written to"
+
+    def written(self):
+        return [os.path.basename(disk.mount) for disk in self.disks if self._is_written(disk)]
+
+    # Its disks
+
+    def disk_path(self, target):
+        """The file that the disk was made in; the domain may have another one since a restore."""
+        disk = next(disk for disk in self.disks if disk.target == target)
+        return os.path.join(self.dir, f"{target}.{disk.format}")
+
+    def current_disk_path(self, target):
+        pattern = rf"<source file='([^']+)'[^>]*/>(?:(?!</disk>).)*<target dev='{target}'"
+        return re.search(pattern, self.domain.XMLDesc(0), re.DOTALL).group(1)
+
+    def diagnosis(self):
+        """What to read when a test with this guest has failed."""
+        with contextlib.suppress(OSError):
+            with open(self.console_path, errors="replace") as file:
+                console = file.read()[-4000:]
+            log = ""
+            with contextlib.suppress(Exception):
+                log = self.control.run("tail -n 50 /run/agent/log", timeout=5)[1]
+            return f"--- console of {self.name}\n{console}\n--- agent\n{log}"
+        return f"{self.name} has no console"
+
+    @staticmethod
+    def _is_written(disk):
+        return disk.mount and not disk.readonly
+
+    def _domain_xml(self):
+        accel = _tool("probe-accel")
+        kernel = _tool("fetch-kernel")
+        release = os.listdir(os.path.join(kernel, "lib/modules"))[0]
+        mounts = [f"{d.target}:{d.kind}:{d.mount}" + (":ro" if d.readonly else "") for d in self.disks if d.mount]
+        words = [f"lull.mounts={','.join(mounts)}", f"lull.agent={self.agent_kind}"]
+        if self.writer:
+            words.append("lull.writer=" + ",".join(d.mount for d in self.disks if self._is_written(d)))
+        if self.step:
+            words.append(f"lull.step={self.step}")
+        firmware = ""
+        if self.firmware == "uefi":
+            firmware = (
+                f"<loader readonly='yes' type='pflash'>{OVMF_CODE}</loader>"
+                f"<nvram template='{OVMF_VARS}'>{self.nvram_path}</nvram>"
+            )
+        values = {
+            "TYPE": "kvm" if accel == "kvm" else "qemu",
+            "CPU": "host-passthrough" if accel == "kvm" else "maximum",
+            "MACHINE": "q35" if self.firmware == "uefi" else "pc",
+            "NAME": self.name,
+            "FIRMWARE": firmware,
+            "KERNEL": os.path.join(kernel, f"boot/vmlinuz-{release}"),
+            "INITRD": _tool("make-initramfs", kernel, build_dir()),
+            "CMDLINE": " ".join(words),
+            "DISKS": "".join(disk.xml(self.disk_path(disk.target)) for disk in self.disks),
+            "DIR": self.dir,
+        }
+        with open(os.path.join(HERE, "domain.xml.in")) as file:
+            return re.sub(r"@([A-Z]+)@", lambda match: values[match.group(1)], file.read())
+
+
+def wait_for_standstill(value, what, timeout=10):
+    """Waits until two readings of @value() in a row are the same, and returns it."""
+    last = [value()]
+
+    def same():
+        time.sleep(0.1)
+        before, last[0] = last[0], value()
+        return before == last[0]
+
+    wait_for(same, timeout, what)
+    return last[0]
+
+
+class Coordinator:
+    """lull-coordinator with a state directory and a socket of its own. May be started again."""
+
+    def __init__(self, host, name):
+        self.host = host
+        self.dir = os.path.join(host.dir, name)
+        self.state_dir = os.path.join(self.dir, "state")
+        self.runtime_dir = os.path.join(self.dir, "run")
+        self.socket = os.path.join(self.runtime_dir, "lull.sock")
+        self.log_path = os.path.join(self.dir, "log")
+        self.process = None
+        os.makedirs(self.state_dir)
+        os.makedirs(self.runtime_dir)
+
+    def start(self, step="", wait=True, arguments=()):
+        """Starts it, with LULL_AT_STEP=@step if given, and waits until its API answers."""
+        environment = {**os.environ, "LULL_AT_STEP": step} if step else dict(os.environ)
+        command = [
+            program("lull-coordinator"),
+            "--uri",
+            self.host.uri,
+            "--state-dir",
+            self.state_dir,
+            "--runtime-dir",
+            self.runtime_dir,
+            "--socket",
+            self.socket,
+            *arguments,
+        ]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, timeout=20):
+        def ready():
+            assert self.process.poll() is None, f"coordinator ended with {self.process.returncode}: {self.log()}"
+            return self.lull("vms").returncode == 0
+
+        wait_for(ready, timeout, "the coordinator answers")
+
+    def stop(self, timeout=20):
+        """Asks it to end, and waits for that."""
+        self.process.terminate()
+        return self.process.wait(timeout)
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sig)
+            if sig == signal.SIGKILL:
+                self.process.wait()
+
+    def wait_end(self, timeout):
+        """Waits until it has ended by itself, as by an armed step. Returns the exit status."""
+        return self.process.wait(timeout)
+
+    def lull(self, *arguments, timeout=120, stdin=None):
+        """Runs the command line tool against this coordinator; returns the CompletedProcess."""
+        return subprocess.run(
+            [program("lull"), "--socket", self.socket, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            input=stdin,
+        )
+
+    def get(self, *arguments):
+        """The JSON that `lull ARGUMENTS -o json` prints."""
+        done = self.lull(*arguments, "-o", "json")
+        assert done.returncode == 0, f"lull {' '.join(arguments)}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def diagnosis(self):
+        return f"--- coordinator\n{self.log()[-6000:]}"

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""File systems on loop devices, for tests that freeze for real."""
+
+import contextlib
+import os
+import subprocess
+
+import scratch
+
+_MAKE = {
+    "ext4": (64 << 20, ["mkfs.ext4", "-q"]),
+    "xfs": (320 << 20, ["mkfs.xfs", "-q"]),
+    "btrfs": (128 << 20, ["mkfs.btrfs", "-q"]),
+}
+
+
+@contextlib.contextmanager
+def mounted(directory, kind, name=None):
+    """Mounts a new file system of @kind at @directory/@name, which is what it yields.
+
+    @directory comes from scratch.make(), so that a killed run is cleared. However the block ends, the
+    file system is thawed and gone afterwards."""
+    size, command = _MAKE[kind]
+    name = name or kind
+    image = os.path.join(directory, f"{name}.img")
+    mountpoint = os.path.join(directory, name)
+    with open(image, "wb") as file:
+        file.truncate(size)
+    subprocess.run([*command, image], check=True)
+    os.mkdir(mountpoint)
+    subprocess.run(["mount", "-o", "loop", image, mountpoint], check=True)
+    try:
+        yield mountpoint
+    finally:
+        scratch.thaw(mountpoint)
+        subprocess.run(["umount", mountpoint], check=True)
+        os.rmdir(mountpoint)
+        os.unlink(image)
