@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Where g_message() and the like go: standard error or a file, one line each, "seconds.micros: level:
+ * text" as the peer writes them. While something is frozen lines are kept in memory instead, since the
+ * log may lie on a frozen file system; the latest LULL_LOG_KEPT of them are written after the thaw.
+ * State of the whole process, since GLib has one log writer. Main thread only, but for g_log itself. */
+#define LULL_LOG_KEPT 256
+
+/* @path NULL: standard error. @verbose: information and debugging too. */
+gboolean lull_log_init(const char *path, gboolean verbose, GError **error);
+
+/* TRUE: keep lines back; FALSE: write what was kept. */
+void lull_log_hold(gboolean hold);
+
+G_END_DECLS
