@@ -1,0 +1,68 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "agent/agent.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+
+#include "agent/channel/channel.h"
+#include "agent/quiesce/engine.h"
+#include "agent/session/session.h"
+
+typedef struct {
+    GMainLoop *loop;
+    LullEngine *engine;
+} Agent;
+
+static gboolean
+on_stopped(gpointer user_data)
+{
+    const Agent *self = user_data;
+
+    g_main_loop_quit(self->loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_signal(gpointer user_data)
+{
+    Agent *self = user_data;
+
+    lull_engine_stop(self->engine, on_stopped, self);
+    return G_SOURCE_CONTINUE;
+}
+
+static LullChannel *
+open_channel(const LullOptions *options, LullSession *session, GError **error)
+{
+    if (g_str_equal(options->method, "unix-listen"))
+        return lull_channel_open_unix(options->path, &lull_session_handler, session, error);
+    return lull_channel_open_virtio(options->path, &lull_session_handler, session);
+}
+
+gboolean
+lull_agent_run(const LullOptions *options, GError **error)
+{
+    const LullEngineConfig config = {options->state_dir, "", options->freezer, options->standard_lease_msec};
+    g_autoptr(LullEngine) engine = lull_engine_new(&config, error);
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    const LullServices services = {engine, config.root};
+    g_autoptr(LullSession) session = NULL;
+    g_autoptr(LullChannel) channel = NULL;
+    Agent self = {loop, engine};
+
+    if (!engine)
+        return FALSE;
+    session = lull_session_new(&services);
+    channel = open_channel(options, session, error);
+    if (!channel)
+        return FALSE;
+    lull_session_set_channel(session, channel);
+    (void)signal(SIGPIPE, SIG_IGN);
+    g_unix_signal_add(SIGTERM, on_signal, &self);
+    g_unix_signal_add(SIGINT, on_signal, &self);
+    g_message("lull-agent " LULL_VERSION " listens on %s", options->path);
+    g_main_loop_run(loop);
+    return TRUE;
+}

@@ -1,0 +1,26 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The command line, named as the peer's where it has the same thing. Strings are argv's or constant. */
+typedef struct {
+    const char *method; /* "virtio-serial" or "unix-listen" */
+    const char *path;
+    const char *state_dir;
+    const char *logfile; /* NULL: standard error */
+    const char *pidfile;
+    const char *freezer; /* NULL: the one installed with us */
+    gint64 standard_lease_msec;
+    gboolean daemonize;
+    gboolean verbose;
+} LullOptions;
+
+/* FALSE: the process is to end now with @ret_exit (help, version, or a mistake that was told). */
+gboolean lull_options_parse(int argc, char **argv, LullOptions *ret_options, int *ret_exit);
+
+G_END_DECLS

@@ -1,0 +1,19 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "agent/commands/commands.h"
+
+G_BEGIN_DECLS
+
+/* Which function runs a command of protocol/command.h. */
+typedef struct {
+    const char *name;
+    LullCommand run;
+    LullHurry hurry; /* called when the request is seen while another one is under way; mostly NULL */
+} LullTableRow;
+
+const LullTableRow *lull_table_find(const char *name);
+
+G_END_DECLS
