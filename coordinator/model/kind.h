@@ -51,7 +51,8 @@ typedef struct {
     const LullColumn *columns; /* NULL name ends */
     const LullField *spec;     /* fields of spec; NULL: anything */
     const LullField *status;
-    gboolean read_only; /* a view of something else: writes answer 405 */
+    gboolean read_only;  /* a view of something else: writes answer 405 */
+    gboolean spec_fixed; /* a patch that changes spec is refused */
 } LullKind;
 
 extern const LullKind lull_kind_snapshot; /* VirtualMachineSnapshot */
@@ -68,5 +69,16 @@ const LullKind *lull_kind_by_name(const char *api_version, const char *kind); /*
  * that the source or target reference is apiGroup kubevirt.io, kind VirtualMachine.
  * LULL_ERROR_INVALID naming the field: "spec.failureDeadline: \"5 minutes\" is no duration ...". */
 gboolean lull_kind_validate(const LullKind *kind, LullJson *object, gboolean strict, GError **error);
+
+/* The same as a list: [{"reason","field","message"}], reasons as Kubernetes names them
+ * ("FieldValueInvalid"), at most LULL_KIND_MAX_CAUSES. NULL: nothing is wrong. */
+#define LULL_KIND_MAX_CAUSES 10
+LullJson *lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Fields of metadata, the same for every kind. */
+extern const LullField lull_kind_meta_fields[];
+
+/* "snapshot.kubevirt.io/v1beta1": the stored version. */
+char *lull_kind_api_version(const LullKind *kind) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS
