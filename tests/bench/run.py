@@ -1,0 +1,48 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the benches and prints medians, ratios and bounds; every sample goes to OUT_DIR/<bench>.json.
+
+usage: run.py OUT_DIR [BENCH...]
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../lib"), os.path.join(HERE, "../lib/guest")]
+
+
+def main(out_dir, *wanted):
+    names = wanted or sorted(name[:-3] for name in os.listdir(HERE) if name.endswith(".py"))
+    os.makedirs(out_dir, exist_ok=True)
+    failed = n = 0
+    for name in names:
+        module = importlib.import_module(name) if name not in ("run", "bench") else None
+        if not hasattr(module, "measure"):
+            continue
+        figures = []
+        try:
+            for figure in module.measure():
+                figures.append(figure)
+                n += 1
+                missed = figure.value > figure.must
+                failed += missed
+                print(f"   {figure.sentence()}\n{'not ok' if missed else 'ok'} {n} - {figure.name}", flush=True)
+        except Exception:
+            n += 1
+            failed += 1
+            print(f"not ok {n} - {name}\n{traceback.format_exc()}", flush=True)
+        with open(os.path.join(out_dir, f"{name}.json"), "w") as file:
+            json.dump([figure.to_json() for figure in figures], file, indent=1)
+            file.write("\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
