@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 /* What commands work with. */
 typedef struct {
     LullEngine *engine;
-    const char *root; /* prefix of /sys and /run/udev; "" */
+    const char *root; /* prefix of /proc, /sys and /run/udev; "" */
 } LullServices;
 
 /* Runs a command whose arguments were checked; answers @call now or later. */

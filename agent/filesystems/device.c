@@ -108,6 +108,46 @@ bus_type_of(const char *folder)
     return NULL;
 }
 
+/* Which of its controller's ports "ata10" is, counted from 0: the n-th of these folders by number. */
+static guint
+port_index(const char *controller, guint number)
+{
+    GDir *dir = g_dir_open(controller, 0, NULL);
+    guint before = 0;
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        guint other;
+
+        if (sscanf(name, "ata%u", &other) == 1 && other < number)
+            before++;
+    }
+    if (dir)
+        g_dir_close(dir);
+    return before;
+}
+
+static void
+replace(char **text, char *take)
+{
+    g_free(*text);
+    *text = take;
+}
+
+/* libvirt and the peer count SATA disks by port, IDE disks by channel. */
+static void
+apply_port(LullDevice *self, guint port)
+{
+    if (g_strcmp0(self->bus_type, "sata") == 0) {
+        memset(self->scsi_address, 0, sizeof self->scsi_address);
+        self->scsi_address[2] = port;
+    } else if (g_strcmp0(self->bus_type, "ide") == 0) {
+        self->scsi_address[2] = self->scsi_address[1];
+        self->scsi_address[1] = 0;
+        self->scsi_address[0] = port;
+    }
+}
+
 /* Walks the resolved sysfs path from the root. The first PCI device with a known driver is the
  * controller; without one, the deepest PCI device is. */
 static void
@@ -115,32 +155,36 @@ read_address(LullDevice *self, const char *folder)
 {
     g_auto(GStrv) parts = g_strsplit(folder, "/", -1);
     g_autoptr(GString) walked = g_string_new(NULL);
+    g_autofree char *controller = NULL;
+    gboolean is_scsi = FALSE;
+    guint port = 0;
     guint pci[4];
-    guint host;
-    guint scsi[3];
+    guint scsi[4];
     int end;
 
     for (guint i = 0; parts[i]; i++) {
-        if (i > 0)
-            g_string_append_c(walked, '/');
-        g_string_append(walked, parts[i]);
+        g_string_append_printf(walked, "%s%s", i > 0 ? "/" : "", parts[i]);
         end = 0;
         if (!self->bus_type && read_pci_name(parts[i], pci)) {
             memcpy(self->pci_address, pci, sizeof pci);
-            g_free(self->disk.pci);
-            self->disk.pci = g_strdup(parts[i]);
+            replace(&self->disk.pci, g_strdup(parts[i]));
+            replace(&controller, g_strdup(walked->str));
             self->bus_type = g_strdup(bus_type_of(walked->str));
-        } else if (sscanf(parts[i], "%u:%u:%u:%u%n", &host, &scsi[0], &scsi[1], &scsi[2], &end) == 4 &&
+        } else if (controller && sscanf(parts[i], "ata%u%n", &port, &end) == 1 && parts[i][end] == '\0') {
+            port = port_index(controller, port);
+        } else if (sscanf(parts[i], "%u:%u:%u:%u%n", &scsi[0], &scsi[1], &scsi[2], &scsi[3], &end) == 4 &&
                    parts[i][end] == '\0') {
-            memcpy(self->scsi_address, scsi, sizeof scsi);
-            g_free(self->disk.scsi);
-            self->disk.scsi = g_strdup_printf("%u:%u:%u", scsi[0], scsi[1], scsi[2]);
+            memcpy(self->scsi_address, scsi + 1, sizeof self->scsi_address);
+            is_scsi = TRUE;
         }
     }
-    if (self->disk.scsi && g_strcmp0(self->bus_type, "virtio") == 0) {
-        g_free(self->bus_type);
-        self->bus_type = g_strdup("scsi");
-    }
+    if (!is_scsi)
+        return;
+    apply_port(self, port);
+    self->disk.scsi =
+        g_strdup_printf("%u:%u:%u", self->scsi_address[0], self->scsi_address[1], self->scsi_address[2]);
+    if (g_strcmp0(self->bus_type, "virtio") == 0)
+        replace(&self->bus_type, g_strdup("scsi"));
 }
 
 /* What belongs to the whole disk: its folder, not the partition's. */

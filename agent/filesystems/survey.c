@@ -84,7 +84,8 @@ look_behind_btrfs(LullSurvey *self, const char *root, const LullMount *mount)
 LullSurvey *
 lull_survey_take(const char *root, GError **error)
 {
-    GPtrArray *mounts = lull_mountinfo_read("/proc/self/mountinfo", error);
+    g_autofree char *path = g_strconcat(root, "/proc/self/mountinfo", NULL);
+    GPtrArray *mounts = lull_mountinfo_read(path, error);
     LullSurvey *self;
 
     if (!mounts)

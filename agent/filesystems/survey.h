@@ -19,7 +19,7 @@ typedef struct {
     GHashTable *opened;  /* LullMount -> st_dev of its root where that differs (btrfs) */
 } LullSurvey;
 
-/* @root: prefix of /sys and /run/udev, "" on a live system. */
+/* @root: prefix of /proc, /sys and /run/udev, "" on a live system. */
 LullSurvey *lull_survey_take(const char *root, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For the same from recorded parts: consumes @mounts; devices are added with lull_survey_add_device(). */

@@ -18,7 +18,7 @@ typedef struct _LullEngine LullEngine;
 
 typedef struct {
     const char *state_dir;
-    const char *root;           /* prefix of /sys and /run/udev; "" */
+    const char *root;           /* prefix of /proc, /sys and /run/udev; "" */
     const char *freezer;        /* program, NULL: the one installed with us */
     gint64 standard_lease_msec; /* for guest-fsfreeze-freeze */
 } LullEngineConfig;
