@@ -1,0 +1,94 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/attempt-decide.h"
+
+#define STEP(verb_, reason_) ((LullAttemptStep){LULL_ATTEMPT_##verb_, (reason_)})
+
+static gboolean
+is_over(const LullAttemptView *view)
+{
+    return view->cancelled || (view->deadline && view->now >= view->deadline);
+}
+
+/* The guest is frozen, and nothing else matters. */
+static LullAttemptStep
+decide_frozen(const LullAttemptView *view)
+{
+    if (view->cancelled)
+        return STEP(THAW, "Cancelled");
+    if (is_over(view))
+        return STEP(THAW, "DeadlinePassed");
+    if (view->cut == LULL_TRIED_FAILED)
+        return STEP(THAW, "CutFailed");
+    if (view->cut == LULL_TRIED_DONE)
+        return view->second == LULL_TRIED_NOT ? STEP(WITNESS_SECOND, "Cut") : STEP(THAW, "Cut");
+    return view->first == LULL_TRIED_NOT ? STEP(WITNESS_FIRST, "Frozen") : STEP(CUT, "Frozen");
+}
+
+/* The guest knows of the operation, but is not frozen. */
+static LullAttemptStep
+decide_engaged(const LullAttemptView *view)
+{
+    if (is_over(view))
+        return STEP(THAW, "GivenUp");
+    if (view->prepare == LULL_TRIED_FAILED)
+        return STEP(THAW, "NotPrepared");
+    if (view->intent == LULL_TRIED_FAILED)
+        return STEP(THAW, "NoIntent");
+    if (view->freeze == LULL_TRIED_FAILED)
+        return STEP(THAW, "NotFrozen");
+    if (view->intent == LULL_TRIED_NOT)
+        return STEP(WRITE_INTENT, "Prepared");
+    return STEP(FREEZE, "Prepared");
+}
+
+LullAttemptStep
+lull_attempt_decide(const LullAttemptView *view)
+{
+    if (view->freeze == LULL_TRIED_DONE && view->thaw == LULL_TRIED_NOT)
+        return decide_frozen(view);
+    if (view->prepare != LULL_TRIED_NOT && view->thaw == LULL_TRIED_NOT)
+        return decide_engaged(view);
+    if (view->intent != LULL_TRIED_NOT && view->intent_removed == LULL_TRIED_NOT)
+        return STEP(REMOVE_INTENT, "Thawed");
+    if (view->cut != LULL_TRIED_NOT)
+        return STEP(END, "Cut");
+    if (is_over(view))
+        return STEP(END, "GivenUp");
+    if (view->storage == LULL_TRIED_FAILED)
+        return STEP(END, "NoStorage");
+    if (view->intent == LULL_TRIED_FAILED)
+        return STEP(END, "NoIntent");
+    if (view->freeze == LULL_TRIED_DONE)
+        return STEP(END, "ThawedEarly");
+    if (view->storage == LULL_TRIED_NOT)
+        return STEP(PREPARE_STORAGE, "Begun");
+    if (!view->paused && view->probe == LULL_TRIED_NOT)
+        return STEP(PROBE, "TargetsMade");
+    if (!view->paused && view->probe == LULL_TRIED_DONE && view->prepare == LULL_TRIED_NOT)
+        return STEP(PREPARE_GUEST, "AgentFound");
+    if (view->strict)
+        return STEP(END, "LevelNotReached");
+    return STEP(CUT, view->paused ? "Paused" : "NotFrozen");
+}
+
+const char *
+lull_attempt_verb_to_string(LullAttemptVerb verb)
+{
+    static const char *const names[] = {
+        [LULL_ATTEMPT_END] = "end",
+        [LULL_ATTEMPT_PREPARE_STORAGE] = "prepare-storage",
+        [LULL_ATTEMPT_PROBE] = "probe",
+        [LULL_ATTEMPT_PREPARE_GUEST] = "prepare-guest",
+        [LULL_ATTEMPT_WRITE_INTENT] = "write-intent",
+        [LULL_ATTEMPT_FREEZE] = "freeze",
+        [LULL_ATTEMPT_WITNESS_FIRST] = "witness-first",
+        [LULL_ATTEMPT_CUT] = "cut",
+        [LULL_ATTEMPT_WITNESS_SECOND] = "witness-second",
+        [LULL_ATTEMPT_THAW] = "thaw",
+        [LULL_ATTEMPT_REMOVE_INTENT] = "remove-intent",
+    };
+
+    return names[verb];
+}

@@ -1,0 +1,58 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* One attempt to cut all volumes of a VM, as a pure machine: from what has happened so far to the next
+ * thing to do. The rules that let the guest go stand first. */
+
+typedef enum {
+    LULL_ATTEMPT_END = 0,
+    LULL_ATTEMPT_PREPARE_STORAGE, /* targets made: everything that can be done before the freeze */
+    LULL_ATTEMPT_PROBE,           /* which agent answers; witness opened */
+    LULL_ATTEMPT_PREPARE_GUEST,
+    LULL_ATTEMPT_WRITE_INTENT, /* what is about to be frozen, synced, before it is */
+    LULL_ATTEMPT_FREEZE,
+    LULL_ATTEMPT_WITNESS_FIRST,
+    LULL_ATTEMPT_CUT,
+    LULL_ATTEMPT_WITNESS_SECOND,
+    LULL_ATTEMPT_THAW, /* or abort, where nothing was frozen */
+    LULL_ATTEMPT_REMOVE_INTENT,
+    LULL_ATTEMPT_N
+} LullAttemptVerb;
+
+/* Not tried yet, done, or tried in vain. */
+typedef enum { LULL_TRIED_NOT = 0, LULL_TRIED_DONE, LULL_TRIED_FAILED } LullTried;
+
+typedef struct {
+    gboolean cancelled;
+    gint64 now;      /* boot clock */
+    gint64 deadline; /* 0: none */
+    gboolean paused; /* a paused guest is neither asked nor frozen */
+    gboolean strict; /* a level above `crash` is required: no cut without a freeze */
+    LullTried storage;
+    LullTried probe; /* FAILED: nobody there who could freeze */
+    LullTried prepare;
+    LullTried intent;
+    LullTried freeze;
+    LullTried first; /* of the witness; FAILED: no reading, which is a fact and stops nothing */
+    LullTried cut;
+    LullTried second;
+    LullTried thaw; /* whatever came of it: it is bounded, and lease and dead man do the rest */
+    LullTried intent_removed;
+} LullAttemptView;
+
+typedef struct {
+    LullAttemptVerb verb;
+    const char *reason; /* a word for the log */
+} LullAttemptStep;
+
+LullAttemptStep lull_attempt_decide(const LullAttemptView *view) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
+
+const char *lull_attempt_verb_to_string(LullAttemptVerb verb);
+
+G_END_DECLS

@@ -1,0 +1,166 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/attempt-report.h"
+
+#include "coordinator/model/report.h"
+#include "protocol/clock.h"
+
+LullTruth
+lull_attempt_truth(const LullAttemptRecord *record)
+{
+    const LullHoldFacts *hold = record->hold;
+    LullTruthFacts facts = {.vm = record->vm->state};
+
+    if (hold) {
+        facts.agent = hold->agent;
+        facts.agent_problem = hold->agent_problem;
+        facts.frozen = hold->frozen;
+        facts.held = hold->held;
+        facts.timed_out = hold->timed_out;
+        facts.cut_while_frozen = record->cut_while_frozen;
+        facts.writers_met = lull_truth_writers_met(hold->writers);
+        facts.witness = record->witness;
+        facts.problem = hold->problem;
+        facts.broken = hold->broken;
+    }
+    return lull_truth_of(&facts);
+}
+
+static LullJson *
+volume_rows(const LullAttemptRecord *record)
+{
+    LullJson *rows = json_object_new_array();
+    g_autofree char *when = lull_clock_format(record->cut_time);
+
+    for (guint i = 0; record->cut_time && i < record->vm->volumes->len; i++) {
+        const LullVmVolume *volume = record->vm->volumes->pdata[i];
+        LullJson *row = NULL;
+
+        if (volume->excluded)
+            continue;
+        row = json_object_new_object();
+        lull_json_set_string(row, "name", volume->name);
+        lull_json_set_string(row, "disk", volume->disk);
+        if (record->freeze_asked)
+            lull_json_set_double(row, "cutReceivedAtMs",
+                                 (double)(record->cut_known - record->freeze_asked) / 1000.0);
+        lull_json_set_string(row, "storageTime", when);
+        lull_json_set_string(row, "atomicGroup", "");
+        json_object_array_add(rows, row);
+    }
+    return rows;
+}
+
+static LullJson *
+excluded_rows(const LullVm *vm)
+{
+    LullJson *rows = json_object_new_array();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[i];
+        LullJson *row = NULL;
+
+        if (!volume->excluded)
+            continue;
+        row = json_object_new_object();
+        lull_json_set_string(row, "name", volume->name);
+        lull_json_set_string(row, "reason", volume->excluded);
+        json_object_array_add(rows, row);
+    }
+    return rows;
+}
+
+static gboolean
+is_same(const char *ours, LullJson *disk, const char *key)
+{
+    const char *theirs = lull_json_string(disk, key, NULL);
+
+    return ours && theirs && g_str_equal(ours, theirs);
+}
+
+/* A disk as the guest names it: serial first, then the addresses. */
+static const char *
+volume_of(const LullVm *vm, LullJson *disk)
+{
+    static const char *const keys[] = {"serial", "pci", "scsi"};
+
+    for (gsize k = 0; k < G_N_ELEMENTS(keys); k++) {
+        for (guint i = 0; i < vm->volumes->len; i++) {
+            const LullVmVolume *volume = vm->volumes->pdata[i];
+            const char *const ours[] = {volume->serial, volume->pci, volume->scsi};
+
+            if (is_same(ours[k], disk, keys[k]))
+                return volume->name;
+        }
+    }
+    return NULL;
+}
+
+/* The hold's rows with the guest's disks turned into the VM's volumes. */
+static LullJson *
+filesystem_rows(const LullVm *vm, LullJson *from)
+{
+    LullJson *rows = json_object_new_array();
+    const size_t n = json_object_is_type(from, json_type_array) ? json_object_array_length(from) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        LullJson *source = json_object_array_get_idx(from, i);
+        LullJson *row = json_object_new_object();
+        LullJson *volumes = json_object_new_array();
+        LullJson *disks = lull_json_array(source, "disks");
+
+        lull_json_set_string(row, "mountpoint", lull_json_string(source, "mountpoint", ""));
+        lull_json_set_string(row, "type", lull_json_string(source, "type", ""));
+        for (size_t d = 0; disks && d < json_object_array_length(disks); d++) {
+            const char *name = volume_of(vm, json_object_array_get_idx(disks, d));
+
+            if (name)
+                lull_json_append_string(volumes, name);
+        }
+        lull_json_take(row, "volumes", volumes);
+        lull_json_set_string(row, "result", lull_json_string(source, "result", ""));
+        lull_json_set_string(row, "reason", lull_json_string(source, "reason", ""));
+        json_object_array_add(rows, row);
+    }
+    return rows;
+}
+
+LullJson *
+lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
+{
+    const LullHoldFacts *hold = record->hold;
+    const gboolean frozen = hold && hold->frozen;
+    const char *names[8] = {NULL};
+    g_autoptr(LullJson) volumes = volume_rows(record);
+    g_autoptr(LullJson) excluded = excluded_rows(record->vm);
+    g_autoptr(LullJson) filesystems = hold ? filesystem_rows(record->vm, hold->filesystems) : NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(names) - 1; i++)
+        names[i] = lull_indication_nth(truth->indications, i, NULL);
+
+    const LullReportFacts report = {
+        .op = record->op,
+        .attempt = record->attempt,
+        .agent = hold ? hold->agent_name : NULL,
+        .level = lull_level_to_string(truth->level),
+        .require = lull_level_to_string(record->require),
+        .proof = lull_proof_to_string(truth->proof),
+        .proof_by = lull_proof_by_to_string(truth->proof_by),
+        .proof_reason = truth->proof_reason,
+        .witness = lull_witness_to_string(frozen ? record->witness : LULL_WITNESS_NONE),
+        .atomic = TRUE, /* one job cuts all disks, or none */
+        .prepare_usec = hold && hold->agent != LULL_AGENT_NONE ? hold->prepare_usec : -1,
+        .freeze_usec = frozen ? hold->freeze_usec : -1,
+        .cut_usec = record->cut_time ? record->cut_known - record->cut_asked : -1,
+        .thaw_usec = frozen ? hold->thaw_usec : -1,
+        .window_usec = frozen ? hold->window_usec : -1,
+        .window_measured = hold && hold->window_measured,
+        .indications = names,
+        .volumes = volumes,
+        .excluded = excluded,
+        .filesystems = filesystems,
+        .writers = hold ? hold->writers : NULL,
+    };
+    return lull_report_to_json(&report);
+}

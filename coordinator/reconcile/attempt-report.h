@@ -1,0 +1,31 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/hold.h"
+#include "coordinator/reconcile/truth.h"
+
+G_BEGIN_DECLS
+
+/* From what an attempt recorded to what is claimed and told of it. Pure. */
+
+typedef struct {
+    const char *op;
+    guint attempt;
+    LullLevel require;
+    const LullVm *vm;          /* with the volumes left out marked */
+    const LullHoldFacts *hold; /* NULL: the guest was not asked (paused) */
+    LullWitnessVerdict witness;
+    gboolean cut_while_frozen;
+    gint64 freeze_asked; /* boot clock; 0: no freeze was asked for */
+    gint64 cut_asked;
+    gint64 cut_known;
+    gint64 cut_time; /* wall clock */
+} LullAttemptRecord;
+
+LullTruth lull_attempt_truth(const LullAttemptRecord *record) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *
+lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

@@ -1,0 +1,367 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/attempt.h"
+
+#include "coordinator/reconcile/attempt-decide.h"
+#include "coordinator/reconcile/attempt-report.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+#include "protocol/step.h"
+
+#define PREPARE_BUDGET LULL_SEC(10)
+#define THAW_BUDGET    LULL_SEC(4)
+#define STOCK_DEADLINE LULL_SEC(20) /* of the host dead man; a stock freeze alone may take half of it */
+
+typedef struct {
+    LullAttemptVerb verb;
+    const char *reason;
+    gint64 took;
+} Note;
+
+/* Everything an attempt has, made before the freeze, so that nothing is made during it. */
+typedef struct {
+    const LullAttemptTools *tools;
+    const LullAttemptOrder *order;
+    char *op;
+    LullVm *vm;
+    LullAttemptView view;
+    LullCut *cut;
+    LullHold *hold;
+    LullWitness *witness;
+    gint64 freeze_asked, cut_asked, cut_known, cut_time;
+    gboolean cut_while_frozen;
+    GError *error; /* the first thing that went wrong with storage, intent or cut */
+    Note notes[LULL_ATTEMPT_N];
+    guint n_notes;
+} Attempt;
+
+void
+lull_attempt_order_free(LullAttemptOrder *self)
+{
+    if (!self)
+        return;
+    g_free(self->vm_uid);
+    g_free(self->content_uid);
+    g_free(self->owner);
+    g_strfreev(self->exclude);
+    g_free(self);
+}
+
+void
+lull_attempt_outcome_free(LullAttemptOutcome *self)
+{
+    if (!self)
+        return;
+    lull_json_put(self->report);
+    g_free(self);
+}
+
+static LullVmVolume *
+find_volume(LullVm *vm, const char *name)
+{
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (g_str_equal(volume->name, name))
+            return volume;
+    }
+    return NULL;
+}
+
+gboolean
+lull_attempt_exclude(LullVm *vm, const char *const *names, GError **error)
+{
+    for (gsize i = 0; names && names[i]; i++) {
+        LullVmVolume *volume = find_volume(vm, names[i]);
+
+        if (!volume) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: VM %s has no volume \"%s\"",
+                        LULL_ANNOTATION_EXCLUDE, vm->name, names[i]);
+            return FALSE;
+        }
+        if (!volume->excluded)
+            volume->excluded = g_strdup("left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE);
+    }
+    return TRUE;
+}
+
+static LullTried
+tried(gboolean done)
+{
+    return done ? LULL_TRIED_DONE : LULL_TRIED_FAILED;
+}
+
+static void
+prepare_storage(Attempt *self)
+{
+    self->cut = self->tools->storage->ops->prepare(self->tools->storage, self->vm, self->order->content_uid,
+                                                   self->order->number, &self->error);
+    self->view.storage = tried(self->cut != NULL);
+    lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
+}
+
+/* A hold that cannot even be made is a guest without an agent; a witness that cannot be made is none. */
+static void
+probe(Attempt *self)
+{
+    g_autoptr(GError) problem = NULL;
+
+    self->hold = lull_hold_new(self->tools->host, self->vm, self->op, &problem);
+    if (!self->hold)
+        g_warning("%s: cannot ask for a guest agent: %s", self->vm->name, problem->message);
+    self->view.probe = tried(self->hold && lull_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
+    if (self->view.probe != LULL_TRIED_DONE)
+        return;
+    g_clear_error(&problem);
+    self->witness = lull_witness_new(self->tools->host, self->vm, &problem);
+    if (!self->witness)
+        g_warning("%s: no witness: %s", self->vm->name, problem->message);
+}
+
+static void
+prepare_guest(Attempt *self)
+{
+    self->view.prepare = tried(lull_hold_prepare(self->hold, PREPARE_BUDGET));
+    lull_step(LULL_STEP_COORDINATOR_PREPARED);
+}
+
+static void
+write_intent(Attempt *self)
+{
+    self->view.intent =
+        tried(lull_intents_write(self->tools->intents, self->op, self->vm->uid, self->vm->name,
+                                 lull_hold_facts(self->hold)->agent, &self->error));
+    lull_step(LULL_STEP_COORDINATOR_INTENT_WRITTEN);
+}
+
+static void
+freeze(Attempt *self)
+{
+    const gboolean ours = lull_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
+
+    self->freeze_asked = lull_clock_boottime();
+    self->view.freeze = tried(lull_hold_freeze(self->hold, ours ? LULL_MSEC(LULL_LEASE_MS) : STOCK_DEADLINE));
+    lull_step(LULL_STEP_COORDINATOR_FROZEN);
+}
+
+static void
+cut(Attempt *self)
+{
+    self->cut_asked = lull_clock_boottime();
+    self->view.cut = tried(self->tools->storage->ops->cut(self->cut, self->error ? NULL : &self->error));
+    self->cut_known = lull_clock_boottime();
+    if (self->view.cut == LULL_TRIED_DONE)
+        self->cut_time = lull_clock_realtime();
+    self->cut_while_frozen = self->view.cut == LULL_TRIED_DONE && self->view.freeze == LULL_TRIED_DONE &&
+                             self->view.thaw == LULL_TRIED_NOT;
+    lull_step(LULL_STEP_COORDINATOR_CUT);
+}
+
+static void
+witness_second(Attempt *self)
+{
+    self->view.second = tried(self->witness && lull_witness_read_second(self->witness, NULL));
+    lull_step(LULL_STEP_COORDINATOR_WITNESSED);
+}
+
+static void
+thaw(Attempt *self)
+{
+    lull_hold_thaw(self->hold, THAW_BUDGET);
+    self->view.thaw = LULL_TRIED_DONE;
+    lull_step(LULL_STEP_COORDINATOR_THAWED);
+}
+
+static void
+remove_intent(Attempt *self)
+{
+    g_autoptr(GError) problem = NULL;
+
+    self->view.intent_removed = tried(lull_intents_remove(self->tools->intents, self->op, &problem));
+    if (problem)
+        g_warning("%s", problem->message);
+}
+
+static void
+perform(Attempt *self, LullAttemptVerb verb)
+{
+    switch (verb) {
+    case LULL_ATTEMPT_PREPARE_STORAGE:
+        prepare_storage(self);
+        break;
+    case LULL_ATTEMPT_PROBE:
+        probe(self);
+        break;
+    case LULL_ATTEMPT_PREPARE_GUEST:
+        prepare_guest(self);
+        break;
+    case LULL_ATTEMPT_WRITE_INTENT:
+        write_intent(self);
+        break;
+    case LULL_ATTEMPT_FREEZE:
+        freeze(self);
+        break;
+    case LULL_ATTEMPT_WITNESS_FIRST:
+        self->view.first = tried(self->witness && lull_witness_read_first(self->witness, NULL));
+        break;
+    case LULL_ATTEMPT_CUT:
+        cut(self);
+        break;
+    case LULL_ATTEMPT_WITNESS_SECOND:
+        witness_second(self);
+        break;
+    case LULL_ATTEMPT_THAW:
+        thaw(self);
+        break;
+    case LULL_ATTEMPT_REMOVE_INTENT:
+        remove_intent(self);
+        break;
+    case LULL_ATTEMPT_END:
+    case LULL_ATTEMPT_N:
+        break;
+    }
+}
+
+/* Runs the machine to its end; returns why it ended. */
+static const char *
+run(Attempt *self, GCancellable *cancel)
+{
+    for (;;) {
+        LullAttemptStep step;
+        gint64 begun = 0;
+
+        self->view.now = begun = lull_clock_boottime();
+        self->view.cancelled = g_cancellable_is_cancelled(cancel);
+        step = lull_attempt_decide(&self->view);
+        if (step.verb == LULL_ATTEMPT_END)
+            return step.reason;
+        perform(self, step.verb);
+        if (self->n_notes < G_N_ELEMENTS(self->notes))
+            self->notes[self->n_notes++] = (Note){step.verb, step.reason, lull_clock_boottime() - begun};
+    }
+}
+
+/* Only now, with nothing frozen, is it told. */
+static void
+log_notes(const Attempt *self)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    for (guint i = 0; i < self->n_notes; i++)
+        g_string_append_printf(line, "%s%s %.1f ms", i ? ", " : "",
+                               lull_attempt_verb_to_string(self->notes[i].verb),
+                               (double)self->notes[i].took / 1000.0);
+    g_message("%s: attempt %u of %s: %s", self->vm->name, self->order->number, self->order->owner, line->str);
+}
+
+static GPtrArray *
+cut_disks(const LullVm *vm)
+{
+    GPtrArray *disks = g_ptr_array_new();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded)
+            g_ptr_array_add(disks, volume->disk);
+    }
+    g_ptr_array_add(disks, NULL);
+    return disks;
+}
+
+static LullAttemptOutcome *
+conclude(Attempt *self)
+{
+    g_autoptr(GPtrArray) disks = cut_disks(self->vm);
+    const LullAttemptRecord record = {
+        .op = self->op,
+        .attempt = self->order->number,
+        .require = self->order->require,
+        .vm = self->vm,
+        .hold = self->hold ? lull_hold_facts(self->hold) : NULL,
+        .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
+                                 : LULL_WITNESS_NONE,
+        .cut_while_frozen = self->cut_while_frozen,
+        .freeze_asked = self->freeze_asked,
+        .cut_asked = self->cut_asked,
+        .cut_known = self->cut_known,
+        .cut_time = self->cut_time,
+    };
+    const LullTruth truth = lull_attempt_truth(&record);
+    LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);
+
+    outcome->cut_time = self->cut_time;
+    outcome->reached = self->cut_time && lull_level_satisfies(truth.level, self->order->require);
+    outcome->report = lull_attempt_report(&record, &truth);
+    return outcome;
+}
+
+static void
+attempt_clear(Attempt *self)
+{
+    g_clear_pointer(&self->hold, lull_hold_free);
+    g_clear_pointer(&self->witness, lull_witness_free);
+    g_clear_pointer(&self->cut, lull_cut_free);
+    g_clear_pointer(&self->vm, lull_vm_free);
+    g_clear_pointer(&self->op, g_free);
+    g_clear_error(&self->error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Attempt, attempt_clear)
+
+/* Reads the VM afresh: what the snapshot saw may be old. */
+static gboolean
+attempt_init(Attempt *self, GError **error)
+{
+    self->op = g_uuid_string_random();
+    self->vm = lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
+    if (!self->vm)
+        return FALSE;
+    if (self->vm->state == LULL_VM_STOPPED) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "VM %s is stopped: snapshots of stopped VMs are not supported yet, start it",
+                    self->vm->name);
+        return FALSE;
+    }
+    self->view.paused = self->vm->state == LULL_VM_PAUSED;
+    self->view.strict = self->order->require > LULL_LEVEL_CRASH;
+    self->view.deadline = self->order->deadline;
+    return lull_attempt_exclude(self->vm, (const char *const *)self->order->exclude, error);
+}
+
+static LullAttemptOutcome *
+run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCancellable *cancel,
+            GError **error)
+{
+    g_auto(Attempt) self = {.tools = tools, .order = order};
+    const char *reason = NULL;
+
+    if (!attempt_init(&self, error))
+        return NULL;
+    reason = run(&self, cancel);
+    log_notes(&self);
+    if (self.error) {
+        g_propagate_error(error, g_steal_pointer(&self.error));
+        return NULL;
+    }
+    if (self.view.cut == LULL_TRIED_DONE || g_str_equal(reason, "LevelNotReached"))
+        return conclude(&self);
+    g_set_error(error, LULL_ERROR, self.view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
+                "attempt %u of %s given up: %s", order->number, order->owner,
+                self.view.cancelled ? "cancelled" : "the deadline is over");
+    return NULL;
+}
+
+LullAttemptOutcome *
+lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order, GCancellable *cancel,
+                 GError **error)
+{
+    LullAttemptOutcome *outcome = NULL;
+
+    if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, error))
+        return NULL;
+    outcome = run_claimed(tools, order, cancel, error);
+    lull_claims_release(tools->claims, order->vm_uid);
+    return outcome;
+}

@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/reconcile/claims.h"
+#include "coordinator/reconcile/intents.h"
+#include "coordinator/reconcile/truth.h"
+#include "coordinator/storage/storage.h"
+
+G_BEGIN_DECLS
+
+/* One attempt, from making the targets to the thaw, on the calling thread, which does nothing else:
+ * between freeze and thaw there is no store, no log, and no lock that others hold. */
+
+typedef struct {
+    LullHost *host;
+    LullStorage *storage;
+    LullIntents *intents;
+    LullClaims *claims;
+} LullAttemptTools; /* lent; each may be used from any thread */
+
+typedef struct {
+    char *vm_uid;
+    char *content_uid;
+    char *owner; /* for people: "snapshot nightly" */
+    guint number;
+    LullLevel require;
+    char **exclude;  /* volumes that the user leaves out; NULL: none */
+    gint64 deadline; /* boot clock; 0: none */
+} LullAttemptOrder;
+void lull_attempt_order_free(LullAttemptOrder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)
+
+typedef struct {
+    gint64 cut_time;  /* wall clock: when the last cut was known; 0: nothing was cut */
+    gboolean reached; /* the level required was reached */
+    LullJson *report; /* NULL where nothing could be said: the error says why */
+} LullAttemptOutcome;
+void lull_attempt_outcome_free(LullAttemptOutcome *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
+
+/* NULL with an error where no claim can be made: no space, VM gone, cut failed, cancelled, too late. An
+ * outcome without a cut says that the level required was not reached, so nothing was cut. The guest is not
+ * frozen by us when this returns, whatever it returns. */
+LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,
+                                     GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Marks the volumes named as left out. LULL_ERROR_INVALID for one that the VM does not have. */
+gboolean lull_attempt_exclude(LullVm *vm, const char *const *names, GError **error);
+
+G_END_DECLS

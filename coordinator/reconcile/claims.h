@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Who in this process may hold which guest still: one at a time, be it an attempt or somebody's
+ * freeze by hand. Any thread may call; never blocks. */
+typedef struct _LullClaims LullClaims;
+
+LullClaims *lull_claims_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void lull_claims_free(LullClaims *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullClaims, lull_claims_free)
+
+/* LULL_ERROR_BUSY naming the owner in the way. @owner is for people: "snapshot nightly". */
+gboolean lull_claims_take(LullClaims *self, const char *vm_uid, const char *owner, GError **error);
+void lull_claims_release(LullClaims *self, const char *vm_uid);
+
+G_END_DECLS

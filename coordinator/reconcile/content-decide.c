@@ -1,0 +1,135 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-decide.h"
+
+#include "protocol/clock.h"
+
+#define STEP(verb_, reason_, at_) ((LullContentStep){LULL_CONTENT_##verb_, (reason_), (at_)})
+#define COPY_INTERVAL             LULL_MSEC(300)
+#define CHECK_INTERVAL            LULL_SEC(300)
+
+/* The guest is let go first, then the data goes, then the object. */
+static LullContentStep
+decide_deleting(const LullContentView *view)
+{
+    if (view->attempt == LULL_WORK_RUNNING)
+        return STEP(CANCEL_ATTEMPT, "ContentDeleted", 0);
+    if (view->seal == LULL_WORK_RUNNING)
+        return STEP(CANCEL_SEAL, "ContentDeleted", 0);
+    if (!view->has_finalizer)
+        return STEP(WAIT, "NotOurs", 0);
+    switch (view->removal) {
+    case LULL_WORK_NONE:
+        return STEP(START_REMOVAL, "ContentDeleted", 0);
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "DataIsGoing", 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, "DataNotGone", 0);
+    case LULL_WORK_DONE:
+        break;
+    }
+    return STEP(REMOVE_FINALIZER, "DataGone", 0);
+}
+
+static LullContentStep
+decide_begun(const LullContentView *view)
+{
+    if (view->attempt == LULL_WORK_RUNNING)
+        return view->wanted ? STEP(WAIT, "AttemptRuns", 0) : STEP(CANCEL_ATTEMPT, "Withdrawn", 0);
+    if (view->ours)
+        return view->wanted ? STEP(START_ATTEMPT, "NumberWritten", 0) : STEP(WAIT, "Withdrawn", 0);
+    switch (view->discard) {
+    case LULL_WORK_NONE:
+        return STEP(START_DISCARD, "AttemptInterrupted", 0);
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "DataIsGoing", 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, "DataNotGone", 0);
+    case LULL_WORK_DONE:
+        break;
+    }
+    return STEP(RECORD_DISCARD, "DataGone", 0);
+}
+
+static LullContentStep
+decide_cut(const LullContentView *view)
+{
+    switch (view->seal) {
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "SealRuns", 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, "NotSealed", 0);
+    case LULL_WORK_DONE:
+        return STEP(RECORD_SEAL, "Sealed", 0);
+    case LULL_WORK_NONE:
+        break;
+    }
+    switch (view->copy) {
+    case LULL_COPY_RUNNING:
+        return STEP(WAIT, "CopyRuns", view->now + COPY_INTERVAL);
+    case LULL_COPY_DONE:
+        return STEP(START_SEAL, "Copied", 0);
+    case LULL_COPY_FAILED:
+    case LULL_COPY_ABSENT:
+        break;
+    }
+    return STEP(RECORD_LOSS, "CopyLost", 0);
+}
+
+LullContentStep
+lull_content_decide(const LullContentView *view)
+{
+    if (!view->exists)
+        return STEP(WAIT, "Gone", 0);
+    if (view->deleting)
+        return decide_deleting(view);
+    if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE)
+        return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
+    if (view->status_stale)
+        return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    switch (view->stage) {
+    case LULL_CONTENT_NEW:
+    case LULL_CONTENT_FAILED:
+        if (!view->wanted)
+            return STEP(WAIT, "Withdrawn", 0);
+        if (view->now < view->retry_at)
+            return STEP(WAIT, "RetryLater", view->retry_at);
+        return STEP(BEGIN_ATTEMPT, "Wanted", 0);
+    case LULL_CONTENT_BEGUN:
+        return decide_begun(view);
+    case LULL_CONTENT_CUT:
+        return decide_cut(view);
+    case LULL_CONTENT_SEALED:
+        return STEP(WAIT, "Final", view->now + CHECK_INTERVAL);
+    case LULL_CONTENT_REFUSED:
+    case LULL_CONTENT_BROKEN:
+    case LULL_CONTENT_N:
+        break;
+    }
+    return STEP(WAIT, "Final", 0);
+}
+
+const char *
+lull_content_verb_to_string(LullContentVerb verb)
+{
+    static const char *const names[] = {
+        [LULL_CONTENT_WAIT] = "wait",
+        [LULL_CONTENT_WRITE_STATUS] = "write-status",
+        [LULL_CONTENT_BEGIN_ATTEMPT] = "begin-attempt",
+        [LULL_CONTENT_START_ATTEMPT] = "start-attempt",
+        [LULL_CONTENT_CANCEL_ATTEMPT] = "cancel-attempt",
+        [LULL_CONTENT_RECORD_ATTEMPT] = "record-attempt",
+        [LULL_CONTENT_START_DISCARD] = "start-discard",
+        [LULL_CONTENT_RECORD_DISCARD] = "record-discard",
+        [LULL_CONTENT_START_SEAL] = "start-seal",
+        [LULL_CONTENT_CANCEL_SEAL] = "cancel-seal",
+        [LULL_CONTENT_RECORD_SEAL] = "record-seal",
+        [LULL_CONTENT_RECORD_LOSS] = "record-loss",
+        [LULL_CONTENT_START_REMOVAL] = "start-removal",
+        [LULL_CONTENT_REMOVE_FINALIZER] = "remove-finalizer",
+        [LULL_CONTENT_FORGET_FAILURE] = "forget-failure",
+    };
+
+    return names[verb];
+}

@@ -1,0 +1,348 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-effects.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/content-decide.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/status-patch.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+#include "protocol/step.h"
+
+/* What a job needs, for itself alone: the view is gone when it runs. */
+typedef struct {
+    LullAttemptTools tools;
+    LullAttemptOrder *order; /* attempts only */
+    char *vm_uid;
+    char *content_uid;
+    guint number;
+    LullJson *content; /* seal only */
+} Task;
+
+static void
+task_free(gpointer data)
+{
+    Task *task = data;
+
+    lull_attempt_order_free(task->order);
+    g_free(task->vm_uid);
+    g_free(task->content_uid);
+    lull_json_put(task->content);
+    g_free(task);
+}
+
+static Task *
+task_new(const LullContents *self, const LullContentView *view, guint number)
+{
+    Task *task = g_new0(Task, 1);
+
+    task->tools = self->tools;
+    task->vm_uid = g_strdup(view->vm_uid);
+    task->content_uid = g_strdup(view->uid);
+    task->number = number;
+    return task;
+}
+
+static void
+start(const LullContents *self, const LullContentView *view, const char *what, LullJobFunc func,
+      Task *take_task, GDestroyNotify free_result)
+{
+    g_autofree char *id = lull_content_job(what, view->uid);
+    g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
+
+    lull_jobs_start(self->jobs, id, (LullJob){func, take_task, task_free, free_result}, key,
+                    lull_loop_poke_key, self->loop);
+}
+
+static void
+drop(const LullContents *self, const LullContentView *view, const char *what)
+{
+    g_autofree char *id = lull_content_job(what, view->uid);
+
+    lull_jobs_drop(self->jobs, id);
+}
+
+static void
+cancel(const LullContents *self, const LullContentView *view, const char *what)
+{
+    g_autofree char *id = lull_content_job(what, view->uid);
+
+    lull_jobs_cancel(self->jobs, id);
+}
+
+/* Removes what the attempt left where nothing good came of it. */
+static gpointer
+run_attempt(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const Task *task = data;
+    LullStorage *storage = task->tools.storage;
+    LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
+    g_autoptr(GError) problem = NULL;
+
+    if (outcome && outcome->reached)
+        return outcome;
+    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, &problem))
+        g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
+                  task->order->owner, problem->message);
+    return outcome;
+}
+
+/* Attempt 0 stands for all there is. */
+static gpointer
+run_remove(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const Task *task = data;
+    LullStorage *storage = task->tools.storage;
+
+    storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, error);
+    return NULL;
+}
+
+static gpointer
+run_seal(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const Task *task = data;
+    LullStorage *storage = task->tools.storage;
+
+    storage->ops->seal(storage, task->content_uid, task->number, task->content, cancellable, error);
+    return NULL;
+}
+
+static LullAttemptOrder *
+order_of(const LullContentView *view)
+{
+    LullAttemptOrder *order = g_new0(LullAttemptOrder, 1);
+
+    order->vm_uid = g_strdup(view->vm_uid);
+    order->content_uid = g_strdup(view->uid);
+    order->owner = g_strconcat("snapshot ", view->snapshot_name, NULL);
+    order->number = view->state->number;
+    order->require = view->policy->require;
+    order->exclude = g_strdupv(view->policy->exclude);
+    if (view->deadline)
+        order->deadline = lull_clock_boottime() + (view->deadline - view->now);
+    return order;
+}
+
+/* Writes the state, and with it the report where there is one, in one patch. */
+static gboolean
+write_state(const LullContents *self, const LullContentView *view, const LullContentState *state,
+            LullJson *report, GError **error)
+{
+    g_autofree char *text = lull_content_state_to_annotation(state);
+    LullJson *patch = lull_annotation_patch(view->content, LULL_ANNOTATION_ATTEMPT, text);
+
+    if (report)
+        lull_json_set_string(lull_json_at(patch, "metadata", "annotations", NULL), LULL_ANNOTATION_REPORT,
+                             lull_json_to_line(report));
+    return lull_effect_patch(self->store, &lull_kind_content, view->content, LULL_PATCH_OBJECT, patch, error);
+}
+
+static gboolean
+begin_attempt(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const LullContentState state = {LULL_CONTENT_BEGUN, view->state->number + 1, self->life, 0,
+                                    view->state->error};
+
+    return write_state(self, view, &state, NULL, error);
+}
+
+static char *
+not_reached(const LullContentView *view, const LullAttemptOutcome *outcome)
+{
+    return g_strdup_printf("required level not reached: %s is required, %s was reached: %s",
+                           lull_level_to_string(view->policy->require),
+                           lull_json_string(outcome->report, "level", "crash"),
+                           lull_json_string(outcome->report, "proofReason", ""));
+}
+
+static gboolean
+record_attempt(const LullContents *self, const LullContentView *view, GError **error)
+{
+    g_autofree char *id = lull_content_job(LULL_JOB_ATTEMPT, view->uid);
+    gconstpointer result = NULL;
+    const GError *problem = NULL;
+    const LullAttemptOutcome *outcome = NULL;
+    g_autofree char *text = NULL;
+    LullContentState state = {LULL_CONTENT_FAILED, view->state->number, self->life, view->now, NULL};
+
+    lull_jobs_state(self->jobs, id, &result, &problem);
+    outcome = result;
+    if (!outcome) {
+        text = g_strdup(problem ? problem->message : "the attempt came to nothing");
+    } else if (!outcome->reached) {
+        state.stage = LULL_CONTENT_REFUSED;
+        text = not_reached(view, outcome);
+    } else {
+        state.stage = LULL_CONTENT_CUT;
+        state.time = outcome->cut_time;
+    }
+    state.error = text;
+    if (!write_state(self, view, &state, outcome ? outcome->report : NULL, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_REPORTED);
+    lull_jobs_drop(self->jobs, id);
+    return TRUE;
+}
+
+/* What an earlier life began counts as an attempt, but nobody has to wait for the next one. */
+static gboolean
+record_discard(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const LullContentState state = {LULL_CONTENT_FAILED, view->state->number, view->state->life, view->now,
+                                    NULL};
+
+    if (!write_state(self, view, &state, NULL, error))
+        return FALSE;
+    drop(self, view, LULL_JOB_DISCARD);
+    return TRUE;
+}
+
+static gboolean
+record_seal(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const LullContentState state = {LULL_CONTENT_SEALED, view->state->number, view->state->life,
+                                    view->state->time, NULL};
+
+    if (!write_state(self, view, &state, NULL, error))
+        return FALSE;
+    drop(self, view, LULL_JOB_SEAL);
+    return TRUE;
+}
+
+static gboolean
+record_loss(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const LullContentState state = {LULL_CONTENT_BROKEN, view->state->number, view->state->life,
+                                    view->state->time, view->problem};
+
+    return write_state(self, view, &state, NULL, error);
+}
+
+static gboolean
+remove_finalizer(const LullContents *self, const LullContentView *view, GError **error)
+{
+    if (!lull_effect_finalizer(self->store, &lull_kind_content, view->content, LULL_FINALIZER_CONTENT, FALSE,
+                               error))
+        return FALSE;
+    drop(self, view, LULL_JOB_ATTEMPT);
+    drop(self, view, LULL_JOB_DISCARD);
+    drop(self, view, LULL_JOB_SEAL);
+    drop(self, view, LULL_JOB_REMOVE);
+    return TRUE;
+}
+
+/* As an error of this pass, so that the loop's back-off decides when to try again. */
+static gboolean
+forget_failure(const LullContents *self, const LullContentView *view, GError **error)
+{
+    if (view->discard == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_DISCARD);
+    if (view->seal == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_SEAL);
+    if (view->removal == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_REMOVE);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", view->work_error);
+    return FALSE;
+}
+
+static void
+start_seal(const LullContents *self, const LullContentView *view)
+{
+    Task *task = task_new(self, view, view->state->number);
+
+    lull_step(LULL_STEP_COORDINATOR_DATA_COPIED);
+    task->content = lull_json_dup(view->content);
+    start(self, view, LULL_JOB_SEAL, run_seal, task, NULL);
+}
+
+static void
+start_attempt(const LullContents *self, const LullContentView *view)
+{
+    Task *task = task_new(self, view, view->state->number);
+
+    task->order = order_of(view);
+    start(self, view, LULL_JOB_ATTEMPT, run_attempt, task, (GDestroyNotify)lull_attempt_outcome_free);
+}
+
+/* Those that change an object: look again at once. A job started or cancelled tells when it ends. */
+static gboolean
+perform(const LullContents *self, const LullContentView *view, LullContentVerb verb, gboolean *ret_acted,
+        GError **error)
+{
+    *ret_acted = TRUE;
+    switch (verb) {
+    case LULL_CONTENT_WRITE_STATUS:
+        return lull_effect_status(self->store, &lull_kind_content, view->content, view->status, error);
+    case LULL_CONTENT_BEGIN_ATTEMPT:
+        return begin_attempt(self, view, error);
+    case LULL_CONTENT_RECORD_ATTEMPT:
+        return record_attempt(self, view, error);
+    case LULL_CONTENT_RECORD_DISCARD:
+        return record_discard(self, view, error);
+    case LULL_CONTENT_RECORD_SEAL:
+        return record_seal(self, view, error);
+    case LULL_CONTENT_RECORD_LOSS:
+        return record_loss(self, view, error);
+    case LULL_CONTENT_REMOVE_FINALIZER:
+        return remove_finalizer(self, view, error);
+    case LULL_CONTENT_FORGET_FAILURE:
+        return forget_failure(self, view, error);
+    case LULL_CONTENT_START_ATTEMPT:
+        start_attempt(self, view);
+        break;
+    case LULL_CONTENT_CANCEL_ATTEMPT:
+        cancel(self, view, LULL_JOB_ATTEMPT);
+        break;
+    case LULL_CONTENT_START_DISCARD:
+        start(self, view, LULL_JOB_DISCARD, run_remove, task_new(self, view, view->state->number), NULL);
+        break;
+    case LULL_CONTENT_START_SEAL:
+        start_seal(self, view);
+        break;
+    case LULL_CONTENT_CANCEL_SEAL:
+        cancel(self, view, LULL_JOB_SEAL);
+        break;
+    case LULL_CONTENT_START_REMOVAL:
+        start(self, view, LULL_JOB_REMOVE, run_remove, task_new(self, view, 0), NULL);
+        break;
+    case LULL_CONTENT_WAIT:
+    case LULL_CONTENT_N_VERBS:
+        break;
+    }
+    *ret_acted = FALSE;
+    return TRUE;
+}
+
+gboolean
+lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    const LullContents *self = contents;
+    const gint64 now = lull_clock_realtime();
+    g_autoptr(LullContentView) view = lull_content_view_gather(self->store, self->tools.storage, self->jobs,
+                                                               self->life, ns, name, now, error);
+    LullContentStep step;
+
+    if (!view)
+        return FALSE;
+    step = lull_content_decide(view);
+    if (step.again_at)
+        ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
+    if (step.verb != LULL_CONTENT_WAIT)
+        g_debug("content %s: %s (%s)", name, lull_content_verb_to_string(step.verb), step.reason);
+    return perform(self, view, step.verb, &ret_pass->acted, error);
+}
+
+GStrv
+lull_content_refs(LullJson *content)
+{
+    const char *snapshot =
+        lull_json_string(lull_json_object(content, "spec"), "virtualMachineSnapshotName", "");
+    GStrv refs = g_new0(char *, 2);
+
+    refs[0] = lull_loop_ref(&lull_kind_snapshot, lull_meta_namespace(content), snapshot);
+    return refs;
+}

@@ -1,0 +1,28 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/attempt.h"
+#include "coordinator/reconcile/jobs.h"
+#include "coordinator/reconcile/loop.h"
+
+G_BEGIN_DECLS
+
+/* VirtualMachineSnapshotContent: attempts until one has cut, then its copy, its seal, its checks, its end. */
+typedef struct {
+    LullStore *store;
+    LullJobs *jobs;
+    LullAttemptTools tools;
+    LullLoop *loop; /* told when a job ends; set once the loop is made */
+    char *life;     /* random: of this run of the coordinator */
+} LullContents;
+
+/* LullPassFunc; @contents: a LullContents. */
+gboolean
+lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error);
+
+/* Its snapshot; LullRefsFunc. */
+GStrv lull_content_refs(LullJson *content);
+
+G_END_DECLS

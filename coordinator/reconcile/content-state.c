@@ -1,0 +1,65 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-state.h"
+
+#include "coordinator/model/meta.h"
+#include "protocol/clock.h"
+#include "protocol/names.h"
+
+static const char *const stages[] = {
+    [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun", [LULL_CONTENT_FAILED] = "failed",
+    [LULL_CONTENT_REFUSED] = "refused", [LULL_CONTENT_CUT] = "cut",     [LULL_CONTENT_SEALED] = "sealed",
+    [LULL_CONTENT_BROKEN] = "broken",
+};
+
+void
+lull_content_state_free(LullContentState *self)
+{
+    if (!self)
+        return;
+    g_free(self->life);
+    g_free(self->error);
+    g_free(self);
+}
+
+LullContentState *
+lull_content_state_of(LullJson *content)
+{
+    LullContentState *self = g_new0(LullContentState, 1);
+    const char *text = lull_meta_annotation(content, LULL_ANNOTATION_ATTEMPT);
+    g_autoptr(LullJson) json = text ? lull_json_parse(text, -1, NULL) : NULL;
+    const char *stage = lull_json_string(json, "stage", "");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(stages); i++)
+        if (g_str_equal(stage, stages[i]))
+            self->stage = (LullContentStage)i;
+    self->number = (guint)CLAMP(lull_json_int(json, "number", 0), 0, G_MAXINT);
+    self->life = g_strdup(lull_json_string(json, "life", ""));
+    lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
+    self->error = g_strdup(lull_json_string(json, "error", NULL));
+    return self;
+}
+
+char *
+lull_content_state_to_annotation(const LullContentState *self)
+{
+    g_autoptr(LullJson) json = json_object_new_object();
+
+    lull_json_set_string(json, "stage", stages[self->stage]);
+    lull_json_set_int(json, "number", self->number);
+    lull_json_set_string(json, "life", self->life);
+    if (self->time) {
+        g_autofree char *when = lull_clock_format(self->time);
+
+        lull_json_set_string(json, "time", when);
+    }
+    lull_json_set_string(json, "error", self->error);
+    return g_strdup(lull_json_to_line(json));
+}
+
+const char *
+lull_content_stage_to_string(LullContentStage stage)
+{
+    return stages[stage];
+}

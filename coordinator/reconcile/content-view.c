@@ -1,0 +1,165 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-view.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/content-status.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/status-patch.h"
+#include "protocol/backoff.h"
+#include "protocol/clock.h"
+#include "protocol/names.h"
+
+#define DEFAULT_DEADLINE LULL_SEC(300)
+
+/* Between attempts that came to nothing; each may have frozen the guest. */
+static const LullBackoff attempt_backoff = {LULL_SEC(10), LULL_SEC(160), 0};
+
+void
+lull_content_view_free(LullContentView *self)
+{
+    if (!self)
+        return;
+    g_free(self->ns);
+    g_free(self->name);
+    g_free(self->uid);
+    g_free(self->vm_uid);
+    g_free(self->snapshot_name);
+    g_free(self->problem);
+    g_free(self->work_error);
+    lull_json_put(self->content);
+    lull_json_put(self->status);
+    lull_content_state_free(self->state);
+    lull_policy_free(self->policy);
+    g_free(self);
+}
+
+char *
+lull_content_job(const char *what, const char *uid)
+{
+    return g_strconcat(what, ":", uid, NULL);
+}
+
+/* An outcome with an error is one that failed; @ret_message (may be NULL) gets its text. */
+static LullWork
+look_at_job(LullJobs *jobs, const char *what, const char *uid, char **ret_message)
+{
+    g_autofree char *id = lull_content_job(what, uid);
+    const GError *error = NULL;
+
+    switch (lull_jobs_state(jobs, id, NULL, &error)) {
+    case LULL_JOB_NONE:
+        return LULL_WORK_NONE;
+    case LULL_JOB_RUNNING:
+        return LULL_WORK_RUNNING;
+    case LULL_JOB_DONE:
+        break;
+    }
+    if (!error)
+        return LULL_WORK_DONE;
+    if (ret_message) {
+        g_free(*ret_message);
+        *ret_message = g_strdup(error->message);
+    }
+    return LULL_WORK_FAILED;
+}
+
+static void
+look_at_jobs(LullContentView *self, LullJobs *jobs)
+{
+    self->attempt = look_at_job(jobs, LULL_JOB_ATTEMPT, self->uid, NULL);
+    if (self->attempt == LULL_WORK_FAILED)
+        self->attempt = LULL_WORK_DONE;
+    self->discard = look_at_job(jobs, LULL_JOB_DISCARD, self->uid, &self->work_error);
+    self->seal = look_at_job(jobs, LULL_JOB_SEAL, self->uid, &self->work_error);
+    self->removal = look_at_job(jobs, LULL_JOB_REMOVE, self->uid, &self->work_error);
+    if (self->seal == LULL_WORK_FAILED)
+        self->problem = g_strdup(self->work_error);
+}
+
+/* A snapshot of the same name but another uid is another one. */
+static void
+look_at_snapshot(LullContentView *self, LullJson *snapshot)
+{
+    LullJson *value = lull_json_at(snapshot, "spec", "failureDeadline", NULL);
+    const char *uid = lull_meta_uid(snapshot);
+    gint64 after = DEFAULT_DEADLINE;
+
+    self->wanted =
+        uid && g_str_has_suffix(self->name, uid) && !lull_meta_is_deleting(snapshot) &&
+        !g_str_equal(lull_json_string(lull_json_object(snapshot, "status"), "phase", ""), "Failed");
+    if (value)
+        lull_duration_from_json(value, &after, NULL);
+    self->deadline = after ? lull_meta_created(snapshot) + after : 0;
+}
+
+static gboolean
+look_at_data(LullContentView *self, LullStorage *storage, GError **error)
+{
+    g_auto(LullCopyProgress) progress = {0};
+    g_autoptr(GError) problem = NULL;
+
+    if (self->stage == LULL_CONTENT_SEALED && !storage->ops->check(storage, self->uid, &problem))
+        self->problem = g_strdup_printf("VolumeSnapshots missing: %s", problem->message);
+    if (self->stage != LULL_CONTENT_CUT || self->seal != LULL_WORK_NONE)
+        return TRUE;
+    if (!storage->ops->poll(storage, self->vm_uid, self->uid, self->state->number, &progress, error))
+        return FALSE;
+    self->copy = progress.state;
+    if (progress.state == LULL_COPY_FAILED || progress.state == LULL_COPY_ABSENT)
+        self->problem = g_strdup(progress.problem ? progress.problem : "the copy is gone");
+    return TRUE;
+}
+
+static gboolean
+look_at_content(LullContentView *self, const char *life, GError **error)
+{
+    LullJson *spec = lull_json_object(self->content, "spec");
+    const char *snapshot = lull_json_string(spec, "virtualMachineSnapshotName", "");
+    const char *vm = lull_meta_uid(lull_json_at(spec, "source", "virtualMachine", NULL));
+
+    self->exists = TRUE;
+    self->uid = g_strdup(lull_meta_uid(self->content));
+    self->vm_uid = g_strdup(vm ? vm : "");
+    self->snapshot_name = g_strdup(snapshot);
+    self->deleting = lull_meta_is_deleting(self->content);
+    self->has_finalizer = lull_meta_has_finalizer(self->content, LULL_FINALIZER_CONTENT);
+    self->state = lull_content_state_of(self->content);
+    self->stage = self->state->stage;
+    self->ours = g_str_equal(self->state->life, life);
+    if (self->stage == LULL_CONTENT_FAILED && self->state->error)
+        self->retry_at = self->state->time + lull_backoff_delay(&attempt_backoff, self->state->number, 0);
+    self->policy = lull_policy_of_content(self->content, error);
+    return self->policy != NULL;
+}
+
+LullContentView *
+lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
+                         const char *ns, const char *name, gint64 now, GError **error)
+{
+    g_autoptr(LullContentView) self = g_new0(LullContentView, 1);
+    g_autoptr(LullJson) snapshot = NULL;
+    g_autoptr(LullJson) patch = NULL;
+
+    self->now = now;
+    self->ns = g_strdup(ns);
+    self->name = g_strdup(name);
+    if (!lull_effect_get(store, &lull_kind_content, ns, name, &self->content, error))
+        return NULL;
+    if (!self->content)
+        return g_steal_pointer(&self);
+    if (!look_at_content(self, life, error))
+        return NULL;
+    if (*self->snapshot_name &&
+        !lull_effect_get(store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))
+        return NULL;
+    look_at_snapshot(self, snapshot);
+    look_at_jobs(self, jobs);
+    if (!self->deleting && !look_at_data(self, storage, error))
+        return NULL;
+    self->status = lull_content_status(self);
+    patch = lull_status_patch(self->content, self->status);
+    self->status_stale = patch != NULL;
+    return g_steal_pointer(&self);
+}

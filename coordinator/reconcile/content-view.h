@@ -1,0 +1,60 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/attempt.h"
+#include "coordinator/reconcile/content-state.h"
+#include "coordinator/reconcile/jobs.h"
+#include "coordinator/reconcile/policy.h"
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* What became of a job, as decide sees it. */
+typedef enum { LULL_WORK_NONE = 0, LULL_WORK_RUNNING, LULL_WORK_DONE, LULL_WORK_FAILED } LullWork;
+
+/* Everything that matters for one VirtualMachineSnapshotContent, gathered once. */
+typedef struct {
+    /* What decide looks at. Times: wall clock. */
+    gint64 now;
+    gboolean exists;
+    gboolean deleting;
+    gboolean has_finalizer;
+    gboolean wanted; /* its snapshot is there and still waits for it */
+    LullContentStage stage;
+    gboolean ours;    /* BEGUN by this life of the coordinator */
+    gint64 retry_at;  /* FAILED: when the next attempt may begin */
+    LullWork attempt; /* DONE also for one that came to nothing: its outcome has to be recorded */
+    LullWork discard; /* removal of what an interrupted attempt left */
+    LullWork seal;
+    LullWork removal;   /* of everything */
+    LullCopyState copy; /* CUT only */
+    gboolean status_stale;
+
+    /* What effects and the status need. */
+    char *ns, *name, *uid, *vm_uid, *snapshot_name;
+    LullJson *content;
+    LullContentState *state;
+    LullPolicy *policy;
+    gint64 deadline;  /* of the snapshot; 0: none */
+    char *problem;    /* of copy, seal or stored data: for the status; NULL */
+    char *work_error; /* of a discard, seal or removal that failed: for the log; NULL */
+    LullJson *status; /* as it ought to be */
+} LullContentView;
+void lull_content_view_free(LullContentView *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentView, lull_content_view_free)
+
+/* Ids of jobs. */
+char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RESULT;
+#define LULL_JOB_ATTEMPT "attempt"
+#define LULL_JOB_DISCARD "discard"
+#define LULL_JOB_SEAL    "seal"
+#define LULL_JOB_REMOVE  "remove"
+
+/* @life: of this coordinator. */
+LullContentView *lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
+                                          const char *life, const char *ns, const char *name, gint64 now,
+                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

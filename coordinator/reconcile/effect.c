@@ -1,0 +1,101 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/effect.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/status-patch.h"
+#include "protocol/error.h"
+
+/* Clears @problem where it says what was wanted anyway. */
+static gboolean
+settle(gboolean done, GError *problem, LullError fine, GError **error)
+{
+    if (done || lull_error_is(problem, fine)) {
+        g_clear_error(&problem);
+        return TRUE;
+    }
+    g_propagate_error(error, problem);
+    return FALSE;
+}
+
+gboolean
+lull_effect_patch(LullStore *store, const LullKind *kind, LullJson *object, LullPatchTarget target,
+                  LullJson *take_patch, GError **error)
+{
+    g_autoptr(LullJson) patch = take_patch;
+    GError *problem = NULL;
+    g_autoptr(LullJson) after = NULL;
+
+    if (!patch)
+        return TRUE;
+    after = lull_store_patch(store, kind, lull_meta_namespace(object), lull_meta_name(object), target, patch,
+                             &problem);
+    return settle(after != NULL, problem, LULL_ERROR_NOT_FOUND, error);
+}
+
+gboolean
+lull_effect_finalizer(LullStore *store, const LullKind *kind, LullJson *object, const char *finalizer,
+                      gboolean present, GError **error)
+{
+    return lull_effect_patch(store, kind, object, LULL_PATCH_OBJECT,
+                             lull_meta_patch_finalizer(object, finalizer, present), error);
+}
+
+gboolean
+lull_effect_status(LullStore *store, const LullKind *kind, LullJson *object, LullJson *status, GError **error)
+{
+    return lull_effect_patch(store, kind, object, LULL_PATCH_STATUS, lull_status_patch(object, status),
+                             error);
+}
+
+gboolean
+lull_effect_annotate(LullStore *store, const LullKind *kind, LullJson *object, const char *key,
+                     const char *value, GError **error)
+{
+    return lull_effect_patch(store, kind, object, LULL_PATCH_OBJECT,
+                             lull_annotation_patch(object, key, value), error);
+}
+
+gboolean
+lull_effect_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(LullJson) created = lull_store_create(store, kind, object, &problem);
+
+    return settle(created != NULL, problem, LULL_ERROR_EXISTS, error);
+}
+
+gboolean
+lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    GError *problem = NULL;
+    const gboolean removed = lull_store_remove(store, kind, lull_meta_namespace(object),
+                                               lull_meta_name(object), lull_meta_uid(object), &problem);
+
+    return settle(removed, problem, LULL_ERROR_NOT_FOUND, error);
+}
+
+gboolean
+lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error)
+{
+    LullJson *patch = json_object_new_object();
+    LullJson *status = lull_json_ensure(patch, "status");
+
+    lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(vm));
+    json_object_object_add(status, field, owner ? json_object_new_string(owner) : NULL);
+    return lull_effect_patch(store, &lull_kind_vm, vm, LULL_PATCH_STATUS, patch, error);
+}
+
+gboolean
+lull_effect_get(LullStore *store, const LullKind *kind, const char *ns, const char *name,
+                LullJson **ret_object, GError **error)
+{
+    GError *problem = NULL;
+    LullJson *object = lull_store_get(store, kind, ns, name, &problem);
+
+    if (!settle(object != NULL, problem, LULL_ERROR_NOT_FOUND, error))
+        return FALSE;
+    *ret_object = object;
+    return TRUE;
+}

@@ -1,0 +1,232 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/intents.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define MAX_FILE_BYTES 4096
+#define MAX_THREADS    8
+#define RECOVER_BUDGET LULL_SEC(12) /* a guest; more than any lease of ours */
+
+struct _LullIntents {
+    char *directory;
+    char *boot_id;
+};
+
+typedef struct {
+    LullIntents *intents;
+    LullHost *host;
+    gint failed;
+} Recovery;
+
+void
+lull_intent_free(LullIntent *self)
+{
+    if (!self)
+        return;
+    g_free(self->op);
+    g_free(self->vm_uid);
+    g_free(self->vm_name);
+    g_free(self->boot_id);
+    g_free(self);
+}
+
+static gboolean
+fail(GError **error, const char *what, const char *path)
+{
+    const int code = errno;
+
+    g_set_error(error, LULL_ERROR, code == ENOSPC ? LULL_ERROR_NO_SPACE : LULL_ERROR_FAILED,
+                "cannot %s %s: %s", what, path, g_strerror(code));
+    return FALSE;
+}
+
+LullIntents *
+lull_intents_open(const char *directory, GError **error)
+{
+    LullIntents *self = NULL;
+
+    if (g_mkdir_with_parents(directory, 0700) < 0) {
+        fail(error, "make", directory);
+        return NULL;
+    }
+    self = g_new0(LullIntents, 1);
+    self->directory = g_strdup(directory);
+    self->boot_id = lull_clock_boot_id();
+    return self;
+}
+
+void
+lull_intents_free(LullIntents *self)
+{
+    if (!self)
+        return;
+    g_free(self->directory);
+    g_free(self->boot_id);
+    g_free(self);
+}
+
+static char *
+path_of(const LullIntents *self, const char *op)
+{
+    g_autofree char *name = g_strconcat(op, ".json", NULL);
+
+    return g_build_filename(self->directory, name, NULL);
+}
+
+static gboolean
+sync_directory(const LullIntents *self, GError **error)
+{
+    const int fd = open(self->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const gboolean synced = fd >= 0 && fsync(fd) == 0;
+
+    if (!synced)
+        fail(error, "sync", self->directory);
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+static const char *const agent_words[] = {
+    [LULL_AGENT_NONE] = "none", [LULL_AGENT_STOCK] = "stock", [LULL_AGENT_LULL] = "lull"};
+
+gboolean
+lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const char *vm_name,
+                   LullAgentKind agent, GError **error)
+{
+    g_autofree char *path = path_of(self, op);
+    g_autoptr(LullJson) json = json_object_new_object();
+    g_autoptr(GError) problem = NULL;
+
+    lull_json_set_int(json, "version", 1);
+    lull_json_set_string(json, "op", op);
+    lull_json_set_string(json, "vm", vm_uid);
+    lull_json_set_string(json, "vmName", vm_name);
+    lull_json_set_string(json, "bootId", self->boot_id ? self->boot_id : "");
+    lull_json_set_string(json, "agent", agent_words[agent]);
+    if (!g_file_set_contents_full(path, lull_json_to_line(json), -1,
+                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                  &problem)) {
+        g_set_error(error, LULL_ERROR,
+                    g_error_matches(problem, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? LULL_ERROR_NO_SPACE
+                                                                               : LULL_ERROR_FAILED,
+                    "cannot note what is to be frozen, so nothing is frozen: %s", problem->message);
+        return FALSE;
+    }
+    return sync_directory(self, error);
+}
+
+gboolean
+lull_intents_remove(LullIntents *self, const char *op, GError **error)
+{
+    g_autofree char *path = path_of(self, op);
+
+    if (g_unlink(path) < 0 && errno != ENOENT)
+        return fail(error, "remove", path);
+    return TRUE;
+}
+
+static gboolean
+agent_from_word(const char *word, LullAgentKind *ret_agent)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(agent_words); i++) {
+        if (!g_str_equal(word, agent_words[i]))
+            continue;
+        *ret_agent = (LullAgentKind)i;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static LullIntent *
+read_one(const char *path, const char *op, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+    g_autoptr(LullJson) json = NULL;
+    g_autoptr(LullIntent) intent = g_new0(LullIntent, 1);
+
+    if (!g_file_get_contents(path, &text, &length, error))
+        return NULL;
+    if (length <= MAX_FILE_BYTES)
+        json = lull_json_parse(text, (gssize)length, error);
+    else
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "larger than any intent");
+    if (!json)
+        return NULL;
+    intent->op = g_strdup(op);
+    intent->vm_uid = g_strdup(lull_json_string(json, "vm", ""));
+    intent->vm_name = g_strdup(lull_json_string(json, "vmName", ""));
+    intent->boot_id = g_strdup(lull_json_string(json, "bootId", ""));
+    if (!g_str_equal(lull_json_string(json, "op", ""), op) || !*intent->vm_uid ||
+        !agent_from_word(lull_json_string(json, "agent", ""), &intent->agent)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "not an intent of this version");
+        return NULL;
+    }
+    return g_steal_pointer(&intent);
+}
+
+GPtrArray *
+lull_intents_list(LullIntents *self)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)lull_intent_free);
+    g_autoptr(GDir) dir = g_dir_open(self->directory, 0, NULL);
+    const char *name = NULL;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(self->directory, name, NULL);
+        g_autofree char *op = g_str_has_suffix(name, ".json") ? g_strndup(name, strlen(name) - 5) : NULL;
+        g_autoptr(GError) error = NULL;
+        LullIntent *intent = op ? read_one(path, op, &error) : NULL;
+
+        if (intent)
+            g_ptr_array_add(list, intent);
+        else if (op)
+            g_warning("%s: not understood: %s; a guest may have been left frozen until its lease ends", path,
+                      error->message);
+    }
+    return list;
+}
+
+static void
+recover_one(gpointer data, gpointer user_data)
+{
+    const LullIntent *intent = data;
+    Recovery *recovery = user_data;
+    g_autoptr(GError) error = NULL;
+
+    if (!g_str_equal(intent->boot_id, recovery->intents->boot_id ? recovery->intents->boot_id : "")) {
+        lull_intents_remove(recovery->intents, intent->op, NULL);
+        return;
+    }
+    g_message("%s: thawing what an earlier life may have frozen (operation %s)", intent->vm_name, intent->op);
+    if (lull_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent, RECOVER_BUDGET,
+                          &error) &&
+        lull_intents_remove(recovery->intents, intent->op, &error))
+        return;
+    g_warning("%s: operation %s: %s; the lease or the dead man thaws it", intent->vm_name, intent->op,
+              error ? error->message : "the guest does not say that it is thawed");
+    g_atomic_int_inc(&recovery->failed);
+}
+
+guint
+lull_intents_recover(LullIntents *self, LullHost *host)
+{
+    g_autoptr(GPtrArray) list = lull_intents_list(self);
+    Recovery recovery = {self, host, 0};
+    GThreadPool *pool = g_thread_pool_new(recover_one, &recovery, MAX_THREADS, FALSE, NULL);
+
+    for (guint i = 0; i < list->len; i++)
+        g_thread_pool_push(pool, list->pdata[i], NULL);
+    g_thread_pool_free(pool, FALSE, TRUE); /* waits */
+    return (guint)recovery.failed;
+}

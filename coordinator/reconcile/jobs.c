@@ -1,0 +1,199 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/jobs.h"
+
+typedef struct {
+    LullJobs *jobs;
+    char *id;
+    char *key;
+    LullJob job;
+    LullJobEndFunc end;
+    gpointer user_data;
+    GCancellable *cancel;
+    GThread *thread;
+    LullJobState state;
+    gpointer result;
+    GError *error;
+} Run;
+
+struct _LullJobs {
+    GMutex mutex;
+    GCond ended;
+    GHashTable *runs; /* id -> Run */
+    guint running;
+    gboolean stopping;
+};
+
+/* The thread has ended or is past its last use of @data. */
+static void
+run_free(gpointer data)
+{
+    Run *run = data;
+
+    if (run->thread)
+        g_thread_join(run->thread);
+    if (run->job.free_data)
+        run->job.free_data(run->job.data);
+    if (run->result && run->job.free_result)
+        run->job.free_result(run->result);
+    g_clear_error(&run->error);
+    g_clear_object(&run->cancel);
+    g_free(run->key);
+    g_free(run->id);
+    g_free(run);
+}
+
+LullJobs *
+lull_jobs_new(void)
+{
+    LullJobs *self = g_new0(LullJobs, 1);
+
+    g_mutex_init(&self->mutex);
+    g_cond_init(&self->ended);
+    self->runs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, run_free);
+    return self;
+}
+
+static void
+cancel_all(LullJobs *self)
+{
+    GHashTableIter iter;
+    gpointer run = NULL;
+
+    self->stopping = TRUE;
+    g_hash_table_iter_init(&iter, self->runs);
+    while (g_hash_table_iter_next(&iter, NULL, &run))
+        g_cancellable_cancel(((Run *)run)->cancel);
+}
+
+gboolean
+lull_jobs_stop(LullJobs *self, gint64 budget_usec)
+{
+    const gint64 until = g_get_monotonic_time() + budget_usec;
+    gboolean all = FALSE;
+
+    g_mutex_lock(&self->mutex);
+    cancel_all(self);
+    while (self->running > 0 && g_cond_wait_until(&self->ended, &self->mutex, until))
+        ;
+    all = self->running == 0;
+    g_mutex_unlock(&self->mutex);
+    return all;
+}
+
+void
+lull_jobs_free(LullJobs *self)
+{
+    if (!self)
+        return;
+    g_mutex_lock(&self->mutex);
+    cancel_all(self);
+    while (self->running > 0)
+        g_cond_wait(&self->ended, &self->mutex);
+    g_mutex_unlock(&self->mutex);
+    g_hash_table_unref(self->runs);
+    g_cond_clear(&self->ended);
+    g_mutex_clear(&self->mutex);
+    g_free(self);
+}
+
+static gpointer
+run_thread(gpointer data)
+{
+    Run *run = data;
+    LullJobs *self = run->jobs;
+    g_autofree char *key = g_strdup(run->key);
+    const LullJobEndFunc end = run->end;
+    gpointer user_data = run->user_data;
+    GError *error = NULL;
+    gpointer result = run->job.func(run->job.data, run->cancel, &error);
+
+    g_mutex_lock(&self->mutex);
+    run->result = result;
+    run->error = error;
+    run->state = LULL_JOB_DONE;
+    g_mutex_unlock(&self->mutex);
+    if (end)
+        end(key, user_data);
+    g_mutex_lock(&self->mutex);
+    self->running--;
+    g_cond_broadcast(&self->ended);
+    g_mutex_unlock(&self->mutex);
+    return NULL;
+}
+
+void
+lull_jobs_start(LullJobs *self, const char *id, LullJob job, const char *key, LullJobEndFunc end,
+                gpointer user_data)
+{
+    Run *run = NULL;
+
+    g_mutex_lock(&self->mutex);
+    if (self->stopping || g_hash_table_contains(self->runs, id)) {
+        g_mutex_unlock(&self->mutex);
+        if (job.free_data)
+            job.free_data(job.data);
+        return;
+    }
+    run = g_new0(Run, 1);
+    run->jobs = self;
+    run->id = g_strdup(id);
+    run->key = g_strdup(key);
+    run->job = job;
+    run->end = end;
+    run->user_data = user_data;
+    run->cancel = g_cancellable_new();
+    run->state = LULL_JOB_RUNNING;
+    g_hash_table_insert(self->runs, run->id, run);
+    self->running++;
+    run->thread = g_thread_new("lull-job", run_thread, run);
+    g_mutex_unlock(&self->mutex);
+}
+
+LullJobState
+lull_jobs_state(LullJobs *self, const char *id, gconstpointer *ret_result, const GError **ret_error)
+{
+    LullJobState state = LULL_JOB_NONE;
+    const Run *run = NULL;
+
+    g_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    if (run) {
+        state = run->state;
+        if (state == LULL_JOB_DONE && ret_result)
+            *ret_result = run->result;
+        if (state == LULL_JOB_DONE && ret_error)
+            *ret_error = run->error;
+    }
+    g_mutex_unlock(&self->mutex);
+    return state;
+}
+
+void
+lull_jobs_cancel(LullJobs *self, const char *id)
+{
+    Run *run = NULL;
+
+    g_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    if (run)
+        g_cancellable_cancel(run->cancel);
+    g_mutex_unlock(&self->mutex);
+}
+
+void
+lull_jobs_drop(LullJobs *self, const char *id)
+{
+    Run *run = NULL;
+
+    g_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    if (run && run->state == LULL_JOB_DONE)
+        g_hash_table_steal(self->runs, id);
+    else
+        run = NULL;
+    g_mutex_unlock(&self->mutex);
+    if (run)
+        run_free(run);
+}

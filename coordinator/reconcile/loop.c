@@ -1,0 +1,271 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/loop.h"
+
+#include <string.h>
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/queue.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define MAX_KINDS 5 /* its own and those it depends on */
+
+static const LullBackoff pass_backoff = {LULL_MSEC(20), LULL_SEC(60), 0.3};
+
+typedef struct {
+    LullLoop *loop;
+    const LullKind *kind;
+    LullWatch *watch;
+    GSource *restart;
+} Watched;
+
+struct _LullLoop {
+    LullStore *store;
+    LullReconciler reconciler;
+    LullQueue *queue;
+    GThread *worker;
+    GMainContext *context;
+    Watched watched[MAX_KINDS];
+    guint n_watched;
+    GHashTable *refs;     /* key -> GStrv; only on the watches' context, like the next */
+    GHashTable *by_ref;   /* ref -> set of keys */
+    GHashTable *problems; /* key -> last message logged; only on the worker */
+};
+
+char *
+lull_loop_ref(const LullKind *kind, const char *ns, const char *name)
+{
+    return g_strconcat(kind->plural, "/", ns, "/", name, NULL);
+}
+
+LullLoop *
+lull_loop_new(LullStore *store, const LullReconciler *reconciler)
+{
+    LullLoop *self = g_new0(LullLoop, 1);
+
+    self->store = store;
+    self->reconciler = *reconciler;
+    self->queue = lull_queue_new(pass_backoff);
+    self->refs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
+    self->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_unref);
+    self->problems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return self;
+}
+
+static void
+index_forget(LullLoop *self, const char *key)
+{
+    const GStrv refs = g_hash_table_lookup(self->refs, key);
+
+    for (gsize i = 0; refs && refs[i]; i++) {
+        GHashTable *keys = g_hash_table_lookup(self->by_ref, refs[i]);
+
+        if (!keys)
+            continue;
+        g_hash_table_remove(keys, key);
+        if (g_hash_table_size(keys) == 0)
+            g_hash_table_remove(self->by_ref, refs[i]);
+    }
+    g_hash_table_remove(self->refs, key);
+}
+
+static void
+index_set(LullLoop *self, const char *key, GStrv take_refs)
+{
+    index_forget(self, key);
+    for (gsize i = 0; take_refs && take_refs[i]; i++) {
+        GHashTable *keys = g_hash_table_lookup(self->by_ref, take_refs[i]);
+
+        if (!keys) {
+            keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+            g_hash_table_insert(self->by_ref, g_strdup(take_refs[i]), keys);
+        }
+        g_hash_table_add(keys, g_strdup(key));
+    }
+    g_hash_table_insert(self->refs, g_strdup(key), take_refs);
+}
+
+static void
+poke_dependents(LullLoop *self, const char *ref)
+{
+    GHashTable *keys = g_hash_table_lookup(self->by_ref, ref);
+    GHashTableIter iter;
+    gpointer key = NULL;
+
+    if (!keys)
+        return;
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        lull_queue_add(self->queue, key);
+}
+
+static void watch_later(Watched *watched);
+
+static void
+on_event(LullWatchType type, LullJson *object, gpointer user_data)
+{
+    Watched *watched = user_data;
+    LullLoop *self = watched->loop;
+    const char *ns = lull_meta_namespace(object), *name = lull_meta_name(object);
+    g_autofree char *key = NULL;
+    g_autofree char *ref = NULL;
+
+    if (type == LULL_WATCH_ERROR)
+        watch_later(watched);
+    if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !ns || !name)
+        return;
+    if (watched->kind != self->reconciler.kind) {
+        ref = lull_loop_ref(watched->kind, ns, name);
+        poke_dependents(self, ref);
+        return;
+    }
+    key = g_strconcat(ns, "/", name, NULL);
+    if (type == LULL_WATCH_DELETED)
+        index_forget(self, key);
+    else
+        index_set(self, key, self->reconciler.refs(object));
+    lull_queue_add(self->queue, key);
+}
+
+static gboolean
+watch_begin(Watched *watched, GError **error)
+{
+    LullLoop *self = watched->loop;
+
+    watched->watch =
+        lull_store_watch(self->store, watched->kind, NULL, NULL, self->context, on_event, watched, error);
+    return watched->watch != NULL;
+}
+
+static gboolean
+on_restart(gpointer user_data)
+{
+    Watched *watched = user_data;
+    g_autoptr(GError) error = NULL;
+
+    g_clear_pointer(&watched->watch, lull_watch_stop);
+    if (!watch_begin(watched, &error)) {
+        g_warning("%s: cannot watch %s, trying again: %s", watched->loop->reconciler.name,
+                  watched->kind->plural, error->message);
+        return G_SOURCE_CONTINUE;
+    }
+    g_clear_pointer(&watched->restart, g_source_unref);
+    return G_SOURCE_REMOVE;
+}
+
+/* A watch that lagged, or whose store went away: once more from the beginning. */
+static void
+watch_later(Watched *watched)
+{
+    if (watched->restart)
+        return;
+    watched->restart = g_timeout_source_new(100);
+    g_source_set_callback(watched->restart, on_restart, watched, NULL);
+    g_source_attach(watched->restart, watched->loop->context);
+}
+
+/* A problem that stays the same is told once. */
+static void
+note_problem(LullLoop *self, const char *key, const char *problem)
+{
+    const char *last = g_hash_table_lookup(self->problems, key);
+
+    if (!problem) {
+        g_hash_table_remove(self->problems, key);
+    } else if (!last || !g_str_equal(last, problem)) {
+        g_warning("%s %s: %s", self->reconciler.name, key, problem);
+        g_hash_table_insert(self->problems, g_strdup(key), g_strdup(problem));
+    }
+}
+
+static void
+pass_over(LullLoop *self, const char *key)
+{
+    g_auto(GStrv) parts = g_strsplit(key, "/", 2);
+    g_autoptr(GError) error = NULL;
+    LullPass pass = {0};
+
+    if (!self->reconciler.pass(self->reconciler.user_data, parts[0], parts[1], &pass, &error)) {
+        if (lull_error_is(error, LULL_ERROR_CONFLICT)) {
+            lull_queue_add_after(self->queue, key, LULL_MSEC(5));
+            return;
+        }
+        note_problem(self, key, error->message);
+        lull_queue_retry(self->queue, key);
+        return;
+    }
+    note_problem(self, key, NULL);
+    lull_queue_forget(self->queue, key);
+    if (pass.acted)
+        lull_queue_add(self->queue, key);
+    else if (pass.again_usec > 0)
+        lull_queue_add_after(self->queue, key, pass.again_usec);
+}
+
+static gpointer
+work(gpointer data)
+{
+    LullLoop *self = data;
+    char *key = NULL;
+
+    while ((key = lull_queue_take(self->queue))) {
+        pass_over(self, key);
+        lull_queue_done(self->queue, key);
+        g_free(key);
+    }
+    return NULL;
+}
+
+gboolean
+lull_loop_start(LullLoop *self, GMainContext *context, GError **error)
+{
+    self->context = g_main_context_ref(context);
+    self->watched[self->n_watched++] = (Watched){self, self->reconciler.kind, NULL, NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(self->reconciler.also) && self->reconciler.also[i]; i++)
+        self->watched[self->n_watched++] = (Watched){self, self->reconciler.also[i], NULL, NULL};
+    for (guint i = 0; i < self->n_watched; i++)
+        if (!watch_begin(&self->watched[i], error))
+            return FALSE;
+    self->worker = g_thread_new(self->reconciler.name, work, self);
+    return TRUE;
+}
+
+void
+lull_loop_poke(LullLoop *self, const char *ns, const char *name)
+{
+    g_autofree char *key = g_strconcat(ns, "/", name, NULL);
+
+    lull_queue_add(self->queue, key);
+}
+
+void
+lull_loop_poke_key(const char *key, gpointer user_data)
+{
+    LullLoop *self = user_data;
+
+    lull_queue_add(self->queue, key);
+}
+
+void
+lull_loop_free(LullLoop *self)
+{
+    if (!self)
+        return;
+    for (guint i = 0; i < self->n_watched; i++) {
+        if (self->watched[i].restart)
+            g_source_destroy(self->watched[i].restart);
+        g_clear_pointer(&self->watched[i].restart, g_source_unref);
+        g_clear_pointer(&self->watched[i].watch, lull_watch_stop);
+    }
+    lull_queue_close(self->queue);
+    if (self->worker)
+        g_thread_join(self->worker);
+    lull_queue_free(self->queue);
+    g_hash_table_unref(self->refs);
+    g_hash_table_unref(self->by_ref);
+    g_hash_table_unref(self->problems);
+    g_clear_pointer(&self->context, g_main_context_unref);
+    g_free(self);
+}

@@ -1,0 +1,56 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* The loop of one reconciler: keys ("namespace/name") come from watches, one worker thread passes over
+ * them, one pass does one thing. The loop owns queueing, time and retries; what to do is the pass's. */
+typedef struct _LullLoop LullLoop;
+
+typedef struct {
+    gboolean acted;    /* something was done: look again at once */
+    gint64 again_usec; /* else: look again after this long; 0: only when something changes */
+} LullPass;
+
+/* One look at one key: view, decide, effect. On the loop's own thread; may block. LULL_ERROR_CONFLICT: it
+ * changed meanwhile, look again at once; any other error: look again after a growing while. */
+typedef gboolean (*LullPassFunc)(gpointer user_data, const char *ns, const char *name, LullPass *ret_pass,
+                                 GError **error);
+
+/* What an object of the loop's own kind depends on, as a NULL-terminated list of lull_loop_ref(): a change of
+ * one of these is a reason to look at the object. Called on the watches' context; must not block. */
+typedef GStrv (*LullRefsFunc)(LullJson *object);
+
+/* The reference of an object: "<plural>/<namespace>/<name>". */
+char *lull_loop_ref(const LullKind *kind, const char *ns, const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
+typedef struct {
+    const char *name;        /* for logs and the thread */
+    const LullKind *kind;    /* its own */
+    const LullKind *also[4]; /* kinds of what it depends on; NULL ends */
+    LullRefsFunc refs;
+    LullPassFunc pass;
+    gpointer user_data;
+} LullReconciler;
+
+LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Begins to watch, on @context, which must not be run by another thread until this returns; starts the
+ * worker. */
+gboolean lull_loop_start(LullLoop *self, GMainContext *context, GError **error);
+
+/* From any thread: look at it. */
+void lull_loop_poke(LullLoop *self, const char *ns, const char *name);
+
+/* LullJobEndFunc: @key is "namespace/name", @user_data the loop. */
+void lull_loop_poke_key(const char *key, gpointer user_data);
+
+/* On the thread of the context: ends the watches, waits for the pass under way. */
+void lull_loop_free(LullLoop *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLoop, lull_loop_free)
+
+G_END_DECLS

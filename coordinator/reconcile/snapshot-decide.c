@@ -1,0 +1,67 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/snapshot-decide.h"
+
+#define STEP(verb_, reason_, at_) ((LullSnapshotStep){LULL_SNAPSHOT_##verb_, (reason_), (at_)})
+
+/* Succeeded, failed or going: let go of what is held, remove what nobody wants. The source is let go once
+ * nothing works on it any more. */
+static LullSnapshotStep
+decide_ended(const LullSnapshotView *view)
+{
+    const gboolean keep = view->content_ready && view->retain ? TRUE : view->succeeded && !view->deleting;
+    const gboolean settled = !view->content_exists || keep || view->succeeded;
+
+    if (view->content_exists && !keep && !view->content_deleting)
+        return STEP(DELETE_CONTENT, view->deleting ? "SnapshotDeleted" : "SnapshotFailed", 0);
+    if (view->locked && settled)
+        return STEP(UNLOCK, view->succeeded ? "PointInTimeTaken" : "ContentGone", 0);
+    if (view->deleting && view->has_finalizer && settled)
+        return STEP(REMOVE_FINALIZER, "SnapshotDeleted", 0);
+    return STEP(WAIT, settled ? "Final" : "ContentIsGoing", 0);
+}
+
+LullSnapshotStep
+lull_snapshot_decide(const LullSnapshotView *view)
+{
+    if (!view->exists)
+        return STEP(WAIT, "Gone", 0);
+    if (view->deleting && !view->has_finalizer)
+        return STEP(WAIT, "NotOurs", 0);
+    if (!view->deleting && !view->has_finalizer)
+        return STEP(ADD_FINALIZER, "New", 0);
+    if (view->report_stale)
+        return STEP(WRITE_REPORT, "ReportThere", 0);
+    if (view->status_stale)
+        return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    if (view->deleting || view->succeeded || view->failed)
+        return decide_ended(view);
+    if (!view->source_exists)
+        return STEP(WAIT, "NoSource", view->deadline);
+    if (view->other_locked)
+        return STEP(WAIT, "SourceLocked", view->deadline);
+    if (!view->locked)
+        return STEP(LOCK, "SourceFree", 0);
+    if (!view->content_exists)
+        return STEP(CREATE_CONTENT, "SourceOurs", 0);
+    return STEP(WAIT, "ContentAtWork", view->deadline);
+}
+
+const char *
+lull_snapshot_verb_to_string(LullSnapshotVerb verb)
+{
+    static const char *const names[] = {
+        [LULL_SNAPSHOT_WAIT] = "wait",
+        [LULL_SNAPSHOT_ADD_FINALIZER] = "add-finalizer",
+        [LULL_SNAPSHOT_WRITE_REPORT] = "write-report",
+        [LULL_SNAPSHOT_WRITE_STATUS] = "write-status",
+        [LULL_SNAPSHOT_LOCK] = "lock",
+        [LULL_SNAPSHOT_CREATE_CONTENT] = "create-content",
+        [LULL_SNAPSHOT_DELETE_CONTENT] = "delete-content",
+        [LULL_SNAPSHOT_UNLOCK] = "unlock",
+        [LULL_SNAPSHOT_REMOVE_FINALIZER] = "remove-finalizer",
+    };
+
+    return names[verb];
+}

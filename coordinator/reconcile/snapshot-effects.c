@@ -1,0 +1,168 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/snapshot-effects.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/snapshot-decide.h"
+#include "protocol/clock.h"
+#include "protocol/names.h"
+#include "protocol/step.h"
+
+static gboolean
+is_enabled(LullJson *vm, const char *volume)
+{
+    LullJson *list = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
+
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        LullJson *entry = json_object_array_get_idx(list, i);
+
+        if (g_str_equal(lull_json_string(entry, "name", ""), volume))
+            return lull_json_bool(entry, "enabled", FALSE);
+    }
+    return FALSE;
+}
+
+static LullJson *
+backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
+{
+    LullJson *backup = json_object_new_object();
+    LullJson *pvc = lull_json_ensure(backup, "persistentVolumeClaim");
+    LullJson *meta = lull_json_ensure(pvc, "metadata");
+    g_autofree char *snapshot = g_strdup_printf("vmsnapshot-%s-volume-%s", view->uid, volume);
+
+    lull_json_set_string(backup, "volumeName", volume);
+    lull_json_set_string(meta, "name", claim);
+    lull_json_set_string(meta, "namespace", view->ns);
+    lull_json_ensure(pvc, "spec");
+    lull_json_set_string(backup, "volumeSnapshotName", snapshot);
+    return backup;
+}
+
+/* In the VM's order. */
+static LullJson *
+volume_backups(const LullSnapshotView *view)
+{
+    LullJson *volumes = lull_json_array(lull_json_at(view->vm, "spec", "template", "spec", NULL), "volumes");
+    LullJson *backups = json_object_new_array();
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const char *name = lull_json_string(volume, "name", "");
+        const char *claim =
+            lull_json_string(lull_json_at(volume, "persistentVolumeClaim", NULL), "claimName", name);
+
+        if (is_enabled(view->vm, name) && !lull_policy_excludes(view->policy, name))
+            json_object_array_add(backups, backup_of(view, name, claim));
+    }
+    return backups;
+}
+
+static LullJson *
+captured_vm(LullJson *vm)
+{
+    LullJson *captured = json_object_new_object();
+    LullJson *meta = lull_json_dup(lull_json_object(vm, "metadata"));
+
+    json_object_object_del(meta, "managedFields");
+    lull_json_take(captured, "metadata", meta);
+    lull_json_take(captured, "spec", lull_json_dup(lull_json_object(vm, "spec")));
+    return captured;
+}
+
+static gboolean
+create_content(LullStore *store, const LullSnapshotView *view, GError **error)
+{
+    g_autoptr(LullJson) content = json_object_new_object();
+    g_autofree char *policy = lull_policy_to_annotation(view->policy);
+    LullJson *meta = lull_json_ensure(content, "metadata");
+    LullJson *spec = lull_json_ensure(content, "spec");
+    LullJson *finalizers = json_object_new_array();
+
+    lull_json_set_string(content, "apiVersion", LULL_GROUP_SNAPSHOT "/v1beta1");
+    lull_json_set_string(content, "kind", lull_kind_content.kind);
+    lull_json_set_string(meta, "name", view->content_name);
+    lull_json_set_string(meta, "namespace", view->ns);
+    lull_json_append_string(finalizers, LULL_FINALIZER_CONTENT);
+    lull_json_take(meta, "finalizers", finalizers);
+    lull_json_set_string(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_POLICY, policy);
+    lull_json_set_string(spec, "virtualMachineSnapshotName", view->name);
+    lull_json_take(lull_json_ensure(spec, "source"), "virtualMachine", captured_vm(view->vm));
+    lull_json_take(spec, "volumeBackups", volume_backups(view));
+    if (!lull_effect_create(store, &lull_kind_content, content, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_CONTENT_CREATED);
+    return TRUE;
+}
+
+static gboolean
+lock_source(LullStore *store, const LullSnapshotView *view, GError **error)
+{
+    if (!lull_effect_lock(store, view->vm, "snapshotInProgress", view->name, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_LOCKED);
+    return TRUE;
+}
+
+static gboolean
+perform(LullStore *store, const LullSnapshotView *view, LullSnapshotVerb verb, GError **error)
+{
+    const LullKind *kind = &lull_kind_snapshot;
+
+    switch (verb) {
+    case LULL_SNAPSHOT_ADD_FINALIZER:
+        return lull_effect_finalizer(store, kind, view->snapshot, LULL_FINALIZER_SNAPSHOT, TRUE, error);
+    case LULL_SNAPSHOT_WRITE_REPORT:
+        return lull_effect_annotate(store, kind, view->snapshot, LULL_ANNOTATION_REPORT, view->report, error);
+    case LULL_SNAPSHOT_WRITE_STATUS:
+        return lull_effect_status(store, kind, view->snapshot, view->status, error);
+    case LULL_SNAPSHOT_LOCK:
+        return lock_source(store, view, error);
+    case LULL_SNAPSHOT_CREATE_CONTENT:
+        return create_content(store, view, error);
+    case LULL_SNAPSHOT_DELETE_CONTENT:
+        return lull_effect_remove(store, &lull_kind_content, view->content, error);
+    case LULL_SNAPSHOT_UNLOCK:
+        return lull_effect_lock(store, view->vm, "snapshotInProgress", NULL, error);
+    case LULL_SNAPSHOT_REMOVE_FINALIZER:
+        return lull_effect_finalizer(store, kind, view->snapshot, LULL_FINALIZER_SNAPSHOT, FALSE, error);
+    case LULL_SNAPSHOT_WAIT:
+    case LULL_SNAPSHOT_N:
+        break;
+    }
+    return TRUE;
+}
+
+gboolean
+lull_snapshot_pass(gpointer store, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    const gint64 now = lull_clock_realtime();
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_gather(store, ns, name, now, error);
+    LullSnapshotStep step;
+
+    if (!view)
+        return FALSE;
+    step = lull_snapshot_decide(view);
+    if (step.verb == LULL_SNAPSHOT_WAIT) {
+        if (step.again_at)
+            ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
+        return TRUE;
+    }
+    g_debug("snapshot %s: %s (%s)", name, lull_snapshot_verb_to_string(step.verb), step.reason);
+    ret_pass->acted = TRUE;
+    return perform(store, view, step.verb, error);
+}
+
+GStrv
+lull_snapshot_refs(LullJson *snapshot)
+{
+    g_autofree char *content = lull_snapshot_content_name(snapshot);
+    const char *ns = lull_meta_namespace(snapshot);
+    const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+    GStrv refs = g_new0(char *, 3);
+
+    refs[0] = lull_loop_ref(&lull_kind_vm, ns, source);
+    refs[1] = lull_loop_ref(&lull_kind_content, ns, content);
+    return refs;
+}

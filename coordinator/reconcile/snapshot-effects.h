@@ -1,0 +1,20 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/loop.h"
+
+G_BEGIN_DECLS
+
+/* VirtualMachineSnapshot: from the wish to a content, and from the content to the status; lock of the source,
+ * deletion. Knows nothing of guests and disks. */
+
+/* One pass; LullPassFunc. @store: the store. */
+gboolean
+lull_snapshot_pass(gpointer store, const char *ns, const char *name, LullPass *ret_pass, GError **error);
+
+/* Its VM and its content; LullRefsFunc. */
+GStrv lull_snapshot_refs(LullJson *snapshot);
+
+G_END_DECLS

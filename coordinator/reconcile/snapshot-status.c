@@ -1,0 +1,197 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/snapshot-status.h"
+
+#include <string.h>
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/status-patch.h"
+#include "protocol/names.h"
+
+static void
+copy_member(LullJson *to, LullJson *from, const char *key)
+{
+    LullJson *value = NULL;
+
+    if (json_object_object_get_ex(from, key, &value) && value)
+        lull_json_take(to, key, lull_json_dup(value));
+    else
+        json_object_object_del(to, key);
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static LullJson *
+sorted(GPtrArray *names)
+{
+    LullJson *array = json_object_new_array();
+
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len; i++)
+        lull_json_append_string(array, names->pdata[i]);
+    return array;
+}
+
+static gboolean
+is_in(GPtrArray *names, const char *name)
+{
+    for (guint i = 0; i < names->len; i++)
+        if (g_str_equal(names->pdata[i], name))
+            return TRUE;
+    return FALSE;
+}
+
+/* Of every volume that the captured VM has: is there a backup of it? */
+static void
+set_volumes(LullJson *status, LullJson *content)
+{
+    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
+    LullJson *volumes = lull_json_array(
+        lull_json_at(content, "spec", "source", "virtualMachine", "spec", "template", "spec", NULL),
+        "volumes");
+    g_autoptr(GPtrArray) included = g_ptr_array_new();
+    g_autoptr(GPtrArray) excluded = g_ptr_array_new();
+    LullJson *both = json_object_new_object();
+
+    for (size_t i = 0; backups && i < json_object_array_length(backups); i++)
+        g_ptr_array_add(included,
+                        (gpointer)lull_json_string(json_object_array_get_idx(backups, i), "volumeName", ""));
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        const char *name = lull_json_string(json_object_array_get_idx(volumes, i), "name", "");
+
+        if (!is_in(included, name))
+            g_ptr_array_add(excluded, (gpointer)name);
+    }
+    lull_json_take(both, "includedVolumes", sorted(included));
+    lull_json_take(both, "excludedVolumes", sorted(excluded));
+    lull_json_take(status, "snapshotVolumes", both);
+}
+
+/* From the report: facts, told once. */
+static void
+set_indications(LullJson *status, LullJson *content)
+{
+    const char *text = lull_meta_annotation(content, LULL_ANNOTATION_REPORT);
+    g_autoptr(LullJson) report = text ? lull_json_parse(text, -1, NULL) : NULL;
+    LullJson *names = lull_json_array(report, "indications");
+    LullJson *list = json_object_new_array();
+    LullJson *sources = json_object_new_array();
+
+    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        LullJson *source = json_object_new_object();
+
+        lull_json_append_string(list, name);
+        lull_json_set_string(source, "indication", name);
+        lull_json_set_string(source, "message", lull_indication_message(name));
+        json_object_array_add(sources, source);
+    }
+    lull_json_take(status, "indications", list);
+    lull_json_take(status, "sourceIndications", sources);
+}
+
+static void
+mirror_content(const LullSnapshotView *view, LullJson *status)
+{
+    LullJson *theirs = lull_json_object(view->content, "status");
+
+    if (!theirs)
+        return;
+    lull_json_set_string(status, "virtualMachineSnapshotContentName", view->content_name);
+    lull_json_set_bool(status, "readyToUse", view->content_ready && !view->failed);
+    if (!view->failed)
+        copy_member(status, theirs, "creationTime");
+    copy_member(status, theirs, "error");
+    if (view->report && !lull_json_array(status, "indications"))
+        set_indications(status, view->content);
+    if (view->succeeded)
+        set_volumes(status, view->content);
+}
+
+/* A content that somebody took away makes nothing ready any more. */
+static void
+miss_content(const LullSnapshotView *view, LullJson *status)
+{
+    if (!view->succeeded || view->deleting)
+        return;
+    lull_json_set_bool(status, "readyToUse", FALSE);
+    lull_status_set_error(status, "the snapshot's content is missing", view->now);
+}
+
+static char *
+not_locked_reason(const LullSnapshotView *view)
+{
+    LullJson *status = lull_json_object(view->vm, "status");
+    const char *snapshot = lull_json_string(status, "snapshotInProgress", NULL);
+    const char *restore = lull_json_string(status, "restoreInProgress", NULL);
+
+    if (snapshot)
+        return g_strdup_printf("Source not locked snapshot \"%s\" in progress", snapshot);
+    if (restore)
+        return g_strdup_printf("Source not locked restore \"%s\" in progress", restore);
+    return g_strdup("Source not locked");
+}
+
+static void
+set_progressing(const LullSnapshotView *view, LullJson *status)
+{
+    g_autofree char *unlocked = not_locked_reason(view);
+    const char *reason = unlocked;
+    gboolean progressing = FALSE;
+
+    if (lull_json_object(status, "error")) {
+        reason = "In error state";
+    } else if (view->failed) {
+        reason = "Operation failed";
+    } else if (view->succeeded) {
+        reason = "Operation complete";
+    } else if (view->deleting) {
+        reason = "VM snapshot is deleting";
+    } else if (!view->source_exists) {
+        reason = "Source does not exist";
+    } else if (view->locked) {
+        progressing = TRUE;
+        reason = "Source locked and operation in progress";
+    }
+    lull_condition_set(status, "Progressing", progressing, reason, view->now);
+}
+
+static const char *
+phase_of(const LullSnapshotView *view)
+{
+    if (view->failed)
+        return "Failed";
+    if (view->succeeded)
+        return "Succeeded";
+    return view->deleting ? "Deleting" : "InProgress";
+}
+
+LullJson *
+lull_snapshot_status(const LullSnapshotView *view)
+{
+    LullJson *old = lull_json_object(view->snapshot, "status");
+    LullJson *status = old ? lull_json_dup(old) : json_object_new_object();
+    const char *phase = phase_of(view);
+    gboolean ready = FALSE;
+
+    if (view->vm && !view->succeeded && !view->failed)
+        lull_json_set_string(status, "sourceUID", lull_meta_uid(view->vm));
+    lull_json_set_string(status, "phase", phase);
+    if (!lull_json_at(status, "readyToUse", NULL))
+        lull_json_set_bool(status, "readyToUse", FALSE);
+    if (view->content)
+        mirror_content(view, status);
+    else
+        miss_content(view, status);
+    ready = lull_json_bool(status, "readyToUse", FALSE);
+    set_progressing(view, status);
+    lull_condition_set(status, "Ready", ready, ready ? "Ready" : "Not ready", view->now);
+    if (view->failed)
+        lull_condition_set(status, "Failure", TRUE, view->failure, view->now);
+    return status;
+}

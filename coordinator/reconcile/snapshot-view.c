@@ -1,0 +1,233 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/snapshot-view.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/model/report.h"
+#include "coordinator/reconcile/content-state.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/snapshot-status.h"
+#include "coordinator/reconcile/status-patch.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+#define DEFAULT_DEADLINE LULL_SEC(300)
+#define DEADLINE_REASON  "snapshot deadline exceeded"
+#define LEVEL_REASON     "required level not reached"
+
+void
+lull_snapshot_view_free(LullSnapshotView *self)
+{
+    if (!self)
+        return;
+    g_free(self->ns);
+    g_free(self->name);
+    g_free(self->uid);
+    g_free(self->source);
+    g_free(self->content_name);
+    g_free(self->failure);
+    g_free(self->report);
+    lull_json_put(self->snapshot);
+    lull_json_put(self->content);
+    lull_json_put(self->vm);
+    lull_json_put(self->status);
+    lull_policy_free(self->policy);
+    g_free(self);
+}
+
+char *
+lull_snapshot_content_name(LullJson *snapshot)
+{
+    LullJson *status = lull_json_object(snapshot, "status");
+    const char *name = lull_json_string(status, "virtualMachineSnapshotContentName", NULL);
+
+    if (name && *name)
+        return g_strdup(name);
+    return g_strconcat("vmsnapshot-content-", lull_meta_uid(snapshot), NULL);
+}
+
+/* NULL for the volume statuses of a VM that has something to save under @policy; else what to tell the user.
+ */
+static char *
+nothing_to_save(LullJson *vm, const LullPolicy *policy)
+{
+    LullJson *volumes = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
+    g_autoptr(GString) why = g_string_new(NULL);
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const char *name = lull_json_string(volume, "name", "");
+        const gboolean excluded = lull_policy_excludes(policy, name);
+
+        if (lull_json_bool(volume, "enabled", FALSE) && !excluded)
+            return NULL;
+        g_string_append_printf(why, "%s%s: %s", why->len ? "; " : "", name,
+                               excluded ? "left out by " LULL_ANNOTATION_EXCLUDE
+                                        : lull_json_string(volume, "reason", "cannot be saved"));
+    }
+    return g_strdup_printf("VM %s has no volume that can be saved (%s)", lull_meta_name(vm),
+                           why->len ? why->str : "no volumes at all");
+}
+
+static gboolean
+has_volume(LullJson *vm, const char *name)
+{
+    LullJson *volumes = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
+        if (g_str_equal(lull_json_string(json_object_array_get_idx(volumes, i), "name", ""), name))
+            return TRUE;
+    return FALSE;
+}
+
+/* Rules across objects that the schema cannot express: why this source cannot be saved. NULL: it can. */
+static char *
+source_problem(LullJson *vm, const LullPolicy *policy)
+{
+    const char *state = lull_json_string(lull_json_object(vm, "status"), "printableStatus", "");
+
+    if (g_str_equal(state, "Stopped"))
+        return g_strdup_printf("VM %s is stopped: snapshots of stopped VMs are not supported yet, start it",
+                               lull_meta_name(vm));
+    for (gsize i = 0; policy->exclude[i]; i++)
+        if (!has_volume(vm, policy->exclude[i]))
+            return g_strdup_printf(LULL_ANNOTATION_EXCLUDE ": VM %s has no volume \"%s\"", lull_meta_name(vm),
+                                   policy->exclude[i]);
+    return nothing_to_save(vm, policy);
+}
+
+/* 0: none. A duration that cannot be read got past no validation; it counts as the default. */
+static gint64
+deadline_of(LullJson *snapshot)
+{
+    LullJson *value = lull_json_at(snapshot, "spec", "failureDeadline", NULL);
+    gint64 after = DEFAULT_DEADLINE;
+
+    if (value)
+        lull_duration_from_json(value, &after, NULL);
+    return after ? lull_meta_created(snapshot) + after : 0;
+}
+
+static char *
+find_failure(const LullSnapshotView *self, const LullContentState *state, const char *policy_problem)
+{
+    if (policy_problem)
+        return g_strdup(policy_problem);
+    if (state->stage == LULL_CONTENT_REFUSED)
+        return g_strdup(LEVEL_REASON);
+    if (self->deadline && self->now > self->deadline)
+        return g_strdup(DEADLINE_REASON);
+    if (self->vm && !self->content && !self->locked && !self->other_locked)
+        return source_problem(self->vm, self->policy);
+    return NULL;
+}
+
+static void
+look_at_source(LullSnapshotView *self)
+{
+    LullJson *status = lull_json_object(self->vm, "status");
+    const char *owner = lull_json_string(status, "snapshotInProgress", NULL);
+
+    self->source_exists = self->vm != NULL;
+    self->locked = owner && g_str_equal(owner, self->name);
+    self->other_locked = !self->locked && (owner || lull_json_string(status, "restoreInProgress", NULL));
+}
+
+static void
+look_at_content(LullSnapshotView *self, const LullContentState *state)
+{
+    const char *report = lull_meta_annotation(self->content, LULL_ANNOTATION_REPORT);
+    const char *ours = lull_meta_annotation(self->snapshot, LULL_ANNOTATION_REPORT);
+    g_autoptr(LullJson) full = report ? lull_json_parse(report, -1, NULL) : NULL;
+
+    self->content_exists = self->content != NULL;
+    self->content_deleting = self->content && lull_meta_is_deleting(self->content);
+    self->content_ready = lull_json_bool(lull_json_object(self->content, "status"), "readyToUse", FALSE);
+    if (full && state->stage >= LULL_CONTENT_REFUSED) {
+        g_autoptr(LullJson) trimmed = lull_report_trim(full, LULL_REPORT_TRIMMED_BYTES);
+
+        self->report = g_strdup(lull_json_to_line(trimmed));
+        self->report_stale = !self->deleting && (!ours || !g_str_equal(ours, self->report));
+    }
+}
+
+static void
+look_at_snapshot(LullSnapshotView *self)
+{
+    self->exists = TRUE;
+    self->ns = g_strdup(lull_meta_namespace(self->snapshot));
+    self->name = g_strdup(lull_meta_name(self->snapshot));
+    self->uid = g_strdup(lull_meta_uid(self->snapshot));
+    self->source =
+        g_strdup(lull_json_string(lull_json_at(self->snapshot, "spec", "source", NULL), "name", ""));
+    self->content_name = lull_snapshot_content_name(self->snapshot);
+    self->deleting = lull_meta_is_deleting(self->snapshot);
+    self->has_finalizer = lull_meta_has_finalizer(self->snapshot, LULL_FINALIZER_SNAPSHOT);
+    self->retain = !g_str_equal(
+        lull_json_string(lull_json_object(self->snapshot, "spec"), "deletionPolicy", "Delete"), "Delete");
+    self->deadline = deadline_of(self->snapshot);
+}
+
+static char *
+recorded_failure(LullJson *snapshot)
+{
+    const char *reason = lull_condition_reason(snapshot, "Failure");
+
+    return g_strdup(reason ? reason : "unknown");
+}
+
+LullSnapshotView *
+lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint64 now)
+{
+    LullSnapshotView *self = g_new0(LullSnapshotView, 1);
+    g_autoptr(LullContentState) state = lull_content_state_of(content);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) patch = NULL;
+    const char *phase = lull_json_string(lull_json_object(snapshot, "status"), "phase", "");
+
+    self->now = now;
+    self->snapshot = snapshot;
+    self->content = content;
+    self->vm = vm;
+    if (!snapshot)
+        return self;
+    look_at_snapshot(self);
+    look_at_source(self);
+    look_at_content(self, state);
+    self->policy = lull_policy_of_snapshot(snapshot, &problem);
+    self->failed = g_str_equal(phase, "Failed");
+    self->succeeded = g_str_equal(phase, "Succeeded") ||
+                      (!self->failed && (lull_json_at(content, "status", "creationTime", NULL) != NULL));
+    if (self->failed)
+        self->failure = recorded_failure(snapshot);
+    else if (!self->succeeded && !self->deleting)
+        self->failure = find_failure(self, state, problem ? problem->message : NULL);
+    self->failed = self->failed || self->failure;
+    self->status = lull_snapshot_status(self);
+    patch = lull_status_patch(snapshot, self->status);
+    self->status_stale = patch != NULL;
+    return self;
+}
+
+LullSnapshotView *
+lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gint64 now, GError **error)
+{
+    g_autoptr(LullJson) snapshot = NULL;
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    if (!lull_effect_get(store, &lull_kind_snapshot, ns, name, &snapshot, error))
+        return NULL;
+    if (snapshot) {
+        g_autofree char *content_name = lull_snapshot_content_name(snapshot);
+        const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+
+        if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error) ||
+            !lull_effect_get(store, &lull_kind_vm, ns, source, &vm, error))
+            return NULL;
+    }
+    return lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),
+                                  now);
+}

@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/policy.h"
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* Everything that matters for one VirtualMachineSnapshot, gathered once. */
+typedef struct {
+    /* What decide looks at. Times: wall clock, because creationTimestamp is. */
+    gint64 now;
+    gint64 deadline; /* 0: none */
+    gboolean exists;
+    gboolean deleting;
+    gboolean has_finalizer;
+    gboolean retain;
+    gboolean succeeded; /* the point in time is taken: content says so, or it was recorded */
+    gboolean failed;    /* for good: recorded, or a reason to fail stands */
+    gboolean source_exists;
+    gboolean locked;       /* by this snapshot */
+    gboolean other_locked; /* by another snapshot, or a restore */
+    gboolean content_exists;
+    gboolean content_deleting;
+    gboolean content_ready;
+    gboolean status_stale;
+    gboolean report_stale;
+
+    /* What effects and the status need. */
+    char *ns, *name, *uid, *source, *content_name;
+    LullJson *snapshot, *content, *vm; /* NULL: not there */
+    LullPolicy *policy;                /* NULL: bad, see `failure` */
+    char *failure;                     /* why it failed; NULL */
+    char *report;                      /* trimmed, to be on the snapshot; NULL: none yet */
+    LullJson *status;                  /* as it ought to be */
+} LullSnapshotView;
+
+void lull_snapshot_view_free(LullSnapshotView *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullSnapshotView, lull_snapshot_view_free)
+
+/* Reads the snapshot, its content and its VM. A missing object is a fact. */
+LullSnapshotView *lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gint64 now,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Pure: from the objects (each consumed, each may be NULL). */
+LullSnapshotView *lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm,
+                                         gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+
+/* "vmsnapshot-content-<uid>", or what the status names. */
+char *lull_snapshot_content_name(LullJson *snapshot) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

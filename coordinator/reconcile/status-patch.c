@@ -1,0 +1,90 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/status-patch.h"
+
+#include "coordinator/model/meta.h"
+#include "protocol/clock.h"
+
+/* RFC 7386 the other way round; NULL where the two are equal. */
+static LullJson *
+merge_diff(LullJson *from, LullJson *to)
+{
+    LullJson *patch = json_object_new_object();
+
+    if (json_object_is_type(from, json_type_object)) {
+        json_object_object_foreach(from, key, value)
+        {
+            (void)value;
+            if (!json_object_object_get_ex(to, key, NULL))
+                json_object_object_add(patch, key, NULL);
+        }
+    }
+    json_object_object_foreach(to, key, value)
+    {
+        LullJson *old = NULL;
+        LullJson *change = NULL;
+
+        json_object_object_get_ex(from, key, &old);
+        if (old && lull_json_equal(old, value))
+            continue;
+        if (json_object_is_type(old, json_type_object) && json_object_is_type(value, json_type_object))
+            change = merge_diff(old, value);
+        lull_json_take(patch, key, change ? change : lull_json_dup(value));
+    }
+    if (json_object_object_length(patch) > 0)
+        return patch;
+    json_object_put(patch);
+    return NULL;
+}
+
+static LullJson *
+with_version(LullJson *object)
+{
+    LullJson *patch = json_object_new_object();
+
+    lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(object));
+    return patch;
+}
+
+LullJson *
+lull_status_patch(LullJson *object, LullJson *status)
+{
+    LullJson *change = merge_diff(lull_json_object(object, "status"), status);
+    LullJson *patch = NULL;
+
+    if (!change)
+        return NULL;
+    patch = with_version(object);
+    lull_json_take(patch, "status", change);
+    return patch;
+}
+
+LullJson *
+lull_annotation_patch(LullJson *object, const char *key, const char *value)
+{
+    LullJson *patch = with_version(object);
+    LullJson *annotations = lull_json_ensure(lull_json_ensure(patch, "metadata"), "annotations");
+
+    json_object_object_add(annotations, key, value ? json_object_new_string(value) : NULL);
+    return patch;
+}
+
+void
+lull_status_set_error(LullJson *status, const char *message, gint64 now)
+{
+    LullJson *error = lull_json_object(status, "error");
+    g_autofree char *when = NULL;
+
+    if (!message) {
+        json_object_object_del(status, "error");
+        return;
+    }
+    if (error && g_str_equal(lull_json_string(error, "message", ""), message))
+        return;
+    error = json_object_new_object();
+    when = lull_clock_format(now);
+    lull_json_set_string(error, "time", when);
+    lull_json_set_string(error, "message", message);
+    lull_json_take(status, "error", error);
+}

@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* The merge patch that turns the object's status into @status, with the object's resourceVersion, so that a
+ * stale writer gets LULL_ERROR_CONFLICT. NULL where nothing would change. */
+LullJson *lull_status_patch(LullJson *object, LullJson *status) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The patch of one annotation, likewise; @value NULL removes it. */
+LullJson *
+lull_annotation_patch(LullJson *object, const char *key, const char *value) G_GNUC_WARN_UNUSED_RESULT;
+
+/* {time, message} of status.error: kept as it is where it says @message already, else new at @now. NULL
+ * @message: removed. */
+void lull_status_set_error(LullJson *status, const char *message, gint64 now);
+
+G_END_DECLS

@@ -1,0 +1,175 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/truth.h"
+
+#include "protocol/names.h"
+
+#define NO_WITNESS     "no witness: the host cannot see whether the guest kept still"
+#define CUT_TOO_LATE   "the cut came after the thaw"
+#define NOTHING_FROZEN "nothing was frozen"
+
+static const struct {
+    LullIndication bit;
+    const char *name;
+    const char *message;
+} indications[] = {
+    {LULL_INDICATION_GUEST_AGENT, "GuestAgent",
+     "Guest agent was active and attempted to quiesce the filesystem for application consistency."},
+    {LULL_INDICATION_NO_GUEST_AGENT, "NoGuestAgent",
+     "Guest agent was not available. Snapshot is crash-consistent and may not be application-consistent."},
+    {LULL_INDICATION_ONLINE, "Online",
+     "Snapshot taken while the VM was running. Consistency depends on guest-agent quiescing."},
+    {LULL_INDICATION_PAUSED, "Paused",
+     "Snapshot taken while the VM was paused. Snapshot is crash-consistent and may not be "
+     "application-consistent."},
+    {LULL_INDICATION_QUIESCE_FAILED, "QuiesceFailed",
+     "Guest agent could not quiesce the file systems. Snapshot is crash-consistent and may not be "
+     "application-consistent."},
+    {LULL_INDICATION_QUIESCE_TIMEOUT, "QuiesceTimeout",
+     "Guest agent quiesced the filesystem, but the freeze window timed out before completion. Snapshot is "
+     "crash-consistent and may not be application-consistent."},
+};
+
+static const char *
+or_else(const char *text, const char *fallback)
+{
+    return text && *text ? text : fallback;
+}
+
+/* NULL: it held. */
+static const char *
+why_broken(const LullTruthFacts *facts)
+{
+    if (!facts->held)
+        return or_else(facts->broken, "the guest cannot say that it was held");
+    if (!facts->cut_while_frozen)
+        return CUT_TOO_LATE;
+    if (facts->witness == LULL_WITNESS_NOISY)
+        return LULL_BROKEN_NOISY;
+    if (facts->agent == LULL_AGENT_STOCK && facts->witness != LULL_WITNESS_QUIET)
+        return NO_WITNESS;
+    return NULL;
+}
+
+static LullTruth
+not_quiesced(const LullTruthFacts *facts, LullProof proof, const char *reason)
+{
+    const guint timeout = facts->timed_out ? LULL_INDICATION_QUIESCE_TIMEOUT : 0;
+
+    return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_QUIESCE_FAILED | timeout, LULL_LEVEL_CRASH,
+                       proof, LULL_PROOF_BY_NOTHING, reason};
+}
+
+LullTruth
+lull_truth_of(const LullTruthFacts *facts)
+{
+    const gboolean ours = facts->agent == LULL_AGENT_LULL;
+    const char *broken = NULL;
+
+    if (facts->vm == LULL_VM_STOPPED)
+        return (LullTruth){0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING, "the VM was off"};
+    if (facts->vm == LULL_VM_PAUSED)
+        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_PAUSED, LULL_LEVEL_CRASH, LULL_PROOF_NONE,
+                           LULL_PROOF_BY_NOTHING, "the VM was paused"};
+    if (facts->agent == LULL_AGENT_NONE)
+        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_NO_GUEST_AGENT, LULL_LEVEL_CRASH,
+                           LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING,
+                           or_else(facts->agent_problem, "no guest agent")};
+    if (!facts->frozen)
+        return not_quiesced(facts, LULL_PROOF_NONE, or_else(facts->problem, NOTHING_FROZEN));
+    broken = why_broken(facts);
+    if (broken)
+        return not_quiesced(facts, LULL_PROOF_BROKEN, broken);
+    return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_GUEST_AGENT,
+                       ours && facts->writers_met ? LULL_LEVEL_APP : LULL_LEVEL_FS, LULL_PROOF_HELD,
+                       ours ? LULL_PROOF_BY_EPOCH : LULL_PROOF_BY_WITNESS, ""};
+}
+
+gboolean
+lull_truth_writers_met(LullJson *writers)
+{
+    gboolean any = FALSE;
+
+    if (!json_object_is_type(writers, json_type_array))
+        return FALSE;
+    for (size_t i = 0; i < json_object_array_length(writers); i++) {
+        LullJson *row = json_object_array_get_idx(writers, i);
+        const char *result = lull_json_string(row, "result", "");
+        const gboolean met = g_str_equal(result, "held") || g_str_equal(result, "prepared");
+
+        if (!met && !g_str_equal(result, "skipped") && lull_json_bool(row, "required", FALSE))
+            return FALSE;
+        any = any || met;
+    }
+    return any;
+}
+
+static const char *const levels[] = {
+    [LULL_LEVEL_CRASH] = "crash",
+    [LULL_LEVEL_FS] = "fs",
+    [LULL_LEVEL_APP] = "app",
+    [LULL_LEVEL_STOPPED] = "stopped",
+};
+
+const char *
+lull_level_to_string(LullLevel level)
+{
+    return levels[level];
+}
+
+gboolean
+lull_level_parse(const char *text, LullLevel *ret_level)
+{
+    for (int level = LULL_LEVEL_CRASH; text && level <= LULL_LEVEL_APP; level++) {
+        if (!g_str_equal(text, levels[level]))
+            continue;
+        *ret_level = (LullLevel)level;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+lull_level_satisfies(LullLevel level, LullLevel required)
+{
+    return level >= required; /* `stopped` stands above all */
+}
+
+const char *
+lull_proof_to_string(LullProof proof)
+{
+    static const char *const names[] = {"none", "broken", "held"};
+
+    return names[proof];
+}
+
+const char *
+lull_proof_by_to_string(LullProofBy by)
+{
+    static const char *const names[] = {"", "epoch", "witness"};
+
+    return names[by];
+}
+
+const char *
+lull_indication_nth(guint bits, guint n, const char **ret_message)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(indications); i++) {
+        if (!(bits & indications[i].bit) || n-- > 0)
+            continue;
+        if (ret_message)
+            *ret_message = indications[i].message;
+        return indications[i].name;
+    }
+    return NULL;
+}
+
+const char *
+lull_indication_message(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(indications); i++)
+        if (g_str_equal(name, indications[i].name))
+            return indications[i].message;
+    return "Unknown indication";
+}

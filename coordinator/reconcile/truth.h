@@ -1,0 +1,65 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/hold.h"
+#include "coordinator/guest/vm.h"
+
+G_BEGIN_DECLS
+
+/* What may be claimed of a set of cuts, from facts alone. Pure. */
+
+typedef enum { LULL_LEVEL_CRASH = 0, LULL_LEVEL_FS, LULL_LEVEL_APP, LULL_LEVEL_STOPPED } LullLevel;
+typedef enum { LULL_PROOF_NONE = 0, LULL_PROOF_BROKEN, LULL_PROOF_HELD } LullProof;
+typedef enum { LULL_PROOF_BY_NOTHING = 0, LULL_PROOF_BY_EPOCH, LULL_PROOF_BY_WITNESS } LullProofBy;
+
+/* Bits; each has its public name and sentence. */
+typedef enum {
+    LULL_INDICATION_GUEST_AGENT = 1 << 0,
+    LULL_INDICATION_NO_GUEST_AGENT = 1 << 1,
+    LULL_INDICATION_ONLINE = 1 << 2,
+    LULL_INDICATION_PAUSED = 1 << 3,
+    LULL_INDICATION_QUIESCE_FAILED = 1 << 4,
+    LULL_INDICATION_QUIESCE_TIMEOUT = 1 << 5,
+} LullIndication; /* in the order of their names */
+
+/* All strings are lent and may be NULL. */
+typedef struct {
+    LullVmState vm;
+    LullAgentKind agent;       /* who answered; NONE: nobody who could freeze */
+    const char *agent_problem; /* NONE: why */
+    gboolean frozen;           /* acknowledged, at least one file system */
+    gboolean held;             /* as far as the guest can say, until after the last cut */
+    gboolean timed_out;        /* time was the reason for what failed or broke */
+    gboolean cut_while_frozen; /* every cut was known before the thaw */
+    gboolean writers_met;      /* a writer has data on the cut disks, and every required one met its need */
+    LullWitnessVerdict witness;
+    const char *problem; /* why it was not frozen */
+    const char *broken;  /* why it was not held */
+} LullTruthFacts;
+
+typedef struct {
+    guint indications; /* LullIndication bits */
+    LullLevel level;
+    LullProof proof;
+    LullProofBy proof_by;
+    const char *proof_reason; /* "" where held; else lent from the facts or static */
+} LullTruth;
+
+LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
+
+/* Rows of LullHoldFacts.writers: does at least one hold or stand prepared, and no required one fail? */
+gboolean lull_truth_writers_met(LullJson *writers);
+
+const char *lull_level_to_string(LullLevel level);
+gboolean lull_level_parse(const char *text, LullLevel *ret_level); /* what may be required: app, fs, crash */
+gboolean lull_level_satisfies(LullLevel level, LullLevel required);
+const char *lull_proof_to_string(LullProof proof);
+const char *lull_proof_by_to_string(LullProofBy by);
+
+/* Walks the bits in the order of their names: NULL ends. @ret_message: the sentence of the API. */
+const char *lull_indication_nth(guint indications, guint n, const char **ret_message);
+const char *lull_indication_message(const char *name); /* "Unknown indication" */
+
+G_END_DECLS

@@ -1,0 +1,195 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/attempt-decide.h"
+#include "tests/lib/check-main.h"
+
+#define NOT    LULL_TRIED_NOT
+#define DONE   LULL_TRIED_DONE
+#define FAILED LULL_TRIED_FAILED
+
+static gboolean
+is_frozen(const LullAttemptView *view)
+{
+    return view->freeze == DONE && view->thaw == NOT;
+}
+
+static void
+check_step(const LullAttemptView *view, LullAttemptVerb verb)
+{
+    const gboolean over = view->cancelled || (view->deadline && view->now >= view->deadline);
+
+    if (is_frozen(view)) {
+        ck_assert(verb == LULL_ATTEMPT_THAW || verb == LULL_ATTEMPT_CUT ||
+                  verb == LULL_ATTEMPT_WITNESS_FIRST || verb == LULL_ATTEMPT_WITNESS_SECOND);
+        if (over || view->cut == FAILED || (view->cut == DONE && view->second != NOT))
+            ck_assert_int_eq(verb, LULL_ATTEMPT_THAW);
+    }
+    if (verb == LULL_ATTEMPT_FREEZE)
+        ck_assert(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->paused &&
+                  !over);
+    if (verb == LULL_ATTEMPT_CUT) {
+        ck_assert_int_eq(view->storage, DONE);
+        ck_assert(!over);
+        ck_assert(is_frozen(view) || !view->strict);
+        ck_assert(view->prepare == NOT || is_frozen(view) || view->thaw != NOT);
+    }
+    if (verb == LULL_ATTEMPT_REMOVE_INTENT)
+        ck_assert(!is_frozen(view));
+    if (verb == LULL_ATTEMPT_END) {
+        ck_assert(!is_frozen(view));
+        ck_assert(view->prepare == NOT || view->thaw != NOT);
+        ck_assert(view->intent == NOT || view->intent_removed != NOT);
+    }
+    if (verb == LULL_ATTEMPT_THAW)
+        ck_assert(view->prepare != NOT && view->thaw == NOT);
+}
+
+/* Where the machine can get to: what must come before is done before. */
+static gboolean
+is_reachable(const LullAttemptView *view)
+{
+    if (view->storage != DONE && (view->probe || view->prepare || view->intent || view->freeze || view->cut))
+        return FALSE;
+    if (view->prepare && (view->probe != DONE || view->paused))
+        return FALSE;
+    if (view->paused && view->probe)
+        return FALSE;
+    if (view->intent && view->prepare != DONE)
+        return FALSE;
+    if (view->freeze && view->intent != DONE)
+        return FALSE;
+    if ((view->first || view->second) && view->freeze != DONE)
+        return FALSE;
+    if (view->second && view->cut != DONE)
+        return FALSE;
+    if (view->thaw && view->prepare == NOT)
+        return FALSE;
+    return !view->intent_removed || (view->intent && view->thaw);
+}
+
+START_TEST(test_whatever_has_happened_the_guest_is_let_go)
+{
+    guint seen = 0;
+
+    for (guint code = 0; code < 59049; code++) { /* 3^10 */
+        LullTried tried[10];
+        guint rest = code;
+
+        for (int i = 0; i < 10; i++, rest /= 3)
+            tried[i] = (LullTried)(rest % 3);
+        for (guint bits = 0; bits < 16; bits++) {
+            const LullAttemptView view = {
+                .cancelled = (bits & 1) != 0,
+                .paused = (bits & 2) != 0,
+                .strict = (bits & 4) != 0,
+                .now = 10,
+                .deadline = bits & 8 ? 10 : 0,
+                .storage = tried[0],
+                .probe = tried[1],
+                .prepare = tried[2],
+                .intent = tried[3],
+                .freeze = tried[4],
+                .first = tried[5],
+                .cut = tried[6],
+                .second = tried[7],
+                .thaw = tried[8],
+                .intent_removed = tried[9],
+            };
+
+            if (!is_reachable(&view))
+                continue;
+            check_step(&view, lull_attempt_decide(&view).verb);
+            seen++;
+        }
+    }
+    ck_assert_uint_gt(seen, 1000);
+}
+END_TEST
+
+/* Runs the machine; each verb comes to what `fails` says, and `cancel_at` cancels before the n-th step. */
+static char *
+run(LullAttemptView view, guint fails, int cancel_at)
+{
+    GString *story = g_string_new(NULL);
+
+    for (int i = 0; i < 20; i++) {
+        const LullAttemptVerb verb =
+            (view.cancelled = view.cancelled || i == cancel_at, lull_attempt_decide(&view).verb);
+        const LullTried tried = fails & (1u << verb) ? FAILED : DONE;
+        LullTried *const slots[] = {
+            [LULL_ATTEMPT_PREPARE_STORAGE] = &view.storage,
+            [LULL_ATTEMPT_PROBE] = &view.probe,
+            [LULL_ATTEMPT_PREPARE_GUEST] = &view.prepare,
+            [LULL_ATTEMPT_WRITE_INTENT] = &view.intent,
+            [LULL_ATTEMPT_FREEZE] = &view.freeze,
+            [LULL_ATTEMPT_WITNESS_FIRST] = &view.first,
+            [LULL_ATTEMPT_CUT] = &view.cut,
+            [LULL_ATTEMPT_WITNESS_SECOND] = &view.second,
+            [LULL_ATTEMPT_THAW] = &view.thaw,
+            [LULL_ATTEMPT_REMOVE_INTENT] = &view.intent_removed,
+        };
+
+        if (verb == LULL_ATTEMPT_END)
+            return g_string_free(story, FALSE);
+        g_string_append_c(story, " sppifwcwtr"[verb]);
+        *slots[verb] = tried;
+    }
+    ck_abort_msg("no end: %s", story->str);
+    return NULL;
+}
+
+#define FAIL(verb) (1u << LULL_ATTEMPT_##verb)
+
+/* s storage, p probe and prepare, i intent, f freeze, w witness, c cut, t thaw, r intent removed */
+static const struct {
+    LullAttemptView view;
+    guint fails;
+    int cancel_at;
+    const char *story;
+} stories[] = {
+    {{0}, 0, -1, "sppifwcwtr"},
+    {{.strict = TRUE}, 0, -1, "sppifwcwtr"},
+    {{0}, FAIL(PREPARE_STORAGE), -1, "s"},
+    {{0}, FAIL(PROBE), -1, "spc"},
+    {{.strict = TRUE}, FAIL(PROBE), -1, "sp"},
+    {{0}, FAIL(PREPARE_GUEST), -1, "spptc"},
+    {{.strict = TRUE}, FAIL(PREPARE_GUEST), -1, "sppt"},
+    {{0}, FAIL(WRITE_INTENT), -1, "sppitr"},
+    {{0}, FAIL(FREEZE), -1, "sppiftrc"},
+    {{.strict = TRUE}, FAIL(FREEZE), -1, "sppiftr"},
+    {{0}, FAIL(WITNESS_FIRST) | FAIL(WITNESS_SECOND), -1, "sppifwcwtr"},
+    {{0}, FAIL(CUT), -1, "sppifwctr"},
+    {{0}, FAIL(THAW), -1, "sppifwcwtr"},
+    {{.paused = TRUE}, 0, -1, "sc"},
+    {{.paused = TRUE, .strict = TRUE}, 0, -1, "s"},
+    {{0}, 0, 0, ""},
+    {{0}, 0, 1, "s"},
+    {{0}, 0, 3, "sppt"},
+    {{0}, 0, 4, "sppitr"},
+    {{0}, 0, 5, "sppiftr"},
+    {{0}, 0, 6, "sppifwtr"},
+    {{0}, 0, 7, "sppifwctr"},
+};
+
+START_TEST(test_runs_its_stories)
+{
+    g_autofree char *story = run(stories[_i].view, stories[_i].fails, stories[_i].cancel_at);
+
+    ck_assert_str_eq(story, stories[_i].story);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("attempt-decide");
+    TCase *tcase = tcase_create("attempt-decide");
+
+    tcase_add_test(tcase, test_whatever_has_happened_the_guest_is_let_go);
+    tcase_add_loop_test(tcase, test_runs_its_stories, 0, G_N_ELEMENTS(stories));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

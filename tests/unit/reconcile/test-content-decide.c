@@ -1,0 +1,171 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-decide.h"
+#include "tests/lib/check-main.h"
+
+static void
+check_step(const LullContentView *view, const LullContentStep *step)
+{
+    ck_assert_ptr_nonnull(step->reason);
+    switch (step->verb) {
+    case LULL_CONTENT_BEGIN_ATTEMPT:
+        ck_assert(view->wanted && !view->deleting && view->now >= view->retry_at);
+        ck_assert(view->stage == LULL_CONTENT_NEW || view->stage == LULL_CONTENT_FAILED);
+        break;
+    case LULL_CONTENT_START_ATTEMPT: /* only under a number of this life, written before */
+        ck_assert(view->wanted && !view->deleting && view->ours && view->stage == LULL_CONTENT_BEGUN);
+        ck_assert_int_eq(view->attempt, LULL_WORK_NONE);
+        break;
+    case LULL_CONTENT_START_DISCARD:
+        ck_assert(!view->ours && view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_NONE);
+        break;
+    case LULL_CONTENT_START_SEAL:
+        ck_assert(view->stage == LULL_CONTENT_CUT && view->copy == LULL_COPY_DONE && !view->deleting);
+        break;
+    case LULL_CONTENT_START_REMOVAL: /* nothing may be at work on what is removed */
+        ck_assert(view->deleting && view->attempt != LULL_WORK_RUNNING && view->seal != LULL_WORK_RUNNING);
+        break;
+    case LULL_CONTENT_REMOVE_FINALIZER:
+        ck_assert(view->deleting && view->removal == LULL_WORK_DONE && view->attempt != LULL_WORK_RUNNING);
+        break;
+    case LULL_CONTENT_RECORD_ATTEMPT:
+        ck_assert(view->attempt == LULL_WORK_DONE && view->stage == LULL_CONTENT_BEGUN);
+        break;
+    case LULL_CONTENT_RECORD_SEAL:
+        ck_assert(view->seal == LULL_WORK_DONE && view->stage == LULL_CONTENT_CUT);
+        break;
+    case LULL_CONTENT_RECORD_LOSS:
+        ck_assert(view->stage == LULL_CONTENT_CUT && view->seal == LULL_WORK_NONE);
+        ck_assert(view->copy == LULL_COPY_FAILED || view->copy == LULL_COPY_ABSENT);
+        break;
+    case LULL_CONTENT_FORGET_FAILURE:
+        ck_assert(view->seal == LULL_WORK_FAILED || view->removal == LULL_WORK_FAILED ||
+                  view->discard == LULL_WORK_FAILED);
+        break;
+    case LULL_CONTENT_RECORD_DISCARD:
+        ck_assert(view->discard == LULL_WORK_DONE && !view->ours);
+        break;
+    case LULL_CONTENT_CANCEL_ATTEMPT:
+        ck_assert(view->attempt == LULL_WORK_RUNNING && (view->deleting || !view->wanted));
+        break;
+    case LULL_CONTENT_CANCEL_SEAL:
+        ck_assert(view->seal == LULL_WORK_RUNNING && view->deleting);
+        break;
+    case LULL_CONTENT_WRITE_STATUS:
+        ck_assert(view->status_stale && !view->deleting);
+        break;
+    case LULL_CONTENT_WAIT:
+    case LULL_CONTENT_N_VERBS:
+        break;
+    }
+    if (view->exists && view->attempt == LULL_WORK_RUNNING && view->deleting)
+        ck_assert_int_eq(step->verb, LULL_CONTENT_CANCEL_ATTEMPT);
+}
+
+START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
+{
+    for (guint bits = 0; bits < 1u << 7; bits++)
+        for (int stage = 0; stage < LULL_CONTENT_N; stage++)
+            for (guint work = 0; work < 256; work++)
+                for (int copy = 0; copy <= LULL_COPY_ABSENT; copy++) {
+                    const LullContentView view = {
+                        .now = 10,
+                        .exists = (bits & 1) != 0,
+                        .deleting = (bits & 2) != 0,
+                        .has_finalizer = (bits & 4) != 0,
+                        .wanted = (bits & 8) != 0,
+                        .ours = (bits & 16) != 0,
+                        .status_stale = (bits & 32) != 0,
+                        .retry_at = bits & 64 ? 11 : 0,
+                        .stage = (LullContentStage)stage,
+                        .attempt = (LullWork)(work & 3),
+                        .discard = (LullWork)(work >> 2 & 3),
+                        .seal = (LullWork)(work >> 4 & 3),
+                        .removal = (LullWork)(work >> 6 & 3),
+                        .copy = (LullCopyState)copy,
+                    };
+                    const LullContentStep step = lull_content_decide(&view);
+
+                    if (view.attempt == LULL_WORK_FAILED) /* the view never says so */
+                        continue;
+                    check_step(&view, &step);
+                }
+}
+END_TEST
+
+#define HERE   .exists = TRUE, .has_finalizer = TRUE, .now = 10
+#define WANTED HERE, .wanted = TRUE
+#define GOING  HERE, .deleting = TRUE
+#define BEGUN  .stage = LULL_CONTENT_BEGUN
+#define CUT    .stage = LULL_CONTENT_CUT
+
+static const struct {
+    LullContentView view;
+    LullContentVerb verb;
+} stories[] = {
+    {{WANTED}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{HERE}, LULL_CONTENT_WAIT},
+    {{WANTED, BEGUN, .ours = TRUE}, LULL_CONTENT_START_ATTEMPT},
+    {{WANTED, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
+    {{HERE, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_CANCEL_ATTEMPT},
+    {{WANTED, BEGUN, .ours = TRUE, .attempt = LULL_WORK_DONE}, LULL_CONTENT_RECORD_ATTEMPT},
+    /* begun by an earlier life: its data goes, then the next number */
+    {{WANTED, BEGUN}, LULL_CONTENT_START_DISCARD},
+    {{HERE, BEGUN}, LULL_CONTENT_START_DISCARD},
+    {{WANTED, BEGUN, .discard = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
+    {{WANTED, BEGUN, .discard = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
+    {{WANTED, BEGUN, .discard = LULL_WORK_DONE}, LULL_CONTENT_RECORD_DISCARD},
+    {{WANTED, .stage = LULL_CONTENT_FAILED}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{WANTED, .stage = LULL_CONTENT_FAILED, .retry_at = 11}, LULL_CONTENT_WAIT},
+    {{WANTED, .stage = LULL_CONTENT_REFUSED}, LULL_CONTENT_WAIT},
+    {{WANTED, CUT, .status_stale = TRUE}, LULL_CONTENT_WRITE_STATUS},
+    {{WANTED, CUT, .copy = LULL_COPY_RUNNING}, LULL_CONTENT_WAIT},
+    {{HERE, CUT, .copy = LULL_COPY_DONE}, LULL_CONTENT_START_SEAL},
+    {{WANTED, CUT, .copy = LULL_COPY_DONE, .seal = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
+    {{WANTED, CUT, .copy = LULL_COPY_DONE, .seal = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
+    {{WANTED, CUT, .copy = LULL_COPY_DONE, .seal = LULL_WORK_DONE}, LULL_CONTENT_RECORD_SEAL},
+    {{WANTED, CUT, .copy = LULL_COPY_FAILED}, LULL_CONTENT_RECORD_LOSS},
+    {{WANTED, CUT, .copy = LULL_COPY_ABSENT}, LULL_CONTENT_RECORD_LOSS},
+    {{GOING, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_CANCEL_ATTEMPT},
+    {{GOING, CUT, .seal = LULL_WORK_RUNNING}, LULL_CONTENT_CANCEL_SEAL},
+    {{GOING, BEGUN, .ours = TRUE, .attempt = LULL_WORK_DONE}, LULL_CONTENT_START_REMOVAL},
+    {{GOING, .removal = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
+    {{GOING, .removal = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
+    {{GOING, .removal = LULL_WORK_DONE}, LULL_CONTENT_REMOVE_FINALIZER},
+    {{.exists = TRUE, .deleting = TRUE}, LULL_CONTENT_WAIT},
+};
+
+START_TEST(test_does_one_thing_at_a_time)
+{
+    const LullContentStep step = lull_content_decide(&stories[_i].view);
+
+    ck_assert_msg(step.verb == stories[_i].verb, "%s, expected %s", lull_content_verb_to_string(step.verb),
+                  lull_content_verb_to_string(stories[_i].verb));
+}
+END_TEST
+
+START_TEST(test_looks_again_while_the_copy_runs_and_when_a_retry_is_due)
+{
+    const LullContentView copying = {WANTED, CUT, .copy = LULL_COPY_RUNNING};
+    const LullContentView failed = {WANTED, .stage = LULL_CONTENT_FAILED, .retry_at = 11};
+
+    ck_assert_int_gt(lull_content_decide(&copying).again_at, copying.now);
+    ck_assert_int_eq(lull_content_decide(&failed).again_at, 11);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("content-decide");
+    TCase *tcase = tcase_create("content-decide");
+
+    tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
+    tcase_add_test(tcase, test_looks_again_while_the_copy_runs_and_when_a_retry_is_due);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

@@ -1,0 +1,133 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/snapshot-decide.h"
+#include "tests/lib/check-main.h"
+
+static LullSnapshotView
+view_of(guint bits)
+{
+    return (LullSnapshotView){
+        .now = 10,
+        .deadline = 20,
+        .exists = (bits & 1u << 0) != 0,
+        .deleting = (bits & 1u << 1) != 0,
+        .has_finalizer = (bits & 1u << 2) != 0,
+        .retain = (bits & 1u << 3) != 0,
+        .succeeded = (bits & 1u << 4) != 0,
+        .failed = (bits & 1u << 5) != 0,
+        .source_exists = (bits & 1u << 6) != 0,
+        .locked = (bits & 1u << 7) != 0,
+        .other_locked = (bits & 1u << 8) != 0,
+        .content_exists = (bits & 1u << 9) != 0,
+        .content_deleting = (bits & 1u << 10) != 0,
+        .content_ready = (bits & 1u << 11) != 0,
+        .status_stale = (bits & 1u << 12) != 0,
+        .report_stale = (bits & 1u << 13) != 0,
+    };
+}
+
+START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
+{
+    for (guint bits = 0; bits < 1u << 14; bits++) {
+        const LullSnapshotView view = view_of(bits);
+        const LullSnapshotStep step = lull_snapshot_decide(&view);
+        const gboolean ended = view.deleting || view.succeeded || view.failed;
+
+        ck_assert_ptr_nonnull(step.reason);
+        switch (step.verb) {
+        case LULL_SNAPSHOT_LOCK:
+            ck_assert(!ended && view.source_exists && !view.locked && !view.other_locked &&
+                      view.has_finalizer);
+            break;
+        case LULL_SNAPSHOT_CREATE_CONTENT:
+            ck_assert(!ended && view.locked && !view.content_exists);
+            break;
+        case LULL_SNAPSHOT_DELETE_CONTENT:
+            ck_assert(view.content_exists && (view.deleting || view.failed));
+            ck_assert(!(view.retain && view.content_ready));
+            break;
+        case LULL_SNAPSHOT_UNLOCK:
+            ck_assert(view.locked && ended);
+            /* nothing may work on the source any more */
+            ck_assert(view.succeeded || !view.content_exists || (view.retain && view.content_ready));
+            break;
+        case LULL_SNAPSHOT_REMOVE_FINALIZER:
+            ck_assert(view.deleting && !view.locked);
+            break;
+        case LULL_SNAPSHOT_ADD_FINALIZER:
+            ck_assert(!view.deleting && !view.has_finalizer);
+            break;
+        case LULL_SNAPSHOT_WAIT:
+            /* never a wait for ever where a deadline runs */
+            ck_assert(!view.exists || ended || step.again_at == view.deadline);
+            break;
+        case LULL_SNAPSHOT_WRITE_REPORT:
+        case LULL_SNAPSHOT_WRITE_STATUS:
+            ck_assert(view.exists);
+            break;
+        case LULL_SNAPSHOT_N:
+            ck_abort();
+        }
+    }
+}
+END_TEST
+
+#define HERE .exists = TRUE, .has_finalizer = TRUE, .deadline = 20
+#define VM   .source_exists = TRUE
+
+static const struct {
+    LullSnapshotView view;
+    LullSnapshotVerb verb;
+} stories[] = {
+    {{.exists = TRUE, .status_stale = TRUE}, LULL_SNAPSHOT_ADD_FINALIZER},
+    {{HERE, .status_stale = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM}, LULL_SNAPSHOT_LOCK},
+    {{HERE, VM, .other_locked = TRUE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, .locked = TRUE}, LULL_SNAPSHOT_CREATE_CONTENT},
+    {{HERE, VM, .locked = TRUE, .content_exists = TRUE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, .content_exists = TRUE}, LULL_SNAPSHOT_LOCK},
+    {{HERE, VM, .locked = TRUE, .content_exists = TRUE, .succeeded = TRUE}, LULL_SNAPSHOT_UNLOCK},
+    {{HERE, VM, .content_exists = TRUE, .succeeded = TRUE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, .locked = TRUE, .content_exists = TRUE, .failed = TRUE}, LULL_SNAPSHOT_DELETE_CONTENT},
+    {{HERE, VM, .locked = TRUE, .content_exists = TRUE, .content_deleting = TRUE, .failed = TRUE},
+     LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, .locked = TRUE, .failed = TRUE}, LULL_SNAPSHOT_UNLOCK},
+    {{HERE, VM, .failed = TRUE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, .locked = TRUE, .content_exists = TRUE, .deleting = TRUE}, LULL_SNAPSHOT_DELETE_CONTENT},
+    {{HERE, VM, .locked = TRUE, .deleting = TRUE}, LULL_SNAPSHOT_UNLOCK},
+    {{HERE, VM, .deleting = TRUE}, LULL_SNAPSHOT_REMOVE_FINALIZER},
+    {{HERE, .deleting = TRUE}, LULL_SNAPSHOT_REMOVE_FINALIZER},
+    {{HERE, VM, .deleting = TRUE, .succeeded = TRUE, .content_exists = TRUE}, LULL_SNAPSHOT_DELETE_CONTENT},
+    {{HERE, VM, .deleting = TRUE, .succeeded = TRUE, .content_exists = TRUE, .content_deleting = TRUE},
+     LULL_SNAPSHOT_REMOVE_FINALIZER},
+    {{HERE, VM, .deleting = TRUE, .succeeded = TRUE, .content_exists = TRUE, .content_ready = TRUE,
+      .retain = TRUE},
+     LULL_SNAPSHOT_REMOVE_FINALIZER},
+    {{HERE, VM, .deleting = TRUE, .succeeded = TRUE, .content_exists = TRUE, .retain = TRUE},
+     LULL_SNAPSHOT_DELETE_CONTENT},
+};
+
+START_TEST(test_does_one_thing_at_a_time)
+{
+    const LullSnapshotStep step = lull_snapshot_decide(&stories[_i].view);
+
+    ck_assert_msg(step.verb == stories[_i].verb, "%s, expected %s", lull_snapshot_verb_to_string(step.verb),
+                  lull_snapshot_verb_to_string(stories[_i].verb));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("snapshot-decide");
+    TCase *tcase = tcase_create("snapshot-decide");
+
+    tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

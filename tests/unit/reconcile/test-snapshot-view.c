@@ -1,0 +1,285 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/snapshot-view.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+#define CREATED "2026-03-01T10:00:00Z"
+
+static gint64
+at(int seconds)
+{
+    gint64 created = 0;
+
+    lull_clock_parse(CREATED, &created);
+    return created + LULL_SEC(seconds);
+}
+
+static LullJson *
+snapshot(const char *spec, const char *annotations, const char *status)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'snap','namespace':'default','uid':'u1','creationTimestamp':'" CREATED "',"
+        "'finalizers':['snapshot.kubevirt.io/vmsnapshot-protection'],'annotations':{%s}},"
+        "'spec':{'source':{'apiGroup':'kubevirt.io','kind':'VirtualMachine','name':'larry'}%s}%s}",
+        annotations, spec, status);
+
+    return json(text);
+}
+
+static LullJson *
+vm(const char *state, const char *status)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'larry','namespace':'default','uid':'v1','resourceVersion':'7'},"
+        "'spec':{'template':{'spec':{'volumes':[{'name':'vda'},{'name':'cdrom'}]}}},"
+        "'status':{'printableStatus':'%s','volumeSnapshotStatuses':[{'name':'vda','enabled':true},"
+        "{'name':'cdrom','enabled':false,'reason':'read-only'}]%s}}",
+        state, status);
+
+    return json(text);
+}
+
+static LullJson *
+content(const char *state, const char *status)
+{
+    LullJson *object =
+        json("{'metadata':{'name':'vmsnapshot-content-u1','namespace':'default','uid':'c1',"
+             "'annotations':{}},'spec':{'virtualMachineSnapshotName':'snap',"
+             "'source':{'virtualMachine':{'spec':{'template':{'spec':{'volumes':"
+             "[{'name':'vda'},{'name':'cdrom'}]}}}}},'volumeBackups':[{'volumeName':'vda'}]}}");
+    LullJson *annotations = lull_json_at(object, "metadata", "annotations", NULL);
+    g_autofree char *stage = g_strdup_printf("{\"stage\":\"%s\",\"number\":1}", state);
+
+    lull_json_set_string(annotations, "lull.dev/attempt", stage);
+    lull_json_set_string(annotations, "lull.dev/quiesce-report",
+                         "{\"version\":1,\"indications\":[\"GuestAgent\",\"Online\"],\"proof\":\"held\"}");
+    lull_json_take(object, "status", json(status));
+    return object;
+}
+
+static const char *
+progressing(const LullSnapshotView *view)
+{
+    g_autoptr(LullJson) object = json_object_new_object();
+
+    lull_json_take(object, "status", lull_json_dup(view->status));
+    return g_intern_string(lull_condition_reason(object, "Progressing"));
+}
+
+static const char *
+phase(const LullSnapshotView *view)
+{
+    return lull_json_string(view->status, "phase", "");
+}
+
+START_TEST(test_a_new_snapshot_gets_phase_and_two_conditions)
+{
+    g_autoptr(LullSnapshotView) view =
+        lull_snapshot_view_new(snapshot("", "", ""), NULL, vm("Running", ""), at(1));
+
+    ck_assert(view->exists && view->source_exists && view->has_finalizer && view->status_stale);
+    ck_assert_int_eq(view->deadline, at(300));
+    ck_assert_str_eq(view->content_name, "vmsnapshot-content-u1");
+    ck_assert_str_eq(
+        lull_json_to_line(view->status),
+        "{\"sourceUID\":\"v1\",\"phase\":\"InProgress\",\"readyToUse\":false,\"conditions\":["
+        "{\"type\":\"Progressing\",\"lastProbeTime\":null,\"status\":\"False\",\"reason\":\"Source "
+        "not locked\",\"lastTransitionTime\":\"2026-03-01T10:00:01Z\"},"
+        "{\"type\":\"Ready\",\"lastProbeTime\":null,\"status\":\"False\",\"reason\":\"Not "
+        "ready\",\"lastTransitionTime\":\"2026-03-01T10:00:01Z\"}]}");
+}
+END_TEST
+
+START_TEST(test_the_status_written_is_not_stale_any_more)
+{
+    g_autoptr(LullSnapshotView) first =
+        lull_snapshot_view_new(snapshot("", "", ""), NULL, vm("Running", ""), at(1));
+    g_autoptr(LullSnapshotView) second = NULL;
+    LullJson *object = snapshot("", "", "");
+
+    lull_json_take(object, "status", lull_json_dup(first->status));
+    second = lull_snapshot_view_new(object, NULL, vm("Running", ""), at(2));
+    ck_assert(!second->status_stale);
+}
+END_TEST
+
+static const struct {
+    const char *spec;
+    const char *annotations;
+    const char *vm_state; /* NULL: no such VM */
+    const char *vm_status;
+    int now;
+    const char *phase;
+    const char *progressing;
+    const char *failure; /* NULL: none; else how it begins */
+} sources[] = {
+    {"", "", NULL, "", 1, "InProgress", "Source does not exist", NULL},
+    {"", "", NULL, "", 301, "Failed", "Operation failed", "snapshot deadline exceeded"},
+    {"", "", "Running", "", 300, "InProgress", "Source not locked", NULL},
+    {"", "", "Running", "", 301, "Failed", "Operation failed", "snapshot deadline exceeded"},
+    {",'failureDeadline':'1m'", "", "Running", "", 61, "Failed", "Operation failed",
+     "snapshot deadline exceeded"},
+    {",'failureDeadline':60", "", "Running", "", 61, "Failed", "Operation failed",
+     "snapshot deadline exceeded"},
+    {",'failureDeadline':'-1s'", "", "Running", "", 0, "Failed", "Operation failed",
+     "snapshot deadline exceeded"},
+    {",'failureDeadline':'0'", "", "Running", "", 99999, "InProgress", "Source not locked", NULL},
+    {",'failureDeadline':0", "", "Running", "", 99999, "InProgress", "Source not locked", NULL},
+    {"", "", "Running", ",'snapshotInProgress':'snap'", 1, "InProgress",
+     "Source locked and operation in progress", NULL},
+    {"", "", "Running", ",'snapshotInProgress':'x'", 1, "InProgress",
+     "Source not locked snapshot \"x\" in progress", NULL},
+    {"", "", "Running", ",'restoreInProgress':'r'", 1, "InProgress",
+     "Source not locked restore \"r\" in progress", NULL},
+    {"", "", "Stopped", "", 1, "Failed", "Operation failed", "VM larry is stopped"},
+    {"", "", "Paused", "", 1, "InProgress", "Source not locked", NULL},
+    {"", "'lull.dev/require':'much'", "Running", "", 1, "Failed", "Operation failed", "lull.dev/require:"},
+    {"", "'lull.dev/exclude-volumes':'vdz'", "Running", "", 1, "Failed", "Operation failed",
+     "lull.dev/exclude-volumes: VM larry has no volume \"vdz\""},
+    {"", "'lull.dev/exclude-volumes':'vda'", "Running", "", 1, "Failed", "Operation failed",
+     "VM larry has no volume that can be saved (vda: left out by lull.dev/exclude-volumes; cdrom: "
+     "read-only)"},
+};
+
+START_TEST(test_tells_how_it_stands_with_the_source)
+{
+    LullJson *source = sources[_i].vm_state ? vm(sources[_i].vm_state, sources[_i].vm_status) : NULL;
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
+        snapshot(sources[_i].spec, sources[_i].annotations, ""), NULL, source, at(sources[_i].now));
+
+    ck_assert_str_eq(phase(view), sources[_i].phase);
+    ck_assert_str_eq(progressing(view), sources[_i].progressing);
+    if (!sources[_i].failure)
+        ck_assert_ptr_null(view->failure);
+    else
+        ck_assert_msg(g_str_has_prefix(view->failure, sources[_i].failure), "%s", view->failure);
+}
+END_TEST
+
+START_TEST(test_a_failure_is_the_third_condition_and_stays)
+{
+    g_autoptr(LullSnapshotView) first =
+        lull_snapshot_view_new(snapshot("", "", ""), NULL, vm("Stopped", ""), at(1));
+    LullJson *object = snapshot("", "", "");
+    LullJson *conditions = lull_json_array(first->status, "conditions");
+    g_autoptr(LullSnapshotView) later = NULL;
+
+    ck_assert_uint_eq(json_object_array_length(conditions), 3);
+    ck_assert_str_eq(lull_json_string(json_object_array_get_idx(conditions, 2), "type", ""), "Failure");
+    lull_json_take(object, "status", lull_json_dup(first->status));
+    later = lull_snapshot_view_new(object, NULL, vm("Running", ""), at(2));
+    ck_assert(later->failed && !later->status_stale);
+}
+END_TEST
+
+START_TEST(test_a_cut_makes_it_succeeded_with_what_the_report_says)
+{
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
+        snapshot("", "", ""), content("cut", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':false}"),
+        vm("Running", ""), at(3));
+    LullJson *volumes = lull_json_object(view->status, "snapshotVolumes");
+
+    ck_assert(view->succeeded && view->report_stale);
+    ck_assert_str_eq(phase(view), "Succeeded");
+    ck_assert_str_eq(progressing(view), "Operation complete");
+    ck_assert_str_eq(lull_json_string(view->status, "creationTime", ""), "2026-03-01T10:00:02Z");
+    ck_assert_str_eq(lull_json_to_line(volumes),
+                     "{\"includedVolumes\":[\"vda\"],\"excludedVolumes\":[\"cdrom\"]}");
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "indications")),
+                     "[\"GuestAgent\",\"Online\"]");
+    ck_assert_ptr_nonnull(strstr(lull_json_to_line(lull_json_array(view->status, "sourceIndications")),
+                                 "Guest agent was active"));
+}
+END_TEST
+
+START_TEST(test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not)
+{
+    g_autoptr(LullSnapshotView) ready = lull_snapshot_view_new(
+        snapshot("", "", ""), content("sealed", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':true}"),
+        vm("Running", ""), at(3));
+    LullJson *object = snapshot("", "", "");
+    g_autoptr(LullSnapshotView) lost = NULL;
+
+    ck_assert(lull_json_bool(ready->status, "readyToUse", FALSE));
+    lull_json_take(object, "status", lull_json_dup(ready->status));
+    lost = lull_snapshot_view_new(object, NULL, vm("Running", ""), at(4));
+    ck_assert_str_eq(phase(lost), "Succeeded");
+    ck_assert(!lull_json_bool(lost->status, "readyToUse", TRUE));
+    ck_assert_str_eq(progressing(lost), "In error state");
+}
+END_TEST
+
+START_TEST(test_an_error_of_the_content_shows_and_goes_with_it)
+{
+    g_autoptr(LullSnapshotView) bad = lull_snapshot_view_new(
+        snapshot("", "", ""),
+        content("failed", "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:02Z','message':'full'}}"),
+        vm("Running", ",'snapshotInProgress':'snap'"), at(3));
+    LullJson *object = snapshot("", "", "");
+    g_autoptr(LullSnapshotView) good = NULL;
+
+    ck_assert_str_eq(phase(bad), "InProgress");
+    ck_assert_str_eq(progressing(bad), "In error state");
+    lull_json_take(object, "status", lull_json_dup(bad->status));
+    good = lull_snapshot_view_new(object, content("begun", "{'readyToUse':false}"),
+                                  vm("Running", ",'snapshotInProgress':'snap'"), at(4));
+    ck_assert_ptr_null(lull_json_object(good->status, "error"));
+    ck_assert_str_eq(progressing(good), "Source locked and operation in progress");
+}
+END_TEST
+
+START_TEST(test_a_level_not_reached_fails_it)
+{
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
+        snapshot("", "'lull.dev/require':'fs'", ""),
+        content("refused", "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:02Z','message':'m'}}"),
+        vm("Running", ",'snapshotInProgress':'snap'"), at(3));
+
+    ck_assert_str_eq(phase(view), "Failed");
+    ck_assert_str_eq(view->failure, "required level not reached");
+    ck_assert(view->report_stale);
+}
+END_TEST
+
+START_TEST(test_a_failed_one_is_not_revived_by_a_late_cut)
+{
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
+        snapshot("", "",
+                 ",'status':{'phase':'Failed','readyToUse':false,'conditions':[{'type':'Failure',"
+                 "'status':'True','reason':'snapshot deadline exceeded'}]}"),
+        content("sealed", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':true}"), vm("Running", ""),
+        at(3));
+
+    ck_assert(view->failed && !view->succeeded);
+    ck_assert_str_eq(phase(view), "Failed");
+    ck_assert(!lull_json_bool(view->status, "readyToUse", TRUE));
+    ck_assert_ptr_null(lull_json_at(view->status, "creationTime", NULL));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("snapshot-view");
+    TCase *tcase = tcase_create("snapshot-view");
+
+    tcase_add_test(tcase, test_a_new_snapshot_gets_phase_and_two_conditions);
+    tcase_add_test(tcase, test_the_status_written_is_not_stale_any_more);
+    tcase_add_loop_test(tcase, test_tells_how_it_stands_with_the_source, 0, G_N_ELEMENTS(sources));
+    tcase_add_test(tcase, test_a_failure_is_the_third_condition_and_stays);
+    tcase_add_test(tcase, test_a_cut_makes_it_succeeded_with_what_the_report_says);
+    tcase_add_test(tcase, test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not);
+    tcase_add_test(tcase, test_an_error_of_the_content_shows_and_goes_with_it);
+    tcase_add_test(tcase, test_a_level_not_reached_fails_it);
+    tcase_add_test(tcase, test_a_failed_one_is_not_revived_by_a_late_cut);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
