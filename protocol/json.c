@@ -30,10 +30,12 @@ lull_json_parse(const char *text, gssize length, GError **error)
     }
     json_tokener *tokener = json_tokener_new_ex(LULL_JSON_MAX_DEPTH);
     value = json_tokener_parse_ex(tokener, text, (int)size);
-    if (!value && json_tokener_get_error(tokener) == json_tokener_continue)
+    gsize end = MIN(json_tokener_get_parse_end(tokener), size);
+    if (!value && json_tokener_get_error(tokener) == json_tokener_continue) {
         value = json_tokener_parse_ex(tokener, "", 1); /* a bare number ends only with the text */
+        end = size;
+    }
     const enum json_tokener_error problem = json_tokener_get_error(tokener);
-    const gsize end = MIN(json_tokener_get_parse_end(tokener), size);
     json_tokener_free(tokener);
 
     if (problem != json_tokener_success || !value) {
