@@ -56,6 +56,9 @@
 #define LULL_ANNOTATION_POLICY  "lull.dev/policy"
 #define LULL_ANNOTATION_DOMAIN  "lull.dev/domain"
 #define LULL_ANNOTATION_ATTEMPT "lull.dev/attempt"
+/* On a snapshot or restore under way, for people who wait: {"step": "preparing|frozen|copying|restoring",
+ * "permille": 0-1000}; a courtesy, nothing may depend on it. */
+#define LULL_ANNOTATION_PROGRESS "lull.dev/progress"
 
 #define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
 #define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"
