@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+/* A client of the REST API over a unix socket. Calls block, each bounded in time and in the size of its
+ * answer; one thread at a time. Answers are the caller's. Errors: those of the server by their codes
+ * (LULL_ERROR_NOT_FOUND ...); LOST when nobody answers on the socket, with what to do about it; DENIED when
+ * the socket may not be opened; TIMED_OUT. */
+typedef struct _LullClient LullClient;
+
+LullClient *lull_client_new(const char *socket_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_client_free(LullClient *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullClient, lull_client_free)
+
+LullJson *lull_client_get(LullClient *self, const LullKind *kind, const char *ns, const char *name,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* All pages as one list. */
+LullJson *lull_client_list(LullClient *self, const LullKind *kind, const char *ns,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_client_create(LullClient *self, const LullKind *kind, const char *ns, LullJson *object,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_client_patch(LullClient *self, const LullKind *kind, const char *ns, const char *name,
+                            LullJson *patch, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @uid: NULL, or only this very object. */
+gboolean lull_client_remove(LullClient *self, const LullKind *kind, const char *ns, const char *name,
+                            const char *uid, GError **error);
+/* PUT on a machine's subresource; @body may be NULL. *@ret_answer (may be NULL) is NULL where the answer is
+ * empty. These wait for a guest, so they get minutes. */
+gboolean
+lull_client_put_subresource(LullClient *self, const char *ns, const char *vm, const char *subresource,
+                            LullJson *body, LullJson **ret_answer, GError **error);
+
+typedef struct {
+    /* FALSE: enough. @object is lent. Bookmarks and errors are not passed on. */
+    gboolean (*event)(LullWatchType type, LullJson *object, gpointer user_data);
+    void (*tick)(gpointer user_data); /* about five times a second; may be NULL */
+    gpointer user_data;
+} LullClientWatch;
+
+/* Follows one object from resourceVersion @since on. TRUE when the event function had enough. LOST: the
+ * stream ended or the server is away; EXPIRED: @since is too old: get the object again, then watch again.
+ * @deadline: boot clock, 0 none; then TIMED_OUT. */
+gboolean lull_client_watch(LullClient *self, const LullKind *kind, const char *ns, const char *name,
+                           const char *since, gint64 deadline, const LullClientWatch *watch, GError **error);
+
+G_END_DECLS
