@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "coordinator/cli/output.h"
+#include "coordinator/store/kube/client.h"
+
+G_BEGIN_DECLS
+
+/* The frame of the command line: one sub-command is one file cmd-NAME.c that defines a LullCommand, and one
+ * line in the table of main.c. */
+
+typedef enum {
+    LULL_EXIT_DONE = 0,
+    LULL_EXIT_FAILED = 1,
+    LULL_EXIT_USAGE = 2,
+    LULL_EXIT_BELOW = 3, /* done, but below the level asked for */
+} LullExit;
+
+/* What all sub-commands share: the options before or after the sub-command, and the way to the server. */
+typedef struct {
+    char *socket; /* NULL until the options are parsed, unless named before the sub-command */
+    char *ns;
+    char *format_word;
+    LullFormat format;
+    gboolean terminal; /* stdout is one */
+    LullClient *client;
+} LullCli;
+
+typedef struct {
+    const char *name;
+    const char *arguments; /* "VM [NAME]" */
+    const char *summary;   /* one line */
+    const char *details;   /* for --help, may be NULL */
+    int min, max;          /* of the arguments; max < 0: any number */
+    LullExit (*run)(LullCli *cli, int argc, char **argv, GError **error);
+} LullCommand;
+
+/* To be called first by every run function, with its own options (NULL name ends). argv[1] and on are the
+ * arguments left. Prints the help and exits for --help. FALSE: the usage is wrong, @error says how. */
+gboolean lull_cli_parse(LullCli *self, const LullCommand *command, const GOptionEntry *options, int *argc,
+                        char ***argv, GError **error);
+
+/* Of a run function whose arguments are wrong: sets the error, returns LULL_EXIT_USAGE. */
+LullExit lull_cli_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* --wait and --no-wait: @wait and @no_wait as parsed; waiting is the default on a terminal. */
+gboolean lull_cli_wants_wait(const LullCli *self, gboolean wait, gboolean no_wait);
+
+/* Fetches the object that the user means by "NAME", "snapshot/NAME" or "restore/NAME". USAGE where both kinds
+ * have that name or it is none, FAILED (with names near it) where there is none. */
+LullExit lull_cli_find(LullCli *self, const char *text, const LullKind **ret_kind, LullJson **ret_object,
+                       GError **error);
+
+/* Adds to a NOT_FOUND error the names of @kind that @name may have been meant to be. */
+void lull_cli_suggest(LullCli *self, const LullKind *kind, const char *name, GError **error);
+
+/* A time such as 30s that the user gave with @option; at least @min usec. */
+gboolean
+lull_cli_duration(const char *option, const char *word, gint64 min, gint64 *ret_usec, GError **error);
+
+/* Sends @body (may be NULL) to a machine's subresource, then prints "VM: @said" and the facts that came back.
+ */
+LullExit lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *body,
+                      const char *said, GError **error);
+
+/* Prints @object in the format asked for; FALSE (nothing printed) for tables: say it in words then. */
+gboolean lull_cli_print_object(const LullCli *self, const LullKind *kind, LullJson *object);
+
+/* A list sub-command: every object of @kind. */
+LullExit lull_cli_list(LullCli *self, const LullCommand *command, const LullKind *kind, int argc, char **argv,
+                       GError **error);
+
+G_END_DECLS

@@ -1,0 +1,144 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "coordinator/cli/outcome.h"
+#include "coordinator/cli/progress.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+#define READY   "{'type':'Ready','status':'True','reason':'Ready'}"
+#define FAILURE "{'type':'Failure','status':'True','reason':'snapshot deadline exceeded'}"
+
+/* A snapshot with @annotations and @status, both members without braces. */
+static LullJson *
+snapshot(const char *annotations, const char *status)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'s','annotations':{%s}},'status':{%s}}", annotations, status);
+
+    return json(text);
+}
+
+static LullOutcome
+outcome(const char *annotations, const char *status, char **ret_reason)
+{
+    g_autoptr(LullJson) object = snapshot(annotations, status);
+    const char *reason = NULL;
+    const LullOutcome result = lull_outcome_of(&lull_kind_snapshot, object, &reason);
+
+    if (ret_reason)
+        *ret_reason = g_strdup(reason);
+    return result;
+}
+
+START_TEST(snapshot_is_done_when_ready_and_not_when_only_taken)
+{
+    ck_assert_int_eq(outcome("", "", NULL), LULL_OUTCOME_PENDING);
+    ck_assert_int_eq(outcome("", "'phase':'Succeeded','readyToUse':false", NULL), LULL_OUTCOME_PENDING);
+    ck_assert_int_eq(outcome("", "'phase':'Succeeded','readyToUse':true,'conditions':[" READY "]", NULL),
+                     LULL_OUTCOME_DONE);
+}
+END_TEST
+
+START_TEST(failure_comes_with_its_reason)
+{
+    g_autofree char *by_condition = NULL;
+    g_autofree char *by_phase = NULL;
+
+    ck_assert_int_eq(outcome("", "'phase':'Failed','conditions':[" FAILURE "]", &by_condition),
+                     LULL_OUTCOME_FAILED);
+    ck_assert_str_eq(by_condition, "snapshot deadline exceeded");
+    ck_assert_int_eq(outcome("", "'phase':'Failed','error':{'message':'disk full'}", &by_phase),
+                     LULL_OUTCOME_FAILED);
+    ck_assert_str_eq(by_phase, "disk full");
+}
+END_TEST
+
+START_TEST(level_asked_for_is_compared_with_the_level_reached)
+{
+#define DONE "'readyToUse':true,'conditions':[" READY "]"
+#define LEVELS(ask, got)                                                                               \
+    outcome("'lull.dev/require':'" ask "','lull.dev/quiesce-report':'{\\u0022level\\u0022:\\u0022" got \
+            "\\u0022}'",                                                                               \
+            DONE, NULL)
+    ck_assert_int_eq(LEVELS("app", "app"), LULL_OUTCOME_DONE);
+    ck_assert_int_eq(LEVELS("app", "stopped"), LULL_OUTCOME_DONE);
+    ck_assert_int_eq(LEVELS("app", "fs"), LULL_OUTCOME_BELOW);
+    ck_assert_int_eq(LEVELS("fs", "app"), LULL_OUTCOME_DONE);
+    ck_assert_int_eq(LEVELS("fs", "crash"), LULL_OUTCOME_BELOW);
+    ck_assert_int_eq(LEVELS("fs", "splendid"), LULL_OUTCOME_BELOW);
+    ck_assert_int_eq(LEVELS("crash", "crash"), LULL_OUTCOME_DONE);
+    ck_assert_int_eq(outcome("'lull.dev/require':'fs'", DONE, NULL), LULL_OUTCOME_BELOW);
+    ck_assert_int_eq(outcome("'lull.dev/require':'crash'", DONE, NULL), LULL_OUTCOME_DONE);
+}
+END_TEST
+
+START_TEST(restore_is_done_when_complete)
+{
+    g_autoptr(LullJson) begun = json("{'status':{'complete':false}}");
+    g_autoptr(LullJson) done = json("{'status':{'complete':true}}");
+    g_autoptr(LullJson) failed = json("{'status':{'complete':false,'conditions':[" FAILURE "]}}");
+
+    ck_assert_int_eq(lull_outcome_of(&lull_kind_restore, begun, NULL), LULL_OUTCOME_PENDING);
+    ck_assert_int_eq(lull_outcome_of(&lull_kind_restore, done, NULL), LULL_OUTCOME_DONE);
+    ck_assert_int_eq(lull_outcome_of(&lull_kind_restore, failed, NULL), LULL_OUTCOME_FAILED);
+}
+END_TEST
+
+START_TEST(progress_comes_from_its_annotation_else_from_the_phase)
+{
+#define TOLD(text) "'lull.dev/progress':'{" text "}'"
+    static const struct {
+        const char *annotations, *status, *step;
+        gint permille;
+    } cases[] = {
+        {TOLD("\\u0022step\\u0022:\\u0022copying\\u0022,\\u0022permille\\u0022:560"), "", "copying", 560},
+        {TOLD("\\u0022step\\u0022:\\u0022\\\\u001b[2J\\u0022,\\u0022permille\\u0022:5600"), "", "preparing",
+         -1},
+        {"'lull.dev/progress':'nonsense'", "'phase':'Succeeded'", "copying", -1},
+        {"", "", "preparing", -1},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(LullJson) object = snapshot(cases[i].annotations, cases[i].status);
+        const LullProgress progress = lull_progress_of(&lull_kind_snapshot, object);
+
+        ck_assert_str_eq(progress.step, cases[i].step);
+        ck_assert_int_eq(progress.permille, cases[i].permille);
+    }
+}
+END_TEST
+
+START_TEST(bar_fills_up)
+{
+    LullProgress progress = {.step = "copying", .permille = 500};
+    g_autofree char *half = lull_progress_bar("snapshot/s", &progress, LULL_SEC(7));
+    g_autofree char *unknown = NULL;
+
+    ck_assert_str_eq(half, "snapshot/s  copying   [############............]  50%  7s");
+    progress = (LullProgress){.step = "preparing", .permille = -1, .waiting = "Source\nnot locked"};
+    unknown = lull_progress_bar("snapshot/s", &progress, 0);
+    ck_assert_str_eq(unknown, "snapshot/s  preparing  0s  (Source not locked)");
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("outcome");
+    TCase *tests = tcase_create("all");
+
+    tcase_add_test(tests, snapshot_is_done_when_ready_and_not_when_only_taken);
+    tcase_add_test(tests, failure_comes_with_its_reason);
+    tcase_add_test(tests, level_asked_for_is_compared_with_the_level_reached);
+    tcase_add_test(tests, restore_is_done_when_complete);
+    tcase_add_test(tests, progress_comes_from_its_annotation_else_from_the_phase);
+    tcase_add_test(tests, bar_fills_up);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
