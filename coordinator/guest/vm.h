@@ -46,6 +46,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullVm, lull_vm_free)
 /* Parses a domain's XML (live where it runs, else the inactive one). Pure; hostile input gives an error. */
 LullVm *lull_vm_from_xml(const char *xml, LullVmState state, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The API's name of a domain: its own where DNS-1123 allows it, else vm-<first 8 of the uuid>. */
+char *lull_vm_api_name(const char *domain, const char *uid) G_GNUC_WARN_UNUSED_RESULT;
+
 /* As a kubevirt.io/v1 VirtualMachine object in namespace `default`: spec.template.spec.volumes, status
  * (printableStatus, conditions AgentConnected and Paused, volumeSnapshotStatuses). */
 LullJson *lull_vm_to_json(const LullVm *self) G_GNUC_WARN_UNUSED_RESULT;

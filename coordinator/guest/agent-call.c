@@ -1,0 +1,87 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/agent-call.h"
+
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define MAX_REPLY (1024 * 1024)
+
+/* Newer libvirts have codes of their own; older ones give AGENT_UNRESPONSIVE and INTERNAL_ERROR. */
+#define CODE_AGENT_TIMEOUT 112
+#define CODE_AGENT_FAILED  113
+
+/* Codes and texts differ between versions and languages; what never does is the command's name in what the
+ * agent refused, and that a time-out takes its time. */
+static void
+explain(const char *command, gboolean late, GError **error)
+{
+    const virErrorPtr last = virGetLastError();
+    const char *message = last && last->message ? last->message : "unknown error";
+    g_autofree char *quoted = g_strdup_printf("'%s'", command);
+    const char *words = strstr(message, quoted);
+
+    switch (last ? last->code : VIR_ERR_OK) {
+    case VIR_ERR_INTERNAL_ERROR:
+    case CODE_AGENT_FAILED:
+        if (words)
+            words += strlen(quoted);
+        if (words && g_str_has_prefix(words, ": "))
+            words += 2;
+        g_set_error(error, LULL_ERROR, words ? LULL_ERROR_FAILED : LULL_ERROR_LOST, "%s: %s", command,
+                    words ? words : message);
+        return;
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+    case CODE_AGENT_TIMEOUT:
+        g_set_error(error, LULL_ERROR, late ? LULL_ERROR_TIMED_OUT : LULL_ERROR_LOST, "%s: %s", command,
+                    message);
+        return;
+    case VIR_ERR_OPERATION_INVALID: /* the guest is not running */
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "%s: %s", command, message);
+        return;
+    default:
+        lull_link_error(error, command);
+    }
+}
+
+LullJson *
+lull_agent_call(LullDomain *domain, const char *command, LullJson *take_arguments, gint64 timeout_usec,
+                GError **error)
+{
+    g_autoptr(LullJson) request = json_object_new_object();
+    g_autoptr(LullJson) reply = NULL;
+    const gint64 seconds = CLAMP((timeout_usec + LULL_SEC(1) - 1) / LULL_SEC(1), 1, 60);
+    LullJson *value = NULL;
+    const gint64 start = lull_clock_boottime();
+    char *text;
+
+    lull_json_set_string(request, "execute", command);
+    if (take_arguments)
+        lull_json_take(request, "arguments", take_arguments);
+    text = virDomainQemuAgentCommand(domain, lull_json_to_line(request), (int)seconds, 0);
+    if (!text) {
+        /* a little less: their clock is not ours */
+        explain(command, lull_clock_boottime() - start >= LULL_SEC(seconds) - LULL_MSEC(50), error);
+        return NULL;
+    }
+    if (strlen(text) > MAX_REPLY)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has %zu bytes, too many",
+                    command, strlen(text));
+    else
+        reply = lull_json_parse(text, -1, error);
+    free(text);
+    if (!reply)
+        return NULL;
+    if (!json_object_is_type(reply, json_type_object) ||
+        !json_object_object_get_ex(reply, "return", &value) || !value) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has no return value",
+                    command);
+        return NULL;
+    }
+    return json_object_get(value);
+}

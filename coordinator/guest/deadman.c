@@ -1,0 +1,303 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/deadman.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libvirt/virterror.h>
+
+#include "coordinator/guest/agent-call.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define READY        "ready\n"
+#define READY_USEC   LULL_SEC(5)
+#define MAX_DEADLINE LULL_SEC(600)
+#define CALL_USEC    LULL_SEC(5)
+#define LOOK_USEC    LULL_MSEC(200)
+#define SETTLE_USEC  LULL_SEC(1) /* a freeze that was on its way when its sender died lands within this */
+#define GIVE_UP_USEC LULL_SEC(900)
+
+struct _LullDeadman {
+    GSubprocess *process;
+    int to;
+};
+
+static gboolean
+wait_ready(int fd, GError **error)
+{
+    const gint64 until = lull_clock_boottime() + READY_USEC;
+    char text[sizeof READY] = "";
+    size_t got = 0;
+
+    while (got < strlen(READY)) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        const gint64 left = until - lull_clock_boottime();
+        const int ready = left > 0 ? poll(&poll_fd, 1, (int)(left / 1000) + 1) : 0;
+        ssize_t n;
+
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
+                        "host dead man: it did not connect to libvirt in time");
+            return FALSE;
+        }
+        n = read(fd, text + got, strlen(READY) - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED,
+                        "host dead man: it ended at once; the log says why");
+            return FALSE;
+        }
+        got += (size_t)n;
+    }
+    if (g_str_equal(text, READY))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "host dead man: it said something else than ready");
+    return FALSE;
+}
+
+LullDeadman *
+lull_deadman_start(const char *uri, const char *domain_uid, GError **error)
+{
+    const char *const argv[] = {"/proc/self/exe", "dead-man", "--uri", uri, "--domain", domain_uid, NULL};
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
+    g_autoptr(LullDeadman) self = g_new0(LullDeadman, 1);
+    int in[2];
+    int out[2];
+    gboolean ok;
+
+    self->to = -1;
+    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "host dead man: pipe: %s", g_strerror(errno));
+        return NULL;
+    }
+    self->to = in[1];
+    g_subprocess_launcher_take_stdin_fd(launcher, in[0]);
+    g_subprocess_launcher_take_stdout_fd(launcher, out[1]);
+    self->process = g_subprocess_launcher_spawnv(launcher, argv, error);
+    g_subprocess_launcher_close(launcher);
+    ok = self->process && wait_ready(out[0], error);
+    close(out[0]);
+    return ok ? g_steal_pointer(&self) : NULL;
+}
+
+static gboolean
+say(LullDeadman *self, const char *line)
+{
+    const size_t length = strlen(line);
+
+    /* far below a pipe's atomic size, and a writer whose reader is gone ignores SIGPIPE as all of us do */
+    return self->to >= 0 && write(self->to, line, length) == (ssize_t)length;
+}
+
+gboolean
+lull_deadman_arm(LullDeadman *self, gint64 deadline_usec, GError **error)
+{
+    g_autofree char *line = g_strdup_printf("arm %" G_GINT64_FORMAT "\n", deadline_usec / 1000);
+
+    if (say(self, line))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "host dead man: it is gone");
+    return FALSE;
+}
+
+void
+lull_deadman_release(LullDeadman *self)
+{
+    (void)say(self, "release\n");
+}
+
+void
+lull_deadman_free(LullDeadman *self)
+{
+    if (!self)
+        return;
+    if (self->to >= 0)
+        close(self->to);
+    g_clear_object(&self->process);
+    g_free(self);
+}
+
+/* The other side. It has one thread and one job; libvirt is asked without keep-alive, since a thaw that waits
+ * for a daemon is still the best there is. */
+
+typedef struct {
+    char *uri;
+    char *uid;
+    virConnectPtr connection;
+    LullDomain *domain;
+} Watch;
+
+static void
+watch_clear(Watch *self)
+{
+    g_clear_pointer(&self->domain, virDomainFree);
+    g_clear_pointer(&self->connection, virConnectClose);
+}
+
+static gboolean
+watch_connect(Watch *self)
+{
+    if (self->connection && virConnectIsAlive(self->connection) != 1)
+        watch_clear(self);
+    if (!self->connection)
+        self->connection = virConnectOpen(self->uri);
+    if (self->connection && !self->domain)
+        self->domain = virDomainLookupByUUIDString(self->connection, self->uid);
+    return self->domain != NULL;
+}
+
+/* 1 thawed (or there is no guest any more), 0 frozen, -1 not known. */
+static int
+look(Watch *self)
+{
+    g_autoptr(LullJson) reply = NULL;
+
+    if (!watch_connect(self))
+        return -1;
+    if (virDomainIsActive(self->domain) == 0)
+        return 1;
+    reply = lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, CALL_USEC, NULL);
+    if (!reply || !json_object_is_type(reply, json_type_string))
+        return -1;
+    return g_str_equal(json_object_get_string(reply), "thawed");
+}
+
+static int
+thaw(Watch *self)
+{
+    const gint64 start = lull_clock_boottime();
+    gint64 thawed_since = 0;
+
+    while (lull_clock_boottime() - start < GIVE_UP_USEC) {
+        const int thawed = look(self);
+
+        if (thawed == 1 && !thawed_since)
+            thawed_since = lull_clock_boottime();
+        if (thawed != 1)
+            thawed_since = 0;
+        if (thawed_since && lull_clock_boottime() - thawed_since >= SETTLE_USEC)
+            return 0;
+        if (thawed != 1 && self->domain)
+            lull_json_put(lull_agent_call(self->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, NULL));
+        g_usleep((gulong)LOOK_USEC);
+    }
+    return 1;
+}
+
+typedef struct {
+    GString *buffer;
+    gint64 deadline; /* 0: not armed */
+    gboolean released;
+    gboolean ended;
+} Orders;
+
+static void
+obey(Orders *orders, const char *line)
+{
+    gint64 ms = 0;
+
+    if (g_str_equal(line, "release"))
+        orders->released = TRUE;
+    else if (g_str_has_prefix(line, "arm "))
+        orders->deadline = g_ascii_string_to_signed(line + 4, 10, 1, MAX_DEADLINE / 1000, &ms, NULL)
+                               ? lull_clock_boottime() + LULL_MSEC(ms)
+                               : lull_clock_boottime();
+}
+
+static void
+read_orders(Orders *orders, int fd)
+{
+    char bytes[256];
+    const ssize_t n = read(fd, bytes, sizeof bytes);
+    char *end;
+
+    if (n < 0 && errno == EINTR)
+        return;
+    if (n <= 0) {
+        orders->ended = TRUE;
+        return;
+    }
+    g_string_append_len(orders->buffer, bytes, n);
+    while ((end = memchr(orders->buffer->str, '\n', orders->buffer->len))) {
+        *end = '\0';
+        obey(orders, orders->buffer->str);
+        g_string_erase(orders->buffer, 0, end - orders->buffer->str + 1);
+    }
+}
+
+static int
+keep_watch(Watch *self)
+{
+    g_autoptr(GString) buffer = g_string_new(NULL);
+    Orders orders = {.buffer = buffer};
+
+    for (;;) {
+        struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
+        const gint64 left = orders.deadline ? orders.deadline - lull_clock_boottime() : 0;
+
+        if (orders.deadline && left <= 0)
+            return thaw(self);
+        if (poll(&poll_fd, 1, orders.deadline ? (int)(left / 1000) + 1 : -1) > 0)
+            read_orders(&orders, STDIN_FILENO);
+        if (orders.released)
+            return 0;
+        if (orders.ended)
+            return orders.deadline ? thaw(self) : 0;
+    }
+}
+
+static void
+swallow(void *user_data, virErrorPtr error)
+{
+}
+
+int
+lull_deadman_main(int argc, char **argv)
+{
+    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT};
+    g_autofree char *uri = NULL;
+    g_autofree char *uid = NULL;
+    const GOptionEntry entries[] = {
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "libvirt's URI", "URI"},
+        {"domain", 0, 0, G_OPTION_ARG_STRING, &uid, "the domain's UUID", "UUID"},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    Watch watch = {NULL};
+    int status;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || !uri || !uid) {
+        g_printerr("dead-man: %s\n", error ? error->message : "--uri and --domain are needed");
+        return 2;
+    }
+    /* It outlives the one it watches, whatever signal ends that one and its group. */
+    for (guint i = 0; i < G_N_ELEMENTS(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
+    (void)setsid();
+    virSetErrorFunc(NULL, swallow);
+    watch.uri = uri;
+    watch.uid = uid;
+    if (!watch_connect(&watch)) {
+        g_printerr("dead-man: libvirt at %s: %s\n", uri, virGetLastErrorMessage());
+        return 1;
+    }
+    if (write(STDOUT_FILENO, READY, strlen(READY)) < 0)
+        return 1;
+    (void)close(STDOUT_FILENO);
+    status = keep_watch(&watch);
+    watch_clear(&watch);
+    return status;
+}

@@ -1,0 +1,122 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <libvirt/virterror.h>
+
+#include "coordinator/guest/host-private.h"
+#include "protocol/error.h"
+
+static gpointer
+run_events(gpointer data)
+{
+    for (;;)
+        if (virEventRunDefaultImpl() < 0)
+            g_usleep(G_USEC_PER_SEC / 10);
+    return NULL;
+}
+
+/* Keeps the loop turning over where no descriptor is watched yet. */
+static void
+tick(int timer, void *data)
+{
+}
+
+gboolean
+lull_events_start(GError **error)
+{
+    static gsize started;
+
+    if (g_once_init_enter(&started)) {
+        const gboolean ok = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 &&
+                            virEventAddTimeout(5000, tick, NULL, NULL) >= 0;
+        if (ok)
+            g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));
+        g_once_init_leave(&started, ok ? 1 : 2);
+    }
+    return started == 1 || lull_link_error(error, "libvirt's event loop");
+}
+
+static int
+on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *host)
+{
+    const gboolean definition = event == VIR_DOMAIN_EVENT_DEFINED || event == VIR_DOMAIN_EVENT_UNDEFINED;
+
+    lull_host_note(host, domain, definition ? LULL_NOTE_CHANGED : LULL_NOTE_LIFECYCLE);
+    return 0;
+}
+
+static void
+on_reboot(virConnectPtr connection, virDomainPtr domain, void *host)
+{
+    lull_host_note(host, domain, LULL_NOTE_LIFECYCLE);
+}
+
+static void
+on_agent(virConnectPtr connection, virDomainPtr domain, int state, int reason, void *host)
+{
+    lull_host_note(host, domain, LULL_NOTE_AGENT);
+}
+
+static void
+on_device(virConnectPtr connection, virDomainPtr domain, const char *alias, void *host)
+{
+    lull_host_note(host, domain, LULL_NOTE_CHANGED);
+}
+
+static void
+on_job(virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr params, int n, void *host)
+{
+    int operation = 0;
+    int success = 0;
+
+    (void)virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
+    (void)virTypedParamsGetBoolean(params, n, VIR_DOMAIN_JOB_SUCCESS, &success);
+    if (operation == VIR_DOMAIN_JOB_OPERATION_BACKUP)
+        lull_host_note_job(host, domain, success == 1);
+}
+
+static void
+on_closed(virConnectPtr connection, int reason, void *host)
+{
+    lull_host_note_closed(host);
+}
+
+gboolean
+lull_events_subscribe(LullHost *host, virConnectPtr connection, GArray *ids, GError **error)
+{
+    const struct {
+        int id;
+        virConnectDomainEventGenericCallback callback;
+    } wanted[] = {
+        {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+        {VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
+        {VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_agent)},
+        {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
+        {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
+        {VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job)},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        const int id = virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].callback,
+                                                        lull_host_ref(host), lull_host_unref);
+        if (id < 0) {
+            lull_host_unref(host);
+            return lull_link_error(error, "libvirt's events");
+        }
+        g_array_append_val(ids, id);
+    }
+    if (virConnectRegisterCloseCallback(connection, on_closed, lull_host_ref(host), lull_host_unref) < 0) {
+        lull_host_unref(host);
+        return lull_link_error(error, "libvirt's close event");
+    }
+    return TRUE;
+}
+
+void
+lull_events_unsubscribe(virConnectPtr connection, GArray *ids)
+{
+    for (guint i = 0; i < ids->len; i++)
+        (void)virConnectDomainEventDeregisterAny(connection, g_array_index(ids, int, i));
+    g_array_set_size(ids, 0);
+    (void)virConnectUnregisterCloseCallback(connection, on_closed);
+}

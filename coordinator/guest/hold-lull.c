@@ -1,0 +1,375 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/hold-private.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+/* Our agent: prepare and poll, freeze under a lease, renew it from another thread, thaw with a verdict. */
+
+#define CALL_USEC        LULL_SEC(2) /* no command of ours takes longer than 1 s ... */
+#define THAW_USEC        LULL_SEC(3) /* ... but the thaw: 2 s */
+#define POLL_FIRST_USEC  LULL_MSEC(4)
+#define POLL_MAX_USEC    LULL_MSEC(250)
+#define RETRY_FIRST_USEC LULL_MSEC(20)
+
+typedef struct {
+    gint64 hold_budget_usec;
+    char *epoch;
+    LullLink *link; /* the renewals' own */
+    LullDomain *domain;
+    GThread *renewer;
+    GMutex lock; /* for the rest */
+    GCond cond;
+    gint64 lease_usec; /* 0: not frozen yet */
+    gboolean stop;
+} LullState;
+
+static LullJson *
+arguments(const LullHold *self)
+{
+    LullJson *args = json_object_new_object();
+
+    lull_json_set_string(args, "op", self->op);
+    return args;
+}
+
+static gint64
+pause_before_retry(gint64 pause, gint64 max, gint64 until)
+{
+    const gint64 left = until - lull_clock_boottime();
+
+    if (left > 0)
+        g_usleep((gulong)MIN(pause, left));
+    return MIN(pause * 2, max);
+}
+
+/* Renewals go on while the caller sits in a cut. A failed one is tried again soon: the lease bears three. */
+static gpointer
+renew(gpointer data)
+{
+    LullHold *self = data;
+    LullState *state = self->state;
+    gint64 wait = LULL_MSEC(LULL_LEASE_RENEW_MS);
+
+    g_mutex_lock(&state->lock);
+    while (!state->stop) {
+        g_autoptr(LullJson) reply = NULL;
+        g_autofree char *broken = NULL;
+        LullJson *args;
+
+        if (!state->lease_usec) {
+            g_cond_wait(&state->cond, &state->lock);
+            continue;
+        }
+        if (g_cond_wait_until(&state->cond, &state->lock, g_get_monotonic_time() + wait))
+            continue;
+        args = arguments(self);
+        lull_json_set_string(args, "epoch", state->epoch);
+        lull_json_set_int(args, "lease-ms", state->lease_usec / 1000);
+        g_mutex_unlock(&state->lock);
+        reply = lull_agent_call(state->domain, LULL_CMD_RENEW, args, LULL_SEC(1), NULL);
+        broken = reply ? lull_reply_renew(reply) : NULL;
+        wait = LULL_MSEC(reply ? LULL_LEASE_RENEW_MS : LULL_LEASE_RENEW_MS / 5);
+        g_mutex_lock(&state->lock);
+        if (broken)
+            state->stop = TRUE; /* the thaw will tell why */
+    }
+    g_mutex_unlock(&state->lock);
+    return NULL;
+}
+
+static gboolean
+start_renewer(LullHold *self, GError **error)
+{
+    LullState *state = self->state;
+
+    state->link = lull_link_borrow(self->host, error);
+    state->domain = state->link ? lull_link_domain(state->link, self->uid, error) : NULL;
+    if (!state->domain)
+        return FALSE;
+    state->renewer = g_thread_new("renewals", renew, self);
+    return TRUE;
+}
+
+static void
+stop_renewer(LullState *state)
+{
+    g_mutex_lock(&state->lock);
+    state->stop = TRUE;
+    g_cond_signal(&state->cond);
+    g_mutex_unlock(&state->lock);
+}
+
+static LullJson *
+prepare_arguments(LullHold *self, gint64 budget_usec)
+{
+    LullJson *args = arguments(self);
+    LullJson *disks = json_object_new_array();
+    gboolean all = TRUE;
+    gboolean known = TRUE;
+
+    for (size_t i = 0; i < json_object_array_length(self->volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(self->volumes, i);
+        LullJson *disk;
+        if (lull_json_bool(volume, "excluded", FALSE)) {
+            all = FALSE;
+            continue;
+        }
+        disk = json_object_new_object();
+        lull_json_set_string(disk, "serial", lull_json_string(volume, "serial", NULL));
+        lull_json_set_string(disk, "pci", lull_json_string(volume, "pci", NULL));
+        lull_json_set_string(disk, "scsi", lull_json_string(volume, "scsi", NULL));
+        known &= json_object_object_length(disk) > 0;
+        json_object_array_add(disks, disk);
+    }
+    lull_json_set_int(args, "budget-ms", budget_usec / 1000);
+    /* What is not cut need not stand still; a disk that the guest cannot be told of by name must. */
+    if (!all && known)
+        lull_json_take(args, "disks", disks);
+    else
+        lull_json_put(disks);
+    return args;
+}
+
+/* Until the agent has taken the operation: another one may be just ending. */
+static gboolean
+send_prepare(LullHold *self, gint64 budget_usec, gint64 until, GError **error)
+{
+    gint64 pause = RETRY_FIRST_USEC;
+
+    for (;;) {
+        g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_PREPARE,
+                                                    prepare_arguments(self, budget_usec), CALL_USEC, error);
+        g_autofree char *owner = NULL;
+        gboolean accepted = FALSE;
+
+        if (!reply || !lull_reply_prepare(reply, &accepted, &owner, error))
+            return FALSE;
+        if (accepted)
+            return TRUE;
+        if (lull_clock_boottime() >= until) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the guest is held by another operation of %s",
+                        owner);
+            return FALSE;
+        }
+        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+    }
+}
+
+static gboolean
+wait_prepared(LullHold *self, gint64 until, GError **error)
+{
+    LullState *state = self->state;
+    gint64 pause = POLL_FIRST_USEC;
+
+    for (;;) {
+        g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_STATUS, NULL, CALL_USEC, error);
+        g_auto(LullAgentStatus) status = {LULL_PHASE_IDLE};
+
+        if (!reply || !lull_reply_status(reply, &status, error))
+            return FALSE;
+        if (status.phase == LULL_PHASE_PREPARED && g_strcmp0(status.op, self->op) == 0) {
+            state->hold_budget_usec = status.hold_budget_usec;
+            lull_json_put(self->rows);
+            self->rows = g_steal_pointer(&status.filesystems);
+            return TRUE;
+        }
+        if (status.phase != LULL_PHASE_PREPARING || g_strcmp0(status.op, self->op) != 0) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "the agent could not prepare: %s",
+                        status.last_problem ? status.last_problem : "it does not say why");
+            return FALSE;
+        }
+        if (lull_clock_boottime() >= until) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
+                        "the guest was not prepared in time: give it more, or look at its load");
+            return FALSE;
+        }
+        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+    }
+}
+
+static gboolean
+lull_prepare(LullHold *self, gint64 budget_usec)
+{
+    const gint64 until = lull_clock_boottime() + budget_usec;
+    g_autoptr(GError) error = NULL;
+    LullState *state = g_new0(LullState, 1);
+
+    g_mutex_init(&state->lock);
+    g_cond_init(&state->cond);
+    self->state = state;
+    if (start_renewer(self, &error) && send_prepare(self, budget_usec, until, &error) &&
+        wait_prepared(self, until, &error)) {
+        lull_hold_set_rows(self, self->rows);
+        return TRUE;
+    }
+    lull_hold_fail(self, error);
+    return FALSE;
+}
+
+static gint64
+cap_lease(const LullState *state, gint64 lease_usec)
+{
+    if (state->hold_budget_usec)
+        lease_usec = MIN(lease_usec, state->hold_budget_usec);
+    return CLAMP(lease_usec, LULL_MSEC(LULL_LEASE_MIN_MS), LULL_MSEC(LULL_LEASE_MAX_MS));
+}
+
+static gboolean
+lull_freeze(LullHold *self, gint64 lease_usec)
+{
+    LullState *state = self->state;
+    const gint64 lease = cap_lease(state, lease_usec);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) reply = NULL;
+    g_auto(LullFreezeReply) freeze = {NULL};
+    LullJson *args = arguments(self);
+
+    lull_json_set_int(args, "lease-ms", lease / 1000);
+    /* bounded by half the lease on the agent's side */
+    reply = lull_agent_call(self->domain, LULL_CMD_FREEZE, args, lease / 2 + CALL_USEC / 2, &error);
+    if (!reply || !lull_reply_freeze(reply, &freeze, &error)) {
+        lull_hold_fail(self, error);
+        return FALSE;
+    }
+    if (json_object_array_length(freeze.filesystems))
+        lull_hold_set_rows(self, freeze.filesystems);
+    if (!freeze.epoch) {
+        g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
+        lull_hold_fail(self, error);
+        return FALSE;
+    }
+    self->facts.freeze_usec = freeze.freeze_usec;
+    g_mutex_lock(&state->lock);
+    state->epoch = g_steal_pointer(&freeze.epoch);
+    state->lease_usec = lease;
+    g_cond_signal(&state->cond);
+    g_mutex_unlock(&state->lock);
+    return TRUE;
+}
+
+static void
+take_verdict(LullHold *self, const LullThawReply *thaw)
+{
+    LullHoldFacts *facts = &self->facts;
+
+    facts->held = thaw->held;
+    if (!thaw->held)
+        lull_hold_break(self, thaw->broken, g_str_equal(thaw->broken, LULL_BROKEN_LEASE));
+    facts->window_usec = thaw->window_usec;
+    facts->window_measured = thaw->window_usec > 0;
+    facts->thaw_usec = thaw->thaw_usec;
+    if (thaw->freeze_usec)
+        facts->freeze_usec = thaw->freeze_usec;
+    if (json_object_array_length(thaw->filesystems))
+        lull_hold_set_rows(self, thaw->filesystems);
+    lull_json_put(facts->writers);
+    facts->writers = json_object_get(thaw->writers);
+}
+
+/* An agent that died is started again at once and can still tell: hence tries until the budget is over. */
+static void
+thaw_frozen(LullHold *self, gint64 until)
+{
+    LullState *state = self->state;
+    gint64 pause = RETRY_FIRST_USEC;
+    const char *gone = NULL;
+
+    for (;;) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LullJson) reply = NULL;
+        g_auto(LullThawReply) thaw = {FALSE};
+        LullJson *args = arguments(self);
+
+        lull_json_set_string(args, "epoch", state->epoch ? state->epoch : "");
+        reply = lull_agent_call(self->domain, LULL_CMD_THAW, args, THAW_USEC, &error);
+        if (reply && lull_reply_thaw(reply, &thaw, &error)) {
+            take_verdict(self, &thaw);
+            return;
+        }
+        if (lull_hold_guest_is_gone(self->domain, &gone)) {
+            lull_hold_break(self, gone, FALSE);
+            return;
+        }
+        if (lull_error_is(error, LULL_ERROR_FAILED) || lull_error_is(error, LULL_ERROR_INVALID)) {
+            lull_hold_break(self, error->message, FALSE); /* it answers, and knows nothing of the epoch */
+            return;
+        }
+        if (lull_clock_boottime() >= until) {
+            lull_hold_break(self, lull_error_is(error, LULL_ERROR_LOST) ? LULL_BROKEN_AGENT : error->message,
+                            lull_error_is(error, LULL_ERROR_TIMED_OUT));
+            return;
+        }
+        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+    }
+}
+
+gboolean
+lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
+{
+    gint64 pause = RETRY_FIRST_USEC;
+    const char *gone = NULL;
+
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+        g_autoptr(LullJson) thawed = NULL;
+        g_autoptr(LullJson) aborted = NULL;
+        LullJson *args = json_object_new_object();
+
+        lull_json_set_string(args, "op", op);
+        lull_json_set_string(args, "epoch", "");
+        thawed = lull_agent_call(domain, LULL_CMD_THAW, args, THAW_USEC, NULL);
+        args = json_object_new_object();
+        lull_json_set_string(args, "op", op);
+        aborted = lull_agent_call(domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
+        /* An agent that says no has no such operation: nothing of it is left either. */
+        if (aborted || lull_error_is(problem, LULL_ERROR_FAILED) || lull_hold_guest_is_gone(domain, &gone))
+            return TRUE;
+        if (lull_clock_boottime() >= until) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
+        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+    }
+}
+
+static void
+lull_thaw(LullHold *self, gint64 budget_usec)
+{
+    const gint64 until = lull_clock_boottime() + budget_usec;
+    LullState *state = self->state;
+    g_autoptr(GError) error = NULL;
+
+    stop_renewer(state);
+    if (self->facts.frozen)
+        thaw_frozen(self, until);
+    else if (!lull_agent_end(self->domain, self->op, until, &error))
+        lull_hold_fail(self, error);
+}
+
+static void
+lull_free(LullHold *self)
+{
+    LullState *state = self->state;
+
+    stop_renewer(state);
+    if (state->renewer)
+        g_thread_join(state->renewer);
+    if (state->domain)
+        virDomainFree(state->domain);
+    lull_link_return(state->link);
+    g_mutex_clear(&state->lock);
+    g_cond_clear(&state->cond);
+    g_free(state->epoch);
+    g_free(state);
+}
+
+const LullHoldOps lull_hold_ops_lull = {
+    .prepare = lull_prepare,
+    .freeze = lull_freeze,
+    .thaw = lull_thaw,
+    .free = lull_free,
+};

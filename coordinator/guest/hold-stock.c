@@ -1,0 +1,188 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/deadman.h"
+#include "coordinator/guest/hold-private.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+/* Stock qemu-ga: it says how many file systems it froze and nothing else, knows no lease, and runs on after
+ * its caller has given up. So: time-outs of ours, thaws until it says thawed, and a dead man beside us. */
+
+#define CALL_USEC   LULL_SEC(2)
+#define FREEZE_USEC LULL_SEC(10)
+#define RETRY_USEC  LULL_MSEC(50)
+
+typedef struct {
+    LullDeadman *deadman;
+    LullEventCounts before;
+    gint64 freeze_sent;
+    gint64 count;
+} StockState;
+
+static gboolean
+stock_prepare(LullHold *self, gint64 budget_usec)
+{
+    StockState *state = g_new0(StockState, 1);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) fsinfo = NULL;
+
+    self->state = state;
+    state->deadman = lull_deadman_start(lull_host_uri(self->host), self->uid, &error);
+    if (!state->deadman) {
+        lull_hold_fail(self, error);
+        return FALSE;
+    }
+    /* only for the report: an agent without it can freeze all the same */
+    fsinfo = lull_agent_call(self->domain, "guest-get-fsinfo", NULL, MIN(budget_usec, LULL_SEC(5)), NULL);
+    lull_json_put(self->rows);
+    self->rows = lull_reply_fsinfo(fsinfo);
+    return TRUE;
+}
+
+gboolean
+lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GError **error)
+{
+    const char *gone = NULL;
+    gint64 total = 0;
+
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+        g_autoptr(LullJson) thaw = lull_agent_call(domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, &problem);
+        gint64 count = 0;
+        gboolean frozen = TRUE;
+
+        if (thaw && lull_reply_count(thaw, &count)) {
+            g_autoptr(LullJson) status = NULL;
+            total += count;
+            /* a thaw that undid something needs no second look; it is the last word of a serial agent */
+            if (total > 0)
+                frozen = FALSE;
+            else if ((status = lull_agent_call(domain, "guest-fsfreeze-status", NULL, CALL_USEC, &problem)))
+                lull_reply_is_frozen(status, &frozen);
+        }
+        if (!frozen || lull_hold_guest_is_gone(domain, &gone)) {
+            if (ret_count)
+                *ret_count = total;
+            return TRUE;
+        }
+        if (lull_clock_boottime() >= until) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "thaw: %s",
+                        problem ? problem->message : "the guest still says frozen");
+            return FALSE;
+        }
+        g_usleep((gulong)RETRY_USEC);
+    }
+}
+
+static gboolean
+stock_freeze(LullHold *self, gint64 lease_usec)
+{
+    StockState *state = self->state;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) reply = NULL;
+
+    if (!lull_deadman_arm(state->deadman, lease_usec, &error)) {
+        lull_hold_fail(self, error);
+        return FALSE;
+    }
+    state->before = lull_host_event_counts(self->host, self->uid);
+    state->freeze_sent = lull_clock_boottime();
+    reply =
+        lull_agent_call(self->domain, "guest-fsfreeze-freeze", NULL, MIN(FREEZE_USEC, lease_usec), &error);
+    self->facts.freeze_usec = lull_clock_boottime() - state->freeze_sent;
+    if (reply && !lull_reply_count(reply, &state->count))
+        g_set_error(&error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "the agent's answer to the freeze is not a count");
+    else if (reply && state->count == 0)
+        g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
+    if (error) {
+        lull_hold_fail(self, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* The agent's own word, right before the thaw: somebody may have thawed the guest behind our back. */
+static void
+check_still_frozen(LullHold *self)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) status =
+        lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, CALL_USEC, &error);
+    gboolean frozen = FALSE;
+    const char *gone = NULL;
+
+    if (status && lull_reply_is_frozen(status, &frozen)) {
+        if (!frozen)
+            lull_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
+    } else if (lull_hold_guest_is_gone(self->domain, &gone)) {
+        lull_hold_break(self, gone, FALSE);
+    } else {
+        const gboolean late = lull_error_is(error, LULL_ERROR_TIMED_OUT);
+        lull_hold_break(self, late ? "the agent did not answer before the thaw" : LULL_BROKEN_AGENT, late);
+    }
+}
+
+static void
+check_undisturbed(LullHold *self, gint64 thawed)
+{
+    const StockState *state = self->state;
+    const LullEventCounts after = lull_host_event_counts(self->host, self->uid);
+
+    if (after.agent != state->before.agent)
+        lull_hold_break(self, "the agent came or went while frozen", FALSE);
+    if (after.lifecycle != state->before.lifecycle)
+        lull_hold_break(self, "the guest's state changed while frozen", FALSE);
+    if (thawed < state->count)
+        lull_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
+}
+
+static void
+stock_thaw(LullHold *self, gint64 budget_usec)
+{
+    const gint64 start = lull_clock_boottime();
+    StockState *state = self->state;
+    g_autoptr(GError) error = NULL;
+    gint64 thawed = 0;
+
+    if (!state->deadman)
+        return;
+    if (self->facts.frozen)
+        check_still_frozen(self);
+    if (self->facts.attempted && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
+        lull_hold_break(self, error->message, TRUE);
+        g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
+        return; /* not released: it thaws at its deadline */
+    }
+    if (self->facts.attempted) {
+        const gint64 now = lull_clock_boottime();
+        self->facts.thaw_usec = now - start;
+        self->facts.window_usec = now - state->freeze_sent;
+    }
+    if (self->facts.frozen) {
+        check_undisturbed(self, thawed);
+        self->facts.held = !self->facts.broken;
+        lull_rows_judge_by_count(self->rows, state->count);
+        lull_hold_set_rows(self, self->rows);
+    }
+    lull_deadman_release(state->deadman);
+}
+
+static void
+stock_free(LullHold *self)
+{
+    StockState *state = self->state;
+
+    lull_deadman_free(state->deadman);
+    g_free(state);
+}
+
+const LullHoldOps lull_hold_ops_stock = {
+    .prepare = stock_prepare,
+    .freeze = stock_freeze,
+    .thaw = stock_thaw,
+    .free = stock_free,
+};

@@ -1,0 +1,232 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/hold.h"
+
+#include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/hold-private.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+#define PROBE_USEC LULL_SEC(5)
+
+void
+lull_hold_fail(LullHold *self, const GError *error)
+{
+    if (!self->facts.problem)
+        self->facts.problem = g_strdup(error->message);
+    if (lull_error_is(error, LULL_ERROR_TIMED_OUT))
+        self->facts.timed_out = TRUE;
+}
+
+void
+lull_hold_break(LullHold *self, const char *reason, gboolean timed_out)
+{
+    self->facts.held = FALSE;
+    self->facts.timed_out |= timed_out;
+    if (!self->facts.broken)
+        self->facts.broken = g_strdup(reason);
+}
+
+gboolean
+lull_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
+{
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (virDomainGetState(domain, &state, NULL, 0) < 0)
+        return FALSE; /* libvirt may be away; that says nothing about the guest */
+    switch (state) {
+    case VIR_DOMAIN_SHUTOFF:
+    case VIR_DOMAIN_CRASHED:
+        *ret_reason = "guest stopped";
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
+void
+lull_hold_set_rows(LullHold *self, LullJson *rows)
+{
+    lull_json_put(self->facts.filesystems);
+    self->facts.filesystems = lull_rows_for_report(rows, self->rows, self->volumes);
+}
+
+static LullJson *
+identities(const LullVm *vm)
+{
+    LullJson *volumes = json_object_new_array();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+        LullJson *row = json_object_new_object();
+        lull_json_set_string(row, "name", volume->name);
+        lull_json_set_string(row, "serial", volume->serial);
+        lull_json_set_string(row, "pci", volume->pci);
+        lull_json_set_string(row, "scsi", volume->scsi);
+        if (volume->excluded)
+            lull_json_set_bool(row, "excluded", TRUE);
+        json_object_array_add(volumes, row);
+    }
+    return volumes;
+}
+
+/* Which agent is there, if any; a fact, never an error. */
+static void
+probe(LullHold *self, const LullVm *vm)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) reply = NULL;
+    LullAgentInfo info = {LULL_AGENT_NONE};
+    LullHoldFacts *facts = &self->facts;
+
+    if (vm->state != LULL_VM_RUNNING) {
+        facts->agent_problem = g_strdup_printf("the guest is %s: its agent cannot be asked",
+                                               vm->state == LULL_VM_PAUSED ? "paused" : "stopped");
+        return;
+    }
+    if (!vm->agent_channel) {
+        facts->agent_problem = g_strdup("the virtual machine has no channel " LULL_PORT_NAME
+                                        ": add one to the domain and install an agent in the guest");
+        return;
+    }
+    self->link = lull_link_borrow(self->host, &error);
+    self->domain = self->link ? lull_link_domain(self->link, self->uid, &error) : NULL;
+    reply = self->domain ? lull_agent_call(self->domain, "guest-info", NULL, PROBE_USEC, &error) : NULL;
+    if (!reply || !lull_reply_info(reply, &info, &error)) {
+        facts->agent_problem = g_strdup_printf("no agent answers: %s", error->message);
+        return;
+    }
+    facts->agent = info.kind;
+    facts->agent_name = info.name;
+    if (info.kind == LULL_AGENT_STOCK && !info.enabled) {
+        /* switched off: either by its owner, or because the guest is frozen at this very moment */
+        g_autoptr(LullJson) status =
+            lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, PROBE_USEC, NULL);
+        gboolean frozen = FALSE;
+        if (!status || !lull_reply_is_frozen(status, &frozen) || !frozen)
+            facts->agent = LULL_AGENT_NONE;
+    }
+    if (facts->agent == LULL_AGENT_NONE)
+        facts->agent_problem =
+            g_strdup_printf("%s has no command to freeze file systems, or it is switched off", info.name);
+    else
+        self->ops = facts->agent == LULL_AGENT_LULL ? &lull_hold_ops_lull : &lull_hold_ops_stock;
+}
+
+LullHold *
+lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
+{
+    LullHold *self;
+
+    if (!g_uuid_string_is_valid(op)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "operation \"%s\" is not a UUID", op);
+        return NULL;
+    }
+    self = g_new0(LullHold, 1);
+    self->host = host;
+    self->op = g_strdup(op);
+    self->uid = g_strdup(vm->uid);
+    self->volumes = identities(vm);
+    self->rows = json_object_new_array();
+    self->facts.filesystems = json_object_new_array();
+    self->facts.writers = json_object_new_array();
+    probe(self, vm);
+    return self;
+}
+
+gboolean
+lull_hold_prepare(LullHold *self, gint64 budget_usec)
+{
+    const gint64 start = lull_clock_boottime();
+    gboolean ok;
+
+    if (!self->ops || self->prepared) {
+        if (!self->facts.problem)
+            self->facts.problem = g_strdup(self->facts.agent_problem);
+        return FALSE;
+    }
+    self->prepared = TRUE;
+    ok = self->ops->prepare(self, budget_usec);
+    self->facts.prepare_usec = lull_clock_boottime() - start;
+    return ok;
+}
+
+gboolean
+lull_hold_freeze(LullHold *self, gint64 lease_usec)
+{
+    if (!self->prepared || self->ended || self->facts.attempted || self->facts.problem)
+        return FALSE;
+    self->facts.attempted = TRUE;
+    self->facts.frozen = self->ops->freeze(self, lease_usec);
+    return self->facts.frozen;
+}
+
+void
+lull_hold_thaw(LullHold *self, gint64 budget_usec)
+{
+    if (!self->prepared || self->ended)
+        return;
+    self->ended = TRUE;
+    self->ops->thaw(self, budget_usec);
+    if (!self->facts.frozen)
+        self->facts.held = FALSE;
+    else if (!self->facts.held)
+        lull_hold_break(self, LULL_BROKEN_AGENT, FALSE);
+}
+
+const LullHoldFacts *
+lull_hold_facts(const LullHold *self)
+{
+    return &self->facts;
+}
+
+void
+lull_hold_free(LullHold *self)
+{
+    if (!self)
+        return;
+    lull_hold_thaw(self, LULL_SEC(2));
+    if (self->state)
+        self->ops->free(self);
+    if (self->domain)
+        virDomainFree(self->domain);
+    lull_link_return(self->link);
+    g_free(self->facts.agent_name);
+    g_free(self->facts.agent_problem);
+    g_free(self->facts.problem);
+    g_free(self->facts.broken);
+    lull_json_put(self->facts.filesystems);
+    lull_json_put(self->facts.writers);
+    lull_json_put(self->volumes);
+    lull_json_put(self->rows);
+    g_free(self->op);
+    g_free(self->uid);
+    g_free(self);
+}
+
+gboolean
+lull_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent, gint64 budget_usec,
+                  GError **error)
+{
+    const gint64 until = lull_clock_boottime() + budget_usec;
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullLink) link = lull_link_borrow(host, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+    const char *reason = NULL;
+
+    if (!link)
+        return FALSE;
+    if (!domain) {
+        if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+            return TRUE; /* gone, and with it whatever was frozen */
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    if (agent == LULL_AGENT_NONE || lull_hold_guest_is_gone(domain, &reason))
+        return TRUE;
+    if (agent == LULL_AGENT_LULL)
+        return lull_agent_end(domain, op, until, error);
+    return lull_stock_thaw_until(domain, until, NULL, error);
+}

@@ -1,0 +1,37 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/link.h"
+
+G_BEGIN_DECLS
+
+/* Between host.c, events.c and link.c. */
+
+/* Opens a connection with keep-alive. */
+virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The pool: NULL where nothing is idle; FALSE where there are @max already. */
+virConnectPtr lull_host_take_idle(LullHost *self);
+gboolean lull_host_give_idle(LullHost *self, virConnectPtr connection, guint max);
+
+LullHost *lull_host_ref(LullHost *self);
+void lull_host_unref(gpointer self);
+
+/* Told by libvirt's callbacks, on the event loop's thread: they must not block. */
+typedef enum { LULL_NOTE_CHANGED = 0, LULL_NOTE_LIFECYCLE, LULL_NOTE_AGENT } LullNote;
+void lull_host_note(LullHost *self, virDomainPtr domain, LullNote note);
+void lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success);
+void lull_host_note_closed(LullHost *self);
+
+/* Starts libvirt's event loop on a thread of its own, once for the process: libvirt has only one. Before the
+ * first connection. */
+gboolean lull_events_start(GError **error);
+
+/* Subscribes @host to everything it wants to know from @connection; callbacks hold references on it.
+ * @ids takes what unsubscribing needs: a connection with callbacks is never freed. */
+gboolean lull_events_subscribe(LullHost *host, virConnectPtr connection, GArray *ids, GError **error);
+void lull_events_unsubscribe(virConnectPtr connection, GArray *ids);
+
+G_END_DECLS

@@ -1,0 +1,435 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/host.h"
+
+#include <libvirt/virterror.h>
+
+#include "coordinator/guest/host-private.h"
+#include "protocol/backoff.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+/* The worker's messages: a domain's uid to look at again, or one of these. */
+#define MESSAGE_CLOSED "-closed"
+#define MESSAGE_STOP   "-stop"
+
+typedef struct {
+    LullEventCounts counts;
+    int job_result;
+} DomainNotes;
+
+struct _LullHost {
+    gatomicrefcount refs;
+    char *uri;
+    GAsyncQueue *messages;
+    GThread *worker;
+    virConnectPtr connection; /* the worker's, with the events on it */
+    GArray *event_ids;
+
+    GMutex lock; /* for the rest */
+    GPtrArray *idle;
+    GHashTable *notes; /* uid -> DomainNotes */
+    guint64 gaps;      /* times that events may have been missed */
+
+    GMutex listening; /* held while the listener runs */
+    LullVmFunc func;
+    gpointer user_data;
+    GHashTable *told; /* uids that the listener knows */
+};
+
+static const LullBackoff reconnect = {.first = LULL_MSEC(200), .cap = LULL_SEC(5), .jitter = 0.2};
+
+LullHost *
+lull_host_ref(LullHost *self)
+{
+    g_atomic_ref_count_inc(&self->refs);
+    return self;
+}
+
+void
+lull_host_unref(gpointer data)
+{
+    LullHost *self = data;
+
+    if (!g_atomic_ref_count_dec(&self->refs))
+        return;
+    g_async_queue_unref(self->messages);
+    g_array_unref(self->event_ids);
+    g_ptr_array_unref(self->idle);
+    g_hash_table_unref(self->notes);
+    g_hash_table_unref(self->told);
+    g_mutex_clear(&self->lock);
+    g_mutex_clear(&self->listening);
+    g_free(self->uri);
+    g_free(self);
+}
+
+const char *
+lull_host_uri(const LullHost *self)
+{
+    return self->uri;
+}
+
+virConnectPtr
+lull_host_take_idle(LullHost *self)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    return self->idle->len ? g_ptr_array_steal_index(self->idle, self->idle->len - 1) : NULL;
+}
+
+gboolean
+lull_host_give_idle(LullHost *self, virConnectPtr connection, guint max)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    if (self->idle->len >= max)
+        return FALSE;
+    g_ptr_array_add(self->idle, connection);
+    return TRUE;
+}
+
+/* With the lock held. */
+static DomainNotes *
+notes_of(LullHost *self, const char *uid)
+{
+    DomainNotes *notes = g_hash_table_lookup(self->notes, uid);
+
+    if (!notes) {
+        notes = g_new0(DomainNotes, 1);
+        g_hash_table_insert(self->notes, g_strdup(uid), notes);
+    }
+    return notes;
+}
+
+void
+lull_host_note(LullHost *self, virDomainPtr domain, LullNote note)
+{
+    char uid[VIR_UUID_STRING_BUFLEN];
+
+    if (virDomainGetUUIDString(domain, uid) < 0)
+        return;
+    g_mutex_lock(&self->lock);
+    if (note == LULL_NOTE_LIFECYCLE)
+        notes_of(self, uid)->counts.lifecycle++;
+    else if (note == LULL_NOTE_AGENT)
+        notes_of(self, uid)->counts.agent++;
+    g_mutex_unlock(&self->lock);
+    g_async_queue_push(self->messages, g_strdup(uid));
+}
+
+void
+lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success)
+{
+    char uid[VIR_UUID_STRING_BUFLEN];
+
+    if (virDomainGetUUIDString(domain, uid) < 0)
+        return;
+    g_mutex_lock(&self->lock);
+    notes_of(self, uid)->job_result = success ? 1 : -1;
+    g_mutex_unlock(&self->lock);
+}
+
+void
+lull_host_note_closed(LullHost *self)
+{
+    g_mutex_lock(&self->lock);
+    self->gaps++;
+    g_mutex_unlock(&self->lock);
+    g_async_queue_push(self->messages, g_strdup(MESSAGE_CLOSED));
+}
+
+LullEventCounts
+lull_host_event_counts(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    LullEventCounts counts = notes_of(self, uid)->counts;
+
+    counts.lifecycle += self->gaps;
+    return counts;
+}
+
+int
+lull_host_job_result(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    return notes_of(self, uid)->job_result;
+}
+
+void
+lull_host_forget_job(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    notes_of(self, uid)->job_result = 0;
+}
+
+static LullVmState
+state_of(LullDomain *domain)
+{
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (virDomainIsActive(domain) != 1 || virDomainGetState(domain, &state, NULL, 0) < 0)
+        return LULL_VM_STOPPED;
+    switch (state) {
+    case VIR_DOMAIN_SHUTOFF:
+        return LULL_VM_STOPPED;
+    case VIR_DOMAIN_PAUSED:
+    case VIR_DOMAIN_PMSUSPENDED:
+    case VIR_DOMAIN_CRASHED:
+        return LULL_VM_PAUSED;
+    default:
+        return LULL_VM_RUNNING;
+    }
+}
+
+LullVm *
+lull_vm_from_domain(LullDomain *domain, GError **error)
+{
+    const LullVmState state = state_of(domain);
+    char *live = virDomainGetXMLDesc(domain, 0);
+    char *inactive = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    LullVm *vm = NULL;
+
+    if (!live || !inactive)
+        lull_link_error(error, virDomainGetName(domain));
+    else
+        vm = lull_vm_from_xml(live, state, error);
+    if (vm) {
+        g_free(vm->xml);
+        vm->xml = g_strdup(inactive);
+    }
+    free(live);
+    free(inactive);
+    return vm;
+}
+
+LullVm *
+lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
+
+    return domain ? lull_vm_from_domain(domain, error) : NULL;
+}
+
+static void
+domains_free(virDomainPtr *domains)
+{
+    for (guint i = 0; domains && domains[i]; i++)
+        virDomainFree(domains[i]);
+    free(domains);
+}
+
+static gboolean
+domain_is_called(virDomainPtr domain, const char *name)
+{
+    char uid[VIR_UUID_STRING_BUFLEN];
+    g_autofree char *called = NULL;
+
+    if (virDomainGetUUIDString(domain, uid) < 0)
+        return FALSE;
+    called = lull_vm_api_name(virDomainGetName(domain), uid);
+    return g_str_equal(called, name);
+}
+
+LullVm *
+lull_host_find_vm(LullHost *self, const char *name, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    virDomainPtr *domains = NULL;
+    virDomainPtr found = NULL;
+    LullVm *vm = NULL;
+
+    if (!link)
+        return NULL;
+    if (virConnectListAllDomains(lull_link_connection(link), &domains, 0) < 0) {
+        lull_link_error(error, "libvirt's domains");
+        return NULL;
+    }
+    for (guint i = 0; domains[i]; i++)
+        if (domain_is_called(domains[i], name) &&
+            (!found || g_str_equal(virDomainGetName(domains[i]), name))) /* its own name comes first */
+            found = domains[i];
+    if (found)
+        vm = lull_vm_from_domain(found, error);
+    else
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
+                    "virtual machine %s: libvirt at %s knows none of that name; `lull vms` lists them", name,
+                    self->uri);
+    domains_free(domains);
+    return vm;
+}
+
+gboolean
+lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
+
+    if (!domain)
+        return FALSE;
+    if (virDomainIsActive(domain) == 0)
+        return TRUE;
+    return virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
+           lull_link_error(error, "asking the guest to shut down");
+}
+
+/* Looks at one domain again and tells the listener. A domain that cannot be read stays as it was told. */
+static void
+tell(LullHost *self, virConnectPtr connection, const char *uid)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullDomain) domain = virDomainLookupByUUIDString(connection, uid);
+    const gboolean gone = !domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    g_autoptr(LullVm) vm = domain ? lull_vm_from_domain(domain, &error) : NULL;
+
+    if (!vm && !gone) {
+        if (error)
+            g_warning("%s: %s", uid, error->message);
+        return;
+    }
+    g_mutex_lock(&self->listening);
+    if (vm)
+        g_hash_table_add(self->told, g_strdup(uid));
+    else
+        g_hash_table_remove(self->told, uid);
+    if (self->func)
+        self->func(uid, vm, self->user_data);
+    g_mutex_unlock(&self->listening);
+}
+
+static void
+tell_all(LullHost *self, virConnectPtr connection)
+{
+    g_autoptr(GHashTable) uids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    virDomainPtr *domains = NULL;
+    GHashTableIter iter;
+    gpointer uid;
+
+    if (virConnectListAllDomains(connection, &domains, 0) < 0)
+        return;
+    for (guint i = 0; domains[i]; i++) {
+        char text[VIR_UUID_STRING_BUFLEN];
+        if (virDomainGetUUIDString(domains[i], text) == 0)
+            g_hash_table_add(uids, g_strdup(text));
+    }
+    domains_free(domains);
+    g_mutex_lock(&self->listening); /* those that are gone by now */
+    g_hash_table_iter_init(&iter, self->told);
+    while (g_hash_table_iter_next(&iter, &uid, NULL))
+        g_hash_table_add(uids, g_strdup(uid));
+    g_mutex_unlock(&self->listening);
+    g_hash_table_iter_init(&iter, uids);
+    while (g_hash_table_iter_next(&iter, &uid, NULL))
+        tell(self, connection, uid);
+}
+
+void
+lull_host_listen(LullHost *self, LullVmFunc func, gpointer user_data)
+{
+    g_autoptr(LullLink) link = func ? lull_link_borrow(self, NULL) : NULL;
+
+    g_mutex_lock(&self->listening);
+    self->func = func;
+    self->user_data = user_data;
+    g_mutex_unlock(&self->listening);
+    if (link)
+        tell_all(self, lull_link_connection(link));
+}
+
+static gboolean
+worker_connect(LullHost *self, GError **error)
+{
+    self->connection = lull_host_connect(self, error);
+    if (!self->connection)
+        return FALSE;
+    return lull_events_subscribe(self, self->connection, self->event_ids, error);
+}
+
+static void
+worker_disconnect(LullHost *self)
+{
+    virConnectPtr idle;
+
+    if (self->connection) {
+        lull_events_unsubscribe(self->connection, self->event_ids);
+        virConnectClose(self->connection);
+        self->connection = NULL;
+    }
+    while ((idle = lull_host_take_idle(self)))
+        virConnectClose(idle);
+}
+
+/* Keeps one connection with events on it alive, and the listener informed. */
+static gpointer
+work(gpointer data)
+{
+    LullHost *self = data;
+    guint failures = 0;
+
+    for (;;) {
+        const gint64 wait = self->connection ? LULL_SEC(60) : lull_backoff_delay(&reconnect, failures, 0.5);
+        g_autofree char *message = g_async_queue_timeout_pop(self->messages, (guint64)wait);
+
+        if (message && g_str_equal(message, MESSAGE_STOP))
+            break;
+        if (message && g_str_equal(message, MESSAGE_CLOSED)) {
+            g_message("libvirt at %s went away", self->uri);
+            worker_disconnect(self);
+            failures = 1;
+        } else if (message && self->connection) {
+            tell(self, self->connection, message);
+        } else if (!message && !self->connection) {
+            g_autoptr(GError) error = NULL;
+            if (worker_connect(self, &error)) {
+                g_message("libvirt at %s is back", self->uri);
+                failures = 0;
+                tell_all(self, self->connection);
+            } else {
+                failures++;
+                worker_disconnect(self);
+            }
+        }
+    }
+    worker_disconnect(self);
+    return NULL;
+}
+
+LullHost *
+lull_host_open(const char *uri, GError **error)
+{
+    LullHost *self;
+
+    if (!lull_events_start(error))
+        return NULL;
+    self = g_new0(LullHost, 1);
+    g_atomic_ref_count_init(&self->refs);
+    self->uri = g_strdup(uri);
+    self->messages = g_async_queue_new_full(g_free);
+    self->event_ids = g_array_new(FALSE, FALSE, sizeof(int));
+    self->idle = g_ptr_array_new();
+    self->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    self->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_mutex_init(&self->lock);
+    g_mutex_init(&self->listening);
+    if (!worker_connect(self, error)) {
+        worker_disconnect(self);
+        lull_host_unref(self);
+        return NULL;
+    }
+    self->worker = g_thread_new("libvirt-host", work, self);
+    return self;
+}
+
+void
+lull_host_free(LullHost *self)
+{
+    if (!self)
+        return;
+    g_async_queue_push_front(self->messages, g_strdup(MESSAGE_STOP));
+    g_thread_join(self->worker);
+    lull_host_unref(self);
+}

@@ -1,0 +1,125 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/link.h"
+
+#include <libvirt/virterror.h>
+
+#include "coordinator/guest/host-private.h"
+#include "protocol/error.h"
+
+#define MAX_IDLE 8
+
+/* A daemon that does not answer for this long is as good as gone: 3 s, five times. */
+#define KEEPALIVE_SECONDS 3
+#define KEEPALIVE_COUNT   5
+
+struct _LullLink {
+    LullHost *host;
+    virConnectPtr connection;
+};
+
+gboolean
+lull_link_error(GError **error, const char *what)
+{
+    const virErrorPtr last = virGetLastError();
+    const char *message = last && last->message ? last->message : "unknown error";
+    LullError code = LULL_ERROR_FAILED;
+
+    switch (last ? last->code : VIR_ERR_OK) {
+    case VIR_ERR_NO_DOMAIN:
+        code = LULL_ERROR_NOT_FOUND;
+        break;
+    case VIR_ERR_OPERATION_TIMEOUT:
+        code = LULL_ERROR_BUSY; /* somebody else has a job on the domain */
+        break;
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+    case VIR_ERR_NO_CONNECT:
+    case VIR_ERR_SYSTEM_ERROR:
+    case VIR_ERR_INVALID_CONN:
+        code = LULL_ERROR_LOST;
+        break;
+    case VIR_ERR_NO_SUPPORT:
+    case VIR_ERR_ARGUMENT_UNSUPPORTED:
+    case VIR_ERR_CONFIG_UNSUPPORTED:
+    case VIR_ERR_OPERATION_UNSUPPORTED:
+        code = LULL_ERROR_UNSUPPORTED;
+        break;
+    case VIR_ERR_OPERATION_DENIED:
+    case VIR_ERR_AUTH_FAILED:
+    case VIR_ERR_ACCESS_DENIED:
+        code = LULL_ERROR_DENIED;
+        break;
+    default:
+        break;
+    }
+    g_set_error(error, LULL_ERROR, code, "%s: %s", what, message);
+    return FALSE;
+}
+
+/* The error is told by its return; nothing goes to standard error behind the caller's back. */
+static void
+swallow(void *user_data, virErrorPtr error)
+{
+}
+
+virConnectPtr
+lull_host_connect(LullHost *self, GError **error)
+{
+    virConnectPtr connection = virConnectOpenAuth(lull_host_uri(self), virConnectAuthPtrDefault, 0);
+
+    if (!connection) {
+        g_autofree char *what = g_strdup_printf("libvirt at %s", lull_host_uri(self));
+        lull_link_error(error, what);
+        return NULL;
+    }
+    virConnSetErrorFunc(connection, NULL, swallow);
+    /* Not every driver has keep-alive (test:///); then there is no daemon that could hang. */
+    (void)virConnectSetKeepAlive(connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+    return connection;
+}
+
+LullLink *
+lull_link_borrow(LullHost *host, GError **error)
+{
+    virConnectPtr connection = NULL;
+    LullLink *link;
+
+    while ((connection = lull_host_take_idle(host)) && virConnectIsAlive(connection) != 1)
+        virConnectClose(connection);
+    if (!connection && !(connection = lull_host_connect(host, error)))
+        return NULL;
+    link = g_new0(LullLink, 1);
+    link->host = host;
+    link->connection = connection;
+    return link;
+}
+
+void
+lull_link_return(LullLink *self)
+{
+    if (!self)
+        return;
+    if (virConnectIsAlive(self->connection) != 1 ||
+        !lull_host_give_idle(self->host, self->connection, MAX_IDLE))
+        virConnectClose(self->connection);
+    g_free(self);
+}
+
+virConnectPtr
+lull_link_connection(LullLink *self)
+{
+    return self->connection;
+}
+
+LullDomain *
+lull_link_domain(LullLink *self, const char *uid, GError **error)
+{
+    LullDomain *domain = virDomainLookupByUUIDString(self->connection, uid);
+
+    if (!domain) {
+        g_autofree char *what = g_strdup_printf("virtual machine %s", uid);
+        lull_link_error(error, what);
+    }
+    return domain;
+}

@@ -1,0 +1,307 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <string.h>
+
+#include "coordinator/guest/vm.h"
+#include "coordinator/model/meta.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+#define MAX_XML     (4 * 1024 * 1024)
+#define MAX_VOLUMES 512
+
+typedef xmlDoc XmlDoc;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(XmlDoc, xmlFreeDoc)
+
+static xmlNode *
+child(const xmlNode *node, const char *name)
+{
+    for (xmlNode *each = node ? node->children : NULL; each; each = each->next)
+        if (each->type == XML_ELEMENT_NODE && !each->ns && g_str_equal((const char *)each->name, name))
+            return each;
+    return NULL;
+}
+
+static char *
+adopt(xmlChar *text)
+{
+    char *copy = g_strdup((const char *)text);
+
+    xmlFree(text);
+    return copy;
+}
+
+/* NULL where there is none, or it is empty. */
+static char *
+attribute(const xmlNode *node, const char *name)
+{
+    g_autofree char *value = node ? adopt(xmlGetNoNsProp(node, (const xmlChar *)name)) : NULL;
+
+    return value && *value ? g_steal_pointer(&value) : NULL;
+}
+
+static gboolean
+attribute_is(const xmlNode *node, const char *name, const char *wanted)
+{
+    g_autofree char *value = attribute(node, name);
+
+    return g_strcmp0(value, wanted) == 0;
+}
+
+static char *
+text_of(const xmlNode *node)
+{
+    g_autofree char *text = node ? adopt(xmlNodeGetContent(node)) : NULL;
+
+    if (!text || !*g_strstrip(text))
+        return NULL;
+    return g_steal_pointer(&text);
+}
+
+static guint
+number(const xmlNode *node, const char *name)
+{
+    g_autofree char *text = attribute(node, name);
+
+    /* libvirt writes hexadecimal numbers with their prefix and decimal ones without */
+    return text ? (guint)g_ascii_strtoull(text, NULL, g_str_has_prefix(text, "0x") ? 16 : 10) : 0;
+}
+
+/* A volume's name becomes a file's name. */
+static gboolean
+is_plain(const char *name)
+{
+    if (!name || !g_ascii_isalnum(*name) || strlen(name) > 128)
+        return FALSE;
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == '\0';
+}
+
+static void
+volume_free(gpointer data)
+{
+    LullVmVolume *self = data;
+
+    g_free(self->name);
+    g_free(self->disk);
+    g_free(self->path);
+    g_free(self->format);
+    g_free(self->serial);
+    g_free(self->pci);
+    g_free(self->scsi);
+    g_free(self->excluded);
+    g_free(self);
+}
+
+/* Where the guest sees the disk. */
+static void
+read_address(const xmlNode *disk, LullVmVolume *volume)
+{
+    const xmlNode *address = child(disk, "address");
+    const xmlNode *target = child(disk, "target");
+
+    if (attribute_is(address, "type", "pci"))
+        volume->pci = g_strdup_printf("%04x:%02x:%02x.%x", number(address, "domain"), number(address, "bus"),
+                                      number(address, "slot"), number(address, "function"));
+    else if (attribute_is(address, "type", "drive") && attribute_is(target, "bus", "scsi"))
+        volume->scsi = g_strdup_printf("%u:%u:%u:%u", number(address, "controller"), number(address, "bus"),
+                                       number(address, "target"), number(address, "unit"));
+}
+
+static char *
+why_excluded(const xmlNode *disk, const char *device, const char *type, const LullVmVolume *volume)
+{
+    const xmlNode *source = child(disk, "source");
+
+    if (device && !g_str_equal(device, "disk"))
+        return g_strdup_printf("it is a %s, not a disk", device);
+    if (child(disk, "readonly"))
+        return g_strdup("it is read-only");
+    if (child(disk, "transient"))
+        return g_strdup("it is transient: nothing on it outlives the guest");
+    if (child(disk, "shareable"))
+        return g_strdup("it is shareable: another guest may write to it during the cut");
+    if (g_strcmp0(type, "file") != 0 && g_strcmp0(type, "block") != 0)
+        return g_strdup_printf("its source is of type %s, only file and block can be restored",
+                               type ? type : "unknown");
+    if (!volume->path)
+        return g_strdup("it has no source");
+    if (!g_path_is_absolute(volume->path))
+        return g_strdup("its source is not an absolute path");
+    if (child(source, "encryption") || child(disk, "encryption"))
+        return g_strdup("it is encrypted by QEMU: a copy would hold its data in the clear");
+    if (child(source, "slices"))
+        return g_strdup("it is a slice of a file");
+    if (!g_str_equal(volume->format, "raw") && !g_str_equal(volume->format, "qcow2"))
+        return g_strdup_printf("its format is %s, only raw and qcow2 can be restored", volume->format);
+    return NULL;
+}
+
+static LullVmVolume *
+read_volume(const xmlNode *disk, GError **error)
+{
+    const xmlNode *source = child(disk, "source");
+    const xmlNode *driver = child(disk, "driver");
+    g_autofree char *type = attribute(disk, "type");
+    g_autofree char *device = attribute(disk, "device");
+    g_autofree char *alias = attribute(child(disk, "alias"), "name");
+    LullVmVolume *volume = g_new0(LullVmVolume, 1);
+
+    volume->disk = attribute(child(disk, "target"), "dev");
+    if (!is_plain(volume->disk)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: a disk's target device is %s",
+                    volume->disk ? "not a plain name" : "missing");
+        volume_free(volume);
+        return NULL;
+    }
+    if (alias && g_str_has_prefix(alias, "ua-") && is_plain(alias + 3))
+        volume->name = g_strdup(alias + 3);
+    else
+        volume->name = g_strdup(volume->disk);
+    volume->block = g_strcmp0(type, "block") == 0;
+    volume->path = attribute(source, volume->block ? "dev" : "file");
+    volume->format = attribute(driver, "type");
+    if (!volume->format)
+        volume->format = g_strdup("raw");
+    volume->flushes_ignored = attribute_is(driver, "cache", "unsafe");
+    volume->serial = text_of(child(disk, "serial"));
+    read_address(disk, volume);
+    volume->excluded = why_excluded(disk, device, type, volume);
+    return volume;
+}
+
+static const LullVmVolume *
+find_volume(const LullVm *vm, const char *name)
+{
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+        if (g_str_equal(volume->name, name))
+            return volume;
+    }
+    return NULL;
+}
+
+static gboolean
+read_volumes(const xmlNode *devices, LullVm *vm, GError **error)
+{
+    for (const xmlNode *each = devices ? devices->children : NULL; each; each = each->next) {
+        if (each->type != XML_ELEMENT_NODE || !g_str_equal((const char *)each->name, "disk"))
+            continue;
+
+        LullVmVolume *volume = read_volume(each, error);
+
+        if (!volume)
+            return FALSE;
+        if (find_volume(vm, volume->name)) {
+            g_free(volume->name); /* an alias that is another disk's name */
+            volume->name = g_strdup(volume->disk);
+        }
+        if (find_volume(vm, volume->name) || vm->volumes->len >= MAX_VOLUMES) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: two disks are called %s",
+                        volume->name);
+            volume_free(volume);
+            return FALSE;
+        }
+        g_ptr_array_add(vm->volumes, volume);
+    }
+    return TRUE;
+}
+
+static void
+read_channel(const xmlNode *devices, LullVm *vm)
+{
+    for (const xmlNode *each = devices ? devices->children : NULL; each; each = each->next) {
+        if (each->type != XML_ELEMENT_NODE || !g_str_equal((const char *)each->name, "channel"))
+            continue;
+
+        const xmlNode *target = child(each, "target");
+
+        if (!attribute_is(target, "name", LULL_PORT_NAME))
+            continue;
+        vm->agent_channel = TRUE;
+        vm->agent_connected = attribute_is(target, "state", "connected");
+    }
+}
+
+static xmlDoc *
+parse(const char *xml, GError **error)
+{
+    const size_t length = strlen(xml);
+    g_autoptr(XmlDoc) doc = NULL;
+
+    if (length > MAX_XML) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: %zu bytes are too many", length);
+        return NULL;
+    }
+    doc = xmlReadMemory(xml, (int)length, "domain.xml", NULL,
+                        XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    if (!doc) {
+        const xmlError *why = xmlGetLastError();
+        g_autofree char *text = g_strstrip(g_strdup(why && why->message ? why->message : "not XML"));
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML, line %d: %s", why ? why->line : 0,
+                    text);
+        return NULL;
+    }
+    if (xmlGetIntSubset(doc)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: a document type is not allowed");
+        return NULL;
+    }
+    return g_steal_pointer(&doc);
+}
+
+char *
+lull_vm_api_name(const char *domain, const char *uid)
+{
+    if (lull_name_is_valid(domain))
+        return g_strdup(domain);
+    return g_strdup_printf("vm-%.8s", uid);
+}
+
+LullVm *
+lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
+{
+    g_autoptr(XmlDoc) doc = parse(xml, error);
+    g_autoptr(LullVm) vm = NULL;
+    const xmlNode *root;
+
+    if (!doc)
+        return NULL;
+    root = xmlDocGetRootElement(doc);
+    if (!root || !g_str_equal((const char *)root->name, "domain")) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: the root element is not <domain>");
+        return NULL;
+    }
+    vm = g_new0(LullVm, 1);
+    vm->volumes = g_ptr_array_new_with_free_func(volume_free);
+    vm->state = state;
+    vm->domain = text_of(child(root, "name"));
+    vm->uid = text_of(child(root, "uuid"));
+    if (!vm->domain || !vm->uid || !g_uuid_string_is_valid(vm->uid)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: %s",
+                    !vm->domain ? "the name is missing" : "the uuid is missing or none");
+        return NULL;
+    }
+    vm->name = lull_vm_api_name(vm->domain, vm->uid);
+    vm->nvram = text_of(child(child(root, "os"), "nvram"));
+    vm->xml = g_strdup(xml);
+    read_channel(child(root, "devices"), vm);
+    if (!read_volumes(child(root, "devices"), vm, error))
+        return NULL;
+    return g_steal_pointer(&vm);
+}
+
+void
+lull_vm_free(LullVm *self)
+{
+    if (!self)
+        return;
+    g_free(self->domain);
+    g_free(self->name);
+    g_free(self->uid);
+    g_free(self->nvram);
+    g_free(self->xml);
+    g_ptr_array_unref(self->volumes);
+    g_free(self);
+}
