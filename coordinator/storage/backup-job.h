@@ -1,0 +1,44 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/link.h"
+#include "coordinator/guest/vm.h"
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* libvirt's backup job of one domain: describing it, finding it again, and proof of its end. */
+
+/* <domainbackup>: push into the files <folder>/<volume>.qcow2, which exist; all other disks are left out by
+ * name. */
+char *lull_backup_xml(const LullVm *vm, const char *folder) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE if the text of virDomainBackupGetXMLDesc() has a target below @folder (a path, or the start of one).
+ * Pure. */
+gboolean lull_backup_xml_is_below(const char *xml, const char *folder);
+
+/* BUSY if the domain has a job, or one of the disks to cut a block job: only one fits. */
+gboolean lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error);
+
+/* The finished job that libvirt remembers, as a text that differs for any two jobs; "" for none. Kept by
+ * prepare so that what ended before is never taken for ours. */
+typedef struct {
+    char *fingerprint;
+    gboolean backup;
+    gboolean success;
+    guint64 total;
+    char *problem;
+} LullFinishedJob;
+void lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job);
+void lull_finished_job_clear(LullFinishedJob *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullFinishedJob, lull_finished_job_clear)
+
+/* Is a backup job running whose targets are below @folder? @ret_permille may be NULL. */
+gboolean lull_backup_is_running(LullDomain *domain, const char *folder, guint *ret_permille);
+
+/* Stops such a job and waits (bounded) until it is gone; fine if there is none. */
+gboolean lull_backup_abort(LullDomain *domain, const char *folder, GError **error);
+
+G_END_DECLS

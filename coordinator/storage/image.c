@@ -1,0 +1,172 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/storage/folder.h"
+#include "protocol/error.h"
+
+#define MAX_COMPLAINT 2000
+
+/* What qemu-img -p writes: "    (12.50/100%)\r". */
+static void
+read_progress(const char *text, LullImageProgress progress, gpointer user_data)
+{
+    const char *open = strrchr(text, '(');
+    char *end = NULL;
+    double percent;
+
+    if (!open || !progress)
+        return;
+    percent = g_ascii_strtod(open + 1, &end);
+    if (end != open + 1 && *end == '/' && percent >= 0 && percent <= 100)
+        progress((guint)(percent * 10), user_data);
+}
+
+static gboolean
+drain(GInputStream *stream, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
+      GError **error)
+{
+    char bytes[256];
+    gssize n;
+
+    while ((n = g_input_stream_read(stream, bytes, sizeof bytes - 1, cancel, error)) > 0) {
+        bytes[n] = '\0';
+        read_progress(bytes, progress, user_data);
+    }
+    return n == 0;
+}
+
+static char *
+complaint(GInputStream *stream)
+{
+    g_autofree char *text = g_malloc0(MAX_COMPLAINT + 1);
+    gsize got = 0;
+
+    (void)g_input_stream_read_all(stream, text, MAX_COMPLAINT, &got, NULL, NULL);
+    for (char *each = g_strstrip(text); *each; each++)
+        if (g_ascii_iscntrl(*each))
+            *each = ' ';
+    return g_utf8_make_valid(text, -1);
+}
+
+static gboolean
+run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
+    GError **error)
+{
+    g_autoptr(GSubprocessLauncher) launcher =
+        g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+    g_autoptr(GSubprocess) process = NULL;
+    g_autofree char *said = NULL;
+
+    g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
+    process = g_subprocess_launcher_spawnv(launcher, argv, error);
+    if (!process)
+        return FALSE;
+    if (!drain(g_subprocess_get_stdout_pipe(process), progress, user_data, cancel, error)) {
+        g_subprocess_force_exit(process);
+        (void)g_subprocess_wait(process, NULL, NULL);
+        return FALSE;
+    }
+    said = complaint(g_subprocess_get_stderr_pipe(process));
+    if (!g_subprocess_wait(process, NULL, error))
+        return FALSE;
+    if (g_subprocess_get_successful(process))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, strstr(said, "No space left") ? LULL_ERROR_NO_SPACE : LULL_ERROR_FAILED,
+                "%s: %s", argv[0], *said ? said : "failed without a word");
+    return FALSE;
+}
+
+gboolean
+lull_image_create(const char *path, guint64 capacity, GError **error)
+{
+    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, capacity);
+    const char *const argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL};
+
+    if (!run(argv, NULL, NULL, NULL, error))
+        return FALSE;
+    return chmod(path, 0600) == 0 || lull_folder_errno(error, errno, "target", path);
+}
+
+gboolean
+lull_image_convert(const char *from, const char *to, const char *format, gboolean existing,
+                   LullImageProgress progress, gpointer user_data, GCancellable *cancel, GError **error)
+{
+    const char *argv[12] = {"qemu-img", "convert", "-p", "-f", "qcow2", "-O", format};
+    guint n = 7;
+
+    if (existing)
+        argv[n++] = "-n";
+    argv[n++] = from;
+    argv[n] = to;
+    return run(argv, progress, user_data, cancel, error);
+}
+
+/* The places of QEMU's protocol: a byte is locked for each permission that is used, and for each that is not
+ * shared with others. */
+#define USED_BASE     100
+#define UNSHARED_BASE 200
+#define PERMISSIONS   4 /* consistent read, write, write unchanged, resize */
+
+struct _LullImageLock {
+    int fd;
+};
+
+static gboolean
+lock_byte(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+static gboolean
+is_locked_by_other(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
+LullImageLock *
+lull_image_lock(const char *path, GError **error)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    gboolean free_of_others = TRUE;
+    LullImageLock *self;
+
+    if (fd < 0) {
+        lull_folder_errno(error, errno, "image", path);
+        return NULL;
+    }
+    for (off_t i = 0; i < PERMISSIONS; i++)
+        free_of_others &= lock_byte(fd, USED_BASE + i) && lock_byte(fd, UNSHARED_BASE + i);
+    for (off_t i = 0; i < PERMISSIONS; i++)
+        free_of_others &=
+            !is_locked_by_other(fd, USED_BASE + i) && !is_locked_by_other(fd, UNSHARED_BASE + i);
+    if (!free_of_others) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
+                    "image %s: another process has it open: stop what uses it and try again", path);
+        close(fd);
+        return NULL;
+    }
+    self = g_new0(LullImageLock, 1);
+    self->fd = fd;
+    return self;
+}
+
+void
+lull_image_unlock(LullImageLock *self)
+{
+    if (!self)
+        return;
+    close(self->fd);
+    g_free(self);
+}

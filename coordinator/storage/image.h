@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Disk images, by the tools that know them. Formats are always named and never probed: what a guest wrote at
+ * the start of a raw disk must not decide how it is read. */
+
+/* An empty qcow2 of @capacity bytes, mode 0600. */
+gboolean lull_image_create(const char *path, guint64 capacity, GError **error);
+
+typedef void (*LullImageProgress)(guint permille, gpointer user_data);
+
+/* Copies @from (qcow2) to @to in @format. @existing: @to is a device and stays one. */
+gboolean
+lull_image_convert(const char *from, const char *to, const char *format, gboolean existing,
+                   LullImageProgress progress, gpointer user_data, GCancellable *cancel, GError **error);
+
+/* QEMU's image lock on @path, taken as a writer that shares with nobody takes it: byte ranges of open file
+ * descriptions, which QEMU and its tools respect. BUSY: somebody has the image open. */
+typedef struct _LullImageLock LullImageLock;
+LullImageLock *lull_image_lock(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_image_unlock(LullImageLock *self);
+
+G_END_DECLS

@@ -1,0 +1,391 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/libvirt-backup.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "coordinator/guest/link.h"
+#include "coordinator/storage/backup-job.h"
+#include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/image.h"
+#include "protocol/error.h"
+#include "protocol/step.h"
+
+typedef struct {
+    LullCut cut;
+    LullLink *link;
+    LullDomain *domain;
+    char *xml;
+} BackupCut;
+
+void
+lull_copy_progress_clear(LullCopyProgress *self)
+{
+    g_clear_pointer(&self->problem, g_free);
+}
+
+/* Tables, and what is rounded up. */
+static guint64
+overhead(guint64 bytes)
+{
+    return bytes / 256 + 1024 * 1024;
+}
+
+static gboolean
+measure(LullDomain *domain, const LullVm *vm, GArray *capacities, guint64 *ret_need, GError **error)
+{
+    guint64 need = 0;
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+        virDomainBlockInfo info = {0};
+        guint64 capacity;
+
+        if (volume->excluded)
+            continue;
+        if (virDomainGetBlockInfo(domain, volume->disk, &info, 0) < 0) {
+            g_autofree char *what = g_strdup_printf("size of disk %s", volume->disk);
+            return lull_link_error(error, what);
+        }
+        capacity = info.capacity;
+        g_array_append_val(capacities, capacity);
+        need += MIN(capacity, info.allocation ? info.allocation : info.physical) + overhead(capacity);
+    }
+    *ret_need = need;
+    if (capacities->len)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                "virtual machine %s: it has no disk that can be included in a snapshot", vm->name);
+    return FALSE;
+}
+
+static gboolean
+make_targets(const LullVm *vm, const char *folder, const GArray *capacities, GError **error)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+        g_autofree char *path = g_strdup_printf("%s/%s.qcow2", folder, volume->name);
+
+        if (!volume->excluded && !lull_image_create(path, g_array_index(capacities, guint64, n++), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+keep_definition(const LullVm *vm, const char *folder, GError **error)
+{
+    g_autofree char *nvram = g_build_filename(folder, LULL_FOLDER_NVRAM, NULL);
+
+    return lull_folder_write(folder, LULL_FOLDER_DOMAIN, vm->xml, error) &&
+           (!vm->nvram || lull_folder_copy(vm->nvram, nvram, error));
+}
+
+static gboolean
+fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArray *capacities,
+            GError **error)
+{
+    g_auto(LullFinishedJob) before = {NULL};
+    g_autoptr(LullJson) attempt = NULL;
+
+    lull_backup_read_finished(domain, &before);
+    attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, before.fingerprint);
+    return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
+           lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
+}
+
+static void
+backup_cut_free(LullCut *data)
+{
+    BackupCut *cut = (BackupCut *)data;
+
+    if (cut->domain)
+        virDomainFree(cut->domain);
+    lull_link_return(cut->link);
+    g_free(cut->xml);
+    g_free(cut);
+}
+
+static LullCut *
+backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt, GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
+    g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(LullLink) link = folder ? lull_link_borrow(self->host, error) : NULL;
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm->uid, error) : NULL;
+    guint64 need = 0;
+    BackupCut *cut;
+
+    if (!domain || !measure(domain, vm, capacities, &need, error) ||
+        !lull_backup_check_idle(domain, vm, error) ||
+        !lull_folder_check_space(self->directory, need, error) || !lull_folder_make(folder, error))
+        return NULL;
+    if (!fill_folder(domain, vm, folder, capacities, error)) {
+        lull_folder_remove(folder, NULL);
+        return NULL;
+    }
+    lull_host_forget_job(self->host, vm->uid);
+    cut = g_new0(BackupCut, 1);
+    cut->cut.storage = storage;
+    cut->link = g_steal_pointer(&link);
+    cut->domain = g_steal_pointer(&domain);
+    cut->xml = lull_backup_xml(vm, folder);
+    lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
+    return &cut->cut;
+}
+
+static gboolean
+backup_cut(LullCut *data, GError **error)
+{
+    BackupCut *cut = (BackupCut *)data;
+
+    return virDomainBackupBegin(cut->domain, cut->xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0 ||
+           lull_link_error(error, "starting the backup job");
+}
+
+static void
+fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
+{
+    progress->state = state;
+    progress->problem = g_strdup(problem);
+}
+
+/* No job of ours runs: how did it end? What libvirt remembers comes first, the event that we saw second. */
+static void
+judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCopyProgress *progress)
+{
+    g_auto(LullFinishedJob) job = {NULL};
+    const char *vm = lull_json_string(attempt, "vm", "");
+    const int seen = lull_host_job_result(self->host, vm);
+
+    lull_backup_read_finished(domain, &job);
+    if (job.backup && g_strcmp0(job.fingerprint, lull_json_string(attempt, "jobBefore", "")) != 0) {
+        if (job.success && (job.total == lull_attempt_total(attempt) || seen > 0))
+            progress->state = LULL_COPY_DONE;
+        else
+            fail(progress, LULL_COPY_FAILED,
+                 job.success ? "another backup job ended last: whether ours did cannot be proven"
+                             : (job.problem ? job.problem : "the backup job failed or was aborted"));
+    } else if (seen > 0) {
+        progress->state = LULL_COPY_DONE;
+    } else if (seen < 0) {
+        fail(progress, LULL_COPY_FAILED, "the backup job failed or was aborted");
+    } else if (virDomainIsActive(domain) == 1) {
+        fail(progress, LULL_COPY_ABSENT, "there is no backup job, and none is known to have ended");
+    } else {
+        fail(progress, LULL_COPY_FAILED,
+             "the guest stopped before its disks were copied: take a new snapshot");
+    }
+}
+
+static gboolean
+poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
+             LullCopyProgress *progress, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+
+    if (!link)
+        return FALSE;
+    if (!domain) {
+        if (!lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
+        fail(progress, LULL_COPY_FAILED, "the virtual machine is gone");
+        return TRUE;
+    }
+    if (lull_backup_is_running(domain, folder, &progress->permille)) {
+        progress->state = LULL_COPY_RUNNING;
+        return TRUE;
+    }
+    judge_end(self, domain, attempt, progress);
+    if (progress->state != LULL_COPY_DONE)
+        return TRUE;
+    /* libvirt forgets; from here on we know by ourselves */
+    lull_json_set_bool(attempt, "copied", TRUE);
+    return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
+}
+
+static gboolean
+has_manifest(const char *folder)
+{
+    g_autofree char *path = g_build_filename(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
+            LullCopyProgress *ret_progress, GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
+    g_autofree char *sealed = lull_folder_path(self->directory, content_uid, 0, NULL);
+    g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+    g_autoptr(LullJson) description = NULL;
+
+    if (!folder)
+        return FALSE;
+    if (has_manifest(sealed) || has_manifest(folder)) {
+        progress.state = LULL_COPY_DONE;
+    } else if (!(description = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL))) {
+        fail(&progress, LULL_COPY_ABSENT, "the attempt has left nothing behind");
+    } else if (lull_json_bool(description, "copied", FALSE)) {
+        progress.state = LULL_COPY_DONE;
+    } else if (!poll_attempt(self, vm_uid, folder, description, &progress, error)) {
+        return FALSE;
+    }
+    *ret_progress = progress;
+    progress.problem = NULL;
+    return TRUE;
+}
+
+static gboolean
+backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJson *content,
+            GCancellable *cancel, GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
+    g_autofree char *sealed = lull_folder_path(self->directory, content_uid, 0, NULL);
+    g_autofree char *plan = NULL;
+
+    if (!folder)
+        return FALSE;
+    if (has_manifest(sealed))
+        return TRUE;
+    if (!has_manifest(folder)) {
+        g_autoptr(LullJson) description = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, error);
+        if (!description)
+            return FALSE;
+        if (!lull_json_bool(description, "copied", FALSE)) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_CONFLICT, "%s: its data are not copied yet", folder);
+            return FALSE;
+        }
+        if (!lull_manifest_write(folder, content_uid, description, content, cancel, error))
+            return FALSE;
+    }
+    plan = g_build_filename(folder, LULL_FOLDER_ATTEMPT, NULL);
+    (void)g_unlink(plan); /* the manifest says it all */
+    if (rename(folder, sealed) < 0)
+        return lull_folder_errno(error, errno, "sealing", sealed);
+    if (!lull_folder_sync(self->directory, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_MANIFEST_WRITTEN);
+    return TRUE;
+}
+
+/* @folder may be the start of several attempts' paths. */
+static gboolean
+stop_job(LullBackupStorage *self, const char *vm_uid, const char *folder, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+
+    if (!link)
+        return FALSE;
+    if (domain)
+        return lull_backup_abort(domain, folder, error);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static gboolean
+backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
+              GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
+    g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
+    g_autoptr(GPtrArray) all = NULL;
+
+    if (!folder || (vm_uid && !stop_job(self, vm_uid, below, error)))
+        return FALSE;
+    if (attempt)
+        return lull_folder_remove(folder, error);
+    all = lull_folder_list(self->directory, content_uid);
+    for (guint i = 0; i < all->len; i++)
+        if (!lull_folder_remove(g_ptr_array_index(all, i), error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean
+backup_check(LullStorage *storage, const char *content_uid, GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, 0, error);
+    g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
+    LullJson *volumes = manifest ? lull_json_array(manifest, "volumes") : NULL;
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
+        struct stat info;
+
+        if (stat(path, &info) < 0)
+            return lull_folder_errno(error, errno, "stored volume", path);
+        if (info.st_size != lull_json_int(volume, "size", -1)) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "stored volume %s: its size is not what it was",
+                        path);
+            return FALSE;
+        }
+    }
+    return manifest != NULL;
+}
+
+static void
+backup_free(LullStorage *storage)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+
+    g_free(self->directory);
+    g_free(self);
+}
+
+static const LullStorageOps ops = {
+    .prepare = backup_prepare,
+    .cut = backup_cut,
+    .cut_free = backup_cut_free,
+    .poll = backup_poll,
+    .seal = backup_seal,
+    .remove = backup_remove,
+    .restore = lull_backup_restore,
+    .check = backup_check,
+    .free = backup_free,
+};
+
+LullStorage *
+lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
+{
+    LullBackupStorage *self;
+
+    if (!g_path_is_absolute(directory)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "storage directory %s: not an absolute path",
+                    directory);
+        return NULL;
+    }
+    if (g_mkdir_with_parents(directory, 0711) < 0) {
+        lull_folder_errno(error, errno, "storage directory", directory);
+        return NULL;
+    }
+    self = g_new0(LullBackupStorage, 1);
+    self->storage.ops = &ops;
+    self->host = host;
+    self->directory = g_canonicalize_filename(directory, NULL);
+    return &self->storage;
+}

@@ -1,0 +1,168 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/model/meta.h"
+#include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/folder.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+#define MANIFEST_VERSION 1
+
+LullJson *
+lull_attempt_new(const LullVm *vm, const guint64 *capacities, const char *fingerprint)
+{
+    LullJson *attempt = json_object_new_object();
+    LullJson *volumes = json_object_new_array();
+    guint n = 0;
+
+    lull_json_set_string(attempt, "vm", vm->uid);
+    lull_json_set_string(attempt, "domain", vm->domain);
+    lull_json_set_string(attempt, "jobBefore", fingerprint);
+    lull_json_set_string(attempt, "nvram", vm->nvram);
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+        g_autofree char *file = g_strconcat(volume->name, ".qcow2", NULL);
+        LullJson *row;
+
+        if (volume->excluded)
+            continue;
+        row = json_object_new_object();
+        lull_json_set_string(row, "name", volume->name);
+        lull_json_set_string(row, "disk", volume->disk);
+        lull_json_set_string(row, "file", file);
+        lull_json_set_string(row, "format", "qcow2");
+        lull_json_set_int(row, "capacity", (gint64)capacities[n++]);
+        lull_json_set_string(row, "sourcePath", volume->path);
+        lull_json_set_string(row, "sourceFormat", volume->format);
+        lull_json_set_bool(row, "sourceIsBlock", volume->block);
+        json_object_array_add(volumes, row);
+    }
+    lull_json_take(attempt, "volumes", volumes);
+    return attempt;
+}
+
+guint64
+lull_attempt_total(LullJson *attempt)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+    guint64 total = 0;
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
+        total += (guint64)lull_json_int(json_object_array_get_idx(volumes, i), "capacity", 0);
+    return total;
+}
+
+static gboolean
+bad(GError **error, const char *what)
+{
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "manifest: %s", what);
+    return FALSE;
+}
+
+static gboolean
+check_volume(LullJson *volume, GHashTable *seen, GError **error)
+{
+    const char *file = lull_json_string(volume, "file", NULL);
+    const char *path = lull_json_string(volume, "sourcePath", NULL);
+    const char *format = lull_json_string(volume, "sourceFormat", "");
+    const char *sum = lull_json_string(volume, "sha256", "");
+
+    if (!lull_json_string(volume, "name", NULL))
+        return bad(error, "a volume has no name");
+    if (!file || !*file || strchr(file, '/') || *file == '.' || !g_hash_table_add(seen, (char *)file))
+        return bad(error, "a volume's file is missing, repeated or not a plain name");
+    if (!path || !g_path_is_absolute(path) || !g_hash_table_add(seen, (char *)path))
+        return bad(error, "a volume's source is missing, repeated or not an absolute path");
+    if (!g_str_equal(format, "raw") && !g_str_equal(format, "qcow2"))
+        return bad(error, "a volume's source has a format other than raw and qcow2");
+    if (strlen(sum) != 64 || strspn(sum, "0123456789abcdef") != 64)
+        return bad(error, "a volume has no sha256");
+    if (lull_json_int(volume, "size", -1) < 0 || lull_json_int(volume, "capacity", -1) < 0)
+        return bad(error, "a volume has no size");
+    return TRUE;
+}
+
+gboolean
+lull_manifest_check(LullJson *manifest, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    LullJson *volumes = lull_json_array(manifest, "volumes");
+    const char *nvram = lull_json_string(manifest, "nvram", NULL);
+
+    if (lull_json_int(manifest, "version", 0) != MANIFEST_VERSION)
+        return bad(error, "not of a version that is known here");
+    if (!volumes || json_object_array_length(volumes) == 0)
+        return bad(error, "it has no volumes");
+    if (!lull_json_string(manifest, "vm", NULL) || !lull_json_string(manifest, "domain", NULL))
+        return bad(error, "it does not say of which virtual machine");
+    if (nvram && !g_path_is_absolute(nvram))
+        return bad(error, "the NVRAM's path is not absolute");
+    for (size_t i = 0; i < json_object_array_length(volumes); i++)
+        if (!check_volume(json_object_array_get_idx(volumes, i), seen, error))
+            return FALSE;
+    return TRUE;
+}
+
+LullJson *
+lull_manifest_read(const char *folder, GError **error)
+{
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, error);
+
+    return manifest && lull_manifest_check(manifest, error) ? g_steal_pointer(&manifest) : NULL;
+}
+
+static gboolean
+seal_volume(const char *folder, LullJson *volume, GCancellable *cancel, GError **error)
+{
+    const char *file = lull_json_string(volume, "file", NULL);
+    g_autofree char *path = NULL;
+    g_autofree char *sum = NULL;
+    struct stat info;
+
+    if (!file || strchr(file, '/'))
+        return bad(error, "a volume's file is missing or not a plain name");
+    path = g_build_filename(folder, file, NULL);
+    if (!lull_folder_sync(path, error))
+        return FALSE;
+    sum = lull_folder_sha256(path, cancel, error);
+    if (!sum)
+        return FALSE;
+    if (stat(path, &info) < 0)
+        return lull_folder_errno(error, errno, "reading", path);
+    lull_json_set_int(volume, "size", info.st_size);
+    lull_json_set_string(volume, "sha256", sum);
+    return TRUE;
+}
+
+gboolean
+lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, LullJson *content,
+                    GCancellable *cancel, GError **error)
+{
+    g_autoptr(LullJson) manifest = lull_json_dup(attempt);
+    LullJson *volumes = lull_json_array(manifest, "volumes");
+    const char *report = content ? lull_meta_annotation(content, LULL_ANNOTATION_REPORT) : NULL;
+    LullJson *parsed = report ? lull_json_parse(report, -1, NULL) : NULL;
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
+        if (!seal_volume(folder, json_object_array_get_idx(volumes, i), cancel, error))
+            return FALSE;
+    lull_json_set_int(manifest, "version", MANIFEST_VERSION);
+    lull_json_set_string(manifest, "uid", uid);
+    json_object_object_del(manifest, "jobBefore");
+    json_object_object_del(manifest, "copied");
+    if (content)
+        lull_json_take(manifest, "content", lull_json_dup(content));
+    if (parsed)
+        lull_json_take(manifest, "report", parsed);
+    return lull_manifest_check(manifest, error) &&
+           lull_folder_write(folder, LULL_FOLDER_MANIFEST,
+                             json_object_to_json_string_ext(manifest, JSON_C_TO_STRING_PRETTY |
+                                                                          JSON_C_TO_STRING_NOSLASHESCAPE),
+                             error);
+}

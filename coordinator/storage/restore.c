@@ -1,0 +1,381 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/guest/link.h"
+#include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/image.h"
+#include "protocol/error.h"
+#include "protocol/step.h"
+
+/* Restore in place: everything is checked before anything is touched; new images grow beside the old ones;
+ * then they take their places, devices are written, the NVRAM follows, and the definition comes last.
+ * Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is used
+ * again, and one that has taken its place is made once more, with the same result. */
+
+typedef struct {
+    LullJson *row; /* of the manifest; lent */
+    char *stored;
+    char *target; /* where links lead */
+    char *part;   /* being written; NULL for a device */
+    char *fresh;  /* finished, beside the target */
+    gboolean block;
+    LullImageLock *lock; /* on the old image; NULL where there is none */
+} Volume;
+
+typedef struct {
+    LullBackupStorage *storage;
+    char *folder;
+    LullJson *manifest;
+    GPtrArray *volumes;
+    LullLink *link;
+    void (*progress)(guint permille, gpointer user_data);
+    gpointer user_data;
+    guint64 total;
+    guint64 done;    /* of volumes finished */
+    guint64 current; /* size of the one under way */
+    GCancellable *cancel;
+} Restore;
+
+static void
+volume_free(gpointer data)
+{
+    Volume *volume = data;
+
+    lull_image_unlock(volume->lock);
+    g_free(volume->stored);
+    g_free(volume->target);
+    g_free(volume->part);
+    g_free(volume->fresh);
+    g_free(volume);
+}
+
+static void
+restore_clear(Restore *self)
+{
+    g_clear_pointer(&self->folder, g_free);
+    g_clear_pointer(&self->manifest, lull_json_put);
+    g_clear_pointer(&self->volumes, g_ptr_array_unref);
+    g_clear_pointer(&self->link, lull_link_return);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restore, restore_clear)
+
+static Volume *
+volume_new(const Restore *self, LullJson *row, const char *restore_uid)
+{
+    Volume *volume = g_new0(Volume, 1);
+    const char *path = lull_json_string(row, "sourcePath", NULL);
+    char *real = realpath(path, NULL);
+
+    volume->row = row;
+    volume->stored = g_build_filename(self->folder, lull_json_string(row, "file", ""), NULL);
+    volume->target = g_strdup(real ? real : path);
+    free(real);
+    volume->block = lull_json_bool(row, "sourceIsBlock", FALSE);
+    if (!volume->block) {
+        volume->fresh = g_strdup_printf("%s.lull-restore-%s", volume->target, restore_uid);
+        volume->part = g_strconcat(volume->fresh, ".part", NULL);
+    }
+    return volume;
+}
+
+/* The stored data are what they were when they were sealed: else nothing is touched. */
+static gboolean
+verify_stored(Restore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        g_autofree char *sum = lull_folder_sha256(volume->stored, self->cancel, error);
+
+        if (!sum)
+            return FALSE;
+        if (!g_str_equal(sum, lull_json_string(volume->row, "sha256", ""))) {
+            g_set_error(
+                error, LULL_ERROR, LULL_ERROR_FAILED,
+                "stored volume %s: its data are not what was stored: the snapshot is damaged, nothing was "
+                "restored",
+                volume->stored);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+check_stopped(Restore *self, const char *vm_uid, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
+
+    if (!domain) {
+        if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+            return TRUE; /* defined again at the end */
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    if (virDomainIsActive(domain) != 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "virtual machine %s: it runs: stop it first",
+                    virDomainGetName(domain));
+        return FALSE;
+    }
+    if (g_strcmp0(virDomainGetName(domain), lull_json_string(self->manifest, "domain", NULL)) != 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "virtual machine %s: it was called %s when the snapshot was taken: rename it back first",
+                    virDomainGetName(domain), lull_json_string(self->manifest, "domain", ""));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+load(Restore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
+{
+    LullJson *rows;
+
+    if (!g_uuid_string_is_valid(restore_uid)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "restore \"%s\": not a UUID", restore_uid);
+        return FALSE;
+    }
+    self->folder = lull_folder_path(self->storage->directory, content_uid, 0, error);
+    self->manifest = self->folder ? lull_manifest_read(self->folder, error) : NULL;
+    if (!self->manifest)
+        return FALSE;
+    if (g_strcmp0(lull_json_string(self->manifest, "vm", NULL), vm_uid) != 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "snapshot content %s: it is of virtual machine %s and goes back onto no other",
+                    content_uid, lull_json_string(self->manifest, "domain", ""));
+        return FALSE;
+    }
+    self->link = lull_link_borrow(self->storage->host, error);
+    if (!self->link)
+        return FALSE;
+    self->volumes = g_ptr_array_new_with_free_func(volume_free);
+    rows = lull_json_array(self->manifest, "volumes");
+    for (size_t i = 0; i < json_object_array_length(rows); i++) {
+        LullJson *row = json_object_array_get_idx(rows, i);
+        g_ptr_array_add(self->volumes, volume_new(self, row, restore_uid));
+        self->total += (guint64)lull_json_int(row, "size", 0);
+    }
+    return TRUE;
+}
+
+/* From here to the end nobody else can open the old images, so nobody can start the virtual machine. */
+static gboolean
+lock_images(Restore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        Volume *volume = g_ptr_array_index(self->volumes, i);
+        struct stat info;
+
+        if (stat(volume->target, &info) < 0) {
+            if (errno == ENOENT && !volume->block)
+                continue;
+            return lull_folder_errno(error, errno, "image", volume->target);
+        }
+        if (volume->block != !!S_ISBLK(info.st_mode) || (!volume->block && !S_ISREG(info.st_mode))) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "image %s: it is not the %s that it was",
+                        volume->target, volume->block ? "block device" : "file");
+            return FALSE;
+        }
+        volume->lock = lull_image_lock(volume->target, error);
+        if (!volume->lock)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_space(Restore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        g_autofree char *parent = g_path_get_dirname(volume->target);
+        guint64 need = 0;
+
+        /* all that go to the same place count; counting too much is as good as an early refusal */
+        for (guint k = 0; k < self->volumes->len; k++) {
+            const Volume *other = g_ptr_array_index(self->volumes, k);
+            g_autofree char *place = g_path_get_dirname(other->target);
+            if (!other->block && g_str_equal(place, parent) && !g_file_test(other->fresh, G_FILE_TEST_EXISTS))
+                need += (guint64)lull_json_int(other->row, "size", 0);
+        }
+        if (!volume->block && !lull_folder_check_space(parent, need, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+on_image_progress(guint permille, gpointer user_data)
+{
+    const Restore *self = user_data;
+
+    if (self->progress && self->total)
+        self->progress((guint)((self->done * 1000 + self->current * permille) / self->total),
+                       self->user_data);
+}
+
+static gboolean
+give_owner(const Volume *volume, GError **error)
+{
+    struct stat info;
+
+    if (stat(volume->target, &info) < 0)
+        return errno == ENOENT
+                   ? chmod(volume->part, 0600) == 0 || lull_folder_errno(error, errno, "image", volume->part)
+                   : lull_folder_errno(error, errno, "image", volume->target);
+    if (chown(volume->part, info.st_uid, info.st_gid) < 0 || chmod(volume->part, info.st_mode & 07777) < 0)
+        return lull_folder_errno(error, errno, "owner of", volume->part);
+    return TRUE;
+}
+
+/* One new image beside the old one: finished and durable under its second name only. */
+static gboolean
+copy_file(Restore *self, Volume *volume, GError **error)
+{
+    if (g_file_test(volume->fresh, G_FILE_TEST_EXISTS))
+        return TRUE;
+    (void)g_unlink(volume->part);
+    if (!lull_image_convert(volume->stored, volume->part,
+                            lull_json_string(volume->row, "sourceFormat", "raw"), FALSE, on_image_progress,
+                            self, self->cancel, error) ||
+        !give_owner(volume, error) || !lull_folder_sync(volume->part, error))
+        return FALSE;
+    return rename(volume->part, volume->fresh) == 0 ||
+           lull_folder_errno(error, errno, "image", volume->fresh);
+}
+
+static gboolean
+copy_all(Restore *self, gboolean block, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        Volume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->block != block)
+            continue;
+        self->current = (guint64)lull_json_int(volume->row, "size", 0);
+        if (!block && !copy_file(self, volume, error))
+            return FALSE;
+        if (block) {
+            /* the tool takes the image lock itself */
+            g_clear_pointer(&volume->lock, lull_image_unlock);
+            if (!lull_image_convert(volume->stored, volume->target,
+                                    lull_json_string(volume->row, "sourceFormat", "raw"), TRUE,
+                                    on_image_progress, self, self->cancel, error) ||
+                !lull_folder_sync(volume->target, error))
+                return FALSE;
+        }
+        self->done += self->current;
+        self->current = 0;
+        on_image_progress(0, self);
+    }
+    return TRUE;
+}
+
+static gboolean
+swap_all(Restore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        g_autofree char *parent = g_path_get_dirname(volume->target);
+
+        if (!volume->block && rename(volume->fresh, volume->target) < 0)
+            return lull_folder_errno(error, errno, "image", volume->target);
+        if (!volume->block && !lull_folder_sync(parent, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+restore_nvram(Restore *self, const char *restore_uid, GError **error)
+{
+    const char *target = lull_json_string(self->manifest, "nvram", NULL);
+    g_autofree char *stored = g_build_filename(self->folder, LULL_FOLDER_NVRAM, NULL);
+    g_autofree char *fresh = target ? g_strdup_printf("%s.lull-restore-%s", target, restore_uid) : NULL;
+    struct stat info;
+
+    if (!target)
+        return TRUE;
+    if (!lull_folder_copy(stored, fresh, error))
+        return FALSE;
+    if (stat(target, &info) == 0 &&
+        (chown(fresh, info.st_uid, info.st_gid) < 0 || chmod(fresh, info.st_mode & 07777) < 0)) {
+        const int saved = errno;
+        (void)g_unlink(fresh);
+        return lull_folder_errno(error, saved, "owner of", fresh);
+    }
+    return rename(fresh, target) == 0 || lull_folder_errno(error, errno, "NVRAM", target);
+}
+
+static gboolean
+define(Restore *self, GError **error)
+{
+    g_autofree char *path = g_build_filename(self->folder, LULL_FOLDER_DOMAIN, NULL);
+    g_autofree char *xml = NULL;
+    g_autoptr(GError) problem = NULL;
+    virDomainPtr domain;
+
+    if (!g_file_get_contents(path, &xml, NULL, &problem)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
+        return FALSE;
+    }
+    domain = virDomainDefineXML(lull_link_connection(self->link), xml);
+    if (!domain)
+        return lull_link_error(error, "defining the virtual machine");
+    virDomainFree(domain);
+    return TRUE;
+}
+
+static void
+remove_leftovers(const Restore *self)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        if (volume->block)
+            continue;
+        (void)g_unlink(volume->part);
+        (void)g_unlink(volume->fresh);
+    }
+}
+
+gboolean
+lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
+                    const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                    gpointer user_data, GCancellable *cancel, GError **error)
+{
+    g_auto(Restore) self = {
+        .storage = (LullBackupStorage *)storage,
+        .progress = progress,
+        .user_data = user_data,
+        .cancel = cancel,
+    };
+
+    if (!load(&self, content_uid, vm_uid, restore_uid, error) || !check_stopped(&self, vm_uid, error) ||
+        !verify_stored(&self, error) || !lock_images(&self, error) || !check_space(&self, error))
+        return FALSE;
+    if (!copy_all(&self, FALSE, error)) {
+        remove_leftovers(&self);
+        return FALSE;
+    }
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
+    /* it may have been started from other images meanwhile */
+    if (!check_stopped(&self, vm_uid, error)) {
+        remove_leftovers(&self);
+        return FALSE;
+    }
+    if (!swap_all(&self, error) || !copy_all(&self, TRUE, error) || !restore_nvram(&self, restore_uid, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
+    if (!define(&self, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
+    return TRUE;
+}
