@@ -41,6 +41,7 @@ lull_command_info(const LullServices *services, LullCall *call)
     LullJson *commands = json_object_new_array();
 
     lull_json_set_string(info, "version", LULL_QGA_VERSION);
+    lull_json_set_string(info, "lull-version", LULL_VERSION);
     lull_json_take(info, "supported_commands", commands);
     for (const LullCommandSpec *spec = lull_command_specs(); spec->name; spec++) {
         LullJson *command = json_object_new_object();

@@ -189,7 +189,9 @@ lull_reply_status(LullJson *reply, LullAgentStatus *ret_status, GError **error)
     }
     status.op = text(reply, "op");
     status.hold_budget_usec = usec(reply, "hold-budget-ms");
+    status.boot_id = text(reply, "boot-id");
     status.last_problem = text(lull_json_object(reply, "last"), "reason");
+    status.last_timed_out = lull_json_bool(lull_json_object(reply, "last"), "timed-out", FALSE);
     status.filesystems = read_filesystems(reply);
     *ret_status = status;
     return TRUE;
@@ -199,6 +201,7 @@ void
 lull_agent_status_clear(LullAgentStatus *self)
 {
     g_clear_pointer(&self->op, g_free);
+    g_clear_pointer(&self->boot_id, g_free);
     g_clear_pointer(&self->last_problem, g_free);
     g_clear_pointer(&self->filesystems, lull_json_put);
 }
@@ -214,6 +217,7 @@ lull_reply_freeze(LullJson *reply, LullFreezeReply *ret_freeze, GError **error)
     }
     *ret_freeze = (LullFreezeReply){
         .epoch = text(reply, "epoch"),
+        .boot_id = text(reply, "boot-id"),
         .freeze_usec = usec(reply, "freeze-ms"),
         .filesystems = read_filesystems(reply),
     };
@@ -224,6 +228,7 @@ void
 lull_freeze_reply_clear(LullFreezeReply *self)
 {
     g_clear_pointer(&self->epoch, g_free);
+    g_clear_pointer(&self->boot_id, g_free);
     g_clear_pointer(&self->filesystems, lull_json_put);
 }
 
@@ -259,6 +264,7 @@ lull_reply_thaw(LullJson *reply, LullThawReply *ret_thaw, GError **error)
         return FALSE;
     proof = lull_json_string(reply, "proof", "");
     thaw.held = g_str_equal(proof, "held");
+    thaw.unknown = g_str_equal(proof, "none");
     if (!thaw.held && !g_str_equal(proof, "broken") && !g_str_equal(proof, "none")) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent's answer to the thaw has no proof");
         return FALSE;
@@ -315,10 +321,11 @@ stock_disk(LullJson *disk)
     copy_text(disk, copy, "serial");
     if (on_scsi) {
         g_autofree char *address =
-            g_strdup_printf("0:%d:%d:%d", (int)lull_json_int(disk, "bus", 0),
+            g_strdup_printf("%d:%d:%d", (int)lull_json_int(disk, "bus", 0),
                             (int)lull_json_int(disk, "target", 0), (int)lull_json_int(disk, "unit", 0));
         lull_json_set_string(copy, "scsi", address);
-    } else if (pci && lull_json_int(pci, "bus", -1) >= 0) {
+    }
+    if (pci && lull_json_int(pci, "bus", -1) >= 0) {
         g_autofree char *address = g_strdup_printf(
             "%04x:%02x:%02x.%x", (guint)lull_json_int(pci, "domain", 0), (guint)lull_json_int(pci, "bus", 0),
             (guint)lull_json_int(pci, "slot", 0), (guint)lull_json_int(pci, "function", 0));
@@ -360,19 +367,31 @@ same_serial(const char *a, const char *b)
     return a && b && strncmp(a, b, 20) == 0;
 }
 
+/* The first of serial number and address that both sides know decides. */
+static gboolean
+same_disk(LullJson *disk, LullJson *volume)
+{
+    static const char *const place[] = {"pci", "scsi"}; /* of the disk, or of its controller and behind it */
+    const char *serial = lull_json_string(disk, "serial", NULL);
+    const char *known = lull_json_string(volume, "serial", NULL);
+
+    if (serial && known)
+        return same_serial(serial, known);
+    if (!lull_json_string(disk, "pci", NULL))
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(place); i++)
+        if (g_strcmp0(lull_json_string(disk, place[i], NULL), lull_json_string(volume, place[i], NULL)) != 0)
+            return FALSE;
+    return TRUE;
+}
+
 static const char *
 volume_of_disk(LullJson *disk, LullJson *volumes)
 {
-    static const char *const keys[] = {"serial", "pci", "scsi"};
-
-    for (guint k = 0; k < G_N_ELEMENTS(keys); k++) {
-        const char *wanted = lull_json_string(disk, keys[k], NULL);
-        for (size_t i = 0; wanted && i < json_object_array_length(volumes); i++) {
-            LullJson *volume = json_object_array_get_idx(volumes, i);
-            const char *has = lull_json_string(volume, keys[k], NULL);
-            if (k == 0 ? same_serial(wanted, has) : g_strcmp0(wanted, has) == 0)
-                return lull_json_string(volume, "name", NULL);
-        }
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        if (same_disk(disk, volume))
+            return lull_json_string(volume, "name", NULL);
     }
     return NULL;
 }
@@ -382,7 +401,7 @@ disks_of(LullJson *row, LullJson *known)
 {
     const char *mountpoint = lull_json_string(row, "mountpoint", NULL);
 
-    if (lull_json_array(row, "disks"))
+    if (lull_json_array(row, "disks") && json_object_array_length(lull_json_array(row, "disks")) > 0)
         return lull_json_array(row, "disks");
     for (size_t i = 0; known && i < json_object_array_length(known); i++) {
         LullJson *other = json_object_array_get_idx(known, i);

@@ -28,9 +28,11 @@ gboolean lull_reply_prepare(LullJson *reply, gboolean *ret_accepted, char **ret_
 typedef struct {
     LullPhase phase;
     char *op;
+    char *boot_id;           /* NULL: not told */
     gint64 hold_budget_usec; /* 0: no limit */
     char *last_problem;      /* of the operation before, if it says why it ended; NULL */
-    LullJson *filesystems;   /* rows {mountpoint, type, disks, result, reason} */
+    gboolean last_timed_out;
+    LullJson *filesystems; /* rows {mountpoint, type, disks, result, reason} */
 } LullAgentStatus;
 gboolean lull_reply_status(LullJson *reply, LullAgentStatus *ret_status, GError **error);
 void lull_agent_status_clear(LullAgentStatus *self);
@@ -38,6 +40,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullAgentStatus, lull_agent_status_clear)
 
 typedef struct {
     char *epoch; /* NULL: it froze nothing */
+    char *boot_id;
     gint64 freeze_usec;
     LullJson *filesystems;
 } LullFreezeReply;
@@ -50,7 +53,8 @@ char *lull_reply_renew(LullJson *reply) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
     gboolean held;
-    char *broken; /* not held, but frozen once: why */
+    gboolean unknown; /* the agent froze nothing under this op, or knows of none */
+    char *broken;     /* not held, but frozen once: why */
     gint64 window_usec;
     gint64 freeze_usec;
     gint64 thaw_usec;

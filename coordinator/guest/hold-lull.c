@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-private.h"
 #include "protocol/clock.h"
@@ -18,6 +20,7 @@
 typedef struct {
     gint64 hold_budget_usec;
     char *epoch;
+    char *boot_id;
     LullLink *link; /* the renewals' own */
     LullDomain *domain;
     GThread *renewer;
@@ -134,24 +137,41 @@ prepare_arguments(LullHold *self, gint64 budget_usec)
     return args;
 }
 
-/* Until the agent has taken the operation: another one may be just ending. */
+/* TRUE: accepted. FALSE without an error: another operation is in the way, which may be just ending. */
+static gboolean
+send_prepare_once(LullHold *self, gint64 budget_usec, char **ret_owner, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_PREPARE,
+                                                prepare_arguments(self, budget_usec), CALL_USEC, &problem);
+    gboolean accepted = FALSE;
+
+    if (reply)
+        return lull_reply_prepare(reply, &accepted, ret_owner, error) && accepted;
+    if (lull_error_is(problem, LULL_ERROR_FAILED) && strstr(problem->message, "frozen state"))
+        *ret_owner = g_strdup(problem->message); /* the command is switched off meanwhile */
+    else
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
 static gboolean
 send_prepare(LullHold *self, gint64 budget_usec, gint64 until, GError **error)
 {
     gint64 pause = RETRY_FIRST_USEC;
 
     for (;;) {
-        g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_PREPARE,
-                                                    prepare_arguments(self, budget_usec), CALL_USEC, error);
+        g_autoptr(GError) problem = NULL;
         g_autofree char *owner = NULL;
-        gboolean accepted = FALSE;
 
-        if (!reply || !lull_reply_prepare(reply, &accepted, &owner, error))
-            return FALSE;
-        if (accepted)
+        if (send_prepare_once(self, budget_usec, &owner, &problem))
             return TRUE;
+        if (problem) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
         if (lull_clock_boottime() >= until) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the guest is held by another operation of %s",
+            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the guest is held by another operation: %s",
                         owner);
             return FALSE;
         }
@@ -178,7 +198,8 @@ wait_prepared(LullHold *self, gint64 until, GError **error)
             return TRUE;
         }
         if (status.phase != LULL_PHASE_PREPARING || g_strcmp0(status.op, self->op) != 0) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "the agent could not prepare: %s",
+            g_set_error(error, LULL_ERROR, status.last_timed_out ? LULL_ERROR_TIMED_OUT : LULL_ERROR_FAILED,
+                        "the agent could not prepare: %s",
                         status.last_problem ? status.last_problem : "it does not say why");
             return FALSE;
         }
@@ -245,10 +266,25 @@ lull_freeze(LullHold *self, gint64 lease_usec)
     self->facts.freeze_usec = freeze.freeze_usec;
     g_mutex_lock(&state->lock);
     state->epoch = g_steal_pointer(&freeze.epoch);
+    state->boot_id = g_steal_pointer(&freeze.boot_id);
     state->lease_usec = lease;
     g_cond_signal(&state->cond);
     g_mutex_unlock(&state->lock);
     return TRUE;
+}
+
+/* The agent knows of no freeze, but there was one: why? */
+static const char *
+why_unknown(LullHold *self)
+{
+    const LullState *state = self->state;
+    g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_STATUS, NULL, CALL_USEC, NULL);
+    g_auto(LullAgentStatus) status = {LULL_PHASE_IDLE};
+
+    if (reply && lull_reply_status(reply, &status, NULL) && status.boot_id && state->boot_id &&
+        !g_str_equal(status.boot_id, state->boot_id))
+        return LULL_BROKEN_REBOOT;
+    return LULL_BROKEN_AGENT;
 }
 
 static void
@@ -257,7 +293,9 @@ take_verdict(LullHold *self, const LullThawReply *thaw)
     LullHoldFacts *facts = &self->facts;
 
     facts->held = thaw->held;
-    if (!thaw->held)
+    if (thaw->unknown)
+        lull_hold_break(self, why_unknown(self), FALSE);
+    else if (!thaw->held)
         lull_hold_break(self, thaw->broken, g_str_equal(thaw->broken, LULL_BROKEN_LEASE));
     facts->window_usec = thaw->window_usec;
     facts->window_measured = thaw->window_usec > 0;
@@ -364,6 +402,7 @@ lull_free(LullHold *self)
     g_mutex_clear(&state->lock);
     g_cond_clear(&state->cond);
     g_free(state->epoch);
+    g_free(state->boot_id);
     g_free(state);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "coordinator/guest/hold.h"
 
+#include <string.h>
+
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-private.h"
 #include "protocol/clock.h"
@@ -16,7 +18,8 @@ lull_hold_fail(LullHold *self, const GError *error)
 {
     if (!self->facts.problem)
         self->facts.problem = g_strdup(error->message);
-    if (lull_error_is(error, LULL_ERROR_TIMED_OUT))
+    /* our agent's errors carry no code; its word for time is agreed upon */
+    if (lull_error_is(error, LULL_ERROR_TIMED_OUT) || strstr(error->message, "timed out"))
         self->facts.timed_out = TRUE;
 }
 

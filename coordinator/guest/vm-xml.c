@@ -95,6 +95,24 @@ volume_free(gpointer data)
     g_free(self);
 }
 
+static char *
+pci_address(const xmlNode *address)
+{
+    return g_strdup_printf("%04x:%02x:%02x.%x", number(address, "domain"), number(address, "bus"),
+                           number(address, "slot"), number(address, "function"));
+}
+
+static char *
+scsi_controller_address(const xmlNode *devices, guint index)
+{
+    for (const xmlNode *each = devices->children; each; each = each->next)
+        if (each->type == XML_ELEMENT_NODE && g_str_equal((const char *)each->name, "controller") &&
+            attribute_is(each, "type", "scsi") && number(each, "index") == index &&
+            attribute_is(child(each, "address"), "type", "pci"))
+            return pci_address(child(each, "address"));
+    return NULL;
+}
+
 /* Where the guest sees the disk. */
 static void
 read_address(const xmlNode *disk, LullVmVolume *volume)
@@ -102,12 +120,13 @@ read_address(const xmlNode *disk, LullVmVolume *volume)
     const xmlNode *address = child(disk, "address");
     const xmlNode *target = child(disk, "target");
 
-    if (attribute_is(address, "type", "pci"))
-        volume->pci = g_strdup_printf("%04x:%02x:%02x.%x", number(address, "domain"), number(address, "bus"),
-                                      number(address, "slot"), number(address, "function"));
-    else if (attribute_is(address, "type", "drive") && attribute_is(target, "bus", "scsi"))
-        volume->scsi = g_strdup_printf("%u:%u:%u:%u", number(address, "controller"), number(address, "bus"),
-                                       number(address, "target"), number(address, "unit"));
+    if (attribute_is(address, "type", "pci")) {
+        volume->pci = pci_address(address);
+    } else if (attribute_is(address, "type", "drive") && attribute_is(target, "bus", "scsi")) {
+        volume->pci = scsi_controller_address(disk->parent, number(address, "controller"));
+        volume->scsi = g_strdup_printf("%u:%u:%u", number(address, "bus"), number(address, "target"),
+                                       number(address, "unit"));
+    }
 }
 
 static char *

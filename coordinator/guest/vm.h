@@ -15,14 +15,14 @@ G_BEGIN_DECLS
 typedef enum { LULL_VM_STOPPED = 0, LULL_VM_RUNNING, LULL_VM_PAUSED } LullVmState;
 
 typedef struct {
-    char *name;     /* of the volume: the user alias ua-NAME without its prefix, else the target device */
-    char *disk;     /* target device: "vda" */
-    char *path;     /* file or block device; NULL: none (network, empty tray) */
-    char *format;   /* "qcow2", "raw" */
-    char *serial;   /* NULL: none */
-    char *pci;      /* "0000:00:05.0", NULL: not on PCI (scsi, ide, or not started yet) */
-    char *scsi;     /* "0:0:0:0" of the guest's view, NULL */
-    gboolean block; /* a block device, not a file */
+    char *name;   /* of the volume: the user alias ua-NAME without its prefix, else the target device */
+    char *disk;   /* target device: "vda" */
+    char *path;   /* file or block device; NULL: none (network, empty tray) */
+    char *format; /* "qcow2", "raw" */
+    char *serial; /* NULL: none */
+    char *pci;  /* "0000:00:05.0", of the disk or its SCSI controller; NULL: not on PCI, or not started yet */
+    char *scsi; /* BUS:TARGET:UNIT behind that controller; NULL: not SCSI */
+    gboolean block;           /* a block device, not a file */
     gboolean flushes_ignored; /* cache=unsafe: no witness */
     char
         *excluded; /* why it cannot be included (read-only, cdrom, no source, transient, ...); NULL: it can */
