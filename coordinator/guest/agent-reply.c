@@ -448,8 +448,7 @@ lull_rows_for_report(LullJson *rows, LullJson *known, LullJson *volumes)
 static gboolean
 cannot_freeze(const char *type)
 {
-    static const char *const types[] = {"vfat", "msdos",    "exfat",   "iso9660",
-                                        "udf",  "squashfs", "fuseblk", NULL};
+    static const char *const types[] = {"vfat", "exfat", "iso9660", "udf", "squashfs", "fuseblk", NULL};
 
     return type && g_strv_contains(types, type);
 }

@@ -353,13 +353,12 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
-        g_autoptr(LullJson) thawed = NULL;
         g_autoptr(LullJson) aborted = NULL;
         LullJson *args = json_object_new_object();
 
         lull_json_set_string(args, "op", op);
         lull_json_set_string(args, "epoch", "");
-        thawed = lull_agent_call(domain, LULL_CMD_THAW, args, THAW_USEC, NULL);
+        lull_json_put(lull_agent_call(domain, LULL_CMD_THAW, args, THAW_USEC, NULL));
         args = json_object_new_object();
         lull_json_set_string(args, "op", op);
         aborted = lull_agent_call(domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);

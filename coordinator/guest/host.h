@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <gio/gio.h>
+#include <glib.h>
 
 #include "coordinator/guest/vm.h"
 #include "coordinator/store/store.h"

@@ -141,7 +141,7 @@ send(VmStore *self, VmWatch *watch, LullWatchType type, LullJson *object)
     g_atomic_ref_count_inc(&watch->refs);
     watch->pending++;
     g_source_set_priority(source, G_PRIORITY_DEFAULT); /* in the order in which they were attached */
-    g_source_set_callback(source, deliver, delivery, delivery_free);
+    g_source_set_callback(source, deliver, g_steal_pointer(&delivery), delivery_free);
     g_source_attach(source, watch->context);
     g_source_unref(source);
 }
@@ -431,26 +431,15 @@ check_precondition(VmStore *self, const char *ns, const char *name, LullJson *pa
     return g_strdup(lull_json_string(meta, "uid", NULL));
 }
 
-static LullJson *
-vm_store_patch(LullStore *store, const LullKind *kind, const char *ns, const char *name,
-               LullPatchTarget target, LullJson *patch, GError **error)
+/* With patching held. */
+static gboolean
+patch_status(VmStore *self, const char *ns, const char *name, LullJson *patch, GError **error)
 {
-    VmStore *self = (VmStore *)store;
-    g_autoptr(GMutexLocker) locker = NULL;
-    g_autoptr(LullJson) locks = NULL;
-    g_autofree char *uid = NULL;
+    g_autofree char *uid = check_precondition(self, ns, name, patch, error);
+    g_autoptr(LullJson) locks = uid ? patch_locks(self, uid, lull_json_object(patch, "status"), error) : NULL;
 
-    if (!check_kind(kind, error))
-        return NULL;
-    if (target != LULL_PATCH_STATUS || !is_lock_patch(patch)) {
-        denied(error);
-        return NULL;
-    }
-    locker = g_mutex_locker_new(&self->patching);
-    uid = check_precondition(self, ns, name, patch, error);
-    locks = uid ? patch_locks(self, uid, lull_json_object(patch, "status"), error) : NULL;
     if (!locks)
-        return NULL;
+        return FALSE;
     g_mutex_lock(&self->lock);
     if (lull_json_object(locks, "status"))
         g_hash_table_replace(self->held, g_strdup(uid), lull_json_dup(lull_json_object(locks, "status")));
@@ -458,7 +447,26 @@ vm_store_patch(LullStore *store, const LullKind *kind, const char *ns, const cha
         g_hash_table_remove(self->held, uid);
     rebuild(self, uid);
     g_mutex_unlock(&self->lock);
-    return vm_store_get(store, kind, ns, name, error);
+    return TRUE;
+}
+
+static LullJson *
+vm_store_patch(LullStore *store, const LullKind *kind, const char *ns, const char *name,
+               LullPatchTarget target, LullJson *patch, GError **error)
+{
+    VmStore *self = (VmStore *)store;
+    gboolean ok;
+
+    if (!check_kind(kind, error))
+        return NULL;
+    if (target != LULL_PATCH_STATUS || !is_lock_patch(patch)) {
+        denied(error);
+        return NULL;
+    }
+    g_mutex_lock(&self->patching);
+    ok = patch_status(self, ns, name, patch, error);
+    g_mutex_unlock(&self->patching);
+    return ok ? vm_store_get(store, kind, ns, name, error) : NULL;
 }
 
 /* With the lock held: what a new watcher has to hear first. */
