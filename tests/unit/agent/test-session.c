@@ -251,15 +251,16 @@ error_of(LullJson *reply)
 #define PING    "{'execute':'guest-ping'}"
 #define THAW    "{'execute':'guest-fsfreeze-thaw'}"
 
+static char *state_dir; /* lent to the engine for its life */
+
 static void
 start_engine(void)
 {
-    static char *state;
     g_autoptr(GError) error = NULL;
     LullEngineConfig config = {.root = folder, .standard_lease_msec = 300000};
 
-    state = g_build_filename(folder, "state", NULL);
-    config.state_dir = state;
+    state_dir = g_build_filename(folder, "state", NULL);
+    config.state_dir = state_dir;
     engine = lull_engine_new(&config, &error);
     ck_assert_msg(engine, "%s", error ? error->message : "");
     services = (LullServices){engine, folder};
@@ -272,6 +273,7 @@ stop_engine(void)
 {
     lull_session_free(session);
     lull_engine_free(engine);
+    g_free(state_dir);
 }
 
 static void
