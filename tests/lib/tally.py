@@ -28,9 +28,12 @@ class Tally:
 
     def fail(self, name, output):
         self.failed += 1
-        output = output.strip()
-        print(f"FAILED {name}")
-        print("    " + output[-KEEP:].replace("\n", "\n    "))
+        self.show(f"FAILED {name}", output)
+
+    def show(self, headline, output):
+        print(headline)
+        if output.strip():
+            print("    " + output.strip()[-KEEP:].replace("\n", "\n    "))
 
     def skip(self, name, reason):
         print(f"SKIPPED {name}: {reason or 'no reason given'}")
@@ -61,7 +64,7 @@ def parse_xml(path):
     return ET.fromstring(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "?", text)) if text else ET.Element("testsuites")
 
 
-def count_cases(tally, suite, output=""):
+def count_cases(tally, suite):
     """Counts the test cases of a JUnit suite. Returns how many failed."""
     before = tally.failed
     for case in suite.iter("testcase"):
@@ -72,7 +75,7 @@ def count_cases(tally, suite, output=""):
         if problem is not None:
             texts = [problem.text or problem.get("message") or ""]
             texts += [extra.text or "" for extra in case if extra.tag in ("system-out", "system-err")]
-            tally.fail(name, "\n".join(filter(None, texts)) + output)
+            tally.fail(name, "\n".join(filter(None, texts)))
         elif skip is not None:
             tally.skip(name, skip.get("message") or skip.text)
         else:
@@ -81,17 +84,21 @@ def count_cases(tally, suite, output=""):
 
 
 def count_meson(tally, build, base):
-    """TAP sub-tests count one by one; a program that died or leaked counts as one failure more."""
+    """TAP sub-tests count one by one; a program that died or leaked counts as one failure more.
+
+    JUnit has the sub-tests, in a suite "PROJECT.TEST"; JSON has the result of the whole program."""
     log = os.path.join(build, "meson-logs", base)
     suites = {}
     for suite in parse_xml(log + ".junit.xml").iter("testsuite"):
         suites.setdefault(suite.get("name").partition(".")[2], []).append(suite)
     for line in read(log + ".json").splitlines():
         test = json.loads(line)
-        name, result = test["name"].rsplit(" / ", 1)[-1], test["result"]
+        name, result = test["name"], test["result"]
         output = "\n".join(filter(None, (test.get("stdout"), test.get("stderr"))))
         subtests = suites.get(name, [])
-        failed = sum(count_cases(tally, suite, "\n" + output) for suite in subtests)
+        failed = sum(count_cases(tally, suite) for suite in subtests)
+        if failed:
+            tally.show(f"output of {name}", output)
         if result in ("OK", "EXPECTEDFAIL"):
             if not subtests:
                 tally.ok()

@@ -67,9 +67,9 @@ def test_a_meson_program_that_leaks_after_its_tests_is_a_failure(tmp_path):
     logs = tmp_path / "meson-logs"
     logs.mkdir()
     (logs / "unit.junit.xml").write_text(
-        '<testsuites><testsuite name="lull.a/b"><testcase name="one"/></testsuite></testsuites>'
+        '<testsuites><testsuite name="lull.lull:unit / a/b"><testcase name="one"/></testsuite></testsuites>'
     )
-    tests = [{"name": "a/b", "result": "ERROR", "stderr": "leak"}, {"name": "plain", "result": "OK"}]
+    tests = [{"name": "lull:unit / a/b", "result": "ERROR", "stderr": "leak"}, {"name": "plain", "result": "OK"}]
     (logs / "unit.json").write_text("\n".join(json.dumps(test) for test in tests))
 
     counts, output = tally("meson", tmp_path, "unit", 1)
