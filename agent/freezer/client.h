@@ -20,7 +20,12 @@ G_BEGIN_DECLS
  *     lease + LULL_AGENT_GRACE_MS.
  *
  * Calls never block: they send one message; what comes of it arrives as an event on the GMainContext
- * that was the thread default in lull_freezer_start(). */
+ * that was the thread default in lull_freezer_start(). All calls are of that context's thread; a callback
+ * may free its freezer.
+ *
+ * A FIFREEZE that the kernel does not give back cannot be undone before it does. FREEZE_FAILED or THAWED
+ * then comes without it, within a quarter of a second of the end, and its outcome has thawed FALSE; the
+ * freezer outlives this client and thaws it the moment it can. */
 
 typedef struct {
     const char *mountpoint; /* absolute path in the agent's name space */
@@ -37,7 +42,7 @@ typedef enum {
 
 typedef struct {
     LullFreezerResult result;
-    int error;            /* errno of open, fstat or FIFREEZE; 0 */
+    int error;            /* errno of open, fstat or FIFREEZE; 0. ESTALE: another device is mounted there */
     gboolean foreign;     /* it was frozen already, by somebody else: left alone */
     gint64 sync_usec;     /* how long syncfs took in prepare */
     gint64 freeze_usec;   /* how long FIFREEZE took */
@@ -94,7 +99,8 @@ gint64 lull_freezer_remaining_msec(LullFreezer *self);
  * THAWED follows, in any phase. Safe to repeat. */
 void lull_freezer_thaw(LullFreezer *self, const char *broken);
 
-/* Ends it: thaws whatever is frozen, closes, reaps. NULL is fine. No event follows. */
+/* Ends it: whatever is frozen is thawed at once, by the freezer, which then ends and is reaped; nothing
+ * of it is waited for. NULL is fine. No event follows. */
 void lull_freezer_free(LullFreezer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullFreezer, lull_freezer_free)
 

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/freezer/client.h"
+#include "agent/freezer/descriptors.h"
 #include "agent/freezer/table.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -139,31 +139,6 @@ finish_by_table(LullDeadMan *self)
         finish(self, LULL_FREEZER_THAWED);
 }
 
-static void
-take_descriptors(LullDeadMan *self, const LullWireMessage *message, struct msghdr *header)
-{
-    const struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
-    const gboolean rights = cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS;
-    const size_t n = rights ? (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
-    int fds[LULL_WIRE_BATCH];
-    size_t used = 0;
-
-    if (n > LULL_WIRE_BATCH)
-        return;
-    if (n > 0)
-        memcpy(fds, CMSG_DATA(cmsg), n * sizeof(int));
-    for (guint i = 0; i < MIN(message->count, LULL_WIRE_BATCH) && used < n; i++) {
-        const guint index = message->first + i;
-
-        if (!(message->present[i / 8] & 1u << i % 8) || index >= self->hold->n_mounts ||
-            self->mounts[index] >= 0)
-            continue;
-        self->mounts[index] = fds[used++];
-    }
-    while (used < n)
-        (void)close(fds[used++]);
-}
-
 /* Both must hold every descriptor before anything may be frozen. */
 static gboolean
 all_descriptors_here(LullDeadMan *self)
@@ -184,12 +159,9 @@ give_up(LullDeadMan *self, LullWireRefusal what, int error)
 }
 
 static void
-on_message(LullDeadMan *self, const LullWireMessage *message, struct msghdr *header)
+on_message(LullDeadMan *self, const LullWireMessage *message)
 {
     switch ((LullWireKind)message->kind) {
-    case LULL_WIRE_DESCRIPTORS:
-        take_descriptors(self, message, header);
-        break;
     case LULL_WIRE_PREPARED:
         if (!all_descriptors_here(self)) {
             give_up(self, LULL_WIRE_REFUSED_DESCRIPTORS, EMFILE);
@@ -210,6 +182,7 @@ on_message(LullDeadMan *self, const LullWireMessage *message, struct msghdr *hea
     case LULL_WIRE_REFUSED:
         give_up(self, message->what, message->error);
         break;
+    case LULL_WIRE_DESCRIPTORS: /* taken in with the message */
     case LULL_WIRE_NONE:
     case LULL_WIRE_FREEZE:
     case LULL_WIRE_RENEWED:
@@ -223,25 +196,12 @@ static gboolean
 receive(LullDeadMan *self)
 {
     LullWireMessage message;
-    struct iovec iov = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(LULL_WIRE_BATCH * sizeof(int))];
-    } control;
-    struct msghdr header = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
-    };
-    const ssize_t n = recvmsg(self->socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const int r = lull_descriptors_receive(self->socket, &message, self->mounts, self->hold->n_mounts);
 
-    if (n == (ssize_t)sizeof message) {
-        on_message(self, &message, &header);
-        return TRUE;
-    }
-    self->eof = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-    return n > 0;
+    if (r > 0)
+        on_message(self, &message);
+    self->eof = r == 0 || (r < 0 && errno != EAGAIN && errno != EINTR && errno != EPROTO);
+    return r > 0;
 }
 
 static void

@@ -28,6 +28,7 @@
 
 #include "agent/freezer/cage.h"
 #include "agent/freezer/counter.h"
+#include "agent/freezer/descriptors.h"
 #include "agent/freezer/prepare.h"
 #include "agent/freezer/table.h"
 #include "agent/freezer/wire.h"
@@ -406,7 +407,7 @@ prepare(Freezer *self)
     if (!lull_prepare_open(self->hold, &self->prepared))
         refuse(self, LULL_WIRE_REFUSED_MEMORY, ENOMEM);
     lull_step(LULL_STEP_FREEZER_OPENED);
-    if (!lull_prepare_send(self->hold, &self->prepared, self->socket))
+    if (!lull_descriptors_send(self->socket, self->prepared.mounts, self->hold->n_mounts))
         _exit(EXIT_FAILURE);
     lull_prepare_sync(self->hold, &self->prepared);
     lull_step(LULL_STEP_FREEZER_SYNCED);

@@ -6,14 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/freezer/table.h"
-#include "agent/freezer/wire.h"
 #include "protocol/clock.h"
 
 /* Two descriptors a mount outgrow the usual soft limit at some hundreds of mounts. */
@@ -95,51 +92,6 @@ lull_prepare_open(LullHold *hold, LullPrepared *ret_prepared)
         prepared.counters[i] = counter ? open(counter, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
     }
     *ret_prepared = prepared;
-    return true;
-}
-
-static bool
-send_batch(const LullPrepared *prepared, uint32_t first, uint32_t count, int socket)
-{
-    LullWireMessage message = {.kind = LULL_WIRE_DESCRIPTORS, .first = first, .count = count};
-    struct iovec iov = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(LULL_WIRE_BATCH * sizeof(int))];
-    } control = {0};
-    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-    int fds[LULL_WIRE_BATCH];
-    size_t n_fds = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (prepared->mounts[first + i] < 0)
-            continue;
-        message.present[i / 8] |= (uint8_t)(1u << (i % 8));
-        fds[n_fds++] = prepared->mounts[first + i];
-    }
-    if (n_fds > 0) {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-        cmsg = CMSG_FIRSTHDR(&header);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-    }
-    return sendmsg(socket, &header, MSG_NOSIGNAL) == (ssize_t)sizeof message;
-}
-
-bool
-lull_prepare_send(LullHold *hold, const LullPrepared *prepared, int socket)
-{
-    for (uint32_t first = 0; first < hold->n_mounts; first += LULL_WIRE_BATCH) {
-        const uint32_t left = hold->n_mounts - first;
-
-        if (!send_batch(prepared, first, left < LULL_WIRE_BATCH ? left : LULL_WIRE_BATCH, socket))
-            return false;
-    }
     return true;
 }
 

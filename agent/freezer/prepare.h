@@ -17,8 +17,5 @@ typedef struct {
  * that fails is FAILED in the table and no failure of the whole. False: out of memory. */
 bool lull_prepare_open(LullHold *hold, LullPrepared *ret_prepared);
 
-/* Sends the mounts' descriptors to the agent, in batches. False with errno. */
-bool lull_prepare_send(LullHold *hold, const LullPrepared *prepared, int socket);
-
 /* Writes back what is dirty, so that FIFREEZE finds little to do. As long as it takes. */
 void lull_prepare_sync(LullHold *hold, const LullPrepared *prepared);

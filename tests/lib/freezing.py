@@ -77,6 +77,14 @@ def state_of(pid):
         return ""
 
 
+def is_gone(pid):
+    """All its threads have ended, so that nothing is open any more; whether it was reaped or not."""
+    try:
+        return state_of(pid) in ("", "Z") and len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def children_of(pid):
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
@@ -203,15 +211,4 @@ class Driver:
         self._process.stdin.close()
         self._process.stdout.close()
         if freezer:
-            wait_for(lambda: state_of(freezer) in ("", "Z"), "the end of lull-freezer")
-
-
-@contextlib.contextmanager
-def closing(*things):
-    """Closes what the test made; a file system among them (a path) is thawed."""
-    try:
-        yield things[0] if len(things) == 1 else things
-    finally:
-        for thing in things:
-            if not isinstance(thing, str):
-                thing.close()
+            wait_for(lambda: is_gone(freezer), "the end of lull-freezer")

@@ -3,6 +3,7 @@
 """File systems on loop devices, for tests that freeze for real."""
 
 import contextlib
+import ctypes
 import os
 import subprocess
 
@@ -13,6 +14,16 @@ _MAKE = {
     "xfs": (320 << 20, ["mkfs.xfs", "-q"]),
     "btrfs": (128 << 20, ["mkfs.btrfs", "-q"]),
 }
+
+_CLONE_NEWNS = 0x00020000
+_MS_REC_PRIVATE = 0x4000 | (1 << 18)
+
+
+def own_namespace():
+    """What this process mounts from here on nobody else sees, and it goes with the process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None):
+        raise OSError(ctypes.get_errno(), "a mount namespace of our own")
 
 
 @contextlib.contextmanager

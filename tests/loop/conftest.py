@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the loop suite: real file systems, really frozen, in a mount namespace of our own."""
 
-import ctypes
 import os
 
 import pytest
@@ -10,17 +9,12 @@ import pytest
 import loopfs
 import scratch
 
-_CLONE_NEWNS = 0x00020000
-_MS_REC_PRIVATE = 0x4000 | (1 << 18)
-
 
 @pytest.fixture(scope="session", autouse=True)
 def namespace():
-    """What is mounted here nobody else sees, and it goes with this process."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    """Mounts that nobody else sees."""
     scratch.sweep()
-    if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None):
-        raise OSError(ctypes.get_errno(), "a mount namespace of our own")
+    loopfs.own_namespace()
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,8 @@ main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GIOChannel) input = g_io_channel_unix_new(0);
-    Driver self = {.loop = g_main_loop_new(NULL, FALSE)};
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    Driver self = {.loop = loop};
     g_autofree LullFreezerMount *mounts = g_new0(LullFreezerMount, MAX(argc, 3));
     int marker;
 
@@ -176,6 +177,5 @@ main(int argc, char **argv)
     (void)g_io_add_watch(input, G_IO_IN | G_IO_HUP, on_input, &self);
     g_main_loop_run(self.loop);
     lull_freezer_free(self.freezer);
-    g_main_loop_unref(self.loop);
     return 0;
 }

@@ -19,6 +19,7 @@ from freezing import (
     children_of,
     freeze,
     is_frozen,
+    is_gone,
     state_of,
     wait_for,
 )
@@ -235,7 +236,7 @@ def test_the_agent_killed_while_frozen_is_followed_by_a_thaw(cast, disks):
     killed = boottime()
     for writer in writers:
         assert_writes_by(writer, killed + SLACK)
-    wait_for(lambda: state_of(freezer) in ("", "Z"), "the freezer's own end")
+    wait_for(lambda: is_gone(freezer), "the freezer's own end")
 
 
 def test_the_freezer_killed_while_frozen_is_followed_by_a_thaw(cast, disks):
@@ -311,7 +312,7 @@ def test_both_killed_at_once_leave_a_marker_that_says_so(cast, disks):
         os.kill(driver.freezer, signal.SIGSTOP)
         os.kill(driver.pid, signal.SIGKILL)
         os.kill(driver.freezer, signal.SIGKILL)
-        wait_for(lambda: state_of(driver.freezer) in ("", "Z"), "the freezer's end")
+        wait_for(lambda: is_gone(driver.freezer), "the freezer's end")
         with open(marker) as file:
             assert file.read() == "1"
         assert subprocess.run(["flock", "-n", marker, "true"]).returncode == 0
@@ -400,7 +401,7 @@ def test_what_somebody_else_froze_stays_frozen_even_when_a_dead_man_thaws(cast, 
     writer.wait_until_blocked()
     os.kill(driver.pid if victim == "agent" else freezer, signal.SIGKILL)
     writer.wait_for_progress()
-    wait_for(lambda: state_of(freezer) in ("", "Z"), "the freezer's end")
+    wait_for(lambda: is_gone(freezer), "the freezer's end")
     wait_for(lambda: not is_frozen(disks[2]), "the thaw of the last")
     assert [is_frozen(m) for m in disks] == [False, True, False]
 
@@ -520,7 +521,7 @@ def test_a_freeze_that_hangs_is_undone_within_half_the_lease_and_for_the_rest_la
         late = cast.writer(upper)
         late.wait_for_progress()
         if agent == "is-killed":
-            wait_for(lambda: state_of(freezer) in ("", "Z"), "the freezer's end")
+            wait_for(lambda: is_gone(freezer), "the freezer's end")
         wait_for(lambda: not is_frozen(upper), "the late mount's thaw")
         writer.close()
         late.close()
