@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the contract suite: a store served on a unix socket, by a process of its own."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+import rest
+import scratch
+
+
+@pytest.fixture(scope="session")
+def build():
+    return os.environ.get("LULL_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
+
+
+@pytest.fixture
+def directory():
+    path = scratch.make("rest")
+    yield path
+    scratch.remove(path)
+
+
+class Server:
+    """One serving process at a time, on the same store and socket."""
+
+    def __init__(self, build, directory):
+        self.program = os.path.join(build, "tests/contract/serve")
+        self.store = os.path.join(directory, "store.db")
+        self.socket = os.path.join(directory, "lull.sock")
+        self.process = None
+
+    def spawn(self, *extra):
+        """Starts a process, says what it says first."""
+        process = subprocess.Popen([self.program, self.store, self.socket, *extra], stdout=subprocess.PIPE, text=True)
+        return process, process.stdout.readline().strip()
+
+    def start(self, *extra):
+        self.process, word = self.spawn(*extra)
+        assert word == "ready", word
+        return rest.Client(self.socket)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process:
+            self.process.send_signal(number)
+            status = self.process.wait(30)
+            self.process.stdout.close()
+            self.process = None
+            return status
+
+
+@pytest.fixture
+def server(build, directory):
+    server = Server(build, directory)
+    yield server
+    assert server.stop() in (0, None)
+
+
+@pytest.fixture
+def client(server):
+    return server.start()

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Watches over REST: in order, none lost, and nobody waited for."""
+
+import os
+import time
+
+import pytest
+
+from rest import SNAPSHOTS, snapshot
+
+ALPHA = SNAPSHOTS.replace("v1beta1", "v1alpha1")
+SLOW_LIMIT = 4 * 1024 * 1024  # what the server keeps for a client that does not read
+
+
+def version_of(client):
+    return client.get(SNAPSHOTS)[1]["metadata"]["resourceVersion"]
+
+
+def label(client, name, value):
+    assert client.patch(f"{SNAPSHOTS}/{name}", {"metadata": {"labels": {"x": value}}})[0] == 200
+
+
+def test_a_watch_begins_with_what_there_is(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    client.post(SNAPSHOTS, snapshot("b"))
+    watch = client.watch(SNAPSHOTS)
+    assert watch.names(2) == ["ADDED a", "ADDED b"]
+    label(client, "a", "1")
+    client.delete(f"{SNAPSHOTS}/b")
+    assert watch.names(2) == ["MODIFIED a", "DELETED b"]
+    watch.close()
+
+
+def test_a_watch_goes_on_from_a_version(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    since = version_of(client)
+    client.post(SNAPSHOTS, snapshot("b"))
+    watch = client.watch(ALPHA, resourceVersion=since)
+    client.delete(f"{SNAPSHOTS}/a")
+    kind, thing = watch.next()
+    assert (kind, thing["metadata"]["name"], thing["apiVersion"]) == ("ADDED", "b", "snapshot.kubevirt.io/v1alpha1")
+    assert watch.names(1) == ["DELETED a"]
+    watch.close()
+
+
+def test_a_watch_ends_at_its_timeout(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    watch = client.watch(SNAPSHOTS, timeoutSeconds=1)
+    assert watch.names(1) == ["ADDED a"]
+    assert watch.next() is None
+    watch.close()
+
+
+def test_a_forgotten_version_is_expired(server):
+    client = server.start("8")
+    client.post(SNAPSHOTS, snapshot("a"))
+    since = version_of(client)
+    for number in range(20):
+        label(client, "a", str(number))
+    code, status = client.get(f"{SNAPSHOTS}?watch=1&resourceVersion={since}")
+    assert (code, status["code"], status["reason"]) == (410, 410, "Expired")
+
+
+@pytest.mark.parametrize("query", ["resourceVersion=x", "timeoutSeconds=x", "labelSelector=a+in+(b)"])
+def test_a_wrong_query_is_refused(client, query):
+    code, status = client.get(f"{SNAPSHOTS}?watch=true&{query}")
+    assert (code, status["reason"]) == (400, "BadRequest")
+
+
+def test_a_first_state_of_many_pages_is_complete(client):
+    names = [f"snap-{number:03}" for number in range(250)]
+    for name in names:
+        client.post(SNAPSHOTS, snapshot(name, metadata={"annotations": {"fill": "x" * 2000}}))
+    watch = client.watch(SNAPSHOTS)
+    client.post(SNAPSHOTS, snapshot("later"))
+    events = [watch.next() for _ in range(251)]
+    assert [thing["metadata"]["name"] for _, thing in events] == names + ["later"]
+    watch.close()
+
+
+def test_selected_objects_come_and_go_with_their_labels(client):
+    client.post(SNAPSHOTS, snapshot("in", metadata={"labels": {"x": "1"}}))
+    client.post(SNAPSHOTS, snapshot("out"))
+    listed = client.watch(SNAPSHOTS, labelSelector="x%3D1")
+    assert listed.names(1) == ["ADDED in"]
+    since = client.watch(SNAPSHOTS, labelSelector="x%3D1", resourceVersion=version_of(client))
+    label(client, "out", "1")
+    label(client, "in", "2")
+    label(client, "in", "3")
+    client.delete(f"{SNAPSHOTS}/out")
+    for watch in (listed, since):
+        assert watch.names(3) == ["ADDED out", "DELETED in", "DELETED out"]
+        watch.close()
+
+
+def test_one_object_can_be_watched(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    watch = client.watch(SNAPSHOTS, fieldSelector="metadata.name%3Db", resourceVersion=version_of(client))
+    label(client, "a", "1")
+    client.post(SNAPSHOTS, snapshot("b"))
+    assert watch.names(1) == ["ADDED b"]
+    watch.close()
+
+
+def test_a_watcher_that_does_not_read_is_dropped_and_nobody_waits(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    since = version_of(client)
+    slow = client.watch(SNAPSHOTS, resourceVersion=since)
+    quick = client.watch(SNAPSHOTS, resourceVersion=since)
+    fill = 200 * 1024
+    count = 2 * SLOW_LIMIT // fill
+    for number in range(count):
+        patch = {"metadata": {"annotations": {"n": str(number), "fill": "x" * fill}}}
+        assert client.patch(f"{SNAPSHOTS}/a", patch)[0] == 200
+        assert quick.next()[1]["metadata"]["annotations"]["n"] == str(number)
+
+    seen = 0
+    with pytest.raises(Exception):  # cut off in the middle of an event or of a chunk
+        while slow.next():
+            seen += 1
+        raise ConnectionError("ended")
+    assert seen < count
+    slow.close()
+    quick.close()
+
+
+def test_watchers_that_leave_are_forgotten(client, server):
+    def descriptors():
+        return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+    before = descriptors()
+    for _ in range(20):
+        client.watch(SNAPSHOTS).close()
+    deadline = time.monotonic() + 20
+    while descriptors() > before + 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert descriptors() <= before + 1
+
+
+def test_the_server_ends_with_watches_open(client, server):
+    watch = client.watch(SNAPSHOTS)
+    assert server.stop() == 0
+    with pytest.raises(Exception):
+        while watch.next():
+            pass
+        raise ConnectionError("ended")
+    watch.close()
