@@ -410,6 +410,7 @@ START_TEST(a_lease_cannot_be_renewed_once_thaw_was_asked_for_but_still_ends)
     lull_hold_freeze(kernel->hold, &ops, kernel);
     (void)lull_hold_end(kernel->hold, LULL_HOLD_REASON_ASKED, kernel->clock);
     ck_assert(!lull_hold_renew(kernel->hold, kernel->clock, LEASE));
+    ck_assert_int_eq(lull_hold_remaining(kernel->hold, kernel->clock), 0);
     ck_assert(!lull_hold_watch(kernel->hold, kernel->clock + LEASE - 1));
     ck_assert(lull_hold_watch(kernel->hold, kernel->clock + LEASE));
     ck_assert_int_eq(lull_hold_reason(kernel->hold), LULL_HOLD_REASON_LEASE);
@@ -711,38 +712,59 @@ START_TEST(three_threads_at_once_thaw_each_mount_exactly_once)
 }
 END_TEST
 
-static void *
-renewer_main(void *data)
-{
-    Kernel *kernel = data;
-    bool renewed = lull_hold_renew(kernel->hold, 5000 + LEASE - 1, LEASE);
+#define ROUNDS 10000
 
-    return renewed ? kernel : NULL;
+/* Two threads that meet before every round, spinning: the window between them is a few instructions. */
+typedef struct {
+    LullHold *holds[ROUNDS];
+    bool renewed[ROUNDS];
+    atomic_int arrived;
+} Race;
+
+static void
+meet(Race *race, int round)
+{
+    atomic_fetch_add(&race->arrived, 1);
+    for (int spins = 0; atomic_load(&race->arrived) < 2 * (round + 1); spins++) {
+        if (spins > 1000) /* the other one has no processor */
+            g_thread_yield();
+    }
 }
 
 static void *
-expirer_main(void *data)
+renewer_main(void *data)
 {
-    Kernel *kernel = data;
+    Race *race = data;
 
-    return lull_hold_watch(kernel->hold, 5000 + LEASE) ? kernel : NULL;
+    for (int i = 0; i < ROUNDS; i++) {
+        meet(race, i);
+        race->renewed[i] = lull_hold_renew(race->holds[i], LEASE - 1, LEASE);
+    }
+    return NULL;
 }
 
 START_TEST(of_renewal_and_expiry_exactly_one_wins)
 {
-    for (int round = 0; round < 300; round++) {
-        Kernel *kernel = kernel_new();
-        pthread_t renewer, expirer;
-        void *renewed, *expired;
+    Race *race = g_new0(Race, 1);
+    bool expired[ROUNDS];
+    pthread_t renewer;
 
-        lull_hold_freeze(kernel->hold, &ops, kernel);
-        pthread_create(&renewer, NULL, renewer_main, kernel);
-        pthread_create(&expirer, NULL, expirer_main, kernel);
-        pthread_join(renewer, &renewed);
-        pthread_join(expirer, &expired);
-        ck_assert((renewed != NULL) != (expired != NULL));
-        kernel_free(kernel);
+    for (int i = 0; i < ROUNDS; i++) {
+        race->holds[i] = g_new0(LullHold, 1);
+        atomic_store(&race->holds[i]->course, LULL_HOLD_FROZEN);
+        atomic_store(&race->holds[i]->lease_end, LEASE);
     }
+    pthread_create(&renewer, NULL, renewer_main, race);
+    for (int i = 0; i < ROUNDS; i++) {
+        meet(race, i);
+        expired[i] = lull_hold_watch(race->holds[i], LEASE);
+    }
+    pthread_join(renewer, NULL);
+    for (int i = 0; i < ROUNDS; i++) {
+        ck_assert(race->renewed[i] != expired[i]);
+        g_free(race->holds[i]);
+    }
+    g_free(race);
 }
 END_TEST
 
