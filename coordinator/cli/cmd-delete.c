@@ -27,6 +27,19 @@ victim_free(gpointer data)
     g_free(victim);
 }
 
+static gboolean
+check_all(char **names, GError **error)
+{
+    for (char **name = names; *name; name++) {
+        const LullKind *kind;
+        const char *bare;
+
+        if (!lull_names_split(*name, &kind, &bare, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static LullExit
 find_all(LullCli *cli, char **names, GPtrArray *victims, GError **error)
 {
@@ -76,7 +89,8 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     };
     g_autoptr(GPtrArray) victims = g_ptr_array_new_with_free_func(victim_free);
 
-    if (!lull_cli_parse(cli, &lull_command_delete, options, &argc, &argv, error))
+    if (!lull_cli_parse(cli, &lull_command_delete, options, &argc, &argv, error) ||
+        !check_all(argv + 1, error))
         return LULL_EXIT_USAGE;
 
     const LullExit found = find_all(cli, argv + 1, victims, error);

@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at objects, restoring, deleting, freezing; and a coordinator that is not there."""
+
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+import fakeapi
+
+SNAPSHOTS, RESTORES, CONTENTS = "virtualmachinesnapshots", "virtualmachinerestores", "virtualmachinesnapshotcontents"
+FREEZE = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/larry/"
+
+
+def test_lists_are_plain_tables_in_a_pipe(lull, larry, make_ready):
+    make_ready()
+    assert lull("vms").stdout.splitlines()[1].split() == ["larry", "<none>", "Running"]
+    lines = lull("snapshots").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "SOURCEKIND", "SOURCENAME", "PHASE", "READYTOUSE", "CREATIONTIME", "ERROR"]
+    assert lines[1].split() == ["snap-larry", "VirtualMachine", "larry", "Succeeded", "true", "<none>", "<none>"]
+    wide = lull("snapshots", "-o", "wide").stdout.splitlines()
+    assert wide[1].split()[-5:] == ["app", "held", "quiet", "26.0", "ms"]
+
+
+def test_empty_list_says_so_on_stderr_and_is_empty_json(lull):
+    result = lull("restores")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "no restores\n")
+    assert json.loads(lull("restores", "-o", "json").stdout)["items"] == []
+
+
+def test_show_takes_the_content_for_the_truth(lull, api, make_ready):
+    snapshot = make_ready()
+    snapshot["status"]["virtualMachineSnapshotContentName"] = "content-1"
+    api.add(CONTENTS, "content-1", metadata={"annotations": fakeapi.report(
+        proof="broken", proofReason="lease expired", level="crash", windowIs="upper-bound",
+        excluded=[{"name": "cdrom", "reason": "it is a CD-ROM"}])})
+    page = lull("show", "snap-larry").stdout
+    assert "  level       crash: " in page
+    assert "  proof       broken (lease expired): " in page
+    assert "  cdrom      left out   it is a CD-ROM\n" in page
+    assert "^" in page and "| rootdisk" in page
+    assert "  window     26.0 ms  upper bound" in page
+
+
+def test_show_without_a_readable_report_still_shows_the_rest(lull, make_ready):
+    make_ready()["metadata"]["annotations"]["lull.dev/quiesce-report"] = "{" * 100
+    result = lull("show", "snapshot/snap-larry")
+    assert result.returncode == 0
+    assert "  machine     larry\n" in result.stdout
+    assert "  report      report: JSON: " in result.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "wait", "delete"])
+def test_name_of_two_kinds_must_be_told_apart(lull, api, make_ready, command):
+    make_ready("twin")
+    api.add(RESTORES, "twin", status={"complete": True})
+    result = lull(command, "twin")
+    assert result.returncode == 2
+    assert "say snapshot/twin or restore/twin" in result.stderr
+    assert api.writes() == []
+    assert lull(command, "restore/twin").returncode == 0
+
+
+def test_delete_finds_all_before_it_deletes_any(lull, api, make_ready):
+    make_ready("a")
+    make_ready("b")
+    result = lull("delete", "a", "nobody", "b")
+    assert result.returncode == 1
+    assert 'nothing was deleted: snapshot, "nobody"' in result.stderr
+    assert api.writes() == []
+    result = lull("delete", "a", "snapshot/b")
+    assert (result.returncode, result.stdout) == (0, "snapshot/a deleted\nsnapshot/b deleted\n")
+    assert api.objects == {}
+
+
+def test_delete_is_of_that_very_object(lull, api, make_ready):
+    uid = make_ready()["metadata"]["uid"]
+    assert lull("delete", "snap-larry").returncode == 0
+    assert api.writes()[0][2]["preconditions"] == {"uid": uid}
+
+
+def test_delete_can_wait_until_it_is_gone(lull, api, make_ready):
+    value = make_ready()
+    path = "/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots/snap-larry"
+    api.answers["DELETE", path] = (200, value)
+    process = lull.start("delete", "snap-larry", "--wait")
+    watch = api.watches.get(timeout=20)
+    watch.send("MODIFIED", value)
+    watch.send("DELETED", value)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, "snapshot/snap-larry deleted\n")
+
+
+def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, make_ready):
+    make_ready()
+    assert lull("restore", "snap-larry").returncode == 0
+    assert lull("restore", "snapshot/snap-larry", "--to", "moe", "-o", "name").returncode in (0, 1)
+    body = api.writes()[0][2]
+    assert body["kind"] == "VirtualMachineRestore"
+    assert body["metadata"]["name"].startswith("snap-larry-")
+    assert body["spec"] == {"target": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "larry"},
+                            "virtualMachineSnapshotName": "snap-larry"}
+    assert api.writes()[1][2]["spec"]["target"]["name"] == "moe"
+
+
+def test_restore_of_what_is_not_there_or_not_ready_creates_nothing(lull, api, make_ready):
+    make_ready()["status"]["readyToUse"] = False
+    unready = lull("restore", "snap-larry")
+    assert unready.returncode == 1
+    assert "it is not ready to restore from" in unready.stderr
+    unknown = lull("restore", "snap-lary")
+    assert unknown.returncode == 1
+    assert 'did you mean "snap-larry"' in unknown.stderr
+    assert api.writes() == []
+
+
+def test_restore_waits_for_its_end(lull, api, make_ready):
+    make_ready()
+    process = lull.start("restore", "snap-larry", "--wait")
+    watch = api.watches.get(timeout=20)
+    name = watch.query["fieldSelector"].removeprefix("metadata.name=")
+    watch.send("MODIFIED", api.add(RESTORES, name, status={"complete": True}))
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert output.endswith(f"restore/{name} is complete\n")
+
+
+def test_freeze_and_thaw_print_what_came_back(lull, api):
+    api.answers["PUT", FREEZE + "freeze"] = (200, {"filesystems": 3, "agent": "lull-agent\x1b"})
+    api.answers["PUT", FREEZE + "unfreeze"] = (200, b"")
+    result = lull("freeze", "larry", "--for", "30")
+    assert result.stdout == ('vm "larry": frozen for at most 30s; end it with: lull thaw larry\n'
+                             "filesystems: 3\nagent: lull-agent?\n")
+    assert api.requests[-1][2] == {"unfreezeTimeout": "30s"}
+    assert json.loads(lull("freeze", "larry", "--for", "30s", "-o", "json").stdout)["filesystems"] == 3
+    assert lull("thaw", "larry").stdout == 'vm "larry": thawed\n'
+    assert api.requests[-1] == ("PUT", FREEZE + "unfreeze", None)
+
+
+def test_freeze_refused_says_why(lull, api, larry):
+    api.answers["PUT", FREEZE + "freeze"] = (409, fakeapi.status(409, "a snapshot holds it"))
+    result = lull("freeze", "larry", "--for", "30s")
+    assert (result.returncode, result.stderr) == (1, 'lull: freeze: vm "larry": a snapshot holds it\n')
+    unknown = lull("thaw", "lary")
+    assert unknown.returncode == 1
+    assert 'did you mean "larry"' in unknown.stderr
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 1000, b" " * (17 * 1024 * 1024)],
+                         ids=["empty", "half", "array", "text", "no utf-8", "deep", "large"])
+def test_answer_that_makes_no_sense_is_an_error(lull, api, body):
+    api.answers["GET", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"] = (200, body)
+    result = lull("vms")
+    assert result.returncode == 1
+    assert result.stderr.startswith("lull: vms: GET /apis/kubevirt.io/v1/namespaces/default/virtualmachines")
+
+
+def test_error_without_words_names_its_number(lull, api):
+    api.answers["GET", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"] = (500, b"<html>")
+    assert "500 without saying why" in lull("vms").stderr
+
+
+def test_coordinator_that_is_not_running_is_said_with_what_to_do(lull, place):
+    for path, why in ((f"{place}/none.sock", "No such file or directory"), (f"{place}/dead.sock", "Connection refused")):
+        if why.startswith("Connection"):
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(path)
+        result = lull("vms", "--socket", path)
+        assert result.returncode == 1
+        assert f"coordinator, on {path}: it is not running ({why}); start lull-coordinator" in result.stderr
+
+
+def test_socket_that_may_not_be_opened_is_said_with_what_to_do(lull, api):
+    os.chmod(api.socket, 0o600)
+    result = subprocess.run([lull.program, "--socket", api.socket, "vms"], capture_output=True, text=True, user=65534,
+                            timeout=60)
+    assert result.returncode == 1
+    assert "permission denied; run this as root or as a member of the group" in result.stderr
+
+
+def test_full_standard_output_is_a_failure(lull, larry):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([lull.program, "vms"], stdout=full, stderr=subprocess.PIPE, env=lull.environment,
+                                timeout=60)
+    assert result.returncode == 1

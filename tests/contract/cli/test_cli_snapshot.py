@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Taking snapshots: what is asked of the server, and what the exit status says."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+
+import fakeapi
+
+SNAPSHOTS = "virtualmachinesnapshots"
+
+
+def test_snapshot_asks_for_what_was_said(lull, api, larry):
+    result = lull("snapshot", "larry", "snap-larry", "--require", "fs", "--deadline", "90s", "--exclude", "rootdisk",
+                  "--exclude", "cdrom")
+    assert (result.returncode, result.stdout) == (0, "snapshot/snap-larry created\n")
+    [(method, path, body)] = api.writes()
+    assert (method, path) == ("POST", "/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots")
+    assert body == {
+        "apiVersion": "snapshot.kubevirt.io/v1beta1", "kind": "VirtualMachineSnapshot",
+        "metadata": {"name": "snap-larry", "annotations": {
+            "lull.dev/require": "fs", "lull.dev/exclude-volumes": "rootdisk,cdrom"}},
+        "spec": {"source": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "larry"},
+                 "failureDeadline": "90s"}}
+
+
+def test_snapshot_without_a_name_is_called_after_machine_and_time(lull, larry):
+    result = lull("snapshot", "larry", "-o", "name")
+    assert result.returncode == 0
+    assert re.fullmatch(r"virtualmachinesnapshot\.snapshot\.kubevirt\.io/larry-\d{8}-\d{6}\n", result.stdout)
+
+
+def test_unknown_machine_is_named_with_those_near_it_and_nothing_is_left(lull, api, larry):
+    result = lull("snapshot", "lary", "snap-larry")
+    assert result.returncode == 1
+    assert result.stderr == 'lull: snapshot: vm, "lary": there is none of that name; did you mean "larry"; see lull vms\n'
+    assert api.writes() == []
+
+
+def test_unknown_volume_to_exclude_is_named_and_nothing_is_left(lull, api, larry):
+    result = lull("snapshot", "larry", "--exclude", "rotdisk")
+    assert result.returncode == 1
+    assert '--exclude, "rotdisk": vm "larry" has no such volume; it has: rootdisk, cdrom' in result.stderr
+    assert api.writes() == []
+
+
+def test_volumes_that_cannot_be_included_are_listed_before(lull, larry):
+    result = lull("snapshot", "larry", "snap-larry")
+    assert result.stderr == "lull: note: volume cdrom cannot be included: it is a CD-ROM\n"
+
+
+def test_refusal_is_told_with_its_causes(lull, api, larry):
+    api.answers["POST", "/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots"] = (
+        422, fakeapi.status(422, "it is invalid", details={"causes": [{"field": "spec.source", "message": "busy\x1b"}]}))
+    result = lull("snapshot", "larry", "snap-larry")
+    assert result.returncode == 1
+    assert 'snapshot "snap-larry" of vm "larry": it is invalid; spec.source: busy?\n' in result.stderr
+
+
+def test_name_taken_is_an_error(lull, larry, make_ready):
+    make_ready()
+    result = lull("snapshot", "larry", "snap-larry")
+    assert result.returncode == 1
+    assert "already exists" in result.stderr
+
+
+def finish(api, process, event, make):
+    """Once the watch is open: says the event of what @make makes."""
+    api.watches.get(timeout=20).send(event, make())
+    output, errors = process.communicate(timeout=20)
+    return process.returncode, output, errors
+
+
+def test_waiting_ends_when_ready(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait")
+    watch = api.watches.get(timeout=20)
+    assert watch.query["fieldSelector"] == "metadata.name=snap-larry"
+    assert watch.query["resourceVersion"] == api.objects[SNAPSHOTS, "snap-larry"]["metadata"]["resourceVersion"]
+    watch.send("MODIFIED", make_ready())
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert output == ("snapshot/snap-larry: preparing\n"
+                      "snapshot/snap-larry is ready: level app, proof held, witness quiet, frozen for 26.0 ms\n")
+
+
+def test_milestones_are_plain_lines_in_a_pipe(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait")
+    watch = api.watches.get(timeout=20)
+    for step, permille in (("frozen", None), ("copying", 0), ("copying", 100), ("copying", 260), ("copying", 270),
+                           ("copying", 900)):
+        text = f'{{"step":"{step}"' + ("" if permille is None else f',"permille":{permille}') + "}"
+        watch.send("MODIFIED", api.add(SNAPSHOTS, "snap-larry", metadata={"annotations": {"lull.dev/progress": text}}))
+    watch.send("MODIFIED", make_ready())
+    output, _ = process.communicate(timeout=20)
+    assert [line.removeprefix("snapshot/snap-larry: ") for line in output.splitlines()[:-1]] == [
+        "preparing", "frozen", "copying", "copying 26%", "copying 90%"]
+    assert "\x1b" not in output
+
+
+def test_failure_is_told_with_its_reason(lull, api, larry):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait")
+    failed = {"phase": "Failed", "conditions": [fakeapi.condition("Failure", "True", "required level not reached")]}
+    code, _, errors = finish(api, process, "MODIFIED", lambda: api.add(SNAPSHOTS, "snap-larry", status=failed))
+    assert code == 1
+    assert "snapshot/snap-larry: failed: required level not reached; see lull show snapshot/snap-larry" in errors
+
+
+def test_level_below_what_was_asked_for_is_status_3(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--require", "app", "--wait")
+    code, output, errors = finish(api, process, "MODIFIED", lambda: make_ready(require="app", level="fs"))
+    assert code == 3
+    assert "is ready: level fs" in output
+    assert "the level asked for was not reached (app)" in errors
+
+
+def test_object_is_all_there_is_on_stdout_when_json_is_asked_for(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait", "-o", "json")
+    code, output, errors = finish(api, process, "MODIFIED", make_ready)
+    assert code == 0
+    assert json.loads(output)["status"]["readyToUse"] is True
+    assert "snapshot/snap-larry: preparing" in errors
+
+
+def test_snapshot_deleted_meanwhile_is_a_failure(lull, api, larry):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait")
+    code, _, errors = finish(api, process, "DELETED", lambda: api.objects[SNAPSHOTS, "snap-larry"])
+    assert code == 1
+    assert "it was deleted before it came to its end" in errors
+
+
+def test_terminal_gets_a_bar_and_waits_by_itself(lull, api, larry, make_ready):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen([lull.program, "snapshot", "larry", "snap-larry"], stdin=slave, stdout=slave,
+                               stderr=slave, env=lull.environment)
+    os.close(slave)
+    watch = api.watches.get(timeout=20)
+    watch.send("MODIFIED", api.add(SNAPSHOTS, "snap-larry", metadata={"annotations": {
+        "lull.dev/progress": '{"step":"copying","permille":500}'}}))
+    seen = b""
+    while b"50%" not in seen:
+        seen += os.read(master, 4096)
+    watch.send("MODIFIED", make_ready())
+    try:
+        while data := os.read(master, 4096):
+            seen += data
+    except OSError:
+        pass
+    os.close(master)
+    assert process.wait(20) == 0
+    assert b"snapshot/snap-larry  copying   [############............]  50%" in seen
+    assert seen.endswith(b"\r\x1b[Ksnapshot/snap-larry is ready: level app, proof held, witness quiet, "
+                         b"frozen for 26.0 ms\r\n")

@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""A REST server on a unix socket that keeps objects in memory and does what a test says."""
+
+import http.server
+import json
+import os
+import queue
+import socketserver
+import threading
+import urllib.parse
+
+KINDS = {
+    "virtualmachinesnapshots": "VirtualMachineSnapshot",
+    "virtualmachinesnapshotcontents": "VirtualMachineSnapshotContent",
+    "virtualmachinerestores": "VirtualMachineRestore",
+    "virtualmachines": "VirtualMachine",
+}
+REASONS = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict", 410: "Expired", 422: "Invalid"}
+
+
+def condition(type_, status, reason):
+    return {"type": type_, "status": status, "reason": reason}
+
+
+def status(code, message, **more):
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message,
+            "reason": REASONS.get(code, ""), **more}
+
+
+def report(**members):
+    """An annotation with the report of a freeze that went well, but for @members."""
+    return {"lull.dev/quiesce-report": json.dumps({
+        "version": 1, "agent": "lull-agent 0.1.0", "level": "app", "require": "crash", "proof": "held",
+        "proofBy": "epoch", "witness": "quiet", "prepareMs": 12.1, "freezeMs": 3.2, "cutMs": 21.8, "thawMs": 1.9,
+        "windowMs": 26.0, "windowIs": "measured",
+        "volumes": [{"name": "rootdisk", "disk": "vda", "cutReceivedAtMs": 18.0}], **members})}
+
+
+class Watch:
+    """One watch that a client has open; the test feeds it."""
+
+    def __init__(self, plural, query):
+        self.plural = plural
+        self.query = query
+        self.lines = queue.Queue()
+
+    def send(self, type_, value):
+        self.raw(json.dumps({"type": type_, "object": value}).encode() + b"\n")
+
+    def raw(self, data):
+        self.lines.put(data)
+
+    def end(self):
+        self.lines.put(None)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def address_string(self):
+        return "unix"
+
+    def _send(self, code, value):
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self, watch):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        while (data := watch.lines.get()) is not None:
+            self.wfile.write(data)
+            self.wfile.flush()
+
+    def _handle(self):
+        api = self.server.api
+        length = int(self.headers.get("Content-Length") or 0)
+        text = self.rfile.read(length)
+        url = urllib.parse.urlsplit(self.path)
+        parts = [urllib.parse.unquote(part) for part in url.path.split("/")[1:]]
+        query = dict(urllib.parse.parse_qsl(url.query))
+        body = json.loads(text) if text else None
+        api.requests.append((self.command, self.path, body))
+        answer = api.answers.get((self.command, url.path))
+        try:
+            if answer is not None:
+                self._send(*answer)
+            elif "watch" in query:
+                self._stream(api.open_watch(parts[5], query))
+            else:
+                self._send(*api.handle(self.command, parts, body))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class Api:
+    def __init__(self, socket):
+        self.socket = socket
+        self.objects = {}
+        self.requests = []
+        self.answers = {}  # (method, path): (code, body), instead of what would be said
+        self.watches = queue.Queue()
+        self.version = 100
+        self._open = []
+        self._server = None
+
+    def start(self):
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+        self._server = _Server(self.socket, _Handler)
+        self._server.api = self
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self):
+        """Nobody listens any more, and every watch breaks."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        for watch in self._open:
+            watch.end()
+        self._open.clear()
+
+    def open_watch(self, plural, query):
+        watch = Watch(plural, query)
+        self._open.append(watch)
+        self.watches.put(watch)
+        return watch
+
+    def add(self, plural, name, **members):
+        """Puts an object there as if it had always been, or in the place of what was."""
+        self.version += 1
+        old = self.objects.get((plural, name), {})
+        uid = old.get("metadata", {}).get("uid", f"uid-{self.version}")
+        metadata = {"name": name, "namespace": "default", "uid": uid, **members.pop("metadata", {}),
+                    "resourceVersion": str(self.version)}
+        group = "kubevirt.io/v1" if plural == "virtualmachines" else "snapshot.kubevirt.io/v1beta1"
+        self.objects[(plural, name)] = {"apiVersion": group, "kind": KINDS[plural], "metadata": metadata, **members}
+        return self.objects[(plural, name)]
+
+    def writes(self):
+        return [(method, path, body) for method, path, body in self.requests if method != "GET"]
+
+    def handle(self, method, parts, body):
+        # apis GROUP VERSION namespaces NS PLURAL [NAME [SUBRESOURCE]]
+        plural, name = parts[5], parts[6] if len(parts) > 6 else None
+        if plural not in KINDS:
+            return 404, status(404, f"{plural} is not served")
+        if method == "POST":
+            name = body["metadata"]["name"]
+            if (plural, name) in self.objects:
+                return 409, status(409, f'{plural} "{name}" already exists', reason="AlreadyExists")
+            return 201, self.add(plural, name, **{key: body[key] for key in body if key not in ("apiVersion", "kind")})
+        if name is None:
+            items = [value for (kind, _), value in sorted(self.objects.items()) if kind == plural]
+            return 200, {"kind": "List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
+        if (plural, name) not in self.objects:
+            return 404, status(404, f'{plural} "{name}" not found')
+        if method == "DELETE":
+            return 200, self.objects.pop((plural, name))
+        if method == "PATCH":
+            self.objects[(plural, name)]["metadata"].setdefault("annotations", {}).update(
+                body["metadata"].get("annotations", {}))
+        return 200, self.objects[(plural, name)]
