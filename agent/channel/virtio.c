@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/channel/stream.h"
@@ -12,7 +13,7 @@
 
 /* While no host is attached, the port is readable for ever with nothing to read: it has to be asked
  * again, ever more seldom. It stays open meanwhile, for the host attaches only to a port that is. A port
- * that fails (it was unplugged) is closed and opened anew in the same rhythm. */
+ * that was unplugged is closed and its successor opened in the same rhythm. */
 typedef struct {
     LullChannel channel;
     char *path;
@@ -42,6 +43,17 @@ is_host_there(int fd)
     return poll(&port, 1, 0) >= 0 && !(port.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
+/* The name leads elsewhere, or nowhere: the port was unplugged, and perhaps plugged in again. */
+static gboolean
+is_stale(const VirtioChannel *self)
+{
+    struct stat ours;
+    struct stat named;
+
+    return fstat(self->away_fd, &ours) < 0 || stat(self->path, &named) < 0 || ours.st_rdev != named.st_rdev ||
+           ours.st_ino != named.st_ino;
+}
+
 static void
 open_port(VirtioChannel *self)
 {
@@ -58,6 +70,10 @@ look_for_host(gpointer user_data)
     int fd;
 
     self->timer = 0;
+    if (self->away_fd >= 0 && is_stale(self)) {
+        (void)close(self->away_fd);
+        self->away_fd = -1;
+    }
     if (self->away_fd < 0)
         open_port(self);
     if (self->away_fd < 0 || !is_host_there(self->away_fd)) {
@@ -71,20 +87,12 @@ look_for_host(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Keeps the port where the host merely went away, gives it up where it does not work any more. */
 static void
 lost(LullChannel *channel)
 {
     VirtioChannel *self = (VirtioChannel *)channel;
-    const int fd = lull_stream_detach(channel);
-    char byte;
 
-    if (read(fd, &byte, 0) < 0 && errno != EAGAIN) {
-        g_warning("%s: %s; opening it again", self->path, g_strerror(errno));
-        (void)close(fd);
-    } else {
-        self->away_fd = fd;
-    }
+    self->away_fd = lull_stream_detach(channel);
     look_later(self);
 }
 

@@ -198,6 +198,18 @@ hurry(LullSession *self, LullJson *message)
         row->hurry(self->services, request.arguments);
 }
 
+/* Frame and parser name the place differently; clients know the peer's words. */
+static const char *
+without_place(const char *text)
+{
+    static const char *const places[] = {"JSON parse error, ", "JSON: "};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (g_str_has_prefix(text, places[i]))
+            return text + strlen(places[i]);
+    return text;
+}
+
 static Waiting *
 next_from_frame(LullSession *self)
 {
@@ -214,9 +226,7 @@ next_from_frame(LullSession *self)
     if (kind == LULL_FRAME_MESSAGE)
         waiting->message = lull_json_parse(text, (gssize)length, &error);
     if (!waiting->message)
-        waiting->problem = g_str_has_prefix(error->message, "JSON parse error")
-                               ? g_strdup(error->message)
-                               : g_strconcat("JSON parse error, ", error->message, NULL);
+        waiting->problem = g_strconcat("JSON parse error, ", without_place(error->message), NULL);
     return waiting;
 }
 

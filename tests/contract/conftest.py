@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the contract suite: a store served on a unix socket, by a process of its own."""
+"""Fixtures of the contract suite: a store served on a unix socket, by a process of its own; an island on
+which agents may freeze everything."""
 
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 
 import pytest
 
+import agents
 import rest
 import scratch
 
@@ -62,3 +64,17 @@ def server(build, directory):
 @pytest.fixture
 def client(server):
     return server.start()
+
+
+@pytest.fixture(scope="module")
+def island(build):
+    """Two file systems, /mnt/a (ext4) and /mnt/b (xfs), and nothing else on a block device."""
+    path = scratch.make("island")
+    island = agents.make_island(path, build)
+    try:
+        island.mount_image("ext4", "/mnt/a")
+        island.mount_image("xfs", "/mnt/b")
+        yield island
+    finally:
+        island.close()
+        scratch.remove(path)
