@@ -61,20 +61,31 @@ def thaw(mountpoint):
 
 
 def _start_time(pid):
+    """When a process started; a dead one that nobody has waited for has none."""
     with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[19]
+        fields = file.read().rsplit(")", 1)[1].split()
+    return fields[19] if fields[0] not in "ZX" else None
 
 
 def _owner_lives(path):
     try:
         with open(os.path.join(path, "owner")) as file:
             pid, start = file.read().split()
-        return _start_time(int(pid)) == start
     except FileNotFoundError:
-        # Made this moment and not signed yet, or its owner's process is gone.
-        return not os.path.exists(os.path.join(path, "owner")) and time.time() - os.stat(path).st_mtime < 60
-    except (OSError, ValueError):
+        return _is_young(path)  # made this moment and not signed yet
+    except ValueError:
         return False
+    try:
+        return _start_time(int(pid)) == start
+    except OSError:
+        return False
+
+
+def _is_young(path):
+    try:
+        return time.time() - os.stat(path).st_mtime < 60
+    except FileNotFoundError:
+        return True  # its owner removed it between two looks of ours
 
 
 def _processes_in(path):

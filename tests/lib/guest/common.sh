@@ -9,7 +9,10 @@ lull_cache_dir() {
     local home=${HOME:-}
     [ -n "$home" ] && [ -d "$home" ] || home=$(getent passwd "$(id -u)" | cut -d: -f6)
     local dir=${LULL_TEST_CACHE:-${XDG_CACHE_HOME:-${home:-/tmp}/.cache}/lull-tests}
-    mkdir -p "$dir"
+    if ! mkdir -p "$dir" 2>/dev/null; then
+        dir=/tmp/lull-tests-cache-$(id -u)
+        mkdir "$dir" 2>/dev/null || [ -O "$dir" ] || return 1
+    fi
     printf '%s\n' "$dir"
 }
 
