@@ -267,6 +267,7 @@ dead_man(LullDeadMan *self, gint64 now)
         if (self->takeover_at || late >= release_by(self))
             take_over(self, now);
     } else if (!self->finished) {
+        mark_thawed(self);
         finish_by_table(self);
     }
 }

@@ -316,7 +316,8 @@ state_after_freeze(int error)
     }
 }
 
-/* Freezes mount @index. False where it was to be frozen and could not. */
+/* Freezes mount @index. False where it was to be frozen and could not. The state is written before the
+ * course is looked at again: once the hold has ended and is settled, no FIFREEZE follows. */
 static bool
 mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *context)
 {
@@ -326,6 +327,10 @@ mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *conte
     int error;
 
     atomic_store(&mount->state, LULL_MOUNT_FREEZING);
+    if (lull_hold_phase(hold) != LULL_HOLD_FREEZING) {
+        atomic_store(&mount->state, LULL_MOUNT_PLANNED);
+        return true;
+    }
     error = ops->freeze(context, index);
     after = state_after_freeze(error);
 
@@ -408,11 +413,12 @@ mount_verify(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *conte
 {
     LullHoldMount *mount = &hold->mounts[index];
     uint32_t frozen = LULL_MOUNT_FROZEN;
-    int error;
+    int error = EBUSY;
 
     if (!atomic_compare_exchange_strong(&mount->state, &frozen, LULL_MOUNT_VERIFYING))
         return;
-    error = ops->freeze(context, index);
+    if (lull_hold_phase(hold) == LULL_HOLD_VERIFYING)
+        error = ops->freeze(context, index);
     atomic_store(&mount->state, LULL_MOUNT_FROZEN);
     if (error != EBUSY)
         (void)lull_hold_end(hold, error ? LULL_HOLD_REASON_UNVERIFIED : LULL_HOLD_REASON_FOREIGN_THAW,

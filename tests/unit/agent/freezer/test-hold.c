@@ -36,7 +36,8 @@ typedef struct {
     int armed_when_frozen; /* freezes issued before armed() was called */
     bool armed;
 
-    int strike_at; /* which point, counted from 1; 0: none */
+    int settled_at; /* n_order when the stroke had left an ended hold with nothing live; -1: it had not */
+    int strike_at;  /* which point, counted from 1; 0: none */
     int point;
     void (*strike)(void *kernel);
 } Kernel;
@@ -46,8 +47,11 @@ static jmp_buf killed;
 static void
 pass_point(Kernel *kernel)
 {
-    if (++kernel->point == kernel->strike_at)
-        kernel->strike(kernel);
+    if (++kernel->point != kernel->strike_at)
+        return;
+    kernel->strike(kernel);
+    if (lull_hold_phase(kernel->hold) == LULL_HOLD_ENDED && lull_hold_settled(kernel->hold))
+        kernel->settled_at = kernel->n_order;
 }
 
 static int64_t
@@ -60,6 +64,14 @@ fake_now(void *context)
     now = kernel->clock;
     pthread_mutex_unlock(&kernel->lock);
     return now;
+}
+
+/* The freezing thread's: a point like any other. */
+static int64_t
+worker_now(void *context)
+{
+    pass_point(context);
+    return fake_now(context);
 }
 
 static void
@@ -151,7 +163,7 @@ fake_armed(void *context)
 }
 
 static const LullHoldOps ops = {
-    .now = fake_now,
+    .now = worker_now,
     .freeze = fake_freeze,
     .thaw = fake_thaw,
     .writes = fake_writes,
@@ -181,7 +193,7 @@ kernel_new(void)
     kernel->hold = g_malloc0(sizeof(LullHold) + N * sizeof(LullHoldMount));
     kernel->hold->n_mounts = N;
     kernel->clock = 5000;
-    kernel->hangs = -1;
+    kernel->hangs = kernel->settled_at = -1;
     atomic_store(&kernel->hold->lease_usec, LEASE);
     pthread_mutex_init(&kernel->lock, NULL);
     pthread_cond_init(&kernel->changed, NULL);
@@ -522,6 +534,8 @@ START_TEST(whatever_strikes_at_whatever_point_each_mount_is_thawed_exactly_once)
         freeze_and_thaw(kernel);
         assert_all_released_once(kernel);
         ck_assert_int_eq(kernel->armed_when_frozen, 0);
+        if (kernel->settled_at >= 0)
+            ck_assert_int_eq(kernel->n_order, kernel->settled_at);
         kernel_free(kernel);
     }
 }
