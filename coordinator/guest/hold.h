@@ -40,7 +40,7 @@ typedef struct {
                            thaw reply */
     gboolean window_measured; /* FALSE: upper bound */
     LullJson
-        *filesystems;  /* report rows {mountpoint, type, disks?, result, reason}; never NULL after freeze */
+        *filesystems;  /* report rows {mountpoint, type, volumes, result, reason}; never NULL after freeze */
     LullJson *writers; /* report rows; never NULL after freeze */
 } LullHoldFacts;
 

@@ -5,7 +5,10 @@
 
 #include "coordinator/guest/hold.h"
 #include "coordinator/guest/link.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
+
+#define PATIENCE LULL_MSEC(100)
 
 typedef struct {
     gboolean present;
@@ -16,6 +19,7 @@ typedef struct {
 
 typedef struct {
     char *disk;
+    gboolean excluded;
     gboolean flushes_ignored;
     Counters readings[2];
 } Disk;
@@ -47,6 +51,7 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         Disk *disk = g_new0(Disk, 1);
         disk->disk = g_strdup(volume->disk);
+        disk->excluded = volume->excluded != NULL;
         disk->flushes_ignored = volume->flushes_ignored;
         g_ptr_array_add(self->disks, disk);
     }
@@ -103,7 +108,19 @@ take_reading(LullWitness *self, const virDomainStatsRecord *record, guint which)
 }
 
 static gboolean
-read_counters(LullWitness *self, guint which, GError **error)
+is_whole(const LullWitness *self, guint which)
+{
+    for (guint i = 0; i < self->disks->len; i++) {
+        const Disk *disk = g_ptr_array_index(self->disks, i);
+
+        if (!disk->excluded && !disk->readings[which].present)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_once(LullWitness *self, guint which, GError **error)
 {
     virDomainPtr domains[] = {self->domain, NULL};
     virDomainStatsRecordPtr *records = NULL;
@@ -119,6 +136,22 @@ read_counters(LullWitness *self, guint which, GError **error)
         take_reading(self, records[0], which);
     virDomainStatsRecordListFree(records);
     return TRUE;
+}
+
+/* Right after the start of a backup, libvirt is busy with its domain for some milliseconds and leaves the
+ * counters out: asked again, for a bounded time. */
+static gboolean
+read_counters(LullWitness *self, guint which, GError **error)
+{
+    const gint64 until = lull_clock_boottime() + PATIENCE;
+
+    for (;;) {
+        if (!read_once(self, which, error))
+            return FALSE;
+        if (is_whole(self, which) || lull_clock_boottime() >= until)
+            return TRUE;
+        g_usleep(1000);
+    }
 }
 
 gboolean
