@@ -71,61 +71,6 @@ excluded_rows(const LullVm *vm)
     return rows;
 }
 
-static gboolean
-is_same(const char *ours, LullJson *disk, const char *key)
-{
-    const char *theirs = lull_json_string(disk, key, NULL);
-
-    return ours && theirs && g_str_equal(ours, theirs);
-}
-
-/* A disk as the guest names it: serial first, then the addresses. */
-static const char *
-volume_of(const LullVm *vm, LullJson *disk)
-{
-    static const char *const keys[] = {"serial", "pci", "scsi"};
-
-    for (gsize k = 0; k < G_N_ELEMENTS(keys); k++) {
-        for (guint i = 0; i < vm->volumes->len; i++) {
-            const LullVmVolume *volume = vm->volumes->pdata[i];
-            const char *const ours[] = {volume->serial, volume->pci, volume->scsi};
-
-            if (is_same(ours[k], disk, keys[k]))
-                return volume->name;
-        }
-    }
-    return NULL;
-}
-
-/* The hold's rows with the guest's disks turned into the VM's volumes. */
-static LullJson *
-filesystem_rows(const LullVm *vm, LullJson *from)
-{
-    LullJson *rows = json_object_new_array();
-    const size_t n = json_object_is_type(from, json_type_array) ? json_object_array_length(from) : 0;
-
-    for (size_t i = 0; i < n; i++) {
-        LullJson *source = json_object_array_get_idx(from, i);
-        LullJson *row = json_object_new_object();
-        LullJson *volumes = json_object_new_array();
-        LullJson *disks = lull_json_array(source, "disks");
-
-        lull_json_set_string(row, "mountpoint", lull_json_string(source, "mountpoint", ""));
-        lull_json_set_string(row, "type", lull_json_string(source, "type", ""));
-        for (size_t d = 0; disks && d < json_object_array_length(disks); d++) {
-            const char *name = volume_of(vm, json_object_array_get_idx(disks, d));
-
-            if (name)
-                lull_json_append_string(volumes, name);
-        }
-        lull_json_take(row, "volumes", volumes);
-        lull_json_set_string(row, "result", lull_json_string(source, "result", ""));
-        lull_json_set_string(row, "reason", lull_json_string(source, "reason", ""));
-        json_object_array_add(rows, row);
-    }
-    return rows;
-}
-
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
 {
@@ -134,7 +79,6 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
     const char *names[8] = {NULL};
     g_autoptr(LullJson) volumes = volume_rows(record);
     g_autoptr(LullJson) excluded = excluded_rows(record->vm);
-    g_autoptr(LullJson) filesystems = hold ? filesystem_rows(record->vm, hold->filesystems) : NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(names) - 1; i++)
         names[i] = lull_indication_nth(truth->indications, i, NULL);
@@ -159,7 +103,7 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
         .indications = names,
         .volumes = volumes,
         .excluded = excluded,
-        .filesystems = filesystems,
+        .filesystems = hold ? hold->filesystems : NULL,
         .writers = hold ? hold->writers : NULL,
     };
     return lull_report_to_json(&report);

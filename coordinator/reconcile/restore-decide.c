@@ -1,0 +1,82 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/restore-decide.h"
+
+#include "protocol/clock.h"
+
+#define STEP(verb_, reason_, at_) ((LullRestoreStep){LULL_RESTORE_##verb_, (reason_), (at_)})
+#define SHUT_DOWN_INTERVAL        LULL_SEC(10)
+
+/* Complete, failed or going: nothing may work on the target before it is let go. */
+static LullRestoreStep
+decide_ended(const LullRestoreView *view)
+{
+    if (view->data == LULL_WORK_RUNNING)
+        return STEP(CANCEL_DATA, view->deleting ? "RestoreDeleted" : "RestoreFailed", 0);
+    if (view->locked)
+        return STEP(UNLOCK, view->complete ? "Complete" : "GivenUp", 0);
+    if (view->deleting)
+        return STEP(REMOVE_FINALIZER, "RestoreDeleted", 0);
+    return STEP(WAIT, "Final", 0);
+}
+
+static LullRestoreStep
+decide_not_ready(const LullRestoreView *view)
+{
+    switch (view->readiness) {
+    case LULL_READINESS_STOP_TARGET:
+        return STEP(SHUT_DOWN, "TargetRuns", view->now + SHUT_DOWN_INTERVAL);
+    case LULL_READINESS_WAIT_GRACE_PERIOD:
+        return STEP(WAIT, "TargetRuns", view->grace_end);
+    case LULL_READINESS_WAIT_EVENTUALLY:
+    case LULL_READINESS_FAIL_IMMEDIATE:
+        break;
+    }
+    return STEP(WAIT, "TargetRuns", 0);
+}
+
+LullRestoreStep
+lull_restore_decide(const LullRestoreView *view)
+{
+    if (!view->exists)
+        return STEP(WAIT, "Gone", 0);
+    if (view->deleting && !view->has_finalizer)
+        return STEP(WAIT, "NotOurs", 0);
+    if (!view->deleting && !view->has_finalizer)
+        return STEP(ADD_FINALIZER, "New", 0);
+    if (view->status_stale)
+        return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    if (view->deleting || view->complete || view->failed)
+        return decide_ended(view);
+    if (view->data == LULL_WORK_RUNNING)
+        return STEP(WAIT, "DataRuns", 0);
+    if (view->data == LULL_WORK_FAILED)
+        return STEP(FORGET_FAILURE, "DataFailed", 0);
+    if (!view->target_stopped)
+        return decide_not_ready(view);
+    if (!view->snapshot_ready || view->other_locked)
+        return STEP(WAIT, "SnapshotOrLock", 0);
+    if (!view->locked)
+        return STEP(LOCK, "TargetFree", 0);
+    return STEP(START_DATA, "TargetOurs", 0);
+}
+
+const char *
+lull_restore_verb_to_string(LullRestoreVerb verb)
+{
+    static const char *const names[] = {
+        [LULL_RESTORE_WAIT] = "wait",
+        [LULL_RESTORE_ADD_FINALIZER] = "add-finalizer",
+        [LULL_RESTORE_WRITE_STATUS] = "write-status",
+        [LULL_RESTORE_SHUT_DOWN] = "shut-down",
+        [LULL_RESTORE_LOCK] = "lock",
+        [LULL_RESTORE_START_DATA] = "start-data",
+        [LULL_RESTORE_FORGET_FAILURE] = "forget-failure",
+        [LULL_RESTORE_CANCEL_DATA] = "cancel-data",
+        [LULL_RESTORE_UNLOCK] = "unlock",
+        [LULL_RESTORE_REMOVE_FINALIZER] = "remove-finalizer",
+    };
+
+    return names[verb];
+}

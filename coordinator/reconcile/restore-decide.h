@@ -1,0 +1,34 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/restore-view.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    LULL_RESTORE_WAIT = 0,
+    LULL_RESTORE_ADD_FINALIZER,
+    LULL_RESTORE_WRITE_STATUS,
+    LULL_RESTORE_SHUT_DOWN, /* asks the target to power off */
+    LULL_RESTORE_LOCK,
+    LULL_RESTORE_START_DATA,
+    LULL_RESTORE_FORGET_FAILURE, /* of the data job, so that it is tried again after a while */
+    LULL_RESTORE_CANCEL_DATA,
+    LULL_RESTORE_UNLOCK,
+    LULL_RESTORE_REMOVE_FINALIZER,
+    LULL_RESTORE_N
+} LullRestoreVerb;
+
+typedef struct {
+    LullRestoreVerb verb;
+    const char *reason;
+    gint64 again_at; /* wall clock; 0: only when something changes */
+} LullRestoreStep;
+
+LullRestoreStep lull_restore_decide(const LullRestoreView *view) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
+
+const char *lull_restore_verb_to_string(LullRestoreVerb verb);
+
+G_END_DECLS

@@ -1,0 +1,148 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/restore-effects.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/restore-decide.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+typedef struct {
+    LullStorage *storage;
+    char *content_uid;
+    char *vm_uid;
+    char *restore_uid;
+} Task;
+
+static void
+task_free(gpointer data)
+{
+    Task *task = data;
+
+    g_free(task->content_uid);
+    g_free(task->vm_uid);
+    g_free(task->restore_uid);
+    g_free(task);
+}
+
+static gpointer
+run_data(gpointer data, GCancellable *cancel, GError **error)
+{
+    const Task *task = data;
+
+    task->storage->ops->restore(task->storage, task->content_uid, task->vm_uid, task->restore_uid, NULL, NULL,
+                                cancel, error);
+    return NULL;
+}
+
+static void
+start_data(const LullRestores *self, const LullRestoreView *view)
+{
+    Task *task = g_new0(Task, 1);
+    g_autofree char *id = lull_restore_job(view->uid);
+    g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
+
+    task->storage = self->storage;
+    task->content_uid = g_strdup(view->content_uid);
+    task->vm_uid = g_strdup(lull_meta_uid(view->vm));
+    task->restore_uid = g_strdup(view->uid);
+    lull_jobs_start(self->jobs, id, (LullJob){run_data, task, task_free, NULL}, key, lull_loop_poke_key,
+                    self->loop);
+    lull_loop_poke(self->loop, view->ns, view->name); /* to say that it runs */
+}
+
+static gboolean
+forget_failure(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    g_autofree char *id = lull_restore_job(view->uid);
+
+    lull_jobs_drop(self->jobs, id);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", view->work_error);
+    return FALSE;
+}
+
+/* What came of the data is recorded by now, or does not matter any more. */
+static gboolean
+unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    g_autofree char *id = lull_restore_job(view->uid);
+
+    if (!lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error))
+        return FALSE;
+    lull_jobs_drop(self->jobs, id);
+    return TRUE;
+}
+
+static gboolean
+perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb verb, gboolean *ret_acted,
+        GError **error)
+{
+    const LullKind *kind = &lull_kind_restore;
+    g_autofree char *id = NULL;
+
+    *ret_acted = TRUE;
+    switch (verb) {
+    case LULL_RESTORE_ADD_FINALIZER:
+        return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, TRUE, error);
+    case LULL_RESTORE_WRITE_STATUS:
+        return lull_effect_status(self->store, kind, view->restore, view->status, error);
+    case LULL_RESTORE_LOCK:
+        return lull_effect_lock(self->store, view->vm, "restoreInProgress", view->name, error);
+    case LULL_RESTORE_FORGET_FAILURE:
+        return forget_failure(self, view, error);
+    case LULL_RESTORE_UNLOCK:
+        return unlock(self, view, error);
+    case LULL_RESTORE_REMOVE_FINALIZER:
+        return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, FALSE, error);
+    case LULL_RESTORE_SHUT_DOWN:
+        *ret_acted = FALSE;
+        return lull_host_shutdown_vm(self->host, lull_meta_uid(view->vm), error);
+    case LULL_RESTORE_START_DATA:
+        start_data(self, view);
+        break;
+    case LULL_RESTORE_CANCEL_DATA:
+        id = lull_restore_job(view->uid);
+        lull_jobs_cancel(self->jobs, id);
+        break;
+    case LULL_RESTORE_WAIT:
+    case LULL_RESTORE_N:
+        break;
+    }
+    *ret_acted = FALSE;
+    return TRUE;
+}
+
+gboolean
+lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    const LullRestores *self = restores;
+    const gint64 now = lull_clock_realtime();
+    g_autoptr(LullRestoreView) view = lull_restore_view_gather(self->store, self->jobs, ns, name, now, error);
+    LullRestoreStep step;
+
+    if (!view)
+        return FALSE;
+    step = lull_restore_decide(view);
+    if (step.again_at)
+        ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
+    if (step.verb != LULL_RESTORE_WAIT)
+        g_debug("restore %s: %s (%s)", name, lull_restore_verb_to_string(step.verb), step.reason);
+    return perform(self, view, step.verb, &ret_pass->acted, error);
+}
+
+GStrv
+lull_restore_refs(LullJson *restore)
+{
+    LullJson *spec = lull_json_object(restore, "spec");
+    const char *ns = lull_meta_namespace(restore);
+    GStrv refs = g_new0(char *, 3);
+
+    refs[0] =
+        lull_loop_ref(&lull_kind_vm, ns, lull_json_string(lull_json_object(spec, "target"), "name", ""));
+    refs[1] =
+        lull_loop_ref(&lull_kind_snapshot, ns, lull_json_string(spec, "virtualMachineSnapshotName", ""));
+    return refs;
+}

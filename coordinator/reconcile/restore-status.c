@@ -1,0 +1,98 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/restore-status.h"
+
+#include "coordinator/model/meta.h"
+#include "protocol/clock.h"
+
+#define WAITING \
+    "Waiting for target VM to be powered off. Please stop the restore target to proceed with restore"
+
+static void
+set_both(LullJson *status, gboolean progressing, const char *progress, const char *ready, gint64 now)
+{
+    lull_condition_set(status, "Progressing", progressing, progress, now);
+    lull_condition_set(status, "Ready", FALSE, ready, now);
+}
+
+static const char *
+not_ready_reason(LullReadiness readiness)
+{
+    switch (readiness) {
+    case LULL_READINESS_WAIT_EVENTUALLY:
+        return WAITING;
+    case LULL_READINESS_STOP_TARGET:
+        return "Automatically stopping restore target for restore operation";
+    case LULL_READINESS_WAIT_GRACE_PERIOD:
+    case LULL_READINESS_FAIL_IMMEDIATE:
+        break;
+    }
+    return WAITING ", or the operation will fail after 5m0s";
+}
+
+static void
+set_conditions(const LullRestoreView *view, LullJson *status)
+{
+    const gint64 now = view->now;
+
+    if (view->deleting) {
+        set_both(status, FALSE, "VM restore is deleting", "VM restore is deleting", now);
+    } else if (view->failed) {
+        set_both(status, FALSE, view->failure, view->failure, now);
+        lull_condition_set(status, "Failure", TRUE, view->failure, now);
+    } else if (view->complete) {
+        lull_condition_set(status, "Progressing", FALSE, "Operation complete", now);
+        lull_condition_set(status, "Ready", TRUE, "Operation complete", now);
+    } else if (!lull_json_object(view->restore, "status")) {
+        set_both(status, TRUE, "Initializing VirtualMachineRestore", "Initializing VirtualMachineRestore",
+                 now);
+    } else if (view->data == LULL_WORK_RUNNING) {
+        set_both(status, TRUE, "Creating new PVCs", "Waiting for new PVCs", now);
+    } else if (view->problem) {
+        set_both(status, FALSE, view->problem, view->problem, now);
+    } else if (!view->target_stopped && !view->locked) {
+        const char *reason = not_ready_reason(view->readiness);
+
+        set_both(status, FALSE, reason, reason, now);
+    }
+}
+
+/* The plan: every stored volume, onto the claim it came from. */
+static LullJson *
+plan(LullJson *content)
+{
+    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
+    LullJson *restores = json_object_new_array();
+
+    for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
+        LullJson *backup = json_object_array_get_idx(backups, i);
+        LullJson *entry = json_object_new_object();
+
+        lull_json_set_string(entry, "volumeName", lull_json_string(backup, "volumeName", ""));
+        lull_json_set_string(
+            entry, "persistentVolumeClaim",
+            lull_json_string(lull_json_at(backup, "persistentVolumeClaim", "metadata", NULL), "name", ""));
+        lull_json_set_string(entry, "volumeSnapshotName", lull_json_string(backup, "volumeSnapshotName", ""));
+        json_object_array_add(restores, entry);
+    }
+    return restores;
+}
+
+LullJson *
+lull_restore_status(const LullRestoreView *view)
+{
+    LullJson *old = lull_json_object(view->restore, "status");
+    LullJson *status = old ? lull_json_dup(old) : json_object_new_object();
+
+    lull_json_set_bool(status, "complete", view->complete);
+    if (view->locked && view->content && !view->deleting)
+        lull_json_take(status, "restores", plan(view->content));
+    if (view->complete && !lull_json_at(status, "restoreTime", NULL)) {
+        g_autofree char *when = lull_clock_format(view->now);
+
+        lull_json_set_string(status, "restoreTime", when);
+    }
+    set_conditions(view, status);
+    return status;
+}

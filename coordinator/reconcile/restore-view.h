@@ -1,0 +1,59 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/reconcile/content-view.h"
+#include "coordinator/reconcile/jobs.h"
+#include "coordinator/store/store.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    LULL_READINESS_WAIT_GRACE_PERIOD = 0,
+    LULL_READINESS_WAIT_EVENTUALLY,
+    LULL_READINESS_STOP_TARGET,
+    LULL_READINESS_FAIL_IMMEDIATE,
+} LullReadiness;
+
+/* Everything that matters for one VirtualMachineRestore, gathered once. */
+typedef struct {
+    /* What decide looks at. Times: wall clock. */
+    gint64 now;
+    gint64 grace_end; /* WAIT_GRACE_PERIOD: when waiting for the target ends */
+    gboolean exists;
+    gboolean deleting;
+    gboolean has_finalizer;
+    gboolean complete; /* recorded, or the data is there */
+    gboolean failed;   /* recorded, or a reason to fail stands */
+    gboolean target_exists;
+    gboolean target_stopped;
+    LullReadiness readiness;
+    gboolean snapshot_ready;
+    gboolean locked;       /* by this restore */
+    gboolean other_locked; /* by another restore, or a snapshot */
+    LullWork data;
+    gboolean status_stale;
+
+    /* What effects and the status need. */
+    char *ns, *name, *uid, *target, *content_uid;
+    LullJson *restore, *snapshot, *content, *vm; /* NULL: not there */
+    char *failure;                               /* why it failed; NULL */
+    char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
+    char *work_error; /* of the data job; NULL */
+    LullJson *status; /* as it ought to be */
+} LullRestoreView;
+void lull_restore_view_free(LullRestoreView *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreView, lull_restore_view_free)
+
+LullRestoreView *lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name,
+                                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Pure: from the objects (each consumed, each may be NULL) and the state of the data job. */
+LullRestoreView *
+lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm, LullWork data,
+                      const GError *data_error, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+
+char *lull_restore_job(const char *uid) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

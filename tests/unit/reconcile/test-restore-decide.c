@@ -1,0 +1,131 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/restore-decide.h"
+#include "tests/lib/check-main.h"
+
+static void
+check_step(const LullRestoreView *view, const LullRestoreStep *step)
+{
+    const gboolean ended = view->deleting || view->complete || view->failed;
+
+    ck_assert_ptr_nonnull(step->reason);
+    switch (step->verb) {
+    case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, and nothing else runs */
+        ck_assert(!ended && view->locked && view->target_stopped && view->snapshot_ready);
+        ck_assert_int_eq(view->data, LULL_WORK_NONE);
+        break;
+    case LULL_RESTORE_LOCK:
+        ck_assert(!ended && !view->other_locked && view->target_stopped && view->snapshot_ready);
+        break;
+    case LULL_RESTORE_UNLOCK: /* never under data at work */
+        ck_assert(ended && view->locked && view->data != LULL_WORK_RUNNING);
+        break;
+    case LULL_RESTORE_REMOVE_FINALIZER:
+        ck_assert(view->deleting && !view->locked && view->data != LULL_WORK_RUNNING);
+        break;
+    case LULL_RESTORE_SHUT_DOWN:
+        ck_assert(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
+        ck_assert_int_gt(step->again_at, view->now);
+        break;
+    case LULL_RESTORE_CANCEL_DATA:
+        ck_assert(ended && view->data == LULL_WORK_RUNNING);
+        break;
+    case LULL_RESTORE_FORGET_FAILURE:
+        ck_assert_int_eq(view->data, LULL_WORK_FAILED);
+        break;
+    case LULL_RESTORE_ADD_FINALIZER:
+        ck_assert(!view->deleting && !view->has_finalizer);
+        break;
+    case LULL_RESTORE_WRITE_STATUS:
+        ck_assert(view->status_stale);
+        break;
+    case LULL_RESTORE_WAIT:
+    case LULL_RESTORE_N:
+        break;
+    }
+}
+
+START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
+{
+    for (guint bits = 0; bits < 1u << 10; bits++)
+        for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
+            for (int data = 0; data <= LULL_WORK_FAILED; data++) {
+                const LullRestoreView view = {
+                    .now = 10,
+                    .grace_end = 20,
+                    .exists = (bits & 1) != 0,
+                    .deleting = (bits & 2) != 0,
+                    .has_finalizer = (bits & 4) != 0,
+                    .complete = (bits & 8) != 0,
+                    .failed = (bits & 16) != 0,
+                    .target_exists = TRUE,
+                    .target_stopped = (bits & 32) != 0,
+                    .snapshot_ready = (bits & 64) != 0,
+                    .locked = (bits & 128) != 0,
+                    .other_locked = (bits & 256) != 0,
+                    .status_stale = (bits & 512) != 0,
+                    .readiness = (LullReadiness)readiness,
+                    .data = (LullWork)data,
+                };
+                const LullRestoreStep step = lull_restore_decide(&view);
+
+                if (view.data == LULL_WORK_DONE && !view.complete) /* the view never says so */
+                    continue;
+                check_step(&view, &step);
+            }
+}
+END_TEST
+
+#define HERE    .exists = TRUE, .has_finalizer = TRUE, .now = 10, .grace_end = 20, .target_exists = TRUE
+#define STOPPED HERE, .target_stopped = TRUE
+#define READY   STOPPED, .snapshot_ready = TRUE
+#define OURS    READY, .locked = TRUE
+
+static const struct {
+    LullRestoreView view;
+    LullRestoreVerb verb;
+    gint64 again_at;
+} stories[] = {
+    {{.exists = TRUE}, LULL_RESTORE_ADD_FINALIZER, 0},
+    {{HERE, .status_stale = TRUE}, LULL_RESTORE_WRITE_STATUS, 0},
+    {{HERE}, LULL_RESTORE_WAIT, 20},
+    {{HERE, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_WAIT, 0},
+    {{HERE, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_SHUT_DOWN, 10 + 10 * G_USEC_PER_SEC},
+    {{STOPPED}, LULL_RESTORE_WAIT, 0},
+    {{READY}, LULL_RESTORE_LOCK, 0},
+    {{READY, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{OURS}, LULL_RESTORE_START_DATA, 0},
+    {{OURS, .data = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
+    {{OURS, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},
+    {{OURS, .data = LULL_WORK_DONE, .complete = TRUE}, LULL_RESTORE_UNLOCK, 0},
+    {{READY, .complete = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{OURS, .failed = TRUE}, LULL_RESTORE_UNLOCK, 0},
+    {{OURS, .deleting = TRUE, .data = LULL_WORK_RUNNING}, LULL_RESTORE_CANCEL_DATA, 0},
+    {{OURS, .deleting = TRUE, .data = LULL_WORK_FAILED}, LULL_RESTORE_UNLOCK, 0},
+    {{READY, .deleting = TRUE}, LULL_RESTORE_REMOVE_FINALIZER, 0},
+};
+
+START_TEST(test_does_one_thing_at_a_time)
+{
+    const LullRestoreStep step = lull_restore_decide(&stories[_i].view);
+
+    ck_assert_msg(step.verb == stories[_i].verb, "%s, expected %s", lull_restore_verb_to_string(step.verb),
+                  lull_restore_verb_to_string(stories[_i].verb));
+    ck_assert_int_eq(step.again_at, stories[_i].again_at);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("restore-decide");
+    TCase *tcase = tcase_create("restore-decide");
+
+    tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

@@ -1,0 +1,231 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/restore-view.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+#define CREATED "2026-03-01T10:00:00Z"
+#define BEGUN   ",'status':{'complete':false}"
+
+static gint64
+at(int seconds)
+{
+    gint64 created = 0;
+
+    lull_clock_parse(CREATED, &created);
+    return created + LULL_SEC(seconds);
+}
+
+static LullJson *
+restore(const char *spec, const char *status)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'back','namespace':'default','uid':'r1','creationTimestamp':'" CREATED
+        "','finalizers':['snapshot.kubevirt.io/vmrestore-protection']},'spec':{'target':"
+        "{'kind':'VirtualMachine','name':'larry'},'virtualMachineSnapshotName':'snap'%s}%s}",
+        spec, status);
+
+    return json(text);
+}
+
+static LullJson *
+snapshot(const char *status)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'snap','namespace':'default','uid':'u1'},'status':{%s}}", status);
+
+    return json(text);
+}
+
+static LullJson *
+content(gboolean ready)
+{
+    return json(
+        ready ? "{'metadata':{'name':'c','namespace':'default','uid':'c1'},'status':{'readyToUse':true},"
+                "'spec':{'volumeBackups':[{'volumeName':'vda','volumeSnapshotName':'vs',"
+                "'persistentVolumeClaim':{'metadata':{'name':'larry-vda'}}}]}}"
+              : "{'metadata':{'name':'c','namespace':'default','uid':'c1'}}");
+}
+
+static LullJson *
+vm(const char *state, const char *status)
+{
+    g_autofree char *text = g_strdup_printf("{'metadata':{'name':'larry','namespace':'default','uid':'v1'},"
+                                            "'status':{'printableStatus':'%s'%s}}",
+                                            state, status);
+
+    return json(text);
+}
+
+static const char *
+reason(const LullRestoreView *view, const char *type)
+{
+    g_autoptr(LullJson) object = json_object_new_object();
+
+    lull_json_take(object, "status", lull_json_dup(view->status));
+    return g_intern_string(lull_condition_reason(object, type));
+}
+
+START_TEST(test_a_new_restore_is_initialised)
+{
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, at(1));
+
+    ck_assert_str_eq(reason(view, "Progressing"), "Initializing VirtualMachineRestore");
+    ck_assert_str_eq(reason(view, "Ready"), "Initializing VirtualMachineRestore");
+    ck_assert(!lull_json_bool(view->status, "complete", TRUE));
+}
+END_TEST
+
+#define WAITING \
+    "Waiting for target VM to be powered off. Please stop the restore target to proceed with restore"
+#define GRACE                                                                                          \
+    "Restore target failed to be ready within 5m0s. Please power off the target VM before attempting " \
+    "restore"
+#define OFF "Restore target VMI must be powered off before restore operation"
+
+static const struct {
+    const char *spec;
+    const char *vm_state; /* NULL: no such VM */
+    int now;
+    const char *reason; /* how it begins */
+    gboolean failed;
+} targets[] = {
+    {"", "Running", 1, WAITING ", or the operation will fail after 5m0s", FALSE},
+    {"", "Paused", 1, WAITING ", or the operation will fail after 5m0s", FALSE},
+    {"", "Running", 300, WAITING ", or the operation will fail after 5m0s", FALSE},
+    {"", "Running", 301, GRACE, TRUE},
+    {"", NULL, 1, "VM larry does not exist", TRUE},
+    {",'targetReadinessPolicy':'WaitEventually'", "Running", 9999, WAITING, FALSE},
+    {",'targetReadinessPolicy':'StopTarget'", "Running", 9999,
+     "Automatically stopping restore target for restore operation", FALSE},
+    {",'targetReadinessPolicy':'FailImmediate'", "Running", 0, OFF, TRUE},
+    {",'volumeRestorePolicy':'InPlace'", "Running", 1, WAITING, FALSE},
+    {",'volumeRestorePolicy':'RandomizeNames'", "Stopped", 1, "spec.volumeRestorePolicy: RandomizeNames",
+     TRUE},
+    {",'volumeRestorePolicy':'PrefixTargetName'", "Stopped", 1, "spec.volumeRestorePolicy: PrefixTargetName",
+     TRUE},
+    {",'volumeOwnershipPolicy':'None'", "Stopped", 1, "spec.volumeOwnershipPolicy: None", TRUE},
+    {",'volumeRestoreOverrides':[{'volumeName':'x'}]", "Stopped", 1, "spec.volumeRestoreOverrides:", TRUE},
+    {",'patches':['x']", "Stopped", 1, "spec.patches:", TRUE},
+};
+
+START_TEST(test_tells_how_it_stands_with_the_target)
+{
+    LullJson *target = targets[_i].vm_state ? vm(targets[_i].vm_state, "") : NULL;
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        restore(targets[_i].spec, BEGUN), NULL, NULL, target, LULL_WORK_NONE, NULL, at(targets[_i].now));
+
+    ck_assert_int_eq(view->failed, targets[_i].failed);
+    ck_assert_msg(g_str_has_prefix(reason(view, "Progressing"), targets[_i].reason), "%s",
+                  reason(view, "Progressing"));
+    if (view->failed) {
+        ck_assert_str_eq(reason(view, "Failure"), reason(view, "Ready"));
+        ck_assert_str_eq(reason(view, "Failure"), reason(view, "Progressing"));
+    } else {
+        ck_assert_ptr_null(reason(view, "Failure"));
+    }
+}
+END_TEST
+
+#define GOOD "'phase':'Succeeded','readyToUse':true,'virtualMachineSnapshotContentName':'c'"
+
+static const struct {
+    const char *snapshot; /* NULL: none */
+    gboolean has_content, content_ready;
+    const char *vm_status;
+    const char *problem; /* NULL: none */
+} waits[] = {
+    {NULL, FALSE, FALSE, "", "VMSnapshot default/snap does not exist"},
+    {"'phase':'Failed'", FALSE, FALSE, "", "VMSnapshot default/snap failed and is invalid to use"},
+    {"'phase':'InProgress','readyToUse':false", FALSE, FALSE, "", "VMSnapshot default/snap not ready"},
+    {"'phase':'Succeeded','readyToUse':true", FALSE, FALSE, "", "no snapshot content name in default/snap"},
+    {GOOD, FALSE, FALSE, "", "VMSnapshotContent default/c does not exist"},
+    {GOOD, TRUE, FALSE, "", "VMSnapshotContent default/c not ready"},
+    {GOOD, TRUE, TRUE, ",'restoreInProgress':'other'", "vm restore other in progress"},
+    {GOOD, TRUE, TRUE, ",'snapshotInProgress':'snap2'", "vm snapshot snap2 in progress"},
+    {GOOD, TRUE, TRUE, "", NULL},
+};
+
+START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
+{
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore("", BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
+                              waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
+                              vm("Stopped", waits[_i].vm_status), LULL_WORK_NONE, NULL, at(1));
+
+    ck_assert(!view->failed);
+    ck_assert_int_eq(view->snapshot_ready, waits[_i].problem == NULL);
+    if (waits[_i].problem)
+        ck_assert_str_eq(reason(view, "Progressing"), waits[_i].problem);
+}
+END_TEST
+
+START_TEST(test_writes_the_plan_once_the_target_is_its_own)
+{
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_RUNNING, NULL, at(1));
+
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "restores")),
+                     "[{\"volumeName\":\"vda\",\"persistentVolumeClaim\":\"larry-vda\","
+                     "\"volumeSnapshotName\":\"vs\"}]");
+    ck_assert_str_eq(reason(view, "Progressing"), "Creating new PVCs");
+    ck_assert_str_eq(reason(view, "Ready"), "Waiting for new PVCs");
+}
+END_TEST
+
+START_TEST(test_is_complete_when_the_data_is_there)
+{
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_DONE, NULL, at(5));
+    LullJson *object = restore("", "");
+    g_autoptr(LullRestoreView) later = NULL;
+
+    ck_assert(view->complete);
+    ck_assert_str_eq(lull_json_string(view->status, "restoreTime", ""), "2026-03-01T10:00:05Z");
+    ck_assert_str_eq(reason(view, "Ready"), "Operation complete");
+    lull_json_take(object, "status", lull_json_dup(view->status));
+    later = lull_restore_view_new(object, NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, at(900));
+    ck_assert(later->complete && !later->failed && !later->status_stale);
+}
+END_TEST
+
+START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
+{
+    g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "image in use");
+    g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "other disks");
+    g_autoptr(LullRestoreView) retried =
+        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, busy, at(5));
+    g_autoptr(LullRestoreView) failed =
+        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, invalid, at(5));
+
+    ck_assert(!retried->failed && failed->failed);
+    ck_assert_str_eq(reason(retried, "Progressing"), "image in use");
+    ck_assert_str_eq(reason(failed, "Failure"), "other disks");
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("restore-view");
+    TCase *tcase = tcase_create("restore-view");
+
+    tcase_add_test(tcase, test_a_new_restore_is_initialised);
+    tcase_add_loop_test(tcase, test_tells_how_it_stands_with_the_target, 0, G_N_ELEMENTS(targets));
+    tcase_add_loop_test(tcase, test_waits_for_a_whole_snapshot_and_a_free_target, 0, G_N_ELEMENTS(waits));
+    tcase_add_test(tcase, test_writes_the_plan_once_the_target_is_its_own);
+    tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
+    tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
