@@ -1,0 +1,211 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/reconcile/content-effects.h"
+#include "coordinator/reconcile/manual-hold.h"
+#include "coordinator/reconcile/restore-effects.h"
+#include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/storage/libvirt-backup.h"
+#include "coordinator/store/serve/server.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define STOP_BUDGET LULL_SEC(15)
+
+struct _LullDaemon {
+    int lock_fd;
+    LullIntents *intents;
+    LullHost *host;
+    LullStore *store; /* all kinds; owns the two below */
+    LullStorage *storage;
+    LullClaims *claims;
+    LullJobs *jobs;
+    LullContents contents;
+    LullRestores restores;
+    LullLoop *snapshot_loop, *content_loop, *restore_loop;
+    LullServer *server;
+    LullManualHolds *holds;
+};
+
+void
+lull_daemon_options_clear(LullDaemonOptions *self)
+{
+    g_clear_pointer(&self->uri, g_free);
+    g_clear_pointer(&self->state_dir, g_free);
+    g_clear_pointer(&self->runtime_dir, g_free);
+    g_clear_pointer(&self->socket, g_free);
+    g_clear_pointer(&self->group, g_free);
+}
+
+void
+lull_daemon_options_complete(LullDaemonOptions *self)
+{
+    const gboolean root = geteuid() == 0;
+
+    if (!self->uri)
+        self->uri = g_strdup(root ? "qemu:///system" : "qemu:///session");
+    if (!self->state_dir)
+        self->state_dir =
+            root ? g_strdup("/var/lib/lull") : g_build_filename(g_get_user_data_dir(), "lull", NULL);
+    if (!self->runtime_dir)
+        self->runtime_dir =
+            root ? g_strdup("/run/lull") : g_build_filename(g_get_user_runtime_dir(), "lull", NULL);
+    if (!self->socket)
+        self->socket = g_build_filename(self->runtime_dir, "coordinator.sock", NULL);
+}
+
+static gboolean
+make_directory(const char *path, int mode, GError **error)
+{
+    if (g_mkdir_with_parents(path, mode) == 0)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot make %s: %s", path, g_strerror(errno));
+    return FALSE;
+}
+
+/* Two of them would thaw each other's guests. */
+static gboolean
+be_the_only_one(LullDaemon *self, const char *state_dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(state_dir, "lock", NULL);
+
+    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return TRUE;
+    if (self->lock_fd >= 0 && errno == EWOULDBLOCK)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
+                    "another lull-coordinator works on %s: stop it, or give this one another --state-dir",
+                    state_dir);
+    else
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot lock %s: %s", path, g_strerror(errno));
+    return FALSE;
+}
+
+/* Thaw first: it needs the host and the intents, and waits for nothing else. */
+static gboolean
+thaw_first(LullDaemon *self, const LullDaemonOptions *options, GError **error)
+{
+    g_autofree char *intents = g_build_filename(options->state_dir, "intents", NULL);
+
+    self->intents = lull_intents_open(intents, error);
+    self->host = self->intents ? lull_host_open(options->uri, error) : NULL;
+    if (!self->host)
+        return FALSE;
+    lull_intents_recover(self->intents, self->host);
+    return TRUE;
+}
+
+static gboolean
+open_stores(LullDaemon *self, const LullDaemonOptions *options, GError **error)
+{
+    g_autofree char *path = g_build_filename(options->state_dir, "store.db", NULL);
+    g_autofree char *snapshots = g_build_filename(options->state_dir, "snapshots", NULL);
+    LullStore *local = lull_store_local_open(path, error);
+
+    if (!local)
+        return FALSE;
+    self->store = lull_store_set_new(local);
+    lull_store_set_add(self->store, &lull_kind_vm, lull_host_vm_store(self->host, local));
+    self->storage = lull_storage_libvirt_new(self->host, snapshots, error);
+    return self->storage != NULL;
+}
+
+static void
+make_loops(LullDaemon *self)
+{
+    const LullReconciler snapshot = {
+        "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
+        lull_snapshot_refs, lull_snapshot_pass,  self->store};
+    const LullReconciler content = {"content",         &lull_kind_content, {&lull_kind_snapshot},
+                                    lull_content_refs, lull_content_pass,  &self->contents};
+    const LullReconciler restore = {
+        "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
+        lull_restore_refs, lull_restore_pass,  &self->restores};
+
+    self->claims = lull_claims_new();
+    self->jobs = lull_jobs_new();
+    self->snapshot_loop = lull_loop_new(self->store, &snapshot);
+    self->content_loop = lull_loop_new(self->store, &content);
+    self->restore_loop = lull_loop_new(self->store, &restore);
+    self->contents = (LullContents){.store = self->store,
+                                    .jobs = self->jobs,
+                                    .tools = {self->host, self->storage, self->intents, self->claims},
+                                    .loop = self->content_loop,
+                                    .life = g_uuid_string_random()};
+    self->restores = (LullRestores){self->store, self->jobs, self->host, self->storage, self->restore_loop};
+}
+
+static gboolean
+start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *context, GError **error)
+{
+    if (!lull_loop_start(self->snapshot_loop, context, error) ||
+        !lull_loop_start(self->content_loop, context, error) ||
+        !lull_loop_start(self->restore_loop, context, error))
+        return FALSE;
+    self->server = lull_server_new(self->store, options->socket, options->group, error);
+    if (!self->server)
+        return FALSE;
+    self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
+    lull_manual_holds_serve(self->holds, self->server, context);
+    return TRUE;
+}
+
+LullDaemon *
+lull_daemon_start(const LullDaemonOptions *options, GError **error)
+{
+    g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+    g_autofree char *socket_dir = g_path_get_dirname(options->socket);
+    g_autoptr(LullDaemon) self = g_new0(LullDaemon, 1);
+
+    self->lock_fd = -1;
+    if (!make_directory(options->state_dir, 0700, error) ||
+        !make_directory(options->runtime_dir, 0755, error) || !make_directory(socket_dir, 0755, error) ||
+        !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
+        !open_stores(self, options, error))
+        return NULL;
+    make_loops(self);
+    if (!start_serving(self, options, context, error))
+        return NULL;
+    return g_steal_pointer(&self);
+}
+
+gboolean
+lull_daemon_stop(LullDaemon *self)
+{
+    g_clear_pointer(&self->holds, lull_manual_holds_free);
+    g_clear_pointer(&self->server, lull_server_free);
+    return lull_jobs_stop(self->jobs, STOP_BUDGET);
+}
+
+/* Jobs end before the loops they tell; watches before the stores they watch. */
+void
+lull_daemon_free(LullDaemon *self)
+{
+    if (!self)
+        return;
+    g_clear_pointer(&self->holds, lull_manual_holds_free);
+    g_clear_pointer(&self->server, lull_server_free);
+    if (self->jobs)
+        lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
+    g_clear_pointer(&self->snapshot_loop, lull_loop_free);
+    g_clear_pointer(&self->content_loop, lull_loop_free);
+    g_clear_pointer(&self->restore_loop, lull_loop_free);
+    g_clear_pointer(&self->jobs, lull_jobs_free);
+    g_clear_pointer(&self->contents.life, g_free);
+    g_clear_pointer(&self->claims, lull_claims_free);
+    g_clear_pointer(&self->storage, lull_storage_free);
+    g_clear_pointer(&self->store, lull_store_free);
+    g_clear_pointer(&self->host, lull_host_free);
+    g_clear_pointer(&self->intents, lull_intents_free);
+    if (self->lock_fd >= 0)
+        close(self->lock_fd);
+    g_free(self);
+}

@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The whole coordinator of a plain host: store, host, storage, reconcilers and server, in the order in which
+ * they may come and go. */
+typedef struct _LullDaemon LullDaemon;
+
+typedef struct {
+    char *uri;         /* of libvirt */
+    char *state_dir;   /* store.db, snapshots/, intents/, lock */
+    char *runtime_dir; /* where the socket is by default */
+    char *socket;
+    char *group; /* that may use the socket; NULL: as the directory has it */
+} LullDaemonOptions;
+void lull_daemon_options_clear(LullDaemonOptions *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullDaemonOptions, lull_daemon_options_clear)
+
+/* Fills in what was not said: the system's places for root, else the user's. */
+void lull_daemon_options_complete(LullDaemonOptions *self);
+
+/* Starts everything on the thread-default main context: first it makes sure to be the only coordinator of
+ * this state, then it thaws what an earlier life may have left frozen, and only then looks at anything else.
+ * LULL_ERROR_BUSY: another one is at work. */
+LullDaemon *lull_daemon_start(const LullDaemonOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Takes no more work, lets every guest go, waits for that in bounded time. FALSE: something still hangs in a
+ * call; the process must end without cleaning up. */
+gboolean lull_daemon_stop(LullDaemon *self);
+void lull_daemon_free(LullDaemon *self); /* after a stop that was TRUE, or a start that failed half way */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullDaemon, lull_daemon_free)
+
+G_END_DECLS

@@ -1,0 +1,117 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "coordinator/daemon.h"
+#include "coordinator/guest/deadman.h"
+#include "protocol/step.h"
+
+static gboolean
+on_signal(gpointer loop)
+{
+    g_main_loop_quit(loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* Tells the service manager, where there is one; it may have gone, which is nothing to us. */
+static void
+notify(const char *state)
+{
+    const char *path = g_getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = path && (*path == '/' || *path == '@') && strlen(path) < sizeof address.sun_path
+                       ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+                       : -1;
+
+    if (fd < 0)
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (*path == '@')
+        address.sun_path[0] = '\0';
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0)
+        g_warning("cannot tell the service manager: %s", g_strerror(errno));
+    close(fd);
+}
+
+static gboolean
+parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &options->uri,
+         "libvirt to work with (root: qemu:///system, else qemu:///session)", "URI"},
+        {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+         "where snapshots and their records are kept (root: /var/lib/lull)", "DIR"},
+        {"runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir,
+         "where the socket is (root: /run/lull)", "DIR"},
+        {"socket", 0, 0, G_OPTION_ARG_FILENAME, &options->socket,
+         "the API's socket (coordinator.sock in the runtime directory)", "PATH"},
+        {"group", 0, 0, G_OPTION_ARG_STRING, &options->group,
+         "who may use the socket, which is power over all guests", "GROUP"},
+        {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},
+        {0},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(context,
+                                 "Takes and restores snapshots of the virtual machines of one libvirt.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    return g_option_context_parse(context, argc, argv, error);
+}
+
+static int
+fail(const GError *error, int status)
+{
+    (void)fprintf(stderr, "lull-coordinator: %s\n", error->message);
+    return status;
+}
+
+/* All that is said goes to standard error, warnings and information alike. */
+static void
+set_up_log(void)
+{
+    g_log_writer_default_set_use_stderr(TRUE);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_auto(LullDaemonOptions) options = {NULL};
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(LullDaemon) daemon = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean version = FALSE;
+
+    if (argc > 1 && g_str_equal(argv[1], "dead-man"))
+        return lull_deadman_main(argc, argv);
+    set_up_log();
+    if (!parse(&argc, &argv, &options, &version, &error) || !lull_steps_init(&error))
+        return fail(error, 2);
+    if (version) {
+        (void)printf("lull-coordinator %s\n", LULL_VERSION);
+        return EXIT_SUCCESS;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    lull_daemon_options_complete(&options);
+    daemon = lull_daemon_start(&options, &error);
+    if (!daemon)
+        return fail(error, 1);
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    g_unix_signal_add(SIGINT, on_signal, loop);
+    (void)fprintf(stderr, "lull-coordinator: ready on %s\n", options.socket);
+    notify("READY=1");
+    g_main_loop_run(loop);
+    notify("STOPPING=1");
+    if (!lull_daemon_stop(daemon))
+        _exit(EXIT_SUCCESS); /* leases and dead men do the rest */
+    return EXIT_SUCCESS;
+}
