@@ -201,7 +201,7 @@ hold_thread(gpointer data)
 
     if (vm && vm->state != LULL_VM_RUNNING)
         g_set_error(&problem, LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not running", held->name);
-    if (!problem && lull_claims_take(self->claims, vm->uid, "lull freeze", &problem)) {
+    if (vm && !problem && lull_claims_take(self->claims, vm->uid, "lull freeze", &problem)) {
         hold_vm(self, held, vm);
         lull_claims_release(self->claims, vm->uid);
     } else {
