@@ -68,6 +68,11 @@ type_name(LullJson *value)
 static gboolean
 expect(LullCheck *self, const char *path, LullJson *value, enum json_type type, const char *expected)
 {
+    if (type == json_type_string && json_object_is_type(value, type) &&
+        strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value)) {
+        lull_check_add(self, LULL_CAUSE_INVALID, path, "must not contain a zero byte");
+        return FALSE;
+    }
     if (json_object_is_type(value, type))
         return TRUE;
     lull_check_add(self, LULL_CAUSE_TYPE, path, "expected %s, got %s", expected, type_name(value));

@@ -88,7 +88,9 @@ gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns
                            const char *uid, GError **error);
 
 /* Events after resourceVersion @since (NULL: first an ADDED for everything there is). EXPIRED when @since is
- * too old. Events come in order, none is lost; a consumer that lags too far gets ERROR and is stopped. */
+ * too old, or yet to come (the store is another one). Events come in order, none is lost; a consumer that
+ * lags too far gets ERROR and nothing after it. The handle is the caller's until lull_watch_stop(), which
+ * must come before the store is freed. @context NULL: the default one. */
 LullWatch *lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
                             GMainContext *context, LullWatchFunc func, gpointer user_data,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server's socket, its process and the requests that are answered later."""
 
+import grp
 import os
 import signal
 import socket
@@ -19,6 +20,15 @@ def test_the_socket_is_for_owner_and_group_and_goes_with_the_server(client, serv
     assert stat.S_IMODE(os.stat(server.store).st_mode) == 0o600
     server.stop()
     assert not os.path.exists(server.socket)
+
+
+def test_the_socket_belongs_to_a_group_that_exists(server):
+    other = next(entry for entry in grp.getgrall() if entry.gr_gid not in (os.getgid(), 0))
+    server.start("0", other.gr_name)
+    assert os.stat(server.socket).st_gid == other.gr_gid
+    server.stop()
+    server.start("0", "no-such-group")
+    assert os.stat(server.socket).st_gid == os.getgid()
 
 
 def test_a_socket_left_by_a_killed_server_is_replaced(client, server):

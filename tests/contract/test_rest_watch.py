@@ -79,6 +79,23 @@ def test_a_first_state_of_many_pages_is_complete(client):
     watch.close()
 
 
+def test_a_first_state_that_ages_while_it_is_read_ends_in_an_error(server):
+    client = server.start("8")
+    for number in range(150):
+        client.post(SNAPSHOTS, snapshot(f"snap-{number:03}", metadata={"annotations": {"fill": "x" * 20000}}))
+    watch = client.watch(SNAPSHOTS)
+    for number in range(20):
+        label(client, "snap-000", str(number))
+    events = []
+    while not events or events[-1][0] == "ADDED":
+        events.append(watch.next())
+    kind, status = events[-1]
+    assert (kind, status["code"], status["reason"]) == ("ERROR", 410, "Expired")
+    assert len(events) < 150
+    assert watch.next() is None
+    watch.close()
+
+
 def test_selected_objects_come_and_go_with_their_labels(client):
     client.post(SNAPSHOTS, snapshot("in", metadata={"labels": {"x": "1"}}))
     client.post(SNAPSHOTS, snapshot("out"))

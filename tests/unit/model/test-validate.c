@@ -93,6 +93,8 @@ static const struct {
     {SNAPSHOT, "{'metadata':{'name':7}}", "metadata.name", "expected a string, got a number"},
     {SNAPSHOT, "{'metadata':{'name':'Snap_Larry'}}", "metadata.name", "\"Snap_Larry\" is no name"},
     {SNAPSHOT, "{'metadata':{'name':null,'generateName':'A-'}}", "metadata.generateName", "is no name"},
+    {SNAPSHOT, "{'metadata':{'name':'a\\u0000b'}}", "metadata.name", "zero byte"},
+    {SNAPSHOT, "{'metadata':{'labels':{'a':'b\\u0000'}}}", "metadata.labels[\"a\"]", "zero byte"},
     {SNAPSHOT, "{'metadata':{'namespace':'a.b'}}", "metadata.namespace", "is no namespace"},
     {SNAPSHOT, "{'metadata':{'Labels':{}}}", "metadata.Labels", "did you mean labels?"},
     {SNAPSHOT, "{'metadata':{'labels':{'a':true}}}", "metadata.labels[\"a\"]",
