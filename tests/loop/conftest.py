@@ -35,6 +35,6 @@ def disks(directory):
         yield [ext4, xfs, btrfs]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build():
     return os.environ.get("LULL_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))

@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""The agent and its freezer on real file systems: what is frozen in which order, and that everything is
+let go whoever dies. Evidence is a writer's progress and the kernel's word."""
+
+import os
+import signal
+
+import pytest
+
+import scratch
+from agents import Agent, Refused, make_island, wait_for
+from freezing import Writer, boottime, children_of, freeze, is_frozen, state_of
+
+SLACK = 2.0  # generous: a busy machine, not a figure of merit
+ALL = ["/mnt/b", "/mnt/c", "/mnt/a"]
+
+AGENT_STEPS = [
+    "agent.prepare-accepted",
+    "agent.prepared",
+    "agent.state-written",
+    "agent.freeze-sent",
+    "agent.frozen",
+    "agent.thaw-sent",
+    "agent.thawed",
+]
+
+
+@pytest.fixture(scope="module")
+def island(build):
+    """An ext4 at /mnt/a, an xfs at /mnt/c, a btrfs at /mnt/b."""
+    path = scratch.make("agent")
+    island = make_island(path, build)
+    try:
+        for kind, target in (("ext4", "/mnt/a"), ("xfs", "/mnt/c"), ("btrfs", "/mnt/b")):
+            island.mount_image(kind, target)
+        yield island
+    finally:
+        island.close()
+        scratch.remove(path)
+
+
+@pytest.fixture
+def start(island):
+    """Starts agents that end with the test; whatever is frozen then is thawed."""
+    agents = []
+
+    def start(*options, **keywords):
+        agents.append(Agent(island, "lull-agent", *options, **keywords))
+        return agents[-1]
+
+    yield start
+    for agent in agents:
+        agent.close()
+    island.thaw()
+
+
+@pytest.fixture
+def writer(island):
+    writer = Writer(island.path("/mnt/a"))
+    yield writer
+    scratch.thaw(island.path("/mnt/a"))
+    writer.close()
+
+
+@pytest.fixture
+def frozen(island):
+    return lambda: [name for name in ALL if is_frozen(island.path(name))]
+
+
+def results(answer, result):
+    return [entry["mountpoint"] for entry in answer["filesystems"] if entry["result"] == result]
+
+
+def reason(answer, mountpoint):
+    return next(entry["reason"] for entry in answer["filesystems"] if entry["mountpoint"] == mountpoint)
+
+
+def verdict(client, op="o1", epoch=""):
+    answer = client.quiesce("thaw", op=op, epoch=epoch)
+    return answer["proof"], answer["reason"]
+
+
+def test_a_writer_is_held_from_freeze_to_thaw(start, writer, frozen):
+    client = start().client()
+    answer = client.freeze("o1")
+    assert results(answer, "frozen") == ALL
+    assert frozen() == ALL
+    writer.wait_until_blocked()
+    before = len(writer.done)
+    thawed = client.quiesce("thaw", op="o1", epoch=answer["epoch"])
+    assert (thawed["proof"], thawed["reason"]) == ("held", "")
+    assert thawed["counters"] == answer["counters"]
+    writer.wait_for_progress()
+    assert len(writer.done) > before
+    assert frozen() == []
+
+
+def test_a_lease_that_nobody_renews_ends(start, writer, frozen):
+    client = start().client()
+    asked = boottime()
+    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    writer.wait_until_blocked()
+    assert writer.wait_for_progress() - asked < 1.0 + SLACK
+    wait_for(lambda: client.quiesce("status")["phase"] == "idle", "idle")
+    assert verdict(client, epoch=epoch) == ("broken", "lease expired")
+    assert frozen() == []
+
+
+def test_a_renewed_lease_goes_on(start, frozen):
+    client = start().client()
+    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    until = boottime() + 2
+    while boottime() < until:
+        assert client.quiesce("renew", op="o1", epoch=epoch, lease_ms=1000)["remaining-ms"] > 0
+    assert frozen() == ALL
+    assert verdict(client, epoch=epoch) == ("held", "")
+
+
+def test_the_standard_lease_ends_too(start, writer):
+    client = start("--standard-lease", "1").client()
+    assert client.call("guest-fsfreeze-freeze") == 3
+    writer.wait_until_blocked()
+    writer.wait_for_progress()
+    wait_for(lambda: client.call("guest-fsfreeze-status") == "thawed", "thawed")
+    assert client.call("guest-fsfreeze-thaw") == 0
+
+
+def test_the_agents_death_thaws_and_its_successor_tells(start, writer, frozen):
+    agent = start()
+    epoch = agent.client().freeze("o1", lease_ms=30000)["epoch"]
+    writer.wait_until_blocked()
+    agent.kill()
+    writer.wait_for_progress()
+    agent.start()
+    client = agent.client()
+    assert frozen() == []
+    assert client.quiesce("status")["last"]["reason"] == "agent lost"
+    assert verdict(client, epoch=epoch) == ("broken", "agent lost")
+    assert verdict(client, op="o1", epoch=client.freeze("o1")["epoch"]) == ("held", "")
+
+
+def test_the_freezers_death_thaws_and_the_agent_tells(start, writer, frozen):
+    agent = start()
+    client = agent.client()
+    epoch = client.freeze("o1", lease_ms=30000)["epoch"]
+    writer.wait_until_blocked()
+    os.kill(children_of(agent.process.pid)[0], signal.SIGKILL)
+    writer.wait_for_progress()
+    wait_for(lambda: client.quiesce("status")["phase"] == "idle", "idle")
+    assert verdict(client, epoch=epoch) == ("broken", "freezer lost")
+    assert frozen() == []
+
+
+def kill_both(agent):
+    """Neither gets to see the other's death: both are stopped first."""
+    pids = [agent.process.pid, *children_of(agent.process.pid)]
+    assert len(pids) == 2
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(state_of(pid) == "T" for pid in pids), "both stopped")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    agent.process.wait()
+    wait_for(lambda: state_of(pids[1]) in ("", "Z"), "the freezer's end")
+
+
+def test_when_both_die_the_next_start_thaws_first(start, writer, frozen):
+    agent = start()
+    agent.client().freeze("o1", lease_ms=30000)
+    writer.wait_until_blocked()
+    kill_both(agent)
+    assert frozen() == ALL
+    agent.start()
+    assert frozen() == []  # it listens only after that
+    writer.wait_for_progress()
+    assert verdict(agent.client()) == ("broken", "agent lost")
+
+
+def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, island, frozen):
+    island.bind("/mnt/a", "/mnt/also-a")
+    agent = start()
+    client = agent.client()
+    assert results(client.freeze("o1", lease_ms=30000, mountpoints=["/mnt/a"]), "frozen") == ["/mnt/a"]
+    kill_both(agent)
+    island.mount("cover", "/mnt/a", "tmpfs")
+    try:
+        agent.start()
+        assert not is_frozen(island.path("/mnt/also-a"))
+    finally:
+        island.umount("/mnt/a")
+        island.umount("/mnt/also-a")
+
+
+@pytest.mark.parametrize("step", AGENT_STEPS)
+def test_a_death_at_any_step_leaves_nothing_frozen(start, frozen, step):
+    agent = start(at_step=f"{step}=kill")
+    client = agent.client()
+    with pytest.raises((EOFError, ConnectionError)):
+        client.prepare("o1")
+        epoch = client.quiesce("freeze", op="o1", lease_ms=30000)["epoch"]
+        client.quiesce("thaw", op="o1", epoch=epoch)
+        client.call("guest-ping")
+    assert agent.process.wait(20) == -signal.SIGKILL
+    wait_for(lambda: frozen() == [], "thawed")
+    agent.start()
+    client = agent.client()
+    assert client.quiesce("status")["phase"] == "idle"
+    proof = verdict(client)[0]
+    assert proof == ("none" if step in AGENT_STEPS[:2] else "broken")
+    assert verdict(client, epoch=client.freeze("o2")["epoch"], op="o2") == ("held", "")
+
+
+def test_a_stopped_agent_does_not_keep_the_guest_frozen(start, writer):
+    agent = start()
+    client = agent.client()
+    asked = boottime()
+    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    agent.process.send_signal(signal.SIGSTOP)
+    try:
+        assert writer.wait_for_progress() - asked < 1.0 + SLACK
+    finally:
+        agent.process.send_signal(signal.SIGCONT)
+    assert verdict(client, epoch=epoch) == ("broken", "lease expired")
+
+
+def test_sigterm_thaws_first_and_ends_with_0(start, writer, frozen):
+    agent = start()
+    agent.client().freeze("o1", lease_ms=30000)
+    writer.wait_until_blocked()
+    assert agent.stop() == 0
+    assert frozen() == []
+    writer.wait_for_progress()
+
+
+# what is frozen, in which order
+
+
+def test_a_file_system_on_a_frozen_one_goes_first(start, island):
+    island.mount_image("ext4", "/mnt/inner", image="/mnt/a/inner.img")
+    # mounted again, the lower one looks younger than the upper one
+    island.bind("/mnt/a", "/mnt/young")
+    try:
+        writer = Writer(island.path("/mnt/inner"))
+        client = start().client()
+        answer = client.freeze("o1")
+        order = results(answer, "frozen")
+        assert order.index("/mnt/inner") < order.index("/mnt/a")
+        assert verdict(client, epoch=answer["epoch"]) == ("held", "")
+        writer.wait_for_progress()
+        assert client.call("guest-fsfreeze-freeze") == 4
+        assert client.call("guest-fsfreeze-thaw") == 4
+        writer.close()
+    finally:
+        island.thaw()
+        island.umount("/mnt/young")
+        island.umount("/mnt/inner")
+        os.unlink(island.path("/mnt/a/inner.img"))
+
+
+def test_a_bind_mount_is_the_same_file_system(start, island, frozen):
+    os.makedirs(island.path("/mnt/a/sub"), exist_ok=True)
+    island.bind("/mnt/a/sub", "/mnt/bound")
+    try:
+        client = start().client()
+        assert client.call("guest-fsfreeze-freeze-list", mountpoints=["/mnt/bound/"]) == 1
+        assert frozen() == ["/mnt/a"]
+        assert client.call("guest-fsfreeze-thaw") == 1
+        answer = client.freeze("o1")
+        assert results(answer, "frozen") == ALL
+        assert results(answer, "skipped") == ["/mnt/bound"]
+        assert reason(answer, "/mnt/bound") == "same file system as /mnt/a"
+        assert verdict(client, epoch=answer["epoch"]) == ("held", "")
+    finally:
+        island.thaw()
+        island.umount("/mnt/bound")
+
+
+def test_what_is_covered_is_told_and_not_passed_over(start, island, frozen):
+    island.mount("cover", "/mnt/a", "tmpfs")
+    try:
+        client = start().client()
+        with pytest.raises(Refused, match="failed to freeze /mnt/a: covered by another mount"):
+            client.call("guest-fsfreeze-freeze")
+        assert client.call("guest-fsfreeze-status") == "thawed"
+        answer = client.freeze("o1")
+        assert results(answer, "frozen") == ["/mnt/b", "/mnt/c"]
+        assert results(answer, "failed") == ["/mnt/a"]
+        assert verdict(client, epoch=answer["epoch"]) == ("held", "")
+    finally:
+        island.umount("/mnt/a")
+
+
+def test_what_is_covered_after_the_freeze_is_thawed_all_the_same(start, island, frozen):
+    client = start().client()
+    assert client.call("guest-fsfreeze-freeze") == 3
+    island.mount("cover", "/mnt/a", "tmpfs")
+    try:
+        assert client.call("guest-fsfreeze-thaw") == 3
+    finally:
+        island.umount("/mnt/a")
+    assert frozen() == []
+
+
+def test_what_a_stranger_froze_stays_his(start, island, frozen):
+    client = start().client()
+    assert freeze(island.path("/mnt/c"))
+    answer = client.freeze("o1")
+    assert results(answer, "frozen") == ["/mnt/b", "/mnt/a"]
+    assert reason(answer, "/mnt/c") == "frozen by somebody else: left alone"
+    assert verdict(client, epoch=answer["epoch"]) == ("held", "")
+    assert frozen() == ["/mnt/c"]
+    assert client.call("guest-fsfreeze-thaw") == 0
+    assert frozen() == ["/mnt/c"]
+
+
+def test_a_thaw_behind_our_back_breaks_the_epoch(start, island):
+    client = start().client()
+    epoch = client.freeze("o1")["epoch"]
+    assert scratch.thaw(island.path("/mnt/c"))
+    assert verdict(client, epoch=epoch) == ("broken", "foreign thaw")
+
+
+def test_a_log_on_a_frozen_file_system_is_written_after_the_thaw(start, island):
+    agent = start("-v", "-l", "/mnt/a/agent.log")
+    client = agent.client()
+
+    def log():
+        with open(island.path("/mnt/a/agent.log")) as file:
+            return file.read()
+
+    wait_for(lambda: "listens" in log(), "the first line")
+    assert client.call("guest-fsfreeze-freeze") == 3
+    before = log()
+    client.call("__dev.lull_restored", snapshot="told while frozen")
+    assert client.call("guest-fsfreeze-status") == "frozen"
+    assert log() == before
+    assert client.call("guest-fsfreeze-thaw") == 3
+    wait_for(lambda: "told while frozen" in log(), "the kept line")
