@@ -6,7 +6,7 @@
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/follow.h"
 #include "coordinator/cli/names.h"
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"

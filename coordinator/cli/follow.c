@@ -9,7 +9,7 @@
 #include "coordinator/cli/names.h"
 #include "coordinator/cli/outcome.h"
 #include "coordinator/cli/progress.h"
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
 #include "protocol/backoff.h"
@@ -192,6 +192,7 @@ conclude(LullCli *cli, const Follow *self, GError **error)
 {
     const char *word = lull_names_word(self->kind);
     const char *reason = NULL;
+    const char *detail;
 
     if (self->gone) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
@@ -213,8 +214,10 @@ conclude(LullCli *cli, const Follow *self, GError **error)
         break;
     }
     (void)lull_cli_print_object(cli, self->kind, self->last);
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s/%s: failed: %s; see lull show %s/%s", word,
-                self->name, reason, word, self->name);
+    detail = lull_json_string(lull_json_at(self->last, "status", "error", NULL), "message", "");
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s/%s: failed: %s%s%s; see lull show %s/%s", word,
+                self->name, reason, *detail && !g_str_equal(detail, reason) ? ": " : "",
+                g_str_equal(detail, reason) ? "" : detail, word, self->name);
     return LULL_EXIT_FAILED;
 }
 

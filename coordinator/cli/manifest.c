@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "coordinator/cli/names.h"
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "coordinator/cli/yaml-read.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"

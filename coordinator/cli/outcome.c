@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "coordinator/model/meta.h"
 #include "protocol/names.h"
 
@@ -25,10 +25,18 @@ is_below(LullJson *snapshot)
 }
 
 static const char *
+error_message(LullJson *object)
+{
+    const char *message = lull_json_string(lull_json_at(object, "status", "error", NULL), "message", NULL);
+
+    return message && *message ? message : NULL;
+}
+
+static const char *
 failure_reason(LullJson *object)
 {
     const char *reason = lull_condition_reason(object, "Failure");
-    const char *error = lull_json_string(lull_json_at(object, "status", "error", NULL), "message", NULL);
+    const char *error = error_message(object);
 
     if (!reason || !*reason)
         return error ? error : "no reason was given";
@@ -95,6 +103,22 @@ guess_step(const LullKind *kind, LullJson *object)
     return g_str_equal(phase, "Succeeded") ? "copying" : "preparing";
 }
 
+/* NULL: for nothing but time. The bare "Source not locked" is how every snapshot begins. */
+static const char *
+waits_for(LullJson *object)
+{
+    const char *phase = lull_json_string(lull_json_object(object, "status"), "phase", "");
+    const char *error = error_message(object);
+    const char *reason = lull_condition_reason(object, "Progressing");
+
+    if (error)
+        return error;
+    if (g_str_equal(phase, "Succeeded") || !lull_condition_is(object, "Progressing", FALSE) ||
+        g_strcmp0(reason, "Source not locked") == 0)
+        return NULL;
+    return reason;
+}
+
 LullProgress
 lull_progress_of(const LullKind *kind, LullJson *object)
 {
@@ -102,12 +126,11 @@ lull_progress_of(const LullKind *kind, LullJson *object)
     g_autoptr(LullJson) told = text && strlen(text) < 1024 ? lull_json_parse(text, -1, NULL) : NULL;
     const char *step = known_step(lull_json_string(told, "step", NULL));
     const gint64 permille = lull_json_int(told, "permille", -1);
-    LullProgress progress = {
+    const LullProgress progress = {
         .step = step ? step : guess_step(kind, object),
+        .waiting = waits_for(object),
         .permille = permille >= 0 && permille <= 1000 ? (gint)permille : -1,
     };
 
-    if (lull_condition_is(object, "Progressing", FALSE))
-        progress.waiting = lull_condition_reason(object, "Progressing");
     return progress;
 }

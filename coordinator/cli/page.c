@@ -237,6 +237,9 @@ lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *
         append_freeze(page, report);
         append_filesystems(page, report);
         append_writers(page, report);
+        if (report->omitted)
+            g_string_append_printf(page, "\n%" G_GINT64_FORMAT " more rows did not fit into the report.\n",
+                                   report->omitted);
     }
     return g_string_free(page, FALSE);
 }

@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS

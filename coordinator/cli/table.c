@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"

@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 
 G_BEGIN_DECLS
 

@@ -112,6 +112,28 @@ START_TEST(progress_comes_from_its_annotation_else_from_the_phase)
 }
 END_TEST
 
+START_TEST(waiting_is_told_only_where_something_is_waited_for)
+{
+#define PROGRESSING(reason) "'conditions':[{'type':'Progressing','status':'False','reason':'" reason "'}]"
+    static const struct {
+        const char *status, *waiting;
+    } cases[] = {
+        {"", NULL},
+        {PROGRESSING("Source not locked"), NULL},
+        {PROGRESSING("Source not locked snapshot x in progress"), "Source not locked snapshot x in progress"},
+        {"'phase':'Succeeded'," PROGRESSING("Operation complete"), NULL},
+        {"'error':{'message':'no space'}," PROGRESSING("In error state"), "no space"},
+        {"'conditions':[{'type':'Progressing','status':'True','reason':'busy'}]", NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(LullJson) object = snapshot("", cases[i].status);
+
+        ck_assert_pstr_eq(lull_progress_of(&lull_kind_snapshot, object).waiting, cases[i].waiting);
+    }
+}
+END_TEST
+
 START_TEST(bar_fills_up)
 {
     LullProgress progress = {.step = "copying", .permille = 500};
@@ -136,6 +158,7 @@ make_suite(void)
     tcase_add_test(tests, level_asked_for_is_compared_with_the_level_reached);
     tcase_add_test(tests, restore_is_done_when_complete);
     tcase_add_test(tests, progress_comes_from_its_annotation_else_from_the_phase);
+    tcase_add_test(tests, waiting_is_told_only_where_something_is_waited_for);
     tcase_add_test(tests, bar_fills_up);
     suite_add_tcase(suite, tests);
     return suite;

@@ -15,7 +15,7 @@ report_of(const char *text)
 {
     g_autofree char *copy = g_strdelimit(g_strdup(text), "'", '"');
 
-    return lull_report_parse(copy, NULL);
+    return lull_report_read(copy, NULL);
 }
 
 START_TEST(page_of_a_proven_snapshot_tells_it_all)

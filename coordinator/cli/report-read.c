@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/cli/report.h"
+#include "coordinator/cli/report-read.h"
 
 #include <math.h>
 #include <string.h>
@@ -133,8 +133,20 @@ rows_of(LullJson *report, const char *list, const char *name, const char *kind, 
     return rows;
 }
 
+static gint64
+count_omitted(LullJson *report)
+{
+    static const char *const lists[] = {"volumes", "excluded", "filesystems", "writers"};
+    LullJson *omitted = lull_json_object(report, "omitted");
+    gint64 total = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
+        total += CLAMP(lull_json_int(omitted, lists[i], 0), 0, 1000000);
+    return total;
+}
+
 LullReport *
-lull_report_parse(const char *text, GError **error)
+lull_report_read(const char *text, GError **error)
 {
     g_autoptr(LullJson) json = NULL;
     LullReport *self;
@@ -172,6 +184,7 @@ lull_report_parse(const char *text, GError **error)
     self->excluded = rows_of(json, "excluded", "name", "disk", "reason");
     self->filesystems = rows_of(json, "filesystems", "mountpoint", "type", "reason");
     self->writers = rows_of(json, "writers", "name", "kind", "message");
+    self->omitted = count_omitted(json);
     return self;
 }
 
@@ -180,7 +193,7 @@ lull_report_of(LullJson *object, GError **error)
 {
     const char *text = lull_meta_annotation(object, LULL_ANNOTATION_REPORT);
 
-    return text ? lull_report_parse(text, error) : NULL;
+    return text ? lull_report_read(text, error) : NULL;
 }
 
 void

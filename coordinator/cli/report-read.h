@@ -28,6 +28,7 @@ typedef struct {
     gboolean measured;                                        /* the window; FALSE: an upper bound */
     double prepare_ms, freeze_ms, cut_ms, thaw_ms, window_ms; /* < 0: not said */
     GPtrArray *volumes, *excluded, *filesystems, *writers;    /* of LullReportRow */
+    gint64 omitted;                                           /* rows that did not fit into the report */
 } LullReport;
 
 #define LULL_REPORT_MAX_BYTES (64 * 1024)
@@ -35,7 +36,7 @@ typedef struct {
 #define LULL_REPORT_MAX_MS    1e9
 
 /* LULL_ERROR_INVALID where it is no report at all. */
-LullReport *lull_report_parse(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullReport *lull_report_read(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Of an object; NULL without an error where it has none. */
 LullReport *lull_report_of(LullJson *object, GError **error) G_GNUC_WARN_UNUSED_RESULT;
