@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bench hands back.
 
-A bench is a file here with a function measure() that yields Figures. It compares ours with a peer in the
+A bench is a file here with a function figures(build) that yields Figures. It compares ours with a peer in the
 same run, alternating, so that what else the machine does hits both alike.
 """
 

@@ -92,7 +92,7 @@ class Bench:
         shutil.rmtree(self.targets, ignore_errors=True)
 
 
-def measure():
+def figures(_build):
     ways = ["lull", "virsh", "connection"]
     samples = {way: [] for way in ways}
     notes = {way: [] for way in ways}

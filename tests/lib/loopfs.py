@@ -38,7 +38,7 @@ def mounted(directory, kind, name=None):
     mountpoint = os.path.join(directory, name)
     with open(image, "wb") as file:
         file.truncate(size)
-    subprocess.run([*command, image], check=True)
+    subprocess.run([*command, image], stdout=subprocess.DEVNULL, check=True)
     os.mkdir(mountpoint)
     subprocess.run(["mount", "-o", "loop", image, mountpoint], check=True)
     try:
