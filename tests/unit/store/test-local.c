@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,6 +273,60 @@ START_TEST(a_file_locked_by_another_program_is_an_error_that_passes)
 }
 END_TEST
 
+static void
+count_event(LullWatchType type, LullJson *object, gpointer user_data)
+{
+    ++*(int *)user_data;
+}
+
+/* No file may grow beyond this, as on a full disk. */
+static void
+limit_files(rlim_t size)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_write_that_fails_leaves_nothing_behind)
+{
+    g_autofree char *fill = g_strnfill(LARGE, 'x');
+    g_autofree char *more = g_strdup_printf(",'annotations':{'a':'%s'}", fill);
+    g_autofree char *wal = g_strconcat(path, "-wal", NULL);
+    g_autoptr(LullJson) object = snapshot_json("large", more);
+    g_autoptr(GError) error = NULL;
+    LullStore *store = must_open();
+    GStatBuf info;
+    int events = 0;
+    create(store, "before", "");
+    LullWatch *watch =
+        lull_store_watch(store, &lull_kind_snapshot, NULL, NULL, NULL, count_event, &events, NULL);
+    ck_assert_int_eq(g_stat(wal, &info), 0);
+
+    ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+    limit_files((rlim_t)info.st_size + 4096);
+    ck_assert_ptr_null(lull_store_create(store, &lull_kind_snapshot, object, &error));
+    ck_assert_error(error, LULL_ERROR_FAILED);
+    limit_files(RLIM_INFINITY);
+    create(store, "after", "");
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    ck_assert_int_eq(events, 2);
+    lull_watch_stop(watch);
+
+    lull_store_free(store);
+    store = must_open();
+    g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_snapshot, NULL, NULL, NULL);
+    LullJson *items = lull_json_array(list, "items");
+    ck_assert_uint_eq(json_object_array_length(items), 2);
+    ck_assert_str_eq(lull_meta_name(json_object_array_get_idx(items, 0)), "after");
+    ck_assert_str_eq(lull_meta_version(list), lull_meta_version(json_object_array_get_idx(items, 0)));
+    lull_store_free(store);
+}
+END_TEST
+
 /* Creates objects from @first on, writing each number down the pipe once its create has returned. */
 static void
 write_until_killed(int fd, int first)
@@ -350,6 +405,7 @@ make_suite(void)
     tcase_add_test(tcase, the_log_of_events_is_bounded_by_its_size_too);
     tcase_add_test(tcase, a_version_that_is_yet_to_come_is_expired);
     tcase_add_test(tcase, a_file_locked_by_another_program_is_an_error_that_passes);
+    tcase_add_test(tcase, a_write_that_fails_leaves_nothing_behind);
     tcase_add_test(tcase, what_was_answered_survives_a_kill_at_any_moment);
     suite_add_tcase(suite, tcase);
     return suite;
