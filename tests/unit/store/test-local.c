@@ -134,7 +134,7 @@ START_TEST(a_file_that_is_no_database_is_refused)
 }
 END_TEST
 
-/* Garbage in the middle of the tables' pages, behind a sound header. */
+/* Garbage in the midst of an object, where opening the store would not look by itself. */
 START_TEST(a_damaged_file_is_refused)
 {
     g_autofree char *fill = g_strnfill(LARGE, 'x');
@@ -150,7 +150,7 @@ START_TEST(a_damaged_file_is_refused)
     gsize size;
     ck_assert(g_file_get_contents(path, &data, &size, NULL));
     ck_assert_uint_gt(size, 4 * 4096);
-    memset(data + 4096, 0x5a, 3 * 4096);
+    memset(data + size / 2 / 4096 * 4096, 0x5a, 4096);
     ck_assert(g_file_set_contents(path, data, (gssize)size, NULL));
     refused(LULL_ERROR_FAILED, "corrupt");
 }
