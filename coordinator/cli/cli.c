@@ -258,7 +258,7 @@ lull_cli_duration(const char *option, const char *word, gint64 min, gint64 *ret_
 
 LullExit
 lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *body, const char *said,
-             GError **error)
+             LullJson **ret_facts, GError **error)
 {
     GError *problem = NULL;
     g_autoptr(LullJson) facts = NULL;
@@ -278,6 +278,8 @@ lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *b
         text = lull_output_facts(self->format, facts);
         (void)fputs(text, stdout);
     }
+    if (ret_facts)
+        *ret_facts = g_steal_pointer(&facts);
     return LULL_EXIT_DONE;
 }
 

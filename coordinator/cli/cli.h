@@ -62,10 +62,10 @@ void lull_cli_suggest(LullCli *self, const LullKind *kind, const char *name, GEr
 gboolean
 lull_cli_duration(const char *option, const char *word, gint64 min, gint64 *ret_usec, GError **error);
 
-/* Sends @body (may be NULL) to a machine's subresource, then prints "VM: @said" and the facts that came back.
- */
+/* Sends @body (may be NULL) to a machine's subresource, then prints "VM: @said" and the facts that came back;
+ * *@ret_facts (may be NULL): those, owned by the caller, NULL where there are none. */
 LullExit lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *body,
-                      const char *said, GError **error);
+                      const char *said, LullJson **ret_facts, GError **error);
 
 /* Prints @object in the format asked for; FALSE (nothing printed) for tables: say it in words then. */
 gboolean lull_cli_print_object(const LullCli *self, const LullKind *kind, LullJson *object);

@@ -34,7 +34,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     timeout = g_strconcat(time, g_ascii_isdigit(time[strlen(time) - 1]) ? "s" : "", NULL);
     lull_json_set_string(body, "unfreezeTimeout", timeout);
     said = g_strdup_printf("frozen for at most %s; end it with: lull thaw %s", timeout, argv[1]);
-    return lull_cli_put(cli, argv[1], "freeze", body, said, error);
+    return lull_cli_put(cli, argv[1], "freeze", body, said, NULL, error);
 }
 
 const LullCommand lull_command_freeze = {

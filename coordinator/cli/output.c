@@ -152,6 +152,26 @@ lull_output_list(LullFormat format, const LullKind *kind, LullJson *items)
     return one_table(format, kind, items);
 }
 
+/* A text as it is, texts with commas between them, all else as JSON. */
+static char *
+plain(LullJson *value)
+{
+    g_autoptr(GString) joined = g_string_new(NULL);
+
+    if (json_object_is_type(value, json_type_string))
+        return g_strdup(json_object_get_string(value));
+    if (!json_object_is_type(value, json_type_array))
+        return g_strdup(lull_json_to_line(value));
+    for (gsize i = 0; i < json_object_array_length(value); i++) {
+        LullJson *item = json_object_array_get_idx(value, i);
+
+        if (!json_object_is_type(item, json_type_string))
+            return g_strdup(lull_json_to_line(value));
+        g_string_append_printf(joined, "%s%s", i ? ", " : "", json_object_get_string(item));
+    }
+    return g_string_free(g_steal_pointer(&joined), FALSE);
+}
+
 char *
 lull_output_facts(LullFormat format, LullJson *facts)
 {
@@ -167,13 +187,11 @@ lull_output_facts(LullFormat format, LullJson *facts)
     json_object_object_foreach(facts, key, value)
     {
         g_autofree char *clean_key = lull_text_clean(key, MAX_VALUE);
-        g_autofree char *clean = NULL;
+        g_autofree char *raw = plain(value);
+        g_autofree char *clean = lull_text_clean(raw, MAX_VALUE);
 
-        if (!value || g_str_equal(key, "kind") || g_str_equal(key, "apiVersion"))
+        if (!value || !*raw || g_str_equal(key, "kind") || g_str_equal(key, "apiVersion"))
             continue;
-        clean = lull_text_clean(json_object_is_type(value, json_type_string) ? json_object_get_string(value)
-                                                                             : lull_json_to_line(value),
-                                MAX_VALUE);
         g_string_append_printf(text, "%s: %s\n", clean_key, clean);
     }
     return g_string_free(text, FALSE);

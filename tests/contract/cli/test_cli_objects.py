@@ -140,6 +140,16 @@ def test_freeze_and_thaw_print_what_came_back(lull, api):
     assert api.requests[-1] == ("PUT", FREEZE + "unfreeze", None)
 
 
+def test_freeze_that_did_not_hold_is_status_3(lull, api):
+    api.answers["PUT", FREEZE + "unfreeze"] = (200, {"proof": "broken", "proofReason": "lease expired", "windowMs": 8000.5})
+    result = lull("thaw", "larry")
+    assert result.returncode == 3
+    assert "proof: broken\n" in result.stdout
+    assert "it is thawed, but the freeze did not hold: lease expired" in result.stderr
+    api.answers["PUT", FREEZE + "unfreeze"] = (200, {"proof": "held", "proofReason": "", "windowMs": 8000.5})
+    assert lull("thaw", "larry").returncode == 0
+
+
 def test_freeze_refused_says_why(lull, api, larry):
     api.answers["PUT", FREEZE + "freeze"] = (409, fakeapi.status(409, "a snapshot holds it"))
     result = lull("freeze", "larry", "--for", "30s")

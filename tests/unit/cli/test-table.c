@@ -81,11 +81,12 @@ END_TEST
 
 START_TEST(facts_are_lines_and_cannot_fake_one)
 {
-    g_autoptr(LullJson) facts =
-        json("{'kind':'X','frozen':3,'why':'a\\nfrozen: 4','list':[1,{'a':'\\u001b'}],'none':null}");
+    g_autoptr(LullJson) facts = json("{'kind':'X','frozen':3,'why':'a\\nfrozen: "
+                                     "4','list':[1,{'a':'\\u001b'}],'none':null,'disks':['/','/b\\n']}");
     g_autofree char *text = lull_output_facts(LULL_FORMAT_TABLE, facts);
 
-    ck_assert_str_eq(text, "frozen: 3\nwhy: a frozen: 4\nlist: [1,{\"a\":\"\\u001b\"}]\n");
+    ck_assert_str_eq(text, "frozen: 3\nwhy: a frozen: 4\nlist: [1,{\"a\":\"\\u001b\"}]\n"
+                           "disks: /, /b \n");
 }
 END_TEST
 
