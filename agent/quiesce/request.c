@@ -139,8 +139,10 @@ lull_engine_standard_freeze(LullEngine *self, LullJson *mountpoints, LullDone do
         error = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, failure);
     } else if (make_operation(self, LULL_OWNER_STANDARD, TRUE, &request, &error)) {
         failure = lull_operation_first_failure(self->operation);
-        if (failure)
+        if (failure) {
             error = g_error_new_literal(LULL_ERROR, LULL_ERROR_FAILED, failure);
+            self->machine = (LullMachine){.standard = TRUE, .reason = g_intern_string(failure)};
+        }
     }
     if (error) {
         done(NULL, error, user_data);

@@ -699,6 +699,30 @@ START_TEST(test_a_file_system_that_cannot_be_frozen_fails_the_standard_freeze)
 }
 END_TEST
 
+START_TEST(test_a_freeze_that_could_not_even_be_planned_is_the_last_result)
+{
+    g_autofree char *epoch = freeze();
+    g_autoptr(LullJson) refused = NULL;
+    g_autoptr(LullJson) status = NULL;
+    LullJson *last;
+
+    say(THAW);
+    fire_thawed(NULL);
+    write_file("proc/self/mountinfo", "1 0 252:1 / / rw - ext4 /dev/vda1 rw\n"
+                                      "2 1 252:2 / /home rw - xfs /dev/vda2 rw\n"
+                                      "3 2 0:9 / /home rw - tmpfs none rw\n");
+    (void)called();
+    refused = ask("{'execute':'guest-fsfreeze-freeze'}");
+    ck_assert_str_eq(error_of(refused),
+                     "failed to freeze /home: covered by another mount: no path leads to it");
+    ck_assert_str_eq(called(), "");
+    status = ask(STATUS);
+    last = lull_json_object(value_of(status), "last");
+    ck_assert_str_eq(lull_json_string(last, "op", ""), "standard");
+    ck_assert_str_eq(lull_json_string(last, "result", ""), "none");
+}
+END_TEST
+
 START_TEST(test_a_freeze_that_took_too_long_says_so)
 {
     say("{'execute':'guest-fsfreeze-freeze'}");
@@ -842,6 +866,7 @@ make_suite(void)
     tcase_add_test(tcase, test_the_standard_freeze_counts_and_is_strict);
     tcase_add_test(tcase, test_what_must_wait_for_the_thaw_is_refused_in_the_peers_words);
     tcase_add_test(tcase, test_a_file_system_that_cannot_be_frozen_fails_the_standard_freeze);
+    tcase_add_test(tcase, test_a_freeze_that_could_not_even_be_planned_is_the_last_result);
     tcase_add_test(tcase, test_a_freeze_that_took_too_long_says_so);
     tcase_add_test(tcase, test_a_thaw_does_not_wait_for_the_freeze_before_it);
     tcase_add_test(tcase, test_another_ones_abort_does_not_disturb_a_freeze_under_way);
