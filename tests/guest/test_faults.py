@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever dies or hangs while a guest is being held: it writes again within the lease, the verdict is what the
+table says, nothing is left over, and the next snapshot succeeds."""
+
+import contextlib
+import dataclasses
+import signal
+import time
+
+import pytest
+
+import rig
+from api import Api, condition, indications, report
+
+LEASE = 8
+SLACK = 2  # seconds that a busy machine may add
+
+HELD = {"Online", "GuestAgent"}
+FAILED = {"Online", "QuiesceFailed"}
+LATE = {"Online", "QuiesceFailed", "QuiesceTimeout"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A process does @action to itself at @step. @attempt: the one that counts in the end."""
+
+    process: str
+    step: str
+    action: str
+    verdicts: tuple
+    attempt: int = 1
+
+    def __str__(self):
+        return f"{self.step}={self.action}"
+
+
+CELLS = [
+    Cell("coordinator", "coordinator.locked", "kill", (HELD,)),
+    Cell("coordinator", "coordinator.intent-written", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.frozen", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.cut", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.thawed", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.frozen", "stop", (FAILED, LATE)),
+    Cell("agent", "agent.frozen", "kill", (FAILED, LATE)),
+    Cell("freezer", "freezer.all-frozen", "kill", (FAILED, LATE)),
+]
+
+
+@pytest.fixture(scope="module")
+def guest(host):
+    with host.guest("faults", agent="lull") as guest:
+        yield guest
+
+
+@pytest.fixture
+def coordinator(host, guest, request):
+    """A coordinator of its own for each test, not yet started."""
+    coordinator = rig.Coordinator(host, "faults-" + str(abs(hash(request.node.name))))
+    yield coordinator
+    coordinator.kill(signal.SIGCONT)
+    coordinator.kill()
+    guest.disarm()
+
+
+@contextlib.contextmanager
+def ending_well(coordinator, guest, name):
+    """After what happens inside: the guest writes, the next snapshot succeeds, nothing stays."""
+    yield
+    api = Api(coordinator)
+    guest.wait_agent()
+    guest.assert_writes_resume(within=SLACK)
+    following = api.snap("following", guest.name)
+
+    assert condition(following, "Ready")
+    assert indications(following) == HELD
+    for made in ("following", name):
+        api.delete(made)
+    api.assert_nothing_left(guest.name)
+
+
+def is_stopped(process):
+    with open(f"/proc/{process.pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def pass_through_fault(cell, coordinator, guest):
+    """Waits until the fault has struck and the guest writes again; brings back what is needed."""
+    if cell.process != "coordinator":
+        guest.assert_writes_resume(within=LEASE + SLACK)
+    elif cell.action == "kill":
+        coordinator.wait_end(timeout=30)
+        coordinator.start()
+        guest.assert_writes_resume(within=LEASE + SLACK)
+    else:
+        rig.wait_for(lambda: is_stopped(coordinator.process), 30, "it has stopped itself")
+        guest.assert_writes_resume(within=LEASE + SLACK)
+        coordinator.kill(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_a_fault_at_a_named_step_is_survived(cell, coordinator, guest):
+    if cell.process == "coordinator":
+        coordinator.start(step=f"{cell.step}={cell.action}")
+    else:
+        guest.arm(f"{cell.step}={cell.action}")
+        coordinator.start()
+    api = Api(coordinator)
+    with ending_well(coordinator, guest, "struck"):
+        api.take("struck", guest.name)
+        pass_through_fault(cell, coordinator, guest)
+        snapshot = api.settle("struck")
+        if cell.process != "coordinator":
+            guest.disarm()
+
+        assert condition(snapshot, "Ready")
+        assert indications(snapshot) in cell.verdicts
+        assert report(snapshot)["attempt"] == cell.attempt
+        assert (report(snapshot)["proof"] == "held") == (indications(snapshot) == HELD)
+        assert report(snapshot)["level"] == ("fs" if indications(snapshot) == HELD else "crash")
+
+
+def test_a_stock_agent_is_thawed_when_the_coordinator_is_killed(coordinator, guest):
+    guest.switch_agent("stock")
+    try:
+        coordinator.start(step="coordinator.frozen=kill")
+        Api(coordinator).take("struck", guest.name)
+        coordinator.wait_end(timeout=30)
+        guest.assert_writes_resume(within=LEASE + SLACK)
+
+        assert guest.agent("guest-fsfreeze-status") == "thawed"
+    finally:
+        guest.switch_agent("lull")
+
+
+def test_a_guest_that_loses_its_power_while_frozen_fails_the_snapshot(coordinator, guest):
+    coordinator.start(step="coordinator.frozen=stop")
+    api = Api(coordinator)
+    with ending_well(coordinator, guest, "struck"):
+        api.take("struck", guest.name, failureDeadline="20s")
+        rig.wait_for(lambda: is_stopped(coordinator.process), 30, "it has stopped itself")
+        guest.destroy()
+        coordinator.kill(signal.SIGCONT)
+        snapshot = api.settle("struck", timeout=40)
+
+        assert snapshot["status"]["phase"] == "Failed"
+        assert snapshot["status"]["error"]["message"]
+        guest.start()
+
+
+def test_a_coordinator_told_to_end_lets_go_at_once(coordinator, guest):
+    coordinator.start()
+    assert coordinator.lull("freeze", guest.name, "--for", "60s").returncode == 0
+    guest.assert_frozen("ext4")
+    begun = time.monotonic()
+
+    assert coordinator.stop() == 0
+    assert time.monotonic() - begun < LEASE
+    guest.assert_writes_resume(within=SLACK)

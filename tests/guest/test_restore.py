@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Restores in place: the data is that of the snapshot, whoever is killed meanwhile."""
+
+import os
+
+import pytest
+
+import rig
+from api import RESTORES, Api, condition, reason
+from images import verify_disk
+
+RESTORE_LARRY = """\
+apiVersion: snapshot.kubevirt.io/v1beta1
+kind: VirtualMachineRestore
+metadata:
+  name: restore-larry
+spec:
+  target:
+    apiGroup: kubevirt.io
+    kind: VirtualMachine
+    name: larry
+  virtualMachineSnapshotName: snap-larry
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(host):
+    with host.guest("larry", agent="lull") as guest:
+        yield guest
+
+
+@pytest.fixture(scope="module")
+def coordinator(host, guest):
+    with host.coordinator("restores") as coordinator:
+        yield coordinator
+
+
+@pytest.fixture(scope="module")
+def snapshot(coordinator, guest):
+    """One good snapshot, of a moment that is over when the tests begin."""
+    snapshot = Api(coordinator).snap("snap-larry", guest.name)
+    before = guest.seq("ext4")
+    rig.wait_for(lambda: guest.seq("ext4") > before + 5, 20, "the guest has gone on")
+    return snapshot
+
+
+@pytest.fixture
+def api(coordinator, guest, snapshot):
+    """The API; restores that a test has made are deleted after it."""
+    api = Api(coordinator)
+    yield api
+    for item in api.rest.get(RESTORES)[1]["items"]:
+        api.rest.delete(f"{RESTORES}/{item['metadata']['name']}")
+    rig.wait_for(lambda: not api.rest.get(RESTORES)[1]["items"], 20, "restores deleted")
+    api.assert_nothing_left(guest.name, contents=1)
+
+
+@pytest.fixture
+def running(guest):
+    if not guest.domain.isActive():
+        guest.start()
+    return guest
+
+
+@pytest.fixture
+def stopped(guest):
+    guest.destroy()
+    return guest
+
+
+def contents_now(guest):
+    return {d.kind: verify_disk(guest.current_disk_path(d.target), d.kind, replay=True) for d in guest.disks}
+
+
+def contents_stored(api, guest, snapshot):
+    return {
+        d.kind: verify_disk(os.path.join(api.data(snapshot), f"{d.target}.qcow2"), d.kind, replay=True)
+        for d in guest.disks
+    }
+
+
+def test_a_running_target_is_refused_where_that_was_asked_for(api, running):
+    api.restore("at-once", "snap-larry", running.name, targetReadinessPolicy="FailImmediate")
+    restore = api.settle_restore("at-once", timeout=5)
+
+    assert reason(restore, "Failure") == "Restore target VMI must be powered off before restore operation"
+    assert not restore["status"]["complete"]
+    running.assert_writes_resume(within=5)
+
+
+def test_a_restore_waits_for_its_target_and_brings_the_data_back(api, coordinator, running, snapshot):
+    assert coordinator.lull("apply", "-f", "-", stdin=RESTORE_LARRY).returncode == 0
+    rig.wait_for(
+        lambda: (reason(api.get(f"{RESTORES}/restore-larry"), "Ready") or "").startswith("Waiting for target VM"),
+        10,
+        "told that the target runs",
+    )
+    running.destroy()
+    restore = api.settle_restore("restore-larry")
+
+    assert condition(restore, "Ready") and restore["status"]["complete"] and restore["status"]["restoreTime"]
+    assert [row["volumeName"] for row in restore["status"]["restores"]] == ["vda", "vdb"]
+    assert contents_now(running) == contents_stored(api, running, snapshot)
+    running.start()
+    running.assert_writes_resume(within=5)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumeRestorePolicy": "RandomizeNames"},
+        {"volumeOwnershipPolicy": "None"},
+        {"patches": ['{"op": "remove", "path": "/spec/x"}']},
+    ],
+)
+def test_what_has_no_meaning_on_a_plain_host_is_refused_by_name(api, stopped, spec):
+    api.restore("refused", "snap-larry", stopped.name, **spec)
+    restore = api.settle_restore("refused", timeout=5)
+
+    assert list(spec)[0] in reason(restore, "Failure")
+
+
+def test_a_target_that_does_not_exist_is_refused(api, stopped):
+    api.restore("nobody", "snap-larry", "nobody")
+    restore = api.settle_restore("nobody", timeout=5)
+
+    assert "does not exist" in reason(restore, "Failure")
+
+
+def test_a_missing_snapshot_is_waited_for(api, stopped):
+    api.restore("early", "later", stopped.name)
+
+    rig.wait_for(
+        lambda: reason(api.get(f"{RESTORES}/early"), "Ready") == "VMSnapshot default/later does not exist",
+        10,
+        "told that it is not there",
+    )
+
+
+@pytest.mark.parametrize("step", ["restore-copied", "restore-swapped", "restore-defined"])
+def test_a_restore_goes_on_where_a_killed_coordinator_left_it(api, coordinator, stopped, snapshot, step):
+    coordinator.stop()
+    coordinator.start(step=f"coordinator.{step}=kill")
+    api.restore("resumed", "snap-larry", stopped.name)
+    coordinator.wait_end(timeout=30)
+    coordinator.start()
+    restore = api.settle_restore("resumed")
+
+    assert condition(restore, "Ready")
+    assert contents_now(stopped) == contents_stored(api, stopped, snapshot)
+
+
+def test_a_restored_guest_can_be_saved_again(api, running):
+    again = api.snap("again", running.name)
+
+    assert condition(again, "Ready")
+    api.delete("again")

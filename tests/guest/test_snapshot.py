@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots of running guests by the coordinator: what is told, and whether it is true."""
+
+import contextlib
+import os
+import subprocess
+
+import libvirt
+import pytest
+
+import rest
+import rig
+from api import Api, condition, indications, reason, report
+from images import verify_disk
+
+SNAP_LARRY = """\
+apiVersion: snapshot.kubevirt.io/v1beta1
+kind: VirtualMachineSnapshot
+metadata:
+  name: snap-larry
+spec:
+  source:
+    apiGroup: kubevirt.io
+    kind: VirtualMachine
+    name: larry
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(host):
+    with host.guest("larry", agent="lull") as guest:
+        yield guest
+
+
+@pytest.fixture(scope="module")
+def coordinator(host, guest):
+    with host.coordinator("snapshots") as coordinator:
+        yield coordinator
+
+
+@pytest.fixture
+def api(coordinator, guest):
+    """The API; what a test has made is deleted after it, and nothing may be left behind."""
+    api = Api(coordinator)
+    yield api
+    for item in api.rest.get(rest.SNAPSHOTS)[1]["items"]:
+        api.delete(item["metadata"]["name"])
+    api.assert_nothing_left(guest.name)
+    guest.assert_writes_resume(within=5)
+
+
+@contextlib.contextmanager
+def agent(guest, kind):
+    guest.switch_agent(kind)
+    try:
+        yield
+    finally:
+        guest.switch_agent("lull")
+
+
+def test_a_quiesced_snapshot_is_proven_and_whole(api, coordinator, guest):
+    before = {name: guest.seq(name) for name in guest.written()}
+    assert coordinator.lull("apply", "-f", "-", stdin=SNAP_LARRY).returncode == 0
+    assert coordinator.lull("wait", "snap-larry").returncode == 0
+    snapshot = api.settle("snap-larry")
+    after = {name: guest.seq(name) for name in guest.written()}
+    told = report(snapshot)
+
+    assert snapshot["status"]["phase"] == "Succeeded"
+    assert indications(snapshot) == {"Online", "GuestAgent"}
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda", "vdb"], "excludedVolumes": []}
+    assert (told["level"], told["proof"], told["proofBy"], told["witness"]) == ("fs", "held", "epoch", "quiet")
+    assert {row["mountpoint"]: (row["result"], row["volumes"]) for row in told["filesystems"]} == {
+        "/mnt/ext4": ("frozen", ["vda"]),
+        "/mnt/xfs": ("frozen", ["vdb"]),
+    }
+    assert 0 < told["windowMs"] < 8000 and told["windowIs"] == "measured"
+    for disk in guest.disks:
+        contents = verify_disk(os.path.join(api.data(snapshot), f"{disk.target}.qcow2"), disk.kind)
+
+        assert before[disk.kind] <= contents.lines <= after[disk.kind] + 1
+    assert coordinator.lull("delete", "snap-larry", "--wait").returncode == 0
+
+
+def test_a_stock_agent_is_believed_with_a_quiet_witness(api, guest):
+    with agent(guest, "stock"):
+        snapshot = api.snap("stock", guest.name)
+    told = report(snapshot)
+
+    assert indications(snapshot) == {"Online", "GuestAgent"}
+    assert (told["level"], told["proof"], told["proofBy"], told["witness"]) == ("fs", "held", "witness", "quiet")
+    assert told["agent"].startswith("qemu-ga") and told["windowIs"] == "upper-bound"
+
+
+@pytest.mark.parametrize("kind, expected", [("none", "NoGuestAgent"), ("silent", "NoGuestAgent"), ("refusing", "QuiesceFailed")])
+def test_without_a_freeze_it_is_cut_anyway_and_said(api, guest, kind, expected):
+    with agent(guest, kind):
+        snapshot = api.snap(f"with-{kind}", guest.name)
+    told = report(snapshot)
+
+    assert snapshot["status"]["readyToUse"]
+    assert indications(snapshot) == {"Online", expected}
+    assert (told["level"], told["proof"]) == ("crash", "none")
+    assert told["proofReason"]
+    verify_disk(os.path.join(api.data(snapshot), "vda.qcow2"), "ext4", replay=True)
+
+
+def test_a_level_required_but_not_reached_fails_and_leaves_no_data(api, guest):
+    with agent(guest, "none"):
+        snapshot = api.snap("strict", guest.name, annotations={"lull.dev/require": "fs"})
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert reason(snapshot, "Failure") == "required level not reached"
+    api.assert_nothing_left(guest.name)
+
+
+def test_a_paused_guest_is_not_asked(api, guest):
+    guest.domain.suspend()
+    try:
+        snapshot = api.snap("paused", guest.name)
+    finally:
+        guest.domain.resume()
+
+    assert indications(snapshot) == {"Online", "Paused"}
+    assert report(snapshot)["level"] == "crash"
+
+
+def test_a_volume_left_out_is_named(api, guest):
+    snapshot = api.snap("partial", guest.name, annotations={"lull.dev/exclude-volumes": "vdb"})
+
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda"], "excludedVolumes": ["vdb"]}
+    assert [row["name"] for row in report(snapshot)["excluded"]] == ["vdb"]
+    assert not os.path.exists(os.path.join(api.data(snapshot), "vdb.qcow2"))
+
+
+@pytest.mark.parametrize(
+    "annotations", [{"lull.dev/require": "everything"}, {"lull.dev/exclude-volumes": "vdz"}]
+)
+def test_a_bad_policy_fails_at_once(api, guest, annotations):
+    snapshot = api.snap("bad-policy", guest.name, timeout=5, annotations=annotations)
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert list(annotations)[0] in reason(snapshot, "Failure")
+
+
+def test_an_unknown_vm_is_waited_for_until_the_deadline(api):
+    api.take("nobody", "nobody", failureDeadline="3s")
+    rig.wait_for(
+        lambda: reason(api.snapshot("nobody"), "Progressing") == "Source does not exist", 3, "told that it is not there"
+    )
+    snapshot = api.settle("nobody", timeout=10)
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert reason(snapshot, "Failure") == "snapshot deadline exceeded"
+
+
+@contextlib.contextmanager
+def paused_guest(host, name, disks):
+    """A guest that never runs: good for what is decided before anything is asked of it."""
+    guest = rig.Guest(host, name, disks=disks, writer=False)
+    try:
+        guest.define()
+        guest.domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+        yield guest
+    finally:
+        guest.remove()
+
+
+def test_a_vm_without_persistent_disks_fails_naming_each(api, host):
+    with paused_guest(host, "diskless", [rig.Disk("vda", "ext4", readonly=True)]) as other:
+        snapshot = api.snap("diskless", other.name, timeout=10)
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert "vda" in reason(snapshot, "Failure")
+
+
+def test_a_read_only_disk_is_left_out_with_its_reason(api, host):
+    with paused_guest(host, "readonly", [rig.EXT4, rig.Disk("vdb", "ext4", readonly=True)]) as other:
+        snapshot = api.snap("readonly", other.name)
+        excluded = report(snapshot)["excluded"]
+
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda"], "excludedVolumes": ["vdb"]}
+    assert [row["name"] for row in excluded] == ["vdb"] and excluded[0]["reason"]
+
+
+def test_a_stopped_vm_is_refused(api, host):
+    other = rig.Guest(host, "stopped", disks=[rig.EXT4], writer=False)
+    try:
+        other.define()
+        snapshot = api.snap("stopped", other.name, timeout=10)
+    finally:
+        other.remove()
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert "stopped" in reason(snapshot, "Failure")
+
+
+@pytest.fixture
+def small_coordinator(host, guest):
+    """A coordinator whose state is on a disk that is too small for any snapshot."""
+    coordinator = rig.Coordinator(host, "small")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", coordinator.state_dir], check=True)
+    try:
+        coordinator.start()
+        yield coordinator
+    finally:
+        coordinator.kill()
+        subprocess.run(["umount", coordinator.state_dir], check=True)
+
+
+def test_no_space_is_told_before_anything_is_frozen(small_coordinator, guest):
+    api = Api(small_coordinator)
+    guest.forget_gaps()
+    api.take("large", guest.name, failureDeadline="4s")
+    rig.wait_for(lambda: api.snapshot("large")["status"].get("error"), 4, "the error is told")
+    snapshot = api.settle("large", timeout=15)
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert "space" in snapshot["status"]["error"]["message"]
+    api.assert_nothing_left(guest.name)
+    assert "freeze " not in small_coordinator.log()
+
+
+def test_a_freeze_by_hand_and_a_snapshot_exclude_each_other(api, coordinator, guest):
+    frozen = coordinator.lull("freeze", guest.name, "--for", "30s")
+    assert frozen.returncode == 0, frozen.stderr
+    guest.assert_frozen("ext4")
+    api.take("excluded", guest.name, failureDeadline="2s")
+    snapshot = api.settle("excluded", timeout=10)
+    thawed = coordinator.lull("thaw", guest.name)
+
+    assert snapshot["status"]["phase"] == "Failed"
+    assert "held by lull freeze" in snapshot["status"]["error"]["message"]
+    assert thawed.returncode == 0 and "held" in thawed.stdout
+    guest.assert_writes_resume(within=2)
+
+
+def test_a_freeze_by_hand_ends_by_itself(coordinator, guest):
+    assert coordinator.lull("freeze", guest.name, "--for", "1s").returncode == 0
+
+    guest.assert_writes_resume(within=1 + 2)
+    rig.wait_for(lambda: coordinator.lull("thaw", guest.name).returncode != 0, 5, "nothing left to thaw")
+
+
+def test_a_deleted_snapshot_leaves_nothing(api, guest):
+    snapshot = api.snap("gone", guest.name)
+    folder = api.data(snapshot)
+    assert condition(snapshot, "Ready") and os.path.exists(folder)
+    api.delete("gone")
+
+    rig.wait_for(lambda: not os.path.exists(folder), 20, "its data is gone")
+    api.assert_nothing_left(guest.name)
+
+
+def test_a_second_coordinator_on_the_same_state_is_refused(coordinator):
+    command = [rig.program("lull-coordinator"), "--uri", coordinator.host.uri, "--state-dir", coordinator.state_dir]
+    command += ["--runtime-dir", coordinator.runtime_dir, "--socket", coordinator.socket + ".2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+    assert done.returncode == 1
+    assert "another lull-coordinator" in done.stderr

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots and restores of a coordinator, as its API tells of them."""
+
+import contextlib
+import json
+import os
+
+import rest
+from rig import wait_for
+
+CONTENTS = f"{rest.BASE}/virtualmachinesnapshotcontents"
+RESTORES = f"{rest.BASE}/virtualmachinerestores"
+VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
+
+
+class Api:
+    """A coordinator that may be away for a while is waited for."""
+
+    def __init__(self, coordinator):
+        self.coordinator = coordinator
+        self.rest = rest.Client(coordinator.socket)
+
+    def get(self, path):
+        """The object, None where there is none, or where nobody answers."""
+        with contextlib.suppress(OSError):
+            status, document = self.rest.get(path)
+            return document if status == 200 else None
+        return None
+
+    def _create(self, path, kind, name, spec, annotations=None):
+        body = {
+            "apiVersion": f"{rest.GROUP}/v1beta1",
+            "kind": kind,
+            "metadata": {"name": name, "annotations": annotations or {}},
+            "spec": spec,
+        }
+        status, document = self.rest.post(path, body)
+        assert status == 201, document
+
+    def take(self, name, vm, annotations=None, **spec):
+        """Begins a snapshot."""
+        source = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm}
+        self._create(rest.SNAPSHOTS, "VirtualMachineSnapshot", name, {"source": source, **spec}, annotations)
+
+    def restore(self, name, snapshot, vm, **spec):
+        """Begins a restore."""
+        target = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm}
+        spec = {"target": target, "virtualMachineSnapshotName": snapshot, **spec}
+        self._create(RESTORES, "VirtualMachineRestore", name, spec)
+
+    def snapshot(self, name):
+        return self.get(f"{rest.SNAPSHOTS}/{name}")
+
+    def content(self, snapshot):
+        return self.get(f"{CONTENTS}/vmsnapshot-content-{snapshot['metadata']['uid']}")
+
+    def settle(self, name, timeout=60):
+        """Waits until a snapshot is ready or has failed for good, and returns it."""
+        return self._settle(f"{rest.SNAPSHOTS}/{name}", timeout)
+
+    def settle_restore(self, name, timeout=60):
+        return self._settle(f"{RESTORES}/{name}", timeout)
+
+    def _settle(self, path, timeout):
+        def settled():
+            document = self.get(path)
+            ended = document and (condition(document, "Ready") or condition(document, "Failure"))
+            return document if ended else None
+
+        return wait_for(settled, timeout, f"{path}: ready or failed: {self.get(path)}")
+
+    def snap(self, name, vm, timeout=60, **options):
+        """Takes a snapshot and returns what became of it."""
+        self.take(name, vm, **options)
+        return self.settle(name, timeout)
+
+    def delete(self, name, timeout=30):
+        path = f"{rest.SNAPSHOTS}/{name}"
+        self.rest.delete(path)
+        wait_for(lambda: self.rest.get(path)[0] == 404, timeout, f"{name}: deleted")
+
+    def data(self, snapshot):
+        """The folder of a snapshot's data."""
+        return os.path.join(
+            self.coordinator.state_dir, "snapshots", self.content(snapshot)["metadata"]["uid"]
+        )
+
+    def stored(self):
+        """The folders of all snapshots and attempts."""
+        return set(os.listdir(os.path.join(self.coordinator.state_dir, "snapshots")))
+
+    def assert_nothing_left(self, vm, contents=0):
+        """No lock, no intent, no attempt, no job, and as many contents as are wanted."""
+        path = os.path.join(self.coordinator.state_dir, "intents")
+
+        def clean():
+            status = self.get(f"{VMS}/{vm}")["status"]
+            return (
+                not status.get("snapshotInProgress")
+                and not status.get("restoreInProgress")
+                and not os.listdir(path)
+                and len(self.stored()) == contents
+                and not any("attempt" in name for name in self.stored())
+            )
+
+        wait_for(clean, 20, f"nothing of {vm} left: {self.get(f'{VMS}/{vm}')}, {os.listdir(path)}, {self.stored()}")
+
+
+def condition(document, kind):
+    """Whether the condition is True."""
+    return any(c["type"] == kind and c["status"] == "True" for c in _conditions(document))
+
+
+def reason(document, kind):
+    return next((c["reason"] for c in _conditions(document) if c["type"] == kind), None)
+
+
+def _conditions(document):
+    return document.get("status", {}).get("conditions", [])
+
+
+def report(document):
+    return json.loads(document["metadata"]["annotations"]["lull.dev/quiesce-report"])
+
+
+def indications(document):
+    return set(document["status"]["indications"])
