@@ -99,7 +99,6 @@ prepare_storage(Attempt *self)
     self->cut = self->tools->storage->ops->prepare(self->tools->storage, self->vm, self->order->content_uid,
                                                    self->order->number, &self->error);
     self->view.storage = tried(self->cut != NULL);
-    lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
 }
 
 /* A hold that cannot even be made is a guest without an agent; a witness that cannot be made is none. */

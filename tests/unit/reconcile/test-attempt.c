@@ -1,0 +1,206 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <glib/gstdio.h>
+
+#include "coordinator/reconcile/attempt.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+#include "tests/unit/reconcile/fake-guest.h"
+
+static char *dir;
+static LullIntents *intents;
+static LullClaims *claims;
+static GCancellable *cancel;
+
+static void
+setup(void)
+{
+    fake_reset();
+    dir = g_dir_make_tmp("lull-attempt-XXXXXX", NULL);
+    intents = lull_intents_open(dir, NULL);
+    claims = lull_claims_new();
+    cancel = g_cancellable_new();
+}
+
+static void
+teardown(void)
+{
+    g_clear_pointer(&intents, lull_intents_free);
+    g_clear_pointer(&claims, lull_claims_free);
+    g_clear_object(&cancel);
+    g_rmdir(dir);
+    g_clear_pointer(&dir, g_free);
+}
+
+static LullAttemptOutcome *
+attempt(LullLevel require, GError **error)
+{
+    const LullAttemptTools tools = {NULL, fake_storage(), intents, claims};
+    g_autoptr(LullAttemptOrder) order = g_new0(LullAttemptOrder, 1);
+    LullAttemptOutcome *outcome = NULL;
+    g_autoptr(GPtrArray) left = NULL;
+
+    order->vm_uid = g_strdup("v1");
+    order->content_uid = g_strdup("c1");
+    order->owner = g_strdup("snapshot s");
+    order->number = 1;
+    order->require = require;
+    outcome = lull_attempt_run(&tools, order, cancel, error);
+    left = lull_intents_list(intents);
+    /* whatever came of it */
+    ck_assert(!fake_is_frozen());
+    ck_assert_uint_eq(left->len, 0);
+    ck_assert(lull_claims_take(claims, "v1", "test", NULL));
+    lull_claims_release(claims, "v1");
+    return outcome;
+}
+
+START_TEST(test_holds_cuts_and_tells)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = attempt(LULL_LEVEL_FS, &error);
+
+    ck_assert_no_error(error);
+    ck_assert_str_eq(fake_story(), "shpf1c2t");
+    ck_assert(outcome->reached && outcome->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "fs");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "held");
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "volumes")), 2);
+}
+END_TEST
+
+START_TEST(test_cuts_without_a_freeze_where_no_level_is_required)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.refuse_freeze = TRUE;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "shpftc");
+    ck_assert(outcome->reached);
+    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "refused");
+}
+END_TEST
+
+START_TEST(test_cuts_nothing_where_the_level_required_is_out_of_reach)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.agent = LULL_AGENT_NONE;
+    outcome = attempt(LULL_LEVEL_FS, &error);
+    ck_assert_no_error(error);
+    ck_assert_str_eq(fake_story(), "sh");
+    ck_assert(!outcome->reached && outcome->cut_time == 0);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "volumes")), 0);
+}
+END_TEST
+
+START_TEST(test_a_hold_that_broke_does_not_reach_the_level)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.break_hold = TRUE;
+    outcome = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert(!outcome->reached && outcome->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "broken");
+}
+END_TEST
+
+START_TEST(test_a_noisy_witness_breaks_what_the_guest_calls_held)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.witness = LULL_WITNESS_NOISY;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "noisy");
+}
+END_TEST
+
+START_TEST(test_thaws_when_the_cut_fails)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.refuse_cut = TRUE;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_str_eq(error->message, "no cut");
+    ck_assert_str_eq(fake_story(), "shpf1ct");
+}
+END_TEST
+
+START_TEST(test_asks_nobody_when_there_is_no_room)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.refuse_storage = TRUE;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_NO_SPACE);
+    ck_assert_str_eq(fake_story(), "s");
+}
+END_TEST
+
+static void
+cancel_now(void)
+{
+    g_cancellable_cancel(cancel);
+}
+
+START_TEST(test_thaws_at_once_when_it_is_cancelled_while_frozen)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.on_frozen = cancel_now;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_str_eq(fake_story(), "shpft");
+}
+END_TEST
+
+START_TEST(test_freezes_nothing_that_it_could_not_note_before)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_rmdir(dir);
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_str_eq(fake_story(), "shpt");
+}
+END_TEST
+
+START_TEST(test_a_paused_guest_is_left_in_peace_and_a_stopped_one_refused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.state = LULL_VM_PAUSED;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "sc");
+    ck_assert(outcome->reached);
+    fake.state = LULL_VM_STOPPED;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_UNSUPPORTED);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("attempt");
+    TCase *tcase = tcase_create("attempt");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_holds_cuts_and_tells);
+    tcase_add_test(tcase, test_cuts_without_a_freeze_where_no_level_is_required);
+    tcase_add_test(tcase, test_cuts_nothing_where_the_level_required_is_out_of_reach);
+    tcase_add_test(tcase, test_a_hold_that_broke_does_not_reach_the_level);
+    tcase_add_test(tcase, test_a_noisy_witness_breaks_what_the_guest_calls_held);
+    tcase_add_test(tcase, test_thaws_when_the_cut_fails);
+    tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
+    tcase_add_test(tcase, test_thaws_at_once_when_it_is_cancelled_while_frozen);
+    tcase_add_test(tcase, test_freezes_nothing_that_it_could_not_note_before);
+    tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace_and_a_stopped_one_refused);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
