@@ -49,13 +49,20 @@ pause_before_retry(gint64 pause, gint64 max, gint64 until)
     return MIN(pause * 2, max);
 }
 
-/* Renewals go on while the caller sits in a cut. A failed one is tried again soon: the lease bears three. */
+/* A lease bears three tries. */
+static gint64
+renewal_interval(const LullState *state)
+{
+    return MIN(LULL_MSEC(LULL_LEASE_RENEW_MS), state->lease_usec / 3);
+}
+
+/* Renewals go on while the caller sits in a cut; one that failed is tried again soon. */
 static gpointer
 renew(gpointer data)
 {
     LullHold *self = data;
     LullState *state = self->state;
-    gint64 wait = LULL_MSEC(LULL_LEASE_RENEW_MS);
+    gboolean failed = FALSE;
 
     g_mutex_lock(&state->lock);
     while (!state->stop) {
@@ -67,7 +74,8 @@ renew(gpointer data)
             g_cond_wait(&state->cond, &state->lock);
             continue;
         }
-        if (g_cond_wait_until(&state->cond, &state->lock, g_get_monotonic_time() + wait))
+        if (g_cond_wait_until(&state->cond, &state->lock,
+                              g_get_monotonic_time() + renewal_interval(state) / (failed ? 5 : 1)))
             continue;
         args = arguments(self);
         lull_json_set_string(args, "epoch", state->epoch);
@@ -75,7 +83,7 @@ renew(gpointer data)
         g_mutex_unlock(&state->lock);
         reply = lull_agent_call(state->domain, LULL_CMD_RENEW, args, LULL_SEC(1), NULL);
         broken = reply ? lull_reply_renew(reply) : NULL;
-        wait = LULL_MSEC(reply ? LULL_LEASE_RENEW_MS : LULL_LEASE_RENEW_MS / 5);
+        failed = !reply;
         g_mutex_lock(&state->lock);
         if (broken)
             state->stop = TRUE; /* the thaw will tell why */

@@ -1,0 +1,330 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Holding real guests still: our agent, stock qemu-ga with its host dead man, and agents that are none."""
+
+import signal
+import time
+
+import pytest
+
+from driver import Driver, dead_men, uuid
+from rig import EXT4, Disk, wait_for
+
+
+@pytest.fixture(scope="module")
+def ours(host):
+    with host.guest("hold", agent="lull") as guest:
+        yield guest
+
+
+@pytest.fixture(scope="module")
+def stock(host):
+    with host.guest("stock", agent="stock") as guest:
+        yield guest
+
+
+@pytest.fixture
+def driver(host):
+    with Driver(host) as driver:
+        yield driver
+
+
+def volumes_of(facts):
+    return {row["mountpoint"]: (row["result"], row["volumes"]) for row in facts["filesystems"]}
+
+
+# Our agent
+
+
+def test_our_agent_holds_until_the_thaw_and_proves_it(ours, driver):
+    driver.must("vm", ours.name)
+    assert driver.must("hold", uuid())["agent"] == "lull"
+    driver.must("prepare", 10000)
+    driver.must("witness")
+    driver.must("freeze", 8000)
+    driver.must("first")
+    ours.assert_frozen("ext4")
+    ours.assert_frozen("xfs")
+    driver.must("second")
+    facts = driver("thaw", 5000)
+
+    assert facts["held"] and facts["windowMeasured"], facts
+    assert driver("verdict", "vda", "vdb")["witness"] == "quiet"
+    assert volumes_of(facts) == {"/mnt/ext4": ("frozen", ["vda"]), "/mnt/xfs": ("frozen", ["vdb"])}
+    assert facts["agentName"].startswith("lull-agent 0")
+    ours.assert_writes_resume(within=5)
+
+
+def test_a_guest_that_writes_makes_the_witness_noisy(ours, driver):
+    driver.must("vm", ours.name)
+    driver.must("witness")
+    driver.must("first")
+    ours.assert_writes_resume(within=5)
+    driver.must("second")
+
+    assert driver("verdict", "vda", "vdb")["witness"] == "noisy"
+
+
+def test_renewals_outlast_the_lease(ours, driver):
+    driver.freeze(ours, lease_ms=1500)
+    time.sleep(4)
+    ours.assert_frozen("ext4")
+    facts = driver("thaw", 5000)
+
+    assert facts["held"], facts
+
+
+def test_a_stopped_holder_loses_the_epoch_to_the_lease(ours, driver):
+    driver.freeze(ours, lease_ms=1000)
+    driver.kill(signal.SIGSTOP)
+    try:
+        ours.assert_writes_resume(within=3)
+    finally:
+        driver.kill(signal.SIGCONT)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "lease expired" and facts["timedOut"], facts
+
+
+def test_a_killed_holder_leaves_the_guest_to_its_lease(ours, host, driver):
+    op = driver.freeze(ours, lease_ms=2000)
+    driver.kill()
+    ours.assert_writes_resume(within=4)
+
+    with Driver(host) as successor:
+        successor.must("vm", ours.name)
+        assert successor.must("recover", op, "lull", 5000)
+
+
+def test_recovery_thaws_what_an_earlier_life_froze(ours, host, driver):
+    op = driver.freeze(ours, lease_ms=30000)
+    driver.kill()
+    ours.assert_frozen("ext4")
+
+    with Driver(host) as successor:
+        successor.must("vm", ours.name)
+        assert successor.must("recover", op, "lull", 5000)
+        ours.assert_writes_resume(within=2)
+
+
+def test_a_thaw_by_somebody_else_breaks_the_epoch(ours, driver):
+    driver.freeze(ours)
+    assert ours.agent("guest-fsfreeze-thaw") == 2
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "foreign thaw", facts
+    assert not facts["timedOut"]
+
+
+def test_an_agent_killed_while_frozen_breaks_the_epoch(ours, driver):
+    driver.freeze(ours)
+    ours.kill("lull-agent")
+    ours.assert_writes_resume(within=3)
+    facts = driver("thaw", 8000)
+
+    assert not facts["held"] and facts["broken"] == "agent lost", facts
+    ours.wait_agent()
+
+
+def test_a_second_hold_waits_for_the_first_and_then_says_who_is_in_the_way(ours, host, driver):
+    driver.freeze(ours)
+    with Driver(host) as other:
+        other.must("vm", ours.name)
+        other.must("hold", uuid())
+        facts = other("prepare", 500)
+        assert not facts["ok"] and "held by another operation" in facts["problem"], facts
+        assert not other("thaw", 2000)["held"]
+
+    assert driver("thaw", 5000)["held"]
+
+
+def test_a_thaw_without_a_freeze_undoes_the_prepare(ours, driver):
+    driver.must("vm", ours.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and not facts["attempted"], facts
+    assert ours.agent("__dev.lull_quiesce-status")["phase"] == "idle"
+
+
+def test_only_disks_that_are_included_stand_still(host):
+    with host.guest("partly", disks=(EXT4, Disk("vdb", "xfs", "/mnt/xfs", readonly=True))) as guest:
+        with Driver(host) as driver:
+            driver.freeze(guest)
+            guest.assert_frozen("ext4")
+            facts = driver("thaw", 5000)
+
+    assert facts["held"] and volumes_of(facts)["/mnt/ext4"] == ("frozen", ["vda"]), facts
+    assert volumes_of(facts)["/mnt/xfs"][0] == "skipped", facts
+
+
+# Stock qemu-ga
+
+
+def test_stock_is_held_between_two_statuses(stock, driver, host):
+    driver.must("vm", stock.name)
+    assert driver.must("hold", uuid())["agent"] == "stock"
+    driver.must("prepare", 10000)
+    assert dead_men(host)
+    driver.must("freeze", 8000)
+    stock.assert_frozen("ext4")
+    facts = driver("thaw", 5000)
+
+    assert facts["held"] and not facts["windowMeasured"], facts
+    assert facts["agentName"].startswith("qemu-ga ")
+    assert {row["result"] for row in facts["filesystems"]} == {"frozen"}
+    stock.assert_writes_resume(within=5)
+    wait_for(lambda: not dead_men(host), 5, "the host dead man is gone")
+
+
+def test_a_foreign_thaw_of_stock_is_noticed(stock, driver):
+    driver.freeze(stock)
+    stock.agent("guest-fsfreeze-thaw")
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "foreign thaw", facts
+
+
+def test_a_thaw_and_another_freeze_of_stock_are_not_noticed_by_status_alone(stock, driver):
+    """Status says frozen; what gives it away is the agent that went and came."""
+    driver.freeze(stock)
+    stock.agent("guest-fsfreeze-thaw")
+    stock.switch_agent("stock")
+    stock.agent("guest-fsfreeze-freeze")
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and "agent came or went" in facts["broken"], facts
+    stock.assert_writes_resume(within=5)
+
+
+def test_the_dead_man_thaws_when_its_parent_is_killed(stock, driver, host):
+    driver.freeze(stock, lease_ms=60000)
+    stock.assert_frozen("ext4")
+    driver.kill()
+
+    stock.assert_writes_resume(within=5)
+    wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+
+
+def test_the_dead_man_thaws_at_the_deadline(stock, driver, host):
+    driver.freeze(stock, lease_ms=2000)
+    driver.kill(signal.SIGSTOP)
+    try:
+        stock.assert_writes_resume(within=6)
+    finally:
+        driver.kill(signal.SIGCONT)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "foreign thaw", facts
+    wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+
+
+def test_a_dead_man_that_was_never_armed_does_nothing(stock, driver, host):
+    driver.must("vm", stock.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    stock.agent("guest-fsfreeze-freeze")
+    try:
+        driver.kill()
+        wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+        assert stock.agent("guest-fsfreeze-status") == "frozen"
+    finally:
+        stock.agent("guest-fsfreeze-thaw")
+
+
+def test_recovery_thaws_a_stock_guest(stock, driver, host):
+    stock.agent("guest-fsfreeze-freeze")
+    driver.must("vm", stock.name)
+
+    driver.must("recover", uuid(), "stock", 5000)
+    stock.assert_writes_resume(within=5)
+
+
+def test_a_hook_that_fails_is_a_refusal(stock, driver):
+    stock.switch_agent("refusing")
+    try:
+        driver.must("vm", stock.name)
+        driver.must("hold", uuid())
+        driver.must("prepare", 10000)
+        facts = driver("freeze", 8000)
+        assert not facts["ok"] and not facts["frozen"] and not facts["timedOut"], facts
+        assert "hook" in facts["problem"], facts
+        assert not driver("thaw", 5000)["held"]
+    finally:
+        stock.switch_agent("stock")
+
+
+def test_a_freeze_that_hangs_is_undone(stock, driver):
+    """The agent is stopped as the freeze arrives, and goes on with it long after we have given up."""
+    driver.must("vm", stock.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    stock.kill("qemu-ga", "STOP")
+    try:
+        facts = driver("freeze", 2000)
+        assert not facts["ok"] and facts["timedOut"], facts
+    finally:
+        stock.kill("qemu-ga", "CONT")
+    driver("thaw", 10000)
+
+    wait_for(lambda: stock.agent("guest-fsfreeze-status") == "thawed", 10, "the guest is thawed")
+    stock.assert_writes_resume(within=5)
+
+
+def test_no_agent_is_a_fact(stock, driver):
+    stock.switch_agent("none")
+    try:
+        driver.must("vm", stock.name)
+        facts = driver.must("hold", uuid())
+        assert facts["agent"] == "none" and "no agent answers" in facts["agentProblem"], facts
+        assert not driver("prepare", 1000)["ok"]
+        assert not driver("thaw", 1000)["attempted"]
+    finally:
+        stock.switch_agent("stock")
+
+
+def test_a_silent_agent_is_none(stock, driver):
+    stock.switch_agent("silent")
+    try:
+        driver.must("vm", stock.name)
+        facts = driver.must("hold", uuid())
+        assert facts["agent"] == "none", facts
+    finally:
+        stock.switch_agent("stock")
+
+
+def test_a_paused_guest_has_no_agent_to_ask(stock, driver):
+    stock.domain.suspend()
+    try:
+        driver.must("vm", stock.name)
+        facts = driver.must("hold", uuid())
+        assert facts["agent"] == "none" and "paused" in facts["agentProblem"], facts
+    finally:
+        stock.domain.resume()
+
+
+# Ends of guests
+
+
+def test_a_guest_that_is_switched_off_while_frozen_is_gone(host, driver):
+    with host.guest("shortlived", agent="lull", writer=False) as guest:
+        driver.freeze(guest)
+        guest.destroy()
+        started = time.monotonic()
+        facts = driver("thaw", 8000)
+
+    assert not facts["held"] and facts["broken"] == "guest stopped", facts
+    assert time.monotonic() - started < 6
+
+
+def test_an_unknown_machine_is_not_found(driver):
+    answer = driver("vm", "nobody")
+
+    assert not answer["ok"] and answer["code"] == "not-found", answer
+
+
+def test_an_op_must_be_a_uuid(ours, driver):
+    driver.must("vm", ours.name)
+
+    assert driver("hold", "../x")["code"] == "invalid"
