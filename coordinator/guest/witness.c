@@ -8,7 +8,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define PATIENCE LULL_MSEC(100)
+#define PATIENCE LULL_MSEC(500)
 
 typedef struct {
     gboolean present;

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contents made by libvirt's backup jobs from real guests, and put back onto them."""
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 
+import libvirt
 import pytest
 
 from driver import Driver, uuid
@@ -202,16 +205,42 @@ def test_a_guest_that_stops_while_it_is_copied_fails_the_copy(host, driver):
 # Restoring
 
 
-@pytest.fixture
-def stopped(host, driver):
-    """A guest with a content of it, changed since, and stopped."""
+@pytest.fixture(scope="module")
+def machine(host):
+    """A guest with a content of it, changed since, and stopped; all that is kept aside."""
     disks = (EXT4, Disk("vdb", "xfs", "/mnt/xfs", format="raw"))
     with host.guest("restored", agent="lull", disks=disks, writer=False) as guest:
-        guest.sh("echo before >/mnt/ext4/mark; echo before >/mnt/xfs/mark; sync")
-        guest.content = driver.snapshot(guest)
-        guest.sh("echo after >/mnt/ext4/mark; echo after >/mnt/xfs/mark; sync")
-        guest.poweroff()
+        with Driver(host) as driver:
+            guest.sh("echo before >/mnt/ext4/mark; echo before >/mnt/xfs/mark; sync")
+            guest.content = driver.snapshot(guest)
+            guest.sh("echo after >/mnt/ext4/mark; echo after >/mnt/xfs/mark; sync")
+            guest.poweroff()
+        guest.store = driver.directory
+        guest.xml = guest.domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        for disk in disks:
+            shutil.copy(guest.disk_path(disk.target), guest.disk_path(disk.target) + ".after")
         yield guest
+
+
+@pytest.fixture
+def stopped(machine):
+    """That guest as it was when it had just stopped."""
+    machine.destroy()
+    machine.host.connection.defineXML(machine.xml)
+    for disk in machine.disks:
+        path = machine.disk_path(disk.target)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        shutil.copy(path + ".after", path)
+    return machine
+
+
+@pytest.fixture
+def restorer(host, machine, driver):
+    """A driver over a copy of its content."""
+    shutil.copytree(machine.store, driver.directory, dirs_exist_ok=True)
+    driver.must("vm", machine.name)
+    return driver
 
 
 def marks(guest):
@@ -225,12 +254,11 @@ def leftovers(guest):
     return [name for name in os.listdir(guest.dir) if "lull-restore" in name]
 
 
-def test_a_restore_brings_back_data_format_owner_and_definition(stopped, driver):
+def test_a_restore_brings_back_data_format_owner_and_definition(stopped, restorer):
     os.chown(stopped.disk_path("vda"), 12, 34)
     os.chmod(stopped.disk_path("vda"), 0o640)
     before = stopped.domain.XMLDesc(0)
-    driver.must("vm", stopped.name)
-    driver.must("restore", stopped.content, uuid())
+    restorer.must("restore", stopped.content, uuid())
 
     info = os.stat(stopped.disk_path("vda"))
     assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (12, 34, 0o640)
@@ -244,25 +272,23 @@ def test_a_restore_brings_back_data_format_owner_and_definition(stopped, driver)
     assert formats == ["qcow2", "raw"]
 
 
-def test_a_restored_guest_boots(stopped, driver):
-    driver.must("vm", stopped.name)
-    driver.must("restore", stopped.content, uuid())
+def test_a_restored_guest_boots(stopped, restorer):
+    restorer.must("restore", stopped.content, uuid())
     stopped.start()
 
     assert stopped.sh("cat /mnt/ext4/mark /mnt/xfs/mark").split() == ["before", "before"]
 
 
-def test_a_damaged_content_is_refused_before_anything_is_touched(stopped, driver):
-    flip_a_byte(driver.stored(stopped.content, "vdb"))
-    driver.must("vm", stopped.name)
-    answer = driver("restore", stopped.content, uuid())
+def test_a_damaged_content_is_refused_before_anything_is_touched(stopped, restorer):
+    flip_a_byte(restorer.stored(stopped.content, "vdb"))
+    answer = restorer("restore", stopped.content, uuid())
 
     assert not answer["ok"] and "damaged" in answer["error"], answer
     assert marks(stopped) == ["after", "after"]
     assert leftovers(stopped) == []
 
 
-def test_an_image_in_use_is_refused(stopped, driver):
+def test_an_image_in_use_is_refused(stopped, restorer):
     user = subprocess.Popen(
         ["qemu-io", "-f", "raw", stopped.disk_path("vdb")],
         stdin=subprocess.PIPE,
@@ -273,8 +299,7 @@ def test_an_image_in_use_is_refused(stopped, driver):
         user.stdin.write("read 0 512\n")
         user.stdin.flush()
         user.stdout.readline()  # it has it open by now
-        driver.must("vm", stopped.name)
-        answer = driver("restore", stopped.content, uuid())
+        answer = restorer("restore", stopped.content, uuid())
         assert answer["code"] == "busy" and stopped.disk_path("vdb") in answer["error"], answer
     finally:
         user.communicate("quit\n")
@@ -288,18 +313,16 @@ def test_a_running_guest_is_not_restored(guest, driver):
     assert answer["code"] == "busy", answer
 
 
-def test_a_volume_whose_file_is_gone_is_made_again(stopped, driver):
+def test_a_volume_whose_file_is_gone_is_made_again(stopped, restorer):
     os.unlink(stopped.disk_path("vdb"))
-    driver.must("vm", stopped.name)
-    driver.must("restore", stopped.content, uuid())
+    restorer.must("restore", stopped.content, uuid())
 
     assert marks(stopped) == ["before", "before"]
 
 
-def test_a_machine_that_is_gone_is_defined_again(stopped, driver):
-    driver.must("vm", stopped.name)
+def test_a_machine_that_is_gone_is_defined_again(stopped, restorer):
     stopped.domain.undefine()
-    driver.must("restore", stopped.content, uuid())
+    restorer.must("restore", stopped.content, uuid())
 
     assert marks(stopped) == ["before", "before"]
 
@@ -307,14 +330,13 @@ def test_a_machine_that_is_gone_is_defined_again(stopped, driver):
 @pytest.mark.parametrize(
     "step", ["coordinator.restore-copied", "coordinator.restore-swapped", "coordinator.restore-defined"]
 )
-def test_a_restore_that_was_killed_goes_on(stopped, host, driver, step):
+def test_a_restore_that_was_killed_goes_on(stopped, host, restorer, step):
     restore = uuid()
-    with Driver(host, driver.directory, step=f"{step}=kill") as victim:
+    with Driver(host, restorer.directory, step=f"{step}=kill") as victim:
         victim.must("vm", stopped.name)
         victim.send("restore", stopped.content, restore)
         victim.process.wait(60)
-    driver.must("vm", stopped.name)
-    driver.must("restore", stopped.content, restore)
+    restorer.must("restore", stopped.content, restore)
 
     assert marks(stopped) == ["before", "before"]
     assert leftovers(stopped) == []

@@ -1,0 +1,315 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* The domains as a store, over libvirt's own mock driver: a host of one domain called "test", in this
+ * process. */
+
+#include <glib/gstdio.h>
+#include <libvirt/libvirt.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/model/meta.h"
+#include "protocol/error.h"
+#include "tests/lib/check-main.h"
+
+#define URI "test:///default"
+
+static char *directory;
+static LullStore *locks;
+static LullHost *host;
+static LullStore *store;
+
+static void
+set_up(void)
+{
+    g_autofree char *path = NULL;
+    g_autoptr(GError) error = NULL;
+
+    directory = g_dir_make_tmp("vm-store-XXXXXX", NULL);
+    path = g_build_filename(directory, "locks.db", NULL);
+    locks = lull_store_local_open(path, &error);
+    ck_assert_msg(locks != NULL, "%s", error ? error->message : "");
+    host = lull_host_open(URI, &error);
+    ck_assert_msg(host != NULL, "%s", error ? error->message : "");
+    store = lull_host_vm_store(host, locks);
+}
+
+static void
+tear_down(void)
+{
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    const char *name;
+
+    lull_store_free(store);
+    lull_host_free(host);
+    lull_store_free(locks);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+        g_unlink(path);
+    }
+    g_rmdir(directory);
+    g_free(directory);
+}
+
+static LullJson *
+get(void)
+{
+    g_autoptr(GError) error = NULL;
+    LullJson *object = lull_store_get(store, &lull_kind_vm, "default", "test", &error);
+
+    ck_assert_msg(object != NULL, "%s", error ? error->message : "");
+    return object;
+}
+
+static LullJson *
+patch(const char *text, GError **error)
+{
+    g_autoptr(LullJson) document = lull_json_parse(text, -1, NULL);
+
+    return lull_store_patch(store, &lull_kind_vm, "default", "test", LULL_PATCH_STATUS, document, error);
+}
+
+static const char *
+lock_of(LullJson *object)
+{
+    return lull_json_string(lull_json_object(object, "status"), "snapshotInProgress", NULL);
+}
+
+START_TEST(the_domain_is_there)
+{
+    g_autoptr(LullJson) object = get();
+    g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_vm, NULL, NULL, NULL);
+
+    ck_assert_str_eq(lull_meta_name(object), "test");
+    ck_assert_str_eq(lull_meta_namespace(object), "default");
+    ck_assert_ptr_nonnull(lull_meta_version(object));
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(list, "items")), 1);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_not_found)
+{
+    g_autoptr(GError) name = NULL;
+    g_autoptr(GError) place = NULL;
+
+    ck_assert_ptr_null(lull_store_get(store, &lull_kind_vm, "default", "nobody", &name));
+    ck_assert(lull_error_is(name, LULL_ERROR_NOT_FOUND));
+    ck_assert_ptr_null(lull_store_get(store, &lull_kind_vm, "elsewhere", "test", &place));
+    ck_assert(lull_error_is(place, LULL_ERROR_NOT_FOUND));
+}
+END_TEST
+
+START_TEST(selectors_select)
+{
+    const LullListOptions by_name = {.field_selector = "metadata.name=test"};
+    const LullListOptions by_other = {.field_selector = "metadata.name=nobody"};
+    const LullListOptions by_label = {.label_selector = "a=b"};
+    g_autoptr(LullJson) one = lull_store_list(store, &lull_kind_vm, "default", &by_name, NULL);
+    g_autoptr(LullJson) none = lull_store_list(store, &lull_kind_vm, "default", &by_other, NULL);
+    g_autoptr(LullJson) unlabelled = lull_store_list(store, &lull_kind_vm, "default", &by_label, NULL);
+
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(one, "items")), 1);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(none, "items")), 0);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(unlabelled, "items")), 0);
+}
+END_TEST
+
+START_TEST(a_lock_is_set_and_let_go)
+{
+    g_autoptr(LullJson) before = get();
+    g_autoptr(LullJson) set = patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL);
+    g_autoptr(LullJson) again = patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL);
+    g_autoptr(LullJson) gone = patch("{\"status\":{\"snapshotInProgress\":null}}", NULL);
+
+    ck_assert_ptr_null(lock_of(before));
+    ck_assert_str_eq(lock_of(set), "first");
+    ck_assert_str_ne(lull_meta_version(set), lull_meta_version(before));
+    ck_assert_str_eq(lull_meta_version(again), lull_meta_version(set));
+    ck_assert_ptr_null(lock_of(gone));
+}
+END_TEST
+
+START_TEST(a_lock_outlives_the_process)
+{
+    g_autoptr(LullJson) set = patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL);
+    g_autoptr(LullJson) after = NULL;
+
+    ck_assert_ptr_nonnull(set);
+    lull_store_free(store);
+    store = lull_host_vm_store(host, locks);
+    after = get();
+    ck_assert_str_eq(lock_of(after), "first");
+}
+END_TEST
+
+START_TEST(a_stale_version_is_a_conflict)
+{
+    g_autoptr(LullJson) before = get();
+    g_autoptr(LullJson) set = patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL);
+    g_autofree char *stale = g_strdup_printf(
+        "{\"metadata\":{\"resourceVersion\":\"%s\"},\"status\":{\"snapshotInProgress\":\"second\"}}",
+        lull_meta_version(before));
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) after = NULL;
+
+    ck_assert_ptr_nonnull(set);
+    ck_assert_ptr_null(patch(stale, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_CONFLICT));
+    after = get();
+    ck_assert_str_eq(lock_of(after), "first");
+}
+END_TEST
+
+static const char *const denied[] = {
+    "{\"status\":{\"printableStatus\":\"Stopped\"}}",
+    "{\"status\":{\"snapshotInProgress\":7}}",
+    "{\"spec\":{},\"status\":{\"snapshotInProgress\":\"x\"}}",
+    "{\"metadata\":{}}",
+};
+
+START_TEST(nothing_else_can_be_written)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(patch(denied[_i], &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_DENIED));
+}
+END_TEST
+
+START_TEST(domains_are_not_made_or_removed_here)
+{
+    g_autoptr(LullJson) object = get();
+    g_autoptr(GError) create = NULL;
+    g_autoptr(GError) removal = NULL;
+    g_autoptr(GError) change = NULL;
+
+    ck_assert_ptr_null(lull_store_create(store, &lull_kind_vm, object, &create));
+    ck_assert(lull_error_is(create, LULL_ERROR_DENIED));
+    ck_assert(!lull_store_remove(store, &lull_kind_vm, "default", "test", NULL, &removal));
+    ck_assert(lull_error_is(removal, LULL_ERROR_DENIED));
+    ck_assert_ptr_null(
+        lull_store_patch(store, &lull_kind_vm, "default", "test", LULL_PATCH_OBJECT, object, &change));
+    ck_assert(lull_error_is(change, LULL_ERROR_DENIED));
+}
+END_TEST
+
+typedef struct {
+    GString *events; /* "ADDED:<lock or state> " */
+    char *version;
+} Seen;
+
+static void
+on_event(LullWatchType type, LullJson *object, gpointer user_data)
+{
+    static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
+    Seen *seen = user_data;
+    const char *lock = lock_of(object);
+    const char *state = lull_json_string(lull_json_object(object, "status"), "printableStatus", "");
+
+    g_string_append_printf(seen->events, "%s:%s ", names[type], lock ? lock : state);
+    g_free(seen->version);
+    seen->version = g_strdup(lull_meta_version(object));
+}
+
+static void
+assert_seen(Seen *seen, GMainContext *context, const char *wanted)
+{
+    const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+
+    while (!g_str_equal(seen->events->str, wanted) && g_get_monotonic_time() < until)
+        if (!g_main_context_iteration(context, FALSE))
+            g_usleep(1000);
+    ck_assert_str_eq(seen->events->str, wanted);
+}
+
+START_TEST(a_watch_tells_what_is_and_what_changes)
+{
+    g_autoptr(GMainContext) context = g_main_context_new();
+    Seen seen = {g_string_new(NULL)};
+    LullWatch *watch = lull_store_watch(store, &lull_kind_vm, NULL, NULL, context, on_event, &seen, NULL);
+    virConnectPtr other = virConnectOpen(URI);
+    virDomainPtr domain = virDomainLookupByName(other, "test");
+
+    assert_seen(&seen, context, "ADDED:Running ");
+    json_object_put(patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL));
+    json_object_put(patch("{\"status\":{\"snapshotInProgress\":null}}", NULL));
+    assert_seen(&seen, context, "ADDED:Running MODIFIED:first MODIFIED:Running ");
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    assert_seen(&seen, context, "ADDED:Running MODIFIED:first MODIFIED:Running MODIFIED:Stopped ");
+    lull_watch_stop(watch);
+    virDomainFree(domain);
+    virConnectClose(other);
+    g_string_free(seen.events, TRUE);
+    g_free(seen.version);
+}
+END_TEST
+
+START_TEST(a_watch_goes_on_where_another_ended)
+{
+    g_autoptr(GMainContext) context = g_main_context_new();
+    g_autoptr(LullJson) before = get();
+    Seen seen = {g_string_new(NULL)};
+    LullWatch *watch;
+
+    json_object_put(patch("{\"status\":{\"snapshotInProgress\":\"first\"}}", NULL));
+    watch = lull_store_watch(store, &lull_kind_vm, NULL, lull_meta_version(before), context, on_event, &seen,
+                             NULL);
+    assert_seen(&seen, context, "MODIFIED:first ");
+    lull_watch_stop(watch);
+    g_string_free(seen.events, TRUE);
+    g_free(seen.version);
+}
+END_TEST
+
+START_TEST(a_watch_from_before_is_expired)
+{
+    static const char *const versions[] = {"1", "99999999999999999", "x", "-1"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(versions); i++) {
+        g_autoptr(GError) error = NULL;
+        ck_assert_ptr_null(
+            lull_store_watch(store, &lull_kind_vm, NULL, versions[i], NULL, on_event, NULL, &error));
+        ck_assert(lull_error_is(error, LULL_ERROR_EXPIRED));
+    }
+}
+END_TEST
+
+START_TEST(a_machine_is_found_by_name_and_by_uid)
+{
+    g_autoptr(LullVm) by_name = lull_host_find_vm(host, "test", NULL);
+    g_autoptr(LullVm) by_uid = by_name ? lull_host_find_vm_by_uid(host, by_name->uid, NULL) : NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_nonnull(by_uid);
+    ck_assert_str_eq(by_uid->name, "test");
+    ck_assert_ptr_null(lull_host_find_vm(host, "nobody", &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_NOT_FOUND));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("contract/vm-store");
+    TCase *cases = tcase_create("vm-store");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, the_domain_is_there);
+    tcase_add_test(cases, what_is_not_there_is_not_found);
+    tcase_add_test(cases, selectors_select);
+    tcase_add_test(cases, a_lock_is_set_and_let_go);
+    tcase_add_test(cases, a_lock_outlives_the_process);
+    tcase_add_test(cases, a_stale_version_is_a_conflict);
+    tcase_add_loop_test(cases, nothing_else_can_be_written, 0, G_N_ELEMENTS(denied));
+    tcase_add_test(cases, domains_are_not_made_or_removed_here);
+    tcase_add_test(cases, a_watch_tells_what_is_and_what_changes);
+    tcase_add_test(cases, a_watch_goes_on_where_another_ended);
+    tcase_add_test(cases, a_watch_from_before_is_expired);
+    tcase_add_test(cases, a_machine_is_found_by_name_and_by_uid);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

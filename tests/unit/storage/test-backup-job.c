@@ -1,0 +1,69 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/backup-job.h"
+
+#include "tests/lib/check-main.h"
+
+#define FOLDER "/store/6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f.attempt-1"
+#define JOB                                                                                         \
+    "<domainbackup mode='push'><disks><disk name='vdb' backup='no'/><disk name='vda' backup='yes' " \
+    "type='file'><driver type='qcow2'/><target file='%s/vda.qcow2'/></disk></disks></domainbackup>"
+
+START_TEST(the_job_copies_what_is_included_and_names_the_rest)
+{
+    g_autoptr(LullVm) vm = lull_vm_from_xml(
+        "<domain><name>d</name><uuid>dbf88f9f-5838-45bb-9799-33a82fdb7ad1</uuid><devices>"
+        "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/><alias name='ua-root'/></disk>"
+        "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk></devices></domain>",
+        LULL_VM_RUNNING, NULL);
+    g_autofree char *xml = lull_backup_xml(vm, "/st&ore/it's");
+
+    ck_assert_str_eq(xml, "<domainbackup mode='push'><disks><disk name='vda' backup='yes' type='file'>"
+                          "<driver type='qcow2'/><target file='/st&amp;ore/it&apos;s/root.qcow2'/></disk>"
+                          "<disk name='sda' backup='no'/></disks></domainbackup>");
+}
+END_TEST
+
+START_TEST(a_job_is_known_by_where_it_writes)
+{
+    g_autofree char *ours = g_strdup_printf(JOB, FOLDER);
+    g_autofree char *others = g_strdup_printf(JOB, "/elsewhere");
+
+    ck_assert(lull_backup_xml_is_below(ours, FOLDER "/"));
+    ck_assert(!lull_backup_xml_is_below(others, FOLDER "/"));
+}
+END_TEST
+
+START_TEST(a_pull_job_is_nobodys_of_ours)
+{
+    ck_assert(!lull_backup_xml_is_below("<domainbackup mode='pull'><server transport='unix' socket='" FOLDER
+                                        "/s'/><disks><disk name='vda' backup='yes' type='file'>"
+                                        "<scratch file='" FOLDER "/x'/></disk></disks></domainbackup>",
+                                        FOLDER "/"));
+}
+END_TEST
+
+START_TEST(what_is_not_a_job_is_not_ours)
+{
+    ck_assert(!lull_backup_xml_is_below("", FOLDER));
+    ck_assert(!lull_backup_xml_is_below("<target file='" FOLDER "/x'", FOLDER));
+    ck_assert(!lull_backup_xml_is_below("<!DOCTYPE d []><d><target file='" FOLDER "/x'/></d>", FOLDER));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("storage/backup-job");
+    TCase *cases = tcase_create("backup-job");
+
+    tcase_add_test(cases, the_job_copies_what_is_included_and_names_the_rest);
+    tcase_add_test(cases, a_job_is_known_by_where_it_writes);
+    tcase_add_test(cases, a_pull_job_is_nobodys_of_ours);
+    tcase_add_test(cases, what_is_not_a_job_is_not_ours);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

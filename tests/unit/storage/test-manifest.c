@@ -1,0 +1,125 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/backup-private.h"
+
+#include <string.h>
+
+#include "coordinator/storage/folder.h"
+#include "protocol/error.h"
+#include "tests/lib/check-main.h"
+
+#define SUM "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define VOLUME                                                      \
+    "{\"name\":\"vda\",\"file\":\"vda.qcow2\",\"sourcePath\":\"/i/" \
+    "a\",\"sourceFormat\":\"raw\",\"capacity\":5,"                  \
+    "\"size\":5,\"sha256\":\"" SUM "\"}"
+#define GOOD "{\"version\":1,\"vm\":\"u\",\"domain\":\"d\",\"volumes\":[" VOLUME "]}"
+
+static LullVm *
+machine(void)
+{
+    return lull_vm_from_xml(
+        "<domain><name>d</name><uuid>dbf88f9f-5838-45bb-9799-33a82fdb7ad1</uuid>"
+        "<os><nvram>/n.fd</nvram></os><devices>"
+        "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk>"
+        "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/><alias name='ua-root'/></disk>"
+        "</devices></domain>",
+        LULL_VM_RUNNING, NULL);
+}
+
+START_TEST(an_attempt_describes_what_it_copies)
+{
+    g_autoptr(LullVm) vm = machine();
+    const guint64 capacity = 4096;
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, "before");
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    ck_assert_uint_eq(json_object_array_length(volumes), 1);
+    ck_assert_str_eq(lull_json_string(json_object_array_get_idx(volumes, 0), "file", ""), "root.qcow2");
+    ck_assert_str_eq(lull_json_string(json_object_array_get_idx(volumes, 0), "sourcePath", ""), "/a");
+    ck_assert_uint_eq(lull_attempt_total(attempt), 4096);
+    ck_assert_str_eq(lull_json_string(attempt, "nvram", ""), "/n.fd");
+}
+END_TEST
+
+START_TEST(a_manifest_has_sums_report_and_content)
+{
+    g_autofree char *folder = g_dir_make_tmp("manifest-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(folder, "root.qcow2", NULL);
+    g_autoptr(LullVm) vm = machine();
+    const guint64 capacity = 4096;
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, "before");
+    g_autoptr(LullJson) content = lull_json_parse(
+        "{\"metadata\":{\"annotations\":{\"lull.dev/quiesce-report\":\"{\\\"level\\\":\\\"app\\\"}\"}}}", -1,
+        NULL);
+    g_autoptr(LullJson) manifest = NULL;
+    LullJson *volume;
+
+    ck_assert(g_file_set_contents(file, "abc", 3, NULL));
+    ck_assert(lull_manifest_write(folder, "uid", attempt, content, NULL, NULL));
+    manifest = lull_manifest_read(folder, NULL);
+    ck_assert_ptr_nonnull(manifest);
+    volume = json_object_array_get_idx(lull_json_array(manifest, "volumes"), 0);
+    ck_assert_str_eq(lull_json_string(volume, "sha256", ""), SUM);
+    ck_assert_int_eq(lull_json_int(volume, "size", 0), 3);
+    ck_assert_str_eq(lull_json_string(lull_json_object(manifest, "report"), "level", ""), "app");
+    ck_assert(lull_json_equal(lull_json_object(manifest, "content"), content));
+    ck_assert_ptr_null(lull_json_string(manifest, "jobBefore", NULL));
+    lull_folder_remove(folder, NULL);
+}
+END_TEST
+
+static const struct {
+    const char *from;
+    const char *to;
+} faults[] = {
+    {"\"version\":1", "\"version\":2"},
+    {"\"version\":1,", ""},
+    {"\"vm\":\"u\",", ""},
+    {"\"domain\":\"d\"", "\"domain\":5"},
+    {"[" VOLUME "]", "[]"},
+    {"[" VOLUME "]", "[7]"},
+    {"[" VOLUME "]", "[" VOLUME "," VOLUME "]"},
+    {"\"name\":\"vda\",", ""},
+    {"\"vda.qcow2\"", "\"../vda.qcow2\""},
+    {"\"vda.qcow2\"", "\"..\""},
+    {"\"vda.qcow2\"", "\"\""},
+    {"\"/i/a\"", "\"i/a\""},
+    {"\"sourceFormat\":\"raw\"", "\"sourceFormat\":\"vmdk\""},
+    {"\"sourceFormat\":\"raw\"", "\"sourceFormat\":null"},
+    {"\"size\":5", "\"size\":-5"},
+    {"\"capacity\":5", "\"capacity\":\"5\""},
+    {SUM, "abc"},
+    {"\"version\":1", "\"version\":1,\"nvram\":\"n.fd\""},
+};
+
+START_TEST(a_manifest_that_is_not_right_is_refused)
+{
+    g_auto(GStrv) parts = g_strsplit(GOOD, faults[_i].from, 2);
+    g_autofree char *text = g_strjoin(faults[_i].to, parts[0], parts[1], NULL);
+    g_autoptr(LullJson) good = lull_json_parse(GOOD, -1, NULL);
+    g_autoptr(LullJson) bad = lull_json_parse(text, -1, NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_manifest_check(good, NULL));
+    ck_assert_ptr_nonnull(bad);
+    ck_assert_msg(!lull_manifest_check(bad, &error), "%s", text);
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("storage/manifest");
+    TCase *cases = tcase_create("manifest");
+
+    tcase_add_test(cases, an_attempt_describes_what_it_copies);
+    tcase_add_test(cases, a_manifest_has_sums_report_and_content);
+    tcase_add_loop_test(cases, a_manifest_that_is_not_right_is_refused, 0, G_N_ELEMENTS(faults));
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
