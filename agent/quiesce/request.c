@@ -259,12 +259,12 @@ last_result(const LullEngine *self)
 LullJson *
 lull_engine_status(LullEngine *self)
 {
-    const gboolean idle = self->machine.phase == LULL_PHASE_IDLE;
-    const gboolean frozen = self->machine.phase == LULL_PHASE_FROZEN;
+    const gboolean under_way = self->operation && self->machine.phase != LULL_PHASE_IDLE;
+    const gboolean frozen = under_way && self->machine.phase == LULL_PHASE_FROZEN;
     LullJson *status = json_object_new_object();
 
     lull_json_set_string(status, "phase", lull_phase_to_string(self->machine.phase));
-    lull_json_set_string(status, "op", idle ? "" : self->operation->op);
+    lull_json_set_string(status, "op", under_way ? self->operation->op : "");
     lull_json_set_string(status, "owner", lull_engine_owner(self));
     lull_json_set_int(status, "epoch-age-ms",
                       frozen ? (lull_clock_boottime() - self->operation->frozen_at) / 1000 : 0);
@@ -273,8 +273,8 @@ lull_engine_status(LullEngine *self)
     lull_json_set_string(status, "boot-id", self->boot_id);
     lull_json_set_int(status, "hold-budget-ms", LULL_LEASE_MAX_MS);
     lull_json_take(status, "filesystems",
-                   idle ? json_object_new_array() : lull_operation_filesystems(self->operation));
-    if (idle && self->operation)
+                   under_way ? lull_operation_filesystems(self->operation) : json_object_new_array());
+    if (self->operation && !under_way)
         lull_json_take(status, "last", last_result(self));
     return status;
 }

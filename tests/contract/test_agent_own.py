@@ -89,9 +89,9 @@ def test_the_whole_way(client, island):
 
 
 def test_nobody_renews_means_broken(client):
-    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    epoch = client.freeze("o1", lease_ms=2000)["epoch"]
     wait_for(lambda: client.quiesce("status")["phase"] == "idle", "the end of the lease")
-    assert client.quiesce("renew", op="o1", epoch=epoch, lease_ms=1000) == {
+    assert client.quiesce("renew", op="o1", epoch=epoch, lease_ms=2000) == {
         "remaining-ms": 0,
         "broken": "lease expired",
     }

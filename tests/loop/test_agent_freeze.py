@@ -99,9 +99,9 @@ def test_a_writer_is_held_from_freeze_to_thaw(start, writer, frozen):
 def test_a_lease_that_nobody_renews_ends(start, writer, frozen):
     client = start().client()
     asked = boottime()
-    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    epoch = client.freeze("o1", lease_ms=2000)["epoch"]
     writer.wait_until_blocked()
-    assert writer.wait_for_progress() - asked < 1.0 + SLACK
+    assert writer.wait_for_progress() - asked < 2.0 + SLACK
     wait_for(lambda: client.quiesce("status")["phase"] == "idle", "idle")
     assert verdict(client, epoch=epoch) == ("broken", "lease expired")
     assert frozen() == []
@@ -109,16 +109,16 @@ def test_a_lease_that_nobody_renews_ends(start, writer, frozen):
 
 def test_a_renewed_lease_goes_on(start, frozen):
     client = start().client()
-    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
-    until = boottime() + 2
+    epoch = client.freeze("o1", lease_ms=2000)["epoch"]
+    until = boottime() + 4
     while boottime() < until:
-        assert client.quiesce("renew", op="o1", epoch=epoch, lease_ms=1000)["remaining-ms"] > 0
+        assert client.quiesce("renew", op="o1", epoch=epoch, lease_ms=2000)["remaining-ms"] > 0
     assert frozen() == ALL
     assert verdict(client, epoch=epoch) == ("held", "")
 
 
 def test_the_standard_lease_ends_too(start, writer):
-    client = start("--standard-lease", "1").client()
+    client = start("--standard-lease", "2").client()
     assert client.call("guest-fsfreeze-freeze") == 3
     writer.wait_until_blocked()
     writer.wait_for_progress()
@@ -215,10 +215,10 @@ def test_a_stopped_agent_does_not_keep_the_guest_frozen(start, writer):
     agent = start()
     client = agent.client()
     asked = boottime()
-    epoch = client.freeze("o1", lease_ms=1000)["epoch"]
+    epoch = client.freeze("o1", lease_ms=2000)["epoch"]
     agent.process.send_signal(signal.SIGSTOP)
     try:
-        assert writer.wait_for_progress() - asked < 1.0 + SLACK
+        assert writer.wait_for_progress() - asked < 2.0 + SLACK
     finally:
         agent.process.send_signal(signal.SIGCONT)
     assert verdict(client, epoch=epoch) == ("broken", "lease expired")
