@@ -3,6 +3,8 @@
  */
 #include "coordinator/reconcile/jobs.h"
 
+#include "coordinator/reconcile/wait.h"
+
 typedef struct {
     LullJobs *jobs;
     char *id;
@@ -18,8 +20,8 @@ typedef struct {
 } Run;
 
 struct _LullJobs {
-    GMutex mutex;
-    GCond ended;
+    pthread_mutex_t mutex;
+    pthread_cond_t ended;
     GHashTable *runs; /* id -> Run */
     guint running;
     gboolean stopping;
@@ -49,8 +51,8 @@ lull_jobs_new(void)
 {
     LullJobs *self = g_new0(LullJobs, 1);
 
-    g_mutex_init(&self->mutex);
-    g_cond_init(&self->ended);
+    pthread_mutex_init(&self->mutex, NULL);
+    lull_wait_init(&self->ended);
     self->runs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, run_free);
     return self;
 }
@@ -73,12 +75,12 @@ lull_jobs_stop(LullJobs *self, gint64 budget_usec)
     const gint64 until = g_get_monotonic_time() + budget_usec;
     gboolean all = FALSE;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     cancel_all(self);
-    while (self->running > 0 && g_cond_wait_until(&self->ended, &self->mutex, until))
+    while (self->running > 0 && lull_wait_until(&self->ended, &self->mutex, until))
         ;
     all = self->running == 0;
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     return all;
 }
 
@@ -87,14 +89,14 @@ lull_jobs_free(LullJobs *self)
 {
     if (!self)
         return;
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     cancel_all(self);
     while (self->running > 0)
-        g_cond_wait(&self->ended, &self->mutex);
-    g_mutex_unlock(&self->mutex);
+        pthread_cond_wait(&self->ended, &self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     g_hash_table_unref(self->runs);
-    g_cond_clear(&self->ended);
-    g_mutex_clear(&self->mutex);
+    pthread_cond_destroy(&self->ended);
+    pthread_mutex_destroy(&self->mutex);
     g_free(self);
 }
 
@@ -109,17 +111,17 @@ run_thread(gpointer data)
     GError *error = NULL;
     gpointer result = run->job.func(run->job.data, run->cancel, &error);
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     run->result = result;
     run->error = error;
     run->state = LULL_JOB_DONE;
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     if (end)
         end(key, user_data);
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     self->running--;
-    g_cond_broadcast(&self->ended);
-    g_mutex_unlock(&self->mutex);
+    pthread_cond_broadcast(&self->ended);
+    pthread_mutex_unlock(&self->mutex);
     return NULL;
 }
 
@@ -129,9 +131,9 @@ lull_jobs_start(LullJobs *self, const char *id, LullJob job, const char *key, Lu
 {
     Run *run = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     if (self->stopping || g_hash_table_contains(self->runs, id)) {
-        g_mutex_unlock(&self->mutex);
+        pthread_mutex_unlock(&self->mutex);
         if (job.free_data)
             job.free_data(job.data);
         return;
@@ -148,7 +150,7 @@ lull_jobs_start(LullJobs *self, const char *id, LullJob job, const char *key, Lu
     g_hash_table_insert(self->runs, run->id, run);
     self->running++;
     run->thread = g_thread_new("lull-job", run_thread, run);
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 LullJobState
@@ -157,7 +159,7 @@ lull_jobs_state(LullJobs *self, const char *id, gconstpointer *ret_result, const
     LullJobState state = LULL_JOB_NONE;
     const Run *run = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
     if (run) {
         state = run->state;
@@ -166,7 +168,7 @@ lull_jobs_state(LullJobs *self, const char *id, gconstpointer *ret_result, const
         if (state == LULL_JOB_DONE && ret_error)
             *ret_error = run->error;
     }
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     return state;
 }
 
@@ -175,11 +177,11 @@ lull_jobs_cancel(LullJobs *self, const char *id)
 {
     Run *run = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
     if (run)
         g_cancellable_cancel(run->cancel);
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 void
@@ -187,13 +189,13 @@ lull_jobs_drop(LullJobs *self, const char *id)
 {
     Run *run = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
     if (run && run->state == LULL_JOB_DONE)
         g_hash_table_steal(self->runs, id);
     else
         run = NULL;
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     if (run)
         run_free(run);
 }

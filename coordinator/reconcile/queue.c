@@ -3,6 +3,8 @@
  */
 #include "coordinator/reconcile/queue.h"
 
+#include "coordinator/reconcile/wait.h"
+
 typedef struct {
     char *key;
     gboolean dirty;      /* has to run (again) */
@@ -13,8 +15,8 @@ typedef struct {
 } Item;
 
 struct _LullQueue {
-    GMutex mutex;
-    GCond cond;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
     LullBackoff backoff;
     GHashTable *items; /* key -> Item; those with nothing to remember are dropped */
     GQueue ready;      /* of Item: dirty and not processing, in order of arrival */
@@ -36,8 +38,8 @@ lull_queue_new(LullBackoff backoff)
 {
     LullQueue *self = g_new0(LullQueue, 1);
 
-    g_mutex_init(&self->mutex);
-    g_cond_init(&self->cond);
+    pthread_mutex_init(&self->mutex, NULL);
+    lull_wait_init(&self->cond);
     g_queue_init(&self->ready);
     self->backoff = backoff;
     self->items = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, item_free);
@@ -53,8 +55,8 @@ lull_queue_free(LullQueue *self)
     g_queue_clear(&self->ready);
     g_sequence_free(self->timers);
     g_hash_table_unref(self->items);
-    g_cond_clear(&self->cond);
-    g_mutex_clear(&self->mutex);
+    pthread_cond_destroy(&self->cond);
+    pthread_mutex_destroy(&self->mutex);
     g_free(self);
 }
 
@@ -95,7 +97,7 @@ item_make_dirty(LullQueue *self, Item *item)
     item->dirty = TRUE;
     if (!item->processing) {
         g_queue_push_tail(&self->ready, item);
-        g_cond_signal(&self->cond);
+        pthread_cond_signal(&self->cond);
     }
 }
 
@@ -117,23 +119,23 @@ item_start_timer(LullQueue *self, Item *item, gint64 delay)
     item_stop_timer(item);
     item->due = due;
     item->timer = g_sequence_insert_sorted(self->timers, item, compare_due, NULL);
-    g_cond_signal(&self->cond);
+    pthread_cond_signal(&self->cond);
 }
 
 void
 lull_queue_add(LullQueue *self, const char *key)
 {
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     item_make_dirty(self, item_get(self, key));
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 void
 lull_queue_add_after(LullQueue *self, const char *key, gint64 delay_usec)
 {
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     item_start_timer(self, item_get(self, key), delay_usec);
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 /* Moves what is due; says when the next one will be, 0: never. */
@@ -155,7 +157,7 @@ lull_queue_take(LullQueue *self)
 {
     char *key = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     while (!self->closed) {
         const gint64 next = run_timers(self);
         Item *item = g_queue_pop_head(&self->ready);
@@ -167,11 +169,11 @@ lull_queue_take(LullQueue *self)
             break;
         }
         if (next)
-            g_cond_wait_until(&self->cond, &self->mutex, next);
+            lull_wait_until(&self->cond, &self->mutex, next);
         else
-            g_cond_wait(&self->cond, &self->mutex);
+            pthread_cond_wait(&self->cond, &self->mutex);
     }
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     return key;
 }
 
@@ -180,15 +182,15 @@ lull_queue_done(LullQueue *self, const char *key)
 {
     Item *item = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     item = item_get(self, key);
     item->processing = FALSE;
     if (item->dirty) {
         g_queue_push_tail(&self->ready, item);
-        g_cond_signal(&self->cond);
+        pthread_cond_signal(&self->cond);
     }
     item_drop_if_idle(self, item);
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 gint64
@@ -197,12 +199,12 @@ lull_queue_retry(LullQueue *self, const char *key)
     Item *item = NULL;
     gint64 delay = 0;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     item = item_get(self, key);
     item->failures++;
     delay = lull_backoff_delay(&self->backoff, item->failures, g_random_double());
     item_start_timer(self, item, delay);
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
     return delay;
 }
 
@@ -211,20 +213,20 @@ lull_queue_forget(LullQueue *self, const char *key)
 {
     Item *item = NULL;
 
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     item = g_hash_table_lookup(self->items, key);
     if (item) {
         item->failures = 0;
         item_drop_if_idle(self, item);
     }
-    g_mutex_unlock(&self->mutex);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 void
 lull_queue_close(LullQueue *self)
 {
-    g_mutex_lock(&self->mutex);
+    pthread_mutex_lock(&self->mutex);
     self->closed = TRUE;
-    g_cond_broadcast(&self->cond);
-    g_mutex_unlock(&self->mutex);
+    pthread_cond_broadcast(&self->cond);
+    pthread_mutex_unlock(&self->mutex);
 }

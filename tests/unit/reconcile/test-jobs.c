@@ -1,14 +1,16 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <pthread.h>
+
 #include "coordinator/reconcile/jobs.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
 typedef struct {
-    GMutex mutex;
-    GCond cond;
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
     guint ended;
     char *key;
 } Bell;
@@ -18,21 +20,21 @@ ring(const char *key, gpointer user_data)
 {
     Bell *bell = user_data;
 
-    g_mutex_lock(&bell->mutex);
+    pthread_mutex_lock(&bell->mutex);
     bell->ended++;
     g_free(bell->key);
     bell->key = g_strdup(key);
-    g_cond_signal(&bell->cond);
-    g_mutex_unlock(&bell->mutex);
+    pthread_cond_signal(&bell->cond);
+    pthread_mutex_unlock(&bell->mutex);
 }
 
 static void
 wait_for_bell(Bell *bell, guint ended)
 {
-    g_mutex_lock(&bell->mutex);
+    pthread_mutex_lock(&bell->mutex);
     while (bell->ended < ended)
-        g_cond_wait(&bell->cond, &bell->mutex);
-    g_mutex_unlock(&bell->mutex);
+        pthread_cond_wait(&bell->cond, &bell->mutex);
+    pthread_mutex_unlock(&bell->mutex);
 }
 
 static gpointer
@@ -60,7 +62,7 @@ until_cancelled(gpointer data, GCancellable *cancel, GError **error)
 START_TEST(test_a_job_leaves_its_result_until_it_is_dropped)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
-    Bell bell = {0};
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
     gconstpointer result = NULL;
 
     ck_assert_int_eq(lull_jobs_state(jobs, "a", NULL, NULL), LULL_JOB_NONE);
@@ -81,7 +83,7 @@ END_TEST
 START_TEST(test_a_job_that_failed_leaves_its_error)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
-    Bell bell = {0};
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
     const GError *error = NULL;
 
     lull_jobs_start(jobs, "a", (LullJob){break_down, NULL, NULL, NULL}, "ns/a", ring, &bell);
@@ -95,7 +97,7 @@ END_TEST
 START_TEST(test_a_running_job_can_be_cancelled_but_not_dropped)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
-    Bell bell = {0};
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
 
     lull_jobs_start(jobs, "a", (LullJob){until_cancelled, NULL, NULL, NULL}, "ns/a", ring, &bell);
     lull_jobs_drop(jobs, "a");
@@ -110,7 +112,7 @@ END_TEST
 START_TEST(test_stopping_ends_all_and_starts_none)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
-    Bell bell = {0};
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
 
     for (char c = 'a'; c < 'f'; c++) {
         const char id[] = {c, '\0'};
