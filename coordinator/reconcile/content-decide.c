@@ -88,6 +88,8 @@ lull_content_decide(const LullContentView *view)
         return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
     if (view->status_stale)
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    if (view->progress_stale)
+        return STEP(WRITE_PROGRESS, "ProgressMade", 0);
     switch (view->stage) {
     case LULL_CONTENT_NEW:
     case LULL_CONTENT_FAILED:
@@ -116,6 +118,7 @@ lull_content_verb_to_string(LullContentVerb verb)
     static const char *const names[] = {
         [LULL_CONTENT_WAIT] = "wait",
         [LULL_CONTENT_WRITE_STATUS] = "write-status",
+        [LULL_CONTENT_WRITE_PROGRESS] = "write-progress",
         [LULL_CONTENT_BEGIN_ATTEMPT] = "begin-attempt",
         [LULL_CONTENT_START_ATTEMPT] = "start-attempt",
         [LULL_CONTENT_CANCEL_ATTEMPT] = "cancel-attempt",

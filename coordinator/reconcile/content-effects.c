@@ -277,6 +277,9 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
     switch (verb) {
     case LULL_CONTENT_WRITE_STATUS:
         return lull_effect_status(self->store, &lull_kind_content, view->content, view->status, error);
+    case LULL_CONTENT_WRITE_PROGRESS:
+        return lull_effect_annotate(self->store, &lull_kind_content, view->content, LULL_ANNOTATION_PROGRESS,
+                                    view->progress, error);
     case LULL_CONTENT_BEGIN_ATTEMPT:
         return begin_attempt(self, view, error);
     case LULL_CONTENT_RECORD_ATTEMPT:

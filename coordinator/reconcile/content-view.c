@@ -30,6 +30,7 @@ lull_content_view_free(LullContentView *self)
     g_free(self->work_error);
     lull_json_put(self->content);
     lull_json_put(self->status);
+    g_free(self->progress);
     lull_content_state_free(self->state);
     lull_policy_free(self->policy);
     g_free(self);
@@ -107,6 +108,8 @@ look_at_data(LullContentView *self, LullStorage *storage, GError **error)
     if (!storage->ops->poll(storage, self->vm_uid, self->uid, self->state->number, &progress, error))
         return FALSE;
     self->copy = progress.state;
+    if (progress.state == LULL_COPY_RUNNING)
+        self->progress = lull_progress_text("copying", progress.permille);
     if (progress.state == LULL_COPY_FAILED || progress.state == LULL_COPY_ABSENT)
         self->problem = g_strdup(progress.problem ? progress.problem : "the copy is gone");
     return TRUE;
@@ -161,5 +164,6 @@ lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
     self->status = lull_content_status(self);
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;
+    self->progress_stale = !self->deleting && lull_progress_differs(self->content, self->progress);
     return g_steal_pointer(&self);
 }

@@ -31,6 +31,7 @@ typedef struct {
     LullWork removal;   /* of everything */
     LullCopyState copy; /* CUT only */
     gboolean status_stale;
+    gboolean progress_stale;
 
     /* What effects and the status need. */
     char *ns, *name, *uid, *vm_uid, *snapshot_name;
@@ -40,6 +41,7 @@ typedef struct {
     gint64 deadline;  /* of the snapshot; 0: none */
     char *problem;    /* of copy, seal or stored data: for the status; NULL */
     char *work_error; /* of a discard, seal or removal that failed: for the log; NULL */
+    char *progress;   /* the annotation as it ought to be; NULL: none */
     LullJson *status; /* as it ought to be */
 } LullContentView;
 void lull_content_view_free(LullContentView *self);

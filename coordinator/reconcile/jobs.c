@@ -17,6 +17,7 @@ typedef struct {
     LullJobState state;
     gpointer result;
     GError *error;
+    guint permille;
 } Run;
 
 struct _LullJobs {
@@ -182,6 +183,35 @@ lull_jobs_cancel(LullJobs *self, const char *id)
     if (run)
         g_cancellable_cancel(run->cancel);
     pthread_mutex_unlock(&self->mutex);
+}
+
+void
+lull_jobs_tell(LullJobs *self, const char *id, guint permille)
+{
+    Run *run = NULL;
+    gboolean news = FALSE;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    news = run && permille >= run->permille + 10;
+    if (news)
+        run->permille = permille;
+    pthread_mutex_unlock(&self->mutex);
+    if (news && run->end) /* it is ours: nobody drops a job that runs */
+        run->end(run->key, run->user_data);
+}
+
+guint
+lull_jobs_told(LullJobs *self, const char *id)
+{
+    const Run *run = NULL;
+    guint permille = 0;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    permille = run ? run->permille : 0;
+    pthread_mutex_unlock(&self->mutex);
+    return permille;
 }
 
 void

@@ -44,6 +44,10 @@ lull_jobs_state(LullJobs *self, const char *id, gconstpointer *ret_result, const
 
 void lull_jobs_cancel(LullJobs *self, const char *id);
 
+/* From the job itself: how far it is. A change of a hundredth or more is told like its end. */
+void lull_jobs_tell(LullJobs *self, const char *id, guint permille);
+guint lull_jobs_told(LullJobs *self, const char *id);
+
 /* Forgets a job that is done. Only the thread that looks at the result may drop it. */
 void lull_jobs_drop(LullJobs *self, const char *id);
 

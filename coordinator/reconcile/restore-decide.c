@@ -47,6 +47,8 @@ lull_restore_decide(const LullRestoreView *view)
         return STEP(ADD_FINALIZER, "New", 0);
     if (view->status_stale)
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    if (view->progress_stale)
+        return STEP(WRITE_PROGRESS, "ProgressMade", 0);
     if (view->deleting || view->complete || view->failed)
         return decide_ended(view);
     if (view->data == LULL_WORK_RUNNING)
@@ -69,6 +71,7 @@ lull_restore_verb_to_string(LullRestoreVerb verb)
         [LULL_RESTORE_WAIT] = "wait",
         [LULL_RESTORE_ADD_FINALIZER] = "add-finalizer",
         [LULL_RESTORE_WRITE_STATUS] = "write-status",
+        [LULL_RESTORE_WRITE_PROGRESS] = "write-progress",
         [LULL_RESTORE_SHUT_DOWN] = "shut-down",
         [LULL_RESTORE_LOCK] = "lock",
         [LULL_RESTORE_START_DATA] = "start-data",

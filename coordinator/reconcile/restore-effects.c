@@ -12,6 +12,8 @@
 
 typedef struct {
     LullStorage *storage;
+    LullJobs *jobs;
+    char *id; /* of the job itself */
     char *content_uid;
     char *vm_uid;
     char *restore_uid;
@@ -22,10 +24,19 @@ task_free(gpointer data)
 {
     Task *task = data;
 
+    g_free(task->id);
     g_free(task->content_uid);
     g_free(task->vm_uid);
     g_free(task->restore_uid);
     g_free(task);
+}
+
+static void
+on_progress(guint permille, gpointer data)
+{
+    const Task *task = data;
+
+    lull_jobs_tell(task->jobs, task->id, permille);
 }
 
 static gpointer
@@ -33,8 +44,8 @@ run_data(gpointer data, GCancellable *cancel, GError **error)
 {
     const Task *task = data;
 
-    task->storage->ops->restore(task->storage, task->content_uid, task->vm_uid, task->restore_uid, NULL, NULL,
-                                cancel, error);
+    task->storage->ops->restore(task->storage, task->content_uid, task->vm_uid, task->restore_uid,
+                                on_progress, data, cancel, error);
     return NULL;
 }
 
@@ -46,6 +57,8 @@ start_data(const LullRestores *self, const LullRestoreView *view)
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
     task->storage = self->storage;
+    task->jobs = self->jobs;
+    task->id = g_strdup(id);
     task->content_uid = g_strdup(view->content_uid);
     task->vm_uid = g_strdup(lull_meta_uid(view->vm));
     task->restore_uid = g_strdup(view->uid);
@@ -89,6 +102,9 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
         return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, TRUE, error);
     case LULL_RESTORE_WRITE_STATUS:
         return lull_effect_status(self->store, kind, view->restore, view->status, error);
+    case LULL_RESTORE_WRITE_PROGRESS:
+        return lull_effect_annotate(self->store, kind, view->restore, LULL_ANNOTATION_PROGRESS,
+                                    view->progress, error);
     case LULL_RESTORE_LOCK:
         return lull_effect_lock(self->store, view->vm, "restoreInProgress", view->name, error);
     case LULL_RESTORE_FORGET_FAILURE:

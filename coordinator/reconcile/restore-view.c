@@ -32,6 +32,7 @@ lull_restore_view_free(LullRestoreView *self)
     lull_json_put(self->content);
     lull_json_put(self->vm);
     lull_json_put(self->status);
+    g_free(self->progress);
     g_free(self);
 }
 
@@ -194,7 +195,7 @@ look_at_problems(LullRestoreView *self, const GError *data_error)
 
 LullRestoreView *
 lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm, LullWork data,
-                      const GError *data_error, gint64 now)
+                      const GError *data_error, guint permille, gint64 now)
 {
     LullRestoreView *self = g_new0(LullRestoreView, 1);
     LullJson *status = lull_json_object(restore, "status");
@@ -221,12 +222,15 @@ lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, 
     self->status = lull_restore_status(self);
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;
+    if (data == LULL_WORK_RUNNING)
+        self->progress = lull_progress_text("restoring", permille);
+    self->progress_stale = !self->deleting && lull_progress_differs(restore, self->progress);
     return self;
 }
 
 /* @ret_error (lent) is set where the job failed. */
 static LullWork
-look_at_job(LullJobs *jobs, LullJson *restore, const GError **ret_error)
+look_at_job(LullJobs *jobs, LullJson *restore, const GError **ret_error, guint *ret_permille)
 {
     g_autofree char *id = lull_restore_job(lull_meta_uid(restore));
 
@@ -234,6 +238,7 @@ look_at_job(LullJobs *jobs, LullJson *restore, const GError **ret_error)
     case LULL_JOB_NONE:
         return LULL_WORK_NONE;
     case LULL_JOB_RUNNING:
+        *ret_permille = lull_jobs_told(jobs, id);
         return LULL_WORK_RUNNING;
     case LULL_JOB_DONE:
         break;
@@ -252,11 +257,12 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
     const GError *data_error = NULL;
     LullJson *spec = NULL;
     LullWork data = LULL_WORK_NONE;
+    guint permille = 0;
 
     if (!lull_effect_get(store, &lull_kind_restore, ns, name, &restore, error))
         return NULL;
     if (!restore)
-        return lull_restore_view_new(NULL, NULL, NULL, NULL, LULL_WORK_NONE, NULL, now);
+        return lull_restore_view_new(NULL, NULL, NULL, NULL, LULL_WORK_NONE, NULL, 0, now);
     spec = lull_json_object(restore, "spec");
     if (!lull_effect_get(store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_object(spec, "target"), "name", ""), &vm, error) ||
@@ -269,7 +275,8 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error))
             return NULL;
     }
-    data = look_at_job(jobs, restore, &data_error);
+    data = look_at_job(jobs, restore, &data_error, &permille);
     return lull_restore_view_new(g_steal_pointer(&restore), g_steal_pointer(&snapshot),
-                                 g_steal_pointer(&content), g_steal_pointer(&vm), data, data_error, now);
+                                 g_steal_pointer(&content), g_steal_pointer(&vm), data, data_error, permille,
+                                 now);
 }

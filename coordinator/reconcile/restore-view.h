@@ -34,6 +34,7 @@ typedef struct {
     gboolean other_locked; /* by another restore, or a snapshot */
     LullWork data;
     gboolean status_stale;
+    gboolean progress_stale;
 
     /* What effects and the status need. */
     char *ns, *name, *uid, *target, *content_uid;
@@ -41,6 +42,7 @@ typedef struct {
     char *failure;                               /* why it failed; NULL */
     char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
     char *work_error; /* of the data job; NULL */
+    char *progress;   /* the annotation as it ought to be; NULL: none */
     LullJson *status; /* as it ought to be */
 } LullRestoreView;
 void lull_restore_view_free(LullRestoreView *self);
@@ -52,7 +54,7 @@ LullRestoreView *lull_restore_view_gather(LullStore *store, LullJobs *jobs, cons
 /* Pure: from the objects (each consumed, each may be NULL) and the state of the data job. */
 LullRestoreView *
 lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm, LullWork data,
-                      const GError *data_error, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+                      const GError *data_error, guint permille, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
 char *lull_restore_job(const char *uid) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -35,6 +35,8 @@ lull_snapshot_decide(const LullSnapshotView *view)
         return STEP(WRITE_REPORT, "ReportThere", 0);
     if (view->status_stale)
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
+    if (view->progress_stale)
+        return STEP(WRITE_PROGRESS, "ProgressMade", 0);
     if (view->deleting || view->succeeded || view->failed)
         return decide_ended(view);
     if (!view->source_exists)
@@ -56,6 +58,7 @@ lull_snapshot_verb_to_string(LullSnapshotVerb verb)
         [LULL_SNAPSHOT_ADD_FINALIZER] = "add-finalizer",
         [LULL_SNAPSHOT_WRITE_REPORT] = "write-report",
         [LULL_SNAPSHOT_WRITE_STATUS] = "write-status",
+        [LULL_SNAPSHOT_WRITE_PROGRESS] = "write-progress",
         [LULL_SNAPSHOT_LOCK] = "lock",
         [LULL_SNAPSHOT_CREATE_CONTENT] = "create-content",
         [LULL_SNAPSHOT_DELETE_CONTENT] = "delete-content",

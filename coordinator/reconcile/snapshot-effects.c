@@ -117,6 +117,9 @@ perform(LullStore *store, const LullSnapshotView *view, LullSnapshotVerb verb, G
         return lull_effect_annotate(store, kind, view->snapshot, LULL_ANNOTATION_REPORT, view->report, error);
     case LULL_SNAPSHOT_WRITE_STATUS:
         return lull_effect_status(store, kind, view->snapshot, view->status, error);
+    case LULL_SNAPSHOT_WRITE_PROGRESS:
+        return lull_effect_annotate(store, kind, view->snapshot, LULL_ANNOTATION_PROGRESS, view->progress,
+                                    error);
     case LULL_SNAPSHOT_LOCK:
         return lock_source(store, view, error);
     case LULL_SNAPSHOT_CREATE_CONTENT:

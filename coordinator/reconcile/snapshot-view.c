@@ -33,6 +33,7 @@ lull_snapshot_view_free(LullSnapshotView *self)
     lull_json_put(self->content);
     lull_json_put(self->vm);
     lull_json_put(self->status);
+    g_free(self->progress);
     lull_policy_free(self->policy);
     g_free(self);
 }
@@ -208,6 +209,9 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     self->status = lull_snapshot_status(self);
     patch = lull_status_patch(snapshot, self->status);
     self->status_stale = patch != NULL;
+    if (state->stage == LULL_CONTENT_CUT)
+        self->progress = g_strdup(lull_meta_annotation(content, LULL_ANNOTATION_PROGRESS));
+    self->progress_stale = !self->deleting && lull_progress_differs(snapshot, self->progress);
     return self;
 }
 

@@ -26,6 +26,7 @@ typedef struct {
     gboolean content_deleting;
     gboolean content_ready;
     gboolean status_stale;
+    gboolean progress_stale;
     gboolean report_stale;
 
     /* What effects and the status need. */
@@ -34,6 +35,7 @@ typedef struct {
     LullPolicy *policy;                /* NULL: bad, see `failure` */
     char *failure;                     /* why it failed; NULL */
     char *report;                      /* trimmed, to be on the snapshot; NULL: none yet */
+    char *progress;                    /* the annotation as it ought to be; NULL: none */
     LullJson *status;                  /* as it ought to be */
 } LullSnapshotView;
 

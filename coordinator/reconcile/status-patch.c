@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 
 /* RFC 7386 the other way round; NULL where the two are equal. */
 static LullJson *
@@ -68,6 +69,18 @@ lull_annotation_patch(LullJson *object, const char *key, const char *value)
 
     json_object_object_add(annotations, key, value ? json_object_new_string(value) : NULL);
     return patch;
+}
+
+char *
+lull_progress_text(const char *step, guint permille)
+{
+    return step ? g_strdup_printf("{\"step\":\"%s\",\"permille\":%u}", step, permille / 10 * 10) : NULL;
+}
+
+gboolean
+lull_progress_differs(LullJson *object, const char *progress)
+{
+    return g_strcmp0(lull_meta_annotation(object, LULL_ANNOTATION_PROGRESS), progress) != 0;
 }
 
 void

@@ -15,6 +15,11 @@ LullJson *lull_status_patch(LullJson *object, LullJson *status) G_GNUC_WARN_UNUS
 LullJson *
 lull_annotation_patch(LullJson *object, const char *key, const char *value) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The annotation lull.dev/progress; NULL @step: none. Rounded to hundredths, so that it is not written too
+ * often. */
+char *lull_progress_text(const char *step, guint permille) G_GNUC_WARN_UNUSED_RESULT;
+gboolean lull_progress_differs(LullJson *object, const char *progress);
+
 /* {time, message} of status.error: kept as it is where it says @message already, else new at @now. NULL
  * @message: removed. */
 void lull_status_set_error(LullJson *status, const char *message, gint64 now);

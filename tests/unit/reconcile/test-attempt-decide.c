@@ -3,6 +3,7 @@
  */
 #include "coordinator/reconcile/attempt-decide.h"
 #include "tests/lib/check-main.h"
+#include "tests/unit/reconcile/must.h"
 
 #define NOT    LULL_TRIED_NOT
 #define DONE   LULL_TRIED_DONE
@@ -20,29 +21,29 @@ check_step(const LullAttemptView *view, LullAttemptVerb verb)
     const gboolean over = view->cancelled || (view->deadline && view->now >= view->deadline);
 
     if (is_frozen(view)) {
-        ck_assert(verb == LULL_ATTEMPT_THAW || verb == LULL_ATTEMPT_CUT ||
-                  verb == LULL_ATTEMPT_WITNESS_FIRST || verb == LULL_ATTEMPT_WITNESS_SECOND);
+        MUST(verb == LULL_ATTEMPT_THAW || verb == LULL_ATTEMPT_CUT || verb == LULL_ATTEMPT_WITNESS_FIRST ||
+             verb == LULL_ATTEMPT_WITNESS_SECOND);
         if (over || view->cut == FAILED || (view->cut == DONE && view->second != NOT))
-            ck_assert_int_eq(verb, LULL_ATTEMPT_THAW);
+            MUST(verb == LULL_ATTEMPT_THAW);
     }
     if (verb == LULL_ATTEMPT_FREEZE)
-        ck_assert(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->paused &&
-                  !over);
+        MUST(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->paused &&
+             !over);
     if (verb == LULL_ATTEMPT_CUT) {
-        ck_assert_int_eq(view->storage, DONE);
-        ck_assert(!over);
-        ck_assert(is_frozen(view) || !view->strict);
-        ck_assert(view->prepare == NOT || is_frozen(view) || view->thaw != NOT);
+        MUST(view->storage == DONE);
+        MUST(!over);
+        MUST(is_frozen(view) || !view->strict);
+        MUST(view->prepare == NOT || is_frozen(view) || view->thaw != NOT);
     }
     if (verb == LULL_ATTEMPT_REMOVE_INTENT)
-        ck_assert(!is_frozen(view));
+        MUST(!is_frozen(view));
     if (verb == LULL_ATTEMPT_END) {
-        ck_assert(!is_frozen(view));
-        ck_assert(view->prepare == NOT || view->thaw != NOT);
-        ck_assert(view->intent == NOT || view->intent_removed != NOT);
+        MUST(!is_frozen(view));
+        MUST(view->prepare == NOT || view->thaw != NOT);
+        MUST(view->intent == NOT || view->intent_removed != NOT);
     }
     if (verb == LULL_ATTEMPT_THAW)
-        ck_assert(view->prepare != NOT && view->thaw == NOT);
+        MUST(view->prepare != NOT && view->thaw == NOT);
 }
 
 /* Where the machine can get to: what must come before is done before. */

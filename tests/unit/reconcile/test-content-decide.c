@@ -3,69 +3,73 @@
  */
 #include "coordinator/reconcile/content-decide.h"
 #include "tests/lib/check-main.h"
+#include "tests/unit/reconcile/must.h"
 
 static void
 check_step(const LullContentView *view, const LullContentStep *step)
 {
-    ck_assert_ptr_nonnull(step->reason);
+    MUST(step->reason != NULL);
     switch (step->verb) {
     case LULL_CONTENT_BEGIN_ATTEMPT:
-        ck_assert(view->wanted && !view->deleting && view->now >= view->retry_at);
-        ck_assert(view->stage == LULL_CONTENT_NEW || view->stage == LULL_CONTENT_FAILED);
+        MUST(view->wanted && !view->deleting && view->now >= view->retry_at);
+        MUST(view->stage == LULL_CONTENT_NEW || view->stage == LULL_CONTENT_FAILED);
         break;
     case LULL_CONTENT_START_ATTEMPT: /* only under a number of this life, written before */
-        ck_assert(view->wanted && !view->deleting && view->ours && view->stage == LULL_CONTENT_BEGUN);
-        ck_assert_int_eq(view->attempt, LULL_WORK_NONE);
+        MUST(view->wanted && !view->deleting && view->ours && view->stage == LULL_CONTENT_BEGUN);
+        MUST(view->attempt == LULL_WORK_NONE);
         break;
     case LULL_CONTENT_START_DISCARD:
-        ck_assert(!view->ours && view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_NONE);
+        MUST(!view->ours && view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_NONE);
         break;
     case LULL_CONTENT_START_SEAL:
-        ck_assert(view->stage == LULL_CONTENT_CUT && view->copy == LULL_COPY_DONE && !view->deleting);
+        MUST(view->stage == LULL_CONTENT_CUT && view->copy == LULL_COPY_DONE && !view->deleting);
         break;
     case LULL_CONTENT_START_REMOVAL: /* nothing may be at work on what is removed */
-        ck_assert(view->deleting && view->attempt != LULL_WORK_RUNNING && view->seal != LULL_WORK_RUNNING);
+        MUST(view->deleting && view->attempt != LULL_WORK_RUNNING && view->seal != LULL_WORK_RUNNING);
         break;
     case LULL_CONTENT_REMOVE_FINALIZER:
-        ck_assert(view->deleting && view->removal == LULL_WORK_DONE && view->attempt != LULL_WORK_RUNNING);
+        MUST(view->deleting && view->removal == LULL_WORK_DONE && view->attempt != LULL_WORK_RUNNING);
         break;
     case LULL_CONTENT_RECORD_ATTEMPT:
-        ck_assert(view->attempt == LULL_WORK_DONE && view->stage == LULL_CONTENT_BEGUN);
+        MUST(view->attempt == LULL_WORK_DONE && view->stage == LULL_CONTENT_BEGUN);
         break;
     case LULL_CONTENT_RECORD_SEAL:
-        ck_assert(view->seal == LULL_WORK_DONE && view->stage == LULL_CONTENT_CUT);
+        MUST(view->seal == LULL_WORK_DONE && view->stage == LULL_CONTENT_CUT);
         break;
     case LULL_CONTENT_RECORD_LOSS:
-        ck_assert(view->stage == LULL_CONTENT_CUT && view->seal == LULL_WORK_NONE);
-        ck_assert(view->copy == LULL_COPY_FAILED || view->copy == LULL_COPY_ABSENT);
+        MUST(view->stage == LULL_CONTENT_CUT && view->seal == LULL_WORK_NONE);
+        MUST(view->copy == LULL_COPY_FAILED || view->copy == LULL_COPY_ABSENT);
         break;
     case LULL_CONTENT_FORGET_FAILURE:
-        ck_assert(view->seal == LULL_WORK_FAILED || view->removal == LULL_WORK_FAILED ||
-                  view->discard == LULL_WORK_FAILED);
+        MUST(view->seal == LULL_WORK_FAILED || view->removal == LULL_WORK_FAILED ||
+             view->discard == LULL_WORK_FAILED);
         break;
     case LULL_CONTENT_RECORD_DISCARD:
-        ck_assert(view->discard == LULL_WORK_DONE && !view->ours);
+        MUST(view->discard == LULL_WORK_DONE && !view->ours);
         break;
     case LULL_CONTENT_CANCEL_ATTEMPT:
-        ck_assert(view->attempt == LULL_WORK_RUNNING && (view->deleting || !view->wanted));
+        MUST(view->attempt == LULL_WORK_RUNNING && (view->deleting || !view->wanted));
         break;
     case LULL_CONTENT_CANCEL_SEAL:
-        ck_assert(view->seal == LULL_WORK_RUNNING && view->deleting);
+        MUST(view->seal == LULL_WORK_RUNNING && view->deleting);
         break;
     case LULL_CONTENT_WRITE_STATUS:
-        ck_assert(view->status_stale && !view->deleting);
+        MUST(view->status_stale && !view->deleting);
+        break;
+    case LULL_CONTENT_WRITE_PROGRESS:
+        MUST(view->progress_stale);
         break;
     case LULL_CONTENT_WAIT:
     case LULL_CONTENT_N_VERBS:
         break;
     }
     if (view->exists && view->attempt == LULL_WORK_RUNNING && view->deleting)
-        ck_assert_int_eq(step->verb, LULL_CONTENT_CANCEL_ATTEMPT);
+        MUST(step->verb == LULL_CONTENT_CANCEL_ATTEMPT);
 }
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 7; bits++)
+    for (guint bits = 0; bits < 1u << 8; bits++)
         for (int stage = 0; stage < LULL_CONTENT_N; stage++)
             for (guint work = 0; work < 256; work++)
                 for (int copy = 0; copy <= LULL_COPY_ABSENT; copy++) {
@@ -77,6 +81,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .wanted = (bits & 8) != 0,
                         .ours = (bits & 16) != 0,
                         .status_stale = (bits & 32) != 0,
+                        .progress_stale = (bits & 128) != 0,
                         .retry_at = bits & 64 ? 11 : 0,
                         .stage = (LullContentStage)stage,
                         .attempt = (LullWork)(work & 3),

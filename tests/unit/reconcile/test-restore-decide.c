@@ -3,42 +3,46 @@
  */
 #include "coordinator/reconcile/restore-decide.h"
 #include "tests/lib/check-main.h"
+#include "tests/unit/reconcile/must.h"
 
 static void
 check_step(const LullRestoreView *view, const LullRestoreStep *step)
 {
     const gboolean ended = view->deleting || view->complete || view->failed;
 
-    ck_assert_ptr_nonnull(step->reason);
+    MUST(step->reason != NULL);
     switch (step->verb) {
     case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, and nothing else runs */
-        ck_assert(!ended && view->locked && view->target_stopped && view->snapshot_ready);
-        ck_assert_int_eq(view->data, LULL_WORK_NONE);
+        MUST(!ended && view->locked && view->target_stopped && view->snapshot_ready);
+        MUST(view->data == LULL_WORK_NONE);
         break;
     case LULL_RESTORE_LOCK:
-        ck_assert(!ended && !view->other_locked && view->target_stopped && view->snapshot_ready);
+        MUST(!ended && !view->other_locked && view->target_stopped && view->snapshot_ready);
         break;
     case LULL_RESTORE_UNLOCK: /* never under data at work */
-        ck_assert(ended && view->locked && view->data != LULL_WORK_RUNNING);
+        MUST(ended && view->locked && view->data != LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_REMOVE_FINALIZER:
-        ck_assert(view->deleting && !view->locked && view->data != LULL_WORK_RUNNING);
+        MUST(view->deleting && !view->locked && view->data != LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_SHUT_DOWN:
-        ck_assert(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
-        ck_assert_int_gt(step->again_at, view->now);
+        MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
+        MUST(step->again_at > view->now);
         break;
     case LULL_RESTORE_CANCEL_DATA:
-        ck_assert(ended && view->data == LULL_WORK_RUNNING);
+        MUST(ended && view->data == LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_FORGET_FAILURE:
-        ck_assert_int_eq(view->data, LULL_WORK_FAILED);
+        MUST(view->data == LULL_WORK_FAILED);
         break;
     case LULL_RESTORE_ADD_FINALIZER:
-        ck_assert(!view->deleting && !view->has_finalizer);
+        MUST(!view->deleting && !view->has_finalizer);
         break;
     case LULL_RESTORE_WRITE_STATUS:
-        ck_assert(view->status_stale);
+        MUST(view->status_stale);
+        break;
+    case LULL_RESTORE_WRITE_PROGRESS:
+        MUST(view->progress_stale);
         break;
     case LULL_RESTORE_WAIT:
     case LULL_RESTORE_N:
@@ -48,7 +52,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 10; bits++)
+    for (guint bits = 0; bits < 1u << 11; bits++)
         for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
             for (int data = 0; data <= LULL_WORK_FAILED; data++) {
                 const LullRestoreView view = {
@@ -65,6 +69,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .locked = (bits & 128) != 0,
                     .other_locked = (bits & 256) != 0,
                     .status_stale = (bits & 512) != 0,
+                    .progress_stale = (bits & 1024) != 0,
                     .readiness = (LullReadiness)readiness,
                     .data = (LullWork)data,
                 };

@@ -72,7 +72,7 @@ reason(const LullRestoreView *view, const char *type)
 START_TEST(test_a_new_restore_is_initialised)
 {
     g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, at(1));
+        lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, 0, at(1));
 
     ck_assert_str_eq(reason(view, "Progressing"), "Initializing VirtualMachineRestore");
     ck_assert_str_eq(reason(view, "Ready"), "Initializing VirtualMachineRestore");
@@ -117,7 +117,7 @@ START_TEST(test_tells_how_it_stands_with_the_target)
 {
     LullJson *target = targets[_i].vm_state ? vm(targets[_i].vm_state, "") : NULL;
     g_autoptr(LullRestoreView) view = lull_restore_view_new(
-        restore(targets[_i].spec, BEGUN), NULL, NULL, target, LULL_WORK_NONE, NULL, at(targets[_i].now));
+        restore(targets[_i].spec, BEGUN), NULL, NULL, target, LULL_WORK_NONE, NULL, 0, at(targets[_i].now));
 
     ck_assert_int_eq(view->failed, targets[_i].failed);
     ck_assert_msg(g_str_has_prefix(reason(view, "Progressing"), targets[_i].reason), "%s",
@@ -155,7 +155,7 @@ START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
     g_autoptr(LullRestoreView) view =
         lull_restore_view_new(restore("", BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
                               waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
-                              vm("Stopped", waits[_i].vm_status), LULL_WORK_NONE, NULL, at(1));
+                              vm("Stopped", waits[_i].vm_status), LULL_WORK_NONE, NULL, 0, at(1));
 
     ck_assert(!view->failed);
     ck_assert_int_eq(view->snapshot_ready, waits[_i].problem == NULL);
@@ -166,9 +166,9 @@ END_TEST
 
 START_TEST(test_writes_the_plan_once_the_target_is_its_own)
 {
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_RUNNING, NULL, at(1));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                                                            vm("Stopped", ",'restoreInProgress':'back'"),
+                                                            LULL_WORK_RUNNING, NULL, 0, at(1));
 
     ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "restores")),
                      "[{\"volumeName\":\"vda\",\"persistentVolumeClaim\":\"larry-vda\","
@@ -182,7 +182,7 @@ START_TEST(test_is_complete_when_the_data_is_there)
 {
     g_autoptr(LullRestoreView) view =
         lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_DONE, NULL, at(5));
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_DONE, NULL, 0, at(5));
     LullJson *object = restore("", "");
     g_autoptr(LullRestoreView) later = NULL;
 
@@ -190,7 +190,7 @@ START_TEST(test_is_complete_when_the_data_is_there)
     ck_assert_str_eq(lull_json_string(view->status, "restoreTime", ""), "2026-03-01T10:00:05Z");
     ck_assert_str_eq(reason(view, "Ready"), "Operation complete");
     lull_json_take(object, "status", lull_json_dup(view->status));
-    later = lull_restore_view_new(object, NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, at(900));
+    later = lull_restore_view_new(object, NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, 0, at(900));
     ck_assert(later->complete && !later->failed && !later->status_stale);
 }
 END_TEST
@@ -201,10 +201,10 @@ START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
     g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "other disks");
     g_autoptr(LullRestoreView) retried =
         lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, busy, at(5));
-    g_autoptr(LullRestoreView) failed =
-        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, invalid, at(5));
+                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, busy, 0, at(5));
+    g_autoptr(LullRestoreView) failed = lull_restore_view_new(
+        restore("", BEGUN), snapshot(GOOD), content(TRUE), vm("Stopped", ",'restoreInProgress':'back'"),
+        LULL_WORK_FAILED, invalid, 0, at(5));
 
     ck_assert(!retried->failed && failed->failed);
     ck_assert_str_eq(reason(retried, "Progressing"), "image in use");

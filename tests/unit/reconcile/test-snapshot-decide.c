@@ -3,6 +3,7 @@
  */
 #include "coordinator/reconcile/snapshot-decide.h"
 #include "tests/lib/check-main.h"
+#include "tests/unit/reconcile/must.h"
 
 static LullSnapshotView
 view_of(guint bits)
@@ -24,47 +25,50 @@ view_of(guint bits)
         .content_ready = (bits & 1u << 11) != 0,
         .status_stale = (bits & 1u << 12) != 0,
         .report_stale = (bits & 1u << 13) != 0,
+        .progress_stale = (bits & 1u << 14) != 0,
     };
 }
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 14; bits++) {
+    for (guint bits = 0; bits < 1u << 15; bits++) {
         const LullSnapshotView view = view_of(bits);
         const LullSnapshotStep step = lull_snapshot_decide(&view);
         const gboolean ended = view.deleting || view.succeeded || view.failed;
 
-        ck_assert_ptr_nonnull(step.reason);
+        MUST(step.reason != NULL);
         switch (step.verb) {
         case LULL_SNAPSHOT_LOCK:
-            ck_assert(!ended && view.source_exists && !view.locked && !view.other_locked &&
-                      view.has_finalizer);
+            MUST(!ended && view.source_exists && !view.locked && !view.other_locked && view.has_finalizer);
             break;
         case LULL_SNAPSHOT_CREATE_CONTENT:
-            ck_assert(!ended && view.locked && !view.content_exists);
+            MUST(!ended && view.locked && !view.content_exists);
             break;
         case LULL_SNAPSHOT_DELETE_CONTENT:
-            ck_assert(view.content_exists && (view.deleting || view.failed));
-            ck_assert(!(view.retain && view.content_ready));
+            MUST(view.content_exists && (view.deleting || view.failed));
+            MUST(!(view.retain && view.content_ready));
             break;
         case LULL_SNAPSHOT_UNLOCK:
-            ck_assert(view.locked && ended);
+            MUST(view.locked && ended);
             /* nothing may work on the source any more */
-            ck_assert(view.succeeded || !view.content_exists || (view.retain && view.content_ready));
+            MUST(view.succeeded || !view.content_exists || (view.retain && view.content_ready));
             break;
         case LULL_SNAPSHOT_REMOVE_FINALIZER:
-            ck_assert(view.deleting && !view.locked);
+            MUST(view.deleting && !view.locked);
             break;
         case LULL_SNAPSHOT_ADD_FINALIZER:
-            ck_assert(!view.deleting && !view.has_finalizer);
+            MUST(!view.deleting && !view.has_finalizer);
+            break;
+        case LULL_SNAPSHOT_WRITE_PROGRESS:
+            MUST(view.progress_stale);
             break;
         case LULL_SNAPSHOT_WAIT:
             /* never a wait for ever where a deadline runs */
-            ck_assert(!view.exists || ended || step.again_at == view.deadline);
+            MUST(!view.exists || ended || step.again_at == view.deadline);
             break;
         case LULL_SNAPSHOT_WRITE_REPORT:
         case LULL_SNAPSHOT_WRITE_STATUS:
-            ck_assert(view.exists);
+            MUST(view.exists);
             break;
         case LULL_SNAPSHOT_N:
             ck_abort();
