@@ -77,16 +77,48 @@ lull_table_free(LullTable *self)
     g_free(self);
 }
 
-/* Follows ".a.b.c" through objects. */
+/* The one filter that columns use: the item of a list of conditions with this type. */
+#define FILTER     "[?(@.type=='"
+#define FILTER_END "')]"
+
 static LullJson *
-find(LullJson *object, const char *path)
+find_keys(LullJson *value, const char *path, gsize length)
 {
-    g_auto(GStrv) keys = g_strsplit(*path == '.' ? path + 1 : path, ".", 16);
-    LullJson *value = object;
+    g_autofree char *text = g_strndup(path, length);
+    g_auto(GStrv) keys = g_strsplit(*text == '.' ? text + 1 : text, ".", 16);
 
     for (char **key = keys; *key && value; key++)
         value = lull_json_at(value, *key, NULL);
     return value;
+}
+
+static LullJson *
+find_typed(LullJson *list, const char *type, gsize length)
+{
+    for (gsize i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+        LullJson *item = json_object_array_get_idx(list, i);
+        const char *found = lull_json_string(item, "type", "");
+
+        if (strlen(found) == length && strncmp(found, type, length) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+/* Follows ".a.b.c" through objects, and at most one FILTER on the way. */
+static LullJson *
+find(LullJson *object, const char *path)
+{
+    const char *filter = strstr(path, FILTER);
+    const char *end = filter ? strstr(filter, FILTER_END) : NULL;
+    const char *type = NULL;
+
+    if (!end)
+        return find_keys(object, path, strlen(path));
+    type = filter + strlen(FILTER);
+    object = find_typed(find_keys(object, path, (gsize)(filter - path)), type, (gsize)(end - type));
+    end += strlen(FILTER_END);
+    return find_keys(object, end, strlen(end));
 }
 
 char *

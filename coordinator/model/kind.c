@@ -283,8 +283,9 @@ const LullKind lull_kind_restore = {
 /* VirtualMachine */
 
 static const LullColumn vm_columns[] = {
-    {"Age", ".metadata.creationTimestamp", "date"},
     {"Status", ".status.printableStatus", "string"},
+    {"Agent", ".status.conditions[?(@.type=='AgentConnected')].status", "string"},
+    {"Snapshot", ".status.snapshotInProgress", "string"},
     END,
 };
 

@@ -17,7 +17,7 @@ FREEZE = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineins
 
 def test_lists_are_plain_tables_in_a_pipe(lull, larry, make_ready):
     make_ready()
-    assert lull("vms").stdout.splitlines()[1].split() == ["larry", "<none>", "Running"]
+    assert lull("vms").stdout.splitlines()[1].split() == ["larry", "Running", "<none>", "<none>"]
     lines = lull("snapshots").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SOURCEKIND", "SOURCENAME", "PHASE", "READYTOUSE", "CREATIONTIME", "ERROR"]
     assert lines[1].split() == ["snap-larry", "VirtualMachine", "larry", "Succeeded", "true", "<none>", "<none>"]

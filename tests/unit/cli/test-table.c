@@ -52,6 +52,23 @@ START_TEST(objects_stand_in_the_columns_of_their_kind)
 }
 END_TEST
 
+START_TEST(a_column_can_show_one_condition_of_many)
+{
+    g_autoptr(LullJson) items = json(
+        "[{'metadata':{'name':'web'},'status':{'printableStatus':'Running','conditions':"
+        "[{'type':'Ready','status':'True'},{'type':'AgentConnected','status':'True'}]}},"
+        "{'metadata':{'name':'db'},'status':{'printableStatus':'Stopped','conditions':[{'type':'Agent'}]}},"
+        "{'metadata':{'name':'odd'},'status':{'conditions':'AgentConnected'}}]");
+    g_autoptr(LullTable) table = lull_table_of_objects(&lull_kind_vm, items, FALSE, NOON);
+    g_autofree char *text = lull_table_format(table, "");
+
+    ck_assert_str_eq(text, "NAME   STATUS    AGENT    SNAPSHOT\n"
+                           "web    Running   True     <none>\n"
+                           "db     Stopped   <none>   <none>\n"
+                           "odd    <none>    <none>   <none>\n");
+}
+END_TEST
+
 START_TEST(objects_that_are_none_do_no_harm)
 {
     g_autoptr(LullJson) items = json("[7,null,'x',[],{}]");
@@ -98,6 +115,7 @@ make_suite(void)
 
     tcase_add_test(tests, columns_are_as_wide_as_their_widest_cell_shows);
     tcase_add_test(tests, objects_stand_in_the_columns_of_their_kind);
+    tcase_add_test(tests, a_column_can_show_one_condition_of_many);
     tcase_add_test(tests, objects_that_are_none_do_no_harm);
     tcase_add_test(tests, item_of_a_list_says_its_kind_when_it_stands_alone);
     tcase_add_test(tests, facts_are_lines_and_cannot_fake_one);
