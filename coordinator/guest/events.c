@@ -105,12 +105,10 @@ lull_events_subscribe(LullHost *host, virConnectPtr connection, GArray *ids, GEr
         }
         g_array_append_val(ids, id);
     }
-    /* a driver without a daemon has no such callback, and needs none */
-    if (virConnectRegisterCloseCallback(connection, on_closed, lull_host_ref(host), lull_host_unref) < 0) {
-        lull_host_unref(host);
-        return virGetLastErrorCode() == VIR_ERR_NO_SUPPORT || lull_link_error(error, "libvirt's close event");
-    }
-    return TRUE;
+    /* no reference: it is unregistered before the host goes, under the lock that it is called with, and a
+     * driver without a daemon would never give one back */
+    return virConnectRegisterCloseCallback(connection, on_closed, host, NULL) == 0 ||
+           lull_link_error(error, "libvirt's close event");
 }
 
 void

@@ -184,6 +184,7 @@ read_volume(const xmlNode *disk, GError **error)
     volume->format = attribute(driver, "type");
     if (!volume->format)
         volume->format = g_strdup("raw");
+    volume->read_only = child(disk, "readonly") || g_strcmp0(device, "cdrom") == 0;
     volume->flushes_ignored = attribute_is(driver, "cache", "unsafe");
     volume->serial = text_of(child(disk, "serial"));
     read_address(disk, volume);

@@ -23,6 +23,7 @@ typedef struct {
     char *pci;  /* "0000:00:05.0", of the disk or its SCSI controller; NULL: not on PCI, or not started yet */
     char *scsi; /* BUS:TARGET:UNIT behind that controller; NULL: not SCSI */
     gboolean block;           /* a block device, not a file */
+    gboolean read_only;       /* the guest cannot write to it */
     gboolean flushes_ignored; /* cache=unsafe: no witness */
     char
         *excluded; /* why it cannot be included (read-only, cdrom, no source, transient, ...); NULL: it can */

@@ -1,25 +1,22 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
-
 #include "coordinator/guest/hold.h"
 #include "coordinator/guest/link.h"
-#include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define PATIENCE LULL_MSEC(500)
+/* All disks at once: libvirt's name for their sum. */
+#define ALL_DISKS ""
 
 typedef struct {
     gboolean present;
-    guint64 writes;
-    guint64 flushes;
-    guint64 bytes;
+    long long writes;
+    long long flushes;
+    long long bytes;
 } Counters;
 
 typedef struct {
     char *disk;
-    gboolean excluded;
     gboolean flushes_ignored;
     Counters readings[2];
 } Disk;
@@ -27,7 +24,9 @@ typedef struct {
 struct _LullWitness {
     LullLink *link;
     LullDomain *domain;
-    GPtrArray *disks; /* of Disk */
+    GPtrArray *disks;  /* of Disk: those that can be cut */
+    gboolean together; /* only their sum is read */
+    Counters sums[2];
     char *vm;
 };
 
@@ -47,11 +46,17 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
 
     self->vm = g_strdup(vm->name);
     self->disks = g_ptr_array_new_with_free_func(disk_free);
+    self->together = TRUE;
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
-        Disk *disk = g_new0(Disk, 1);
+        Disk *disk;
+
+        if (volume->excluded) {
+            self->together &= volume->read_only; /* writes to it are not our business */
+            continue;
+        }
+        disk = g_new0(Disk, 1);
         disk->disk = g_strdup(volume->disk);
-        disk->excluded = volume->excluded != NULL;
         disk->flushes_ignored = volume->flushes_ignored;
         g_ptr_array_add(self->disks, disk);
     }
@@ -60,98 +65,49 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
     return self->domain ? g_steal_pointer(&self) : NULL;
 }
 
-static Disk *
+static const Disk *
 find_disk(const LullWitness *self, const char *name)
 {
     for (guint i = 0; i < self->disks->len; i++) {
-        Disk *disk = g_ptr_array_index(self->disks, i);
+        const Disk *disk = g_ptr_array_index(self->disks, i);
         if (g_str_equal(disk->disk, name))
             return disk;
     }
     return NULL;
 }
 
+/* One command to QEMU, where the bulk statistics take three, each of which waits its turn behind the job that
+ * was just started. Counters only grow: a sum that stands still means that each of them does. */
 static gboolean
-counter(const virDomainStatsRecord *record, guint index, const char *what, guint64 *ret_value)
+read_disk(LullWitness *self, const char *disk, Counters *ret_counters, GError **error)
 {
-    unsigned long long value = 0;
-    char name[64];
+    virTypedParameter params[16] = {0}; /* as many as the wire takes */
+    int n = G_N_ELEMENTS(params);
+    Counters counters = {FALSE};
 
-    g_snprintf(name, sizeof name, "block.%u.%s", index, what);
-    if (virTypedParamsGetULLong(record->params, record->nparams, name, &value) != 1)
-        return FALSE;
-    *ret_value = value;
-    return TRUE;
-}
-
-static void
-take_reading(LullWitness *self, const virDomainStatsRecord *record, guint which)
-{
-    unsigned int count = 0;
-
-    (void)virTypedParamsGetUInt(record->params, record->nparams, "block.count", &count);
-    for (guint i = 0; i < MIN(count, 1024); i++) {
-        Counters counters = {FALSE};
-        const char *disk_name = NULL;
-        char name[64];
-        Disk *disk;
-
-        g_snprintf(name, sizeof name, "block.%u.name", i);
-        if (virTypedParamsGetString(record->params, record->nparams, name, &disk_name) != 1 ||
-            !(disk = find_disk(self, disk_name)))
-            continue;
-        counters.present = counter(record, i, "wr.reqs", &counters.writes) &&
-                           counter(record, i, "fl.reqs", &counters.flushes) &&
-                           counter(record, i, "wr.bytes", &counters.bytes);
-        disk->readings[which] = counters;
-    }
-}
-
-static gboolean
-is_whole(const LullWitness *self, guint which)
-{
-    for (guint i = 0; i < self->disks->len; i++) {
-        const Disk *disk = g_ptr_array_index(self->disks, i);
-
-        if (!disk->excluded && !disk->readings[which].present)
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-read_once(LullWitness *self, guint which, GError **error)
-{
-    virDomainPtr domains[] = {self->domain, NULL};
-    virDomainStatsRecordPtr *records = NULL;
-    /* NOWAIT: figures that have to be waited for come too late for a frozen guest */
-    const int n = virDomainListGetStats(domains, VIR_DOMAIN_STATS_BLOCK, &records,
-                                        VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
-
-    if (n < 0) {
+    if (virDomainBlockStatsFlags(self->domain, disk, params, &n, 0) < 0) {
         g_autofree char *what = g_strdup_printf("block statistics of %s", self->vm);
         return lull_link_error(error, what);
     }
-    if (n > 0)
-        take_reading(self, records[0], which);
-    virDomainStatsRecordListFree(records);
+    counters.present =
+        virTypedParamsGetLLong(params, n, VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, &counters.writes) == 1 &&
+        virTypedParamsGetLLong(params, n, VIR_DOMAIN_BLOCK_STATS_FLUSH_REQ, &counters.flushes) == 1 &&
+        virTypedParamsGetLLong(params, n, VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES, &counters.bytes) == 1;
+    *ret_counters = counters;
     return TRUE;
 }
 
-/* Right after the start of a backup, libvirt is busy with its domain for some milliseconds and leaves the
- * counters out: asked again, for a bounded time. */
 static gboolean
 read_counters(LullWitness *self, guint which, GError **error)
 {
-    const gint64 until = lull_clock_boottime() + PATIENCE;
-
-    for (;;) {
-        if (!read_once(self, which, error))
+    if (self->together)
+        return read_disk(self, ALL_DISKS, &self->sums[which], error);
+    for (guint i = 0; i < self->disks->len; i++) {
+        Disk *disk = g_ptr_array_index(self->disks, i);
+        if (!read_disk(self, disk->disk, &disk->readings[which], error))
             return FALSE;
-        if (is_whole(self, which) || lull_clock_boottime() >= until)
-            return TRUE;
-        g_usleep(1000);
     }
+    return TRUE;
 }
 
 gboolean
@@ -173,8 +129,9 @@ lull_witness_verdict(const LullWitness *self, const char *const *disks)
 
     for (guint i = 0; disks[i]; i++) {
         const Disk *disk = find_disk(self, disks[i]);
-        const Counters *first = disk ? &disk->readings[0] : NULL;
-        const Counters *second = disk ? &disk->readings[1] : NULL;
+        const Counters *readings = self->together ? self->sums : disk ? disk->readings : NULL;
+        const Counters *first = readings ? &readings[0] : NULL;
+        const Counters *second = readings ? &readings[1] : NULL;
 
         if (!disk || !first->present || !second->present)
             verdict = LULL_WITNESS_NONE;

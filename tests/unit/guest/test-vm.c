@@ -58,6 +58,7 @@ START_TEST(a_virtio_disk_is_a_volume_with_the_guests_view_of_it)
     ck_assert_ptr_null(volume->scsi);
     ck_assert(!volume->block);
     ck_assert(volume->flushes_ignored);
+    ck_assert(!volume->read_only);
     ck_assert_ptr_null(volume->excluded);
 }
 END_TEST
