@@ -17,10 +17,10 @@ START_TEST(the_job_copies_what_is_included_and_names_the_rest)
         "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/><alias name='ua-root'/></disk>"
         "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk></devices></domain>",
         LULL_VM_RUNNING, NULL);
-    g_autofree char *xml = lull_backup_xml(vm, "/st&ore/it's");
+    g_autofree char *xml = lull_backup_xml(vm, "/a&b/it's");
 
     ck_assert_str_eq(xml, "<domainbackup mode='push'><disks><disk name='vda' backup='yes' type='file'>"
-                          "<driver type='qcow2'/><target file='/st&amp;ore/it&apos;s/root.qcow2'/></disk>"
+                          "<driver type='qcow2'/><target file='/a&amp;b/it&apos;s/root.qcow2'/></disk>"
                           "<disk name='sda' backup='no'/></disks></domainbackup>");
 }
 END_TEST
