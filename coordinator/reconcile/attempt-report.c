@@ -6,6 +6,22 @@
 #include "coordinator/model/report.h"
 #include "protocol/clock.h"
 
+/* Names of the volumes that were cut, lent, NULL-terminated. */
+static GPtrArray *
+cut_names(const LullVm *vm)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded)
+            g_ptr_array_add(names, volume->name);
+    }
+    g_ptr_array_add(names, NULL);
+    return names;
+}
+
 LullTruth
 lull_attempt_truth(const LullAttemptRecord *record)
 {
@@ -13,9 +29,12 @@ lull_attempt_truth(const LullAttemptRecord *record)
     LullTruthFacts facts = {.vm = record->vm->state};
 
     if (hold) {
+        g_autoptr(GPtrArray) cut = cut_names(record->vm);
+
         facts.agent = hold->agent;
         facts.agent_problem = hold->agent_problem;
         facts.frozen = hold->frozen;
+        facts.incomplete = lull_truth_incomplete(hold->filesystems, (const char *const *)cut->pdata);
         facts.held = hold->held;
         facts.timed_out = hold->timed_out;
         facts.cut_while_frozen = record->cut_while_frozen;

@@ -8,6 +8,7 @@
 #define NO_WITNESS     "no witness: the host cannot see whether the guest kept still"
 #define CUT_TOO_LATE   "the cut came after the thaw"
 #define NOTHING_FROZEN "nothing was frozen"
+#define NOT_ALL_FROZEN "not every file system could be frozen"
 
 static const struct {
     LullIndication bit;
@@ -81,6 +82,8 @@ lull_truth_of(const LullTruthFacts *facts)
     broken = why_broken(facts);
     if (broken)
         return not_quiesced(facts, LULL_PROOF_BROKEN, broken);
+    if (facts->incomplete)
+        return not_quiesced(facts, LULL_PROOF_NONE, NOT_ALL_FROZEN);
     return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_GUEST_AGENT,
                        ours && facts->writers_met ? LULL_LEVEL_APP : LULL_LEVEL_FS, LULL_PROOF_HELD,
                        ours ? LULL_PROOF_BY_EPOCH : LULL_PROOF_BY_WITNESS, ""};
@@ -103,6 +106,36 @@ lull_truth_writers_met(LullJson *writers)
         any = any || met;
     }
     return any;
+}
+
+static gboolean
+is_on_any(LullJson *volumes, const char *const *cut)
+{
+    const gsize n = json_object_is_type(volumes, json_type_array) ? json_object_array_length(volumes) : 0;
+
+    for (gsize i = 0; i < n; i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(volumes, i));
+
+        if (name && g_strv_contains(cut, name))
+            return TRUE;
+    }
+    return n == 0;
+}
+
+gboolean
+lull_truth_incomplete(LullJson *filesystems, const char *const *cut)
+{
+    const gsize n =
+        json_object_is_type(filesystems, json_type_array) ? json_object_array_length(filesystems) : 0;
+
+    for (gsize i = 0; i < n; i++) {
+        LullJson *row = json_object_array_get_idx(filesystems, i);
+
+        if (g_str_equal(lull_json_string(row, "result", ""), "failed") &&
+            is_on_any(lull_json_array(row, "volumes"), cut))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static const char *const levels[] = {

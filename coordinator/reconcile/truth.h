@@ -30,6 +30,7 @@ typedef struct {
     LullAgentKind agent;       /* who answered; NONE: nobody who could freeze */
     const char *agent_problem; /* NONE: why */
     gboolean frozen;           /* acknowledged, at least one file system */
+    gboolean incomplete;       /* a file system on the cut disks could not be frozen */
     gboolean held;             /* as far as the guest can say, until after the last cut */
     gboolean timed_out;        /* time was the reason for what failed or broke */
     gboolean cut_while_frozen; /* every cut was known before the thaw */
@@ -51,6 +52,10 @@ LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNU
 
 /* Rows of LullHoldFacts.writers: does at least one hold or stand prepared, and no required one fail? */
 gboolean lull_truth_writers_met(LullJson *writers);
+
+/* Rows of LullHoldFacts.filesystems: is there one that failed, on a volume of @cut (names) or on one unknown?
+ */
+gboolean lull_truth_incomplete(LullJson *filesystems, const char *const *cut);
 
 const char *lull_level_to_string(LullLevel level);
 gboolean lull_level_parse(const char *text, LullLevel *ret_level); /* what may be required: app, fs, crash */

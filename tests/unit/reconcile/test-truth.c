@@ -35,7 +35,7 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
     ck_assert_int_eq(truth->level == LULL_LEVEL_FS || truth->level == LULL_LEVEL_APP,
                      truth->proof == LULL_PROOF_HELD);
     if (truth->proof == LULL_PROOF_HELD) {
-        ck_assert(running && facts->frozen && facts->held && facts->cut_while_frozen);
+        ck_assert(running && facts->frozen && facts->held && facts->cut_while_frozen && !facts->incomplete);
         ck_assert_int_ne(facts->witness, LULL_WITNESS_NOISY);
         ck_assert(facts->agent == LULL_AGENT_LULL || facts->witness == LULL_WITNESS_QUIET);
         ck_assert_int_eq(truth->proof_by,
@@ -58,7 +58,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
     static const char *const texts[] = {NULL, "", "a reason"};
     guint seen = 0;
 
-    for (guint bits = 0; bits < 1u << 5; bits++)
+    for (guint bits = 0; bits < 1u << 6; bits++)
         for (int vm = 0; vm <= LULL_VM_PAUSED; vm++)
             for (int agent = 0; agent <= LULL_AGENT_LULL; agent++)
                 for (int witness = 0; witness <= LULL_WITNESS_NOISY; witness++)
@@ -72,6 +72,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                             .timed_out = (bits & 4) != 0,
                             .cut_while_frozen = (bits & 8) != 0,
                             .writers_met = (bits & 16) != 0,
+                            .incomplete = (bits & 32) != 0,
                             .witness = (LullWitnessVerdict)witness,
                             .problem = texts[text],
                             .broken = texts[text],
@@ -81,7 +82,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                         check_claim(&facts, &truth);
                         seen++;
                     }
-    ck_assert_uint_eq(seen, 32 * 3 * 3 * 3 * 3);
+    ck_assert_uint_eq(seen, 64 * 3 * 3 * 3 * 3);
 }
 END_TEST
 
@@ -107,6 +108,8 @@ static const struct {
     {{RUN, STOCK, STILL, QUIET, .writers_met = TRUE}, ON | GA, LULL_LEVEL_FS, LULL_PROOF_HELD, ""},
     {{RUN, STOCK, STILL, NOISY}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy"},
     {{RUN, STOCK, STILL}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, NULL},
+    {{RUN, OURS, STILL, QUIET, .incomplete = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{RUN, OURS, STILL, NOISY, .incomplete = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy"},
     {{RUN, OURS, .problem = "vetoed by db"}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, "vetoed by db"},
     {{RUN, OURS, .problem = "slow", .timed_out = TRUE},
      ON | QF | QT,
@@ -179,6 +182,30 @@ START_TEST(test_writers_meet_their_need_when_one_holds_and_no_required_one_fails
 }
 END_TEST
 
+static const struct {
+    const char *filesystems;
+    gboolean incomplete;
+} filesystems[] = {
+    {"[]", FALSE},
+    {"[{'result':'frozen','volumes':['vda']},{'result':'skipped','volumes':['vda']}]", FALSE},
+    {"[{'result':'frozen','volumes':['vda']},{'result':'failed','volumes':['vdb','vda']}]", TRUE},
+    {"[{'result':'failed','volumes':['other']}]", FALSE},
+    {"[{'result':'failed','volumes':[]}]", TRUE},
+    {"[{'result':'failed'}]", TRUE},
+    {"[7,{'result':[]}]", FALSE},
+    {"{}", FALSE},
+};
+
+START_TEST(test_a_failed_file_system_counts_unless_it_is_known_to_be_elsewhere)
+{
+    static const char *const cut[] = {"vda", "vdb", NULL};
+    g_autofree char *text = g_strdelimit(g_strdup(filesystems[_i].filesystems), "'", '"');
+    g_autoptr(LullJson) rows_json = lull_json_parse(text, -1, NULL);
+
+    ck_assert_int_eq(lull_truth_incomplete(rows_json, cut), filesystems[_i].incomplete);
+}
+END_TEST
+
 START_TEST(test_names_of_indications_come_sorted_with_their_sentences)
 {
     const guint all = GA | NGA | ON | PA | QF | QT;
@@ -209,6 +236,8 @@ make_suite(void)
     tcase_add_test(tcase, test_stopped_satisfies_any_level_and_crash_only_itself);
     tcase_add_loop_test(tcase, test_writers_meet_their_need_when_one_holds_and_no_required_one_fails, 0,
                         G_N_ELEMENTS(writers));
+    tcase_add_loop_test(tcase, test_a_failed_file_system_counts_unless_it_is_known_to_be_elsewhere, 0,
+                        G_N_ELEMENTS(filesystems));
     tcase_add_test(tcase, test_names_of_indications_come_sorted_with_their_sentences);
     suite_add_tcase(suite, tcase);
     return suite;
