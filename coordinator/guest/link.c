@@ -57,12 +57,6 @@ lull_link_error(GError **error, const char *what)
     return FALSE;
 }
 
-/* The error is told by its return; nothing goes to standard error behind the caller's back. */
-static void
-swallow(void *user_data, virErrorPtr error)
-{
-}
-
 virConnectPtr
 lull_host_connect(LullHost *self, GError **error)
 {
@@ -73,7 +67,6 @@ lull_host_connect(LullHost *self, GError **error)
         lull_link_error(error, what);
         return NULL;
     }
-    virConnSetErrorFunc(connection, NULL, swallow);
     /* Not every driver has keep-alive (test:///); then there is no daemon that could hang. */
     (void)virConnectSetKeepAlive(connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
     return connection;
