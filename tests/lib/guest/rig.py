@@ -17,6 +17,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -165,6 +166,7 @@ class Host:
             yield coordinator
         finally:
             coordinator.kill()
+            shutil.rmtree(coordinator.dir, ignore_errors=True)
 
 
 class Guest:
@@ -239,6 +241,7 @@ class Guest:
         with contextlib.suppress(libvirt.libvirtError):
             flags = libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
             self.domain.undefineFlags(flags)
+        shutil.rmtree(self.dir, ignore_errors=True)  # the name is free for another module's guest
 
     @property
     def domain(self):
