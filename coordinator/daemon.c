@@ -140,7 +140,8 @@ make_loops(LullDaemon *self)
                                     .tools = {self->host, self->storage, self->intents, self->claims},
                                     .loop = self->content_loop,
                                     .life = g_uuid_string_random()};
-    self->restores = (LullRestores){self->store, self->jobs, self->host, self->storage, self->restore_loop};
+    self->restores =
+        (LullRestores){self->store, self->jobs, self->host, self->storage, self->claims, self->restore_loop};
 }
 
 static gboolean

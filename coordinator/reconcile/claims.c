@@ -31,24 +31,24 @@ lull_claims_free(LullClaims *self)
 }
 
 gboolean
-lull_claims_take(LullClaims *self, const char *vm_uid, const char *owner, GError **error)
+lull_claims_take(LullClaims *self, const char *uid, const char *owner, GError **error)
 {
     const char *other = NULL;
 
     g_mutex_lock(&self->mutex);
-    other = g_hash_table_lookup(self->owners, vm_uid);
+    other = g_hash_table_lookup(self->owners, uid);
     if (other)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the guest is held by %s: wait for its end", other);
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "it is held by %s: wait until that has ended", other);
     else
-        g_hash_table_insert(self->owners, g_strdup(vm_uid), g_strdup(owner));
+        g_hash_table_insert(self->owners, g_strdup(uid), g_strdup(owner));
     g_mutex_unlock(&self->mutex);
     return !other;
 }
 
 void
-lull_claims_release(LullClaims *self, const char *vm_uid)
+lull_claims_release(LullClaims *self, const char *uid)
 {
     g_mutex_lock(&self->mutex);
-    g_hash_table_remove(self->owners, vm_uid);
+    g_hash_table_remove(self->owners, uid);
     g_mutex_unlock(&self->mutex);
 }

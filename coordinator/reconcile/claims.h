@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Who in this process may hold which guest still: one at a time, be it an attempt or somebody's
- * freeze by hand. Any thread may call; never blocks. */
+/* Who in this process may work on what, one at a time: an attempt or a freeze by hand on a guest, a restore
+ * or a removal on a content. Any thread may call; never blocks. */
 typedef struct _LullClaims LullClaims;
 
 LullClaims *lull_claims_new(void) G_GNUC_WARN_UNUSED_RESULT;
@@ -16,7 +16,7 @@ void lull_claims_free(LullClaims *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullClaims, lull_claims_free)
 
 /* LULL_ERROR_BUSY naming the owner in the way. @owner is for people: "snapshot nightly". */
-gboolean lull_claims_take(LullClaims *self, const char *vm_uid, const char *owner, GError **error);
-void lull_claims_release(LullClaims *self, const char *vm_uid);
+gboolean lull_claims_take(LullClaims *self, const char *uid, const char *owner, GError **error);
+void lull_claims_release(LullClaims *self, const char *uid);
 
 G_END_DECLS

@@ -90,14 +90,17 @@ run_attempt(gpointer data, GCancellable *cancellable, GError **error)
     return outcome;
 }
 
-/* Attempt 0 stands for all there is. */
+/* Attempt 0 stands for all there is. Not under a restore that reads it. */
 static gpointer
 run_remove(gpointer data, GCancellable *cancellable, GError **error)
 {
     const Task *task = data;
     LullStorage *storage = task->tools.storage;
 
+    if (!lull_claims_take(task->tools.claims, task->content_uid, "the removal of its data", error))
+        return NULL;
     storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, error);
+    lull_claims_release(task->tools.claims, task->content_uid);
     return NULL;
 }
 
@@ -181,6 +184,8 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
         state.time = outcome->cut_time;
     }
     state.error = text;
+    if (text)
+        g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
     if (!write_state(self, view, &state, outcome ? outcome->report : NULL, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_REPORTED);

@@ -21,8 +21,9 @@ struct _LullManualHolds {
     GMainContext *context;
     GMutex mutex;
     GCond changed;
-    GHashTable *held; /* VM name -> Held, from the request to the thaw */
-    GPtrArray *threads;
+    GHashTable *held;    /* VM name -> Held, from the request to the thaw */
+    GPtrArray *threads;  /* all that were not joined yet */
+    GPtrArray *finished; /* those among them that will end by themselves now */
     gboolean closing;
 };
 
@@ -54,6 +55,7 @@ lull_manual_holds_new(LullHost *host, LullIntents *intents, LullClaims *claims)
     g_cond_init(&self->changed);
     self->held = g_hash_table_new(g_str_hash, g_str_equal);
     self->threads = g_ptr_array_new();
+    self->finished = g_ptr_array_new();
     return self;
 }
 
@@ -212,6 +214,7 @@ hold_thread(gpointer data)
     if (held->thaw_reply)
         answer(self, held->thaw_reply, NULL,
                g_error_new(LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not frozen any more", held->name));
+    g_ptr_array_add(self->finished, g_thread_self());
     g_mutex_unlock(&self->mutex);
     g_free(held->name);
     g_free(held);
@@ -236,6 +239,17 @@ parse_timeout(LullJson *body, gint64 *ret_timeout, GError **error)
     return TRUE;
 }
 
+/* With the mutex. Their last use of it is behind them, so this does not block for long. */
+static void
+reap(LullManualHolds *self)
+{
+    for (guint i = 0; i < self->finished->len; i++) {
+        g_ptr_array_remove(self->threads, self->finished->pdata[i]);
+        g_thread_join(self->finished->pdata[i]);
+    }
+    g_ptr_array_set_size(self->finished, 0);
+}
+
 static void
 on_freeze(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer user_data)
 {
@@ -249,6 +263,7 @@ on_freeze(const char *ns, const char *name, LullJson *body, LullServerReply *rep
         return;
     }
     g_mutex_lock(&self->mutex);
+    reap(self);
     if (!g_hash_table_contains(self->held, name)) {
         held = g_new0(Held, 1);
         held->owner = self;
@@ -311,6 +326,7 @@ lull_manual_holds_free(LullManualHolds *self)
     while (g_main_context_iteration(self->context, FALSE))
         ;
     g_ptr_array_unref(self->threads);
+    g_ptr_array_unref(self->finished);
     g_hash_table_unref(self->held);
     g_cond_clear(&self->changed);
     g_mutex_clear(&self->mutex);

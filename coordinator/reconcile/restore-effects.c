@@ -12,8 +12,10 @@
 
 typedef struct {
     LullStorage *storage;
+    LullClaims *claims;
     LullJobs *jobs;
-    char *id; /* of the job itself */
+    char *id;    /* of the job itself */
+    char *owner; /* for people */
     char *content_uid;
     char *vm_uid;
     char *restore_uid;
@@ -25,6 +27,7 @@ task_free(gpointer data)
     Task *task = data;
 
     g_free(task->id);
+    g_free(task->owner);
     g_free(task->content_uid);
     g_free(task->vm_uid);
     g_free(task->restore_uid);
@@ -44,8 +47,11 @@ run_data(gpointer data, GCancellable *cancel, GError **error)
 {
     const Task *task = data;
 
+    if (!lull_claims_take(task->claims, task->content_uid, task->owner, error))
+        return NULL;
     task->storage->ops->restore(task->storage, task->content_uid, task->vm_uid, task->restore_uid,
                                 on_progress, data, cancel, error);
+    lull_claims_release(task->claims, task->content_uid);
     return NULL;
 }
 
@@ -57,6 +63,8 @@ start_data(const LullRestores *self, const LullRestoreView *view)
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
     task->storage = self->storage;
+    task->claims = self->claims;
+    task->owner = g_strconcat("restore ", view->name, NULL);
     task->jobs = self->jobs;
     task->id = g_strdup(id);
     task->content_uid = g_strdup(view->content_uid);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/guest/host.h"
+#include "coordinator/reconcile/claims.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
 #include "coordinator/storage/storage.h"
@@ -16,6 +17,7 @@ typedef struct {
     LullJobs *jobs;
     LullHost *host;
     LullStorage *storage;
+    LullClaims *claims;
     LullLoop *loop; /* told when a job ends; set once the loop is made */
 } LullRestores;
 

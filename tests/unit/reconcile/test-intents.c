@@ -1,0 +1,137 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <glib/gstdio.h>
+
+#include "coordinator/reconcile/intents.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+#include "tests/unit/reconcile/fake-guest.h"
+
+static char *dir;
+static LullIntents *intents;
+
+static void
+setup(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *top = g_dir_make_tmp("lull-intents-XXXXXX", NULL);
+
+    fake_reset();
+    dir = g_build_filename(top, "intents", NULL);
+    intents = lull_intents_open(dir, &error);
+    ck_assert_no_error(error);
+}
+
+static void
+teardown(void)
+{
+    g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+    g_autofree char *top = g_path_get_dirname(dir);
+    const char *name = NULL;
+
+    while ((name = g_dir_read_name(entries))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        g_unlink(path);
+    }
+    g_rmdir(dir);
+    g_rmdir(top);
+    g_clear_pointer(&dir, g_free);
+    g_clear_pointer(&intents, lull_intents_free);
+}
+
+static guint
+count(void)
+{
+    g_autoptr(GPtrArray) list = lull_intents_list(intents);
+
+    return list->len;
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+
+    ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+START_TEST(test_what_is_written_is_found_until_it_is_removed)
+{
+    g_autoptr(GPtrArray) list = NULL;
+    const LullIntent *intent = NULL;
+
+    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, NULL));
+    list = lull_intents_list(intents);
+    ck_assert_uint_eq(list->len, 1);
+    intent = list->pdata[0];
+    ck_assert_str_eq(intent->op, "op-1");
+    ck_assert_str_eq(intent->vm_uid, "v1");
+    ck_assert_int_eq(intent->agent, LULL_AGENT_STOCK);
+    ck_assert(lull_intents_remove(intents, "op-1", NULL));
+    ck_assert_uint_eq(count(), 0);
+    ck_assert(lull_intents_remove(intents, "op-1", NULL)); /* gone already */
+}
+END_TEST
+
+START_TEST(test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it)
+{
+    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, NULL));
+    ck_assert(lull_intents_write(intents, "op-2", "v2", "curly", LULL_AGENT_STOCK, NULL));
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "tt");
+    ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+START_TEST(test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them)
+{
+    write_file("op-1.json",
+               "{\"version\":1,\"op\":\"op-1\",\"vm\":\"v1\",\"bootId\":\"another\",\"agent\":\"lull\"}");
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "");
+    ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+static const char *const bad[] = {
+    "",
+    "null",
+    "{",
+    "[]",
+    "{}",
+    "{\"op\":\"other\",\"vm\":\"v1\",\"agent\":\"lull\"}",
+    "{\"op\":\"op-1\",\"agent\":\"lull\"}",
+    "{\"op\":\"op-1\",\"vm\":\"v1\",\"agent\":\"x\"}",
+};
+
+START_TEST(test_a_file_that_makes_no_sense_is_kept_and_stops_nothing)
+{
+    g_autofree char *path = g_build_filename(dir, "op-1.json", NULL);
+
+    write_file("op-1.json", bad[_i]);
+    ck_assert(lull_intents_write(intents, "op-2", "v1", "larry", LULL_AGENT_LULL, NULL));
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "t");
+    ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("intents");
+    TCase *tcase = tcase_create("intents");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_what_is_written_is_found_until_it_is_removed);
+    tcase_add_test(tcase, test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it);
+    tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
+    tcase_add_loop_test(tcase, test_a_file_that_makes_no_sense_is_kept_and_stops_nothing, 0,
+                        G_N_ELEMENTS(bad));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)

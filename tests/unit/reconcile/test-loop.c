@@ -1,0 +1,224 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <glib/gstdio.h>
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/loop.h"
+#include "coordinator/reconcile/snapshot-effects.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+static char *dir;
+static LullStore *store;
+static GMainContext *context;
+
+/* What a pass does is set by the test; what it did is counted. */
+typedef struct {
+    GMutex mutex;
+    guint passes;
+    char *last;
+    gint conflicts, errors, acts; /* to be told so many times */
+    gint64 again_usec;            /* once */
+} Passes;
+
+static gboolean
+take(gint *n)
+{
+    return *n > 0 && (*n)-- > 0;
+}
+
+static gboolean
+pass(gpointer user_data, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    Passes *passes = user_data;
+    gboolean fine = FALSE;
+
+    g_mutex_lock(&passes->mutex);
+    passes->passes++;
+    g_free(passes->last);
+    passes->last = g_strconcat(ns, "/", name, NULL);
+    if (take(&passes->conflicts)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_CONFLICT, "changed");
+    } else if (take(&passes->errors)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "away");
+    } else {
+        ret_pass->acted = take(&passes->acts);
+        ret_pass->again_usec = passes->again_usec;
+        passes->again_usec = 0;
+        fine = TRUE;
+    }
+    g_mutex_unlock(&passes->mutex);
+    return fine;
+}
+
+static guint
+count(Passes *passes)
+{
+    guint n = 0;
+
+    g_mutex_lock(&passes->mutex);
+    n = passes->passes;
+    g_mutex_unlock(&passes->mutex);
+    return n;
+}
+
+/* Runs the watches until there were @n passes. */
+static void
+run_until(Passes *passes, guint n)
+{
+    const gint64 until = g_get_monotonic_time() + LULL_SEC(20);
+
+    while (count(passes) < n) {
+        ck_assert_msg(g_get_monotonic_time() < until, "%u passes of %u", count(passes), n);
+        if (!g_main_context_iteration(context, FALSE))
+            g_usleep(500);
+    }
+}
+
+static void
+setup(void)
+{
+    g_autofree char *path = NULL;
+
+    dir = g_dir_make_tmp("lull-loop-XXXXXX", NULL);
+    path = g_build_filename(dir, "store.db", NULL);
+    store = lull_store_local_open(path, NULL);
+    context = g_main_context_new();
+    ck_assert_ptr_nonnull(store);
+}
+
+static void
+teardown(void)
+{
+    g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+    const char *name = NULL;
+
+    g_clear_pointer(&store, lull_store_free);
+    g_clear_pointer(&context, g_main_context_unref);
+    while ((name = g_dir_read_name(entries))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        g_unlink(path);
+    }
+    g_rmdir(dir);
+    g_clear_pointer(&dir, g_free);
+}
+
+static void
+create(const LullKind *kind, const char *text)
+{
+    g_autoptr(LullJson) object = json(text);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) created = lull_store_create(store, kind, object, &error);
+
+    ck_assert_no_error(error);
+}
+
+static void
+create_snapshot(void)
+{
+    g_autoptr(LullJson) object = snapshot_json("snap", ",'namespace':'default'");
+    g_autoptr(LullJson) created = lull_store_create(store, &lull_kind_snapshot, object, NULL);
+
+    ck_assert_ptr_nonnull(created);
+}
+
+static LullLoop *
+start(Passes *passes)
+{
+    const LullReconciler reconciler = {
+        "test", &lull_kind_snapshot, {&lull_kind_content}, lull_snapshot_refs, pass, passes};
+    LullLoop *loop = lull_loop_new(store, &reconciler);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_loop_start(loop, context, &error));
+    return loop;
+}
+
+static void
+finish(LullLoop *loop, Passes *passes)
+{
+    lull_loop_free(loop);
+    g_free(passes->last);
+}
+
+START_TEST(test_looks_at_what_is_there_and_at_what_comes)
+{
+    Passes passes = {0};
+    LullLoop *loop = NULL;
+
+    create_snapshot();
+    loop = start(&passes);
+    run_until(&passes, 1);
+    ck_assert_str_eq(passes.last, "default/snap");
+    lull_loop_poke(loop, "default", "other");
+    run_until(&passes, 2);
+    ck_assert_str_eq(passes.last, "default/other");
+    finish(loop, &passes);
+}
+END_TEST
+
+START_TEST(test_looks_again_when_something_it_depends_on_changes)
+{
+    Passes passes = {0};
+    LullLoop *loop = NULL;
+    g_autoptr(LullJson) snapshot = NULL;
+    g_autofree char *text = NULL;
+
+    create_snapshot();
+    snapshot = lull_store_get(store, &lull_kind_snapshot, "default", "snap", NULL);
+    loop = start(&passes);
+    run_until(&passes, 1);
+    create(&lull_kind_content,
+           "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+           "'metadata':{'name':'stranger','namespace':'default'},'spec':{'source':{},'volumeBackups':[]}}");
+    text = g_strdup_printf(
+        "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+        "'metadata':{'name':'vmsnapshot-content-%s','namespace':'default'},'spec':{'source':{},"
+        "'volumeBackups':[]}}",
+        lull_meta_uid(snapshot));
+    create(&lull_kind_content, text);
+    run_until(&passes, 2);
+    ck_assert_str_eq(passes.last, "default/snap");
+    finish(loop, &passes);
+}
+END_TEST
+
+START_TEST(test_looks_again_after_an_act_a_conflict_an_error_and_a_while)
+{
+    Passes passes = {.conflicts = 2, .errors = 2, .acts = 2, .again_usec = LULL_MSEC(30)};
+    LullLoop *loop = NULL;
+
+    create_snapshot();
+    loop = start(&passes);
+    run_until(&passes, 7); /* two conflicts, two errors, two acts, the last one's end */
+    finish(loop, &passes);
+
+    Passes later = {.again_usec = LULL_MSEC(30)};
+    const gint64 begun = g_get_monotonic_time();
+
+    loop = start(&later);
+    run_until(&later, 2);
+    ck_assert_int_ge(g_get_monotonic_time() - begun, LULL_MSEC(30));
+    finish(loop, &later);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("loop");
+    TCase *tcase = tcase_create("loop");
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_looks_at_what_is_there_and_at_what_comes);
+    tcase_add_test(tcase, test_looks_again_when_something_it_depends_on_changes);
+    tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
