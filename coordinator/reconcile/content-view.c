@@ -6,12 +6,11 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-status.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/snapshot-view.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
-
-#define DEFAULT_DEADLINE LULL_SEC(300)
 
 /* Between attempts that came to nothing; each may have frozen the guest. */
 static const LullBackoff attempt_backoff = {LULL_SEC(10), LULL_SEC(160), 0};
@@ -83,16 +82,12 @@ look_at_jobs(LullContentView *self, LullJobs *jobs)
 static void
 look_at_snapshot(LullContentView *self, LullJson *snapshot)
 {
-    LullJson *value = lull_json_at(snapshot, "spec", "failureDeadline", NULL);
     const char *uid = lull_meta_uid(snapshot);
-    gint64 after = DEFAULT_DEADLINE;
 
     self->wanted =
         uid && g_str_has_suffix(self->name, uid) && !lull_meta_is_deleting(snapshot) &&
         !g_str_equal(lull_json_string(lull_json_object(snapshot, "status"), "phase", ""), "Failed");
-    if (value)
-        lull_duration_from_json(value, &after, NULL);
-    self->deadline = after ? lull_meta_created(snapshot) + after : 0;
+    self->deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
 }
 
 static gboolean

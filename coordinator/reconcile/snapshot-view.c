@@ -49,6 +49,18 @@ lull_snapshot_content_name(LullJson *snapshot)
     return g_strconcat("vmsnapshot-content-", lull_meta_uid(snapshot), NULL);
 }
 
+/* A duration that cannot be read got past no validation; it counts as the default. */
+gint64
+lull_snapshot_deadline(LullJson *snapshot)
+{
+    LullJson *value = lull_json_at(snapshot, "spec", "failureDeadline", NULL);
+    gint64 after = DEFAULT_DEADLINE;
+
+    if (value)
+        lull_duration_from_json(value, &after, NULL);
+    return after ? lull_meta_created(snapshot) + after : 0;
+}
+
 /* NULL for the volume statuses of a VM that has something to save under @policy; else what to tell the user.
  */
 static char *
@@ -97,18 +109,6 @@ source_problem(LullJson *vm, const LullPolicy *policy)
             return g_strdup_printf(LULL_ANNOTATION_EXCLUDE ": VM %s has no volume \"%s\"", lull_meta_name(vm),
                                    policy->exclude[i]);
     return nothing_to_save(vm, policy);
-}
-
-/* 0: none. A duration that cannot be read got past no validation; it counts as the default. */
-static gint64
-deadline_of(LullJson *snapshot)
-{
-    LullJson *value = lull_json_at(snapshot, "spec", "failureDeadline", NULL);
-    gint64 after = DEFAULT_DEADLINE;
-
-    if (value)
-        lull_duration_from_json(value, &after, NULL);
-    return after ? lull_meta_created(snapshot) + after : 0;
 }
 
 static char *
@@ -168,7 +168,7 @@ look_at_snapshot(LullSnapshotView *self)
     self->has_finalizer = lull_meta_has_finalizer(self->snapshot, LULL_FINALIZER_SNAPSHOT);
     self->retain = !g_str_equal(
         lull_json_string(lull_json_object(self->snapshot, "spec"), "deletionPolicy", "Delete"), "Delete");
-    self->deadline = deadline_of(self->snapshot);
+    self->deadline = lull_snapshot_deadline(self->snapshot);
 }
 
 static char *

@@ -53,4 +53,7 @@ LullSnapshotView *lull_snapshot_view_new(LullJson *snapshot, LullJson *content, 
 /* "vmsnapshot-content-<uid>", or what the status names. */
 char *lull_snapshot_content_name(LullJson *snapshot) G_GNUC_WARN_UNUSED_RESULT;
 
+/* When it must have been taken: wall clock, 0 for no deadline. */
+gint64 lull_snapshot_deadline(LullJson *snapshot);
+
 G_END_DECLS
