@@ -34,13 +34,18 @@ decide_engaged(const LullAttemptView *view)
         return STEP(THAW, "GivenUp");
     if (view->prepare == LULL_TRIED_FAILED)
         return STEP(THAW, "NotPrepared");
-    if (view->intent == LULL_TRIED_FAILED)
-        return STEP(THAW, "NoIntent");
     if (view->freeze == LULL_TRIED_FAILED)
         return STEP(THAW, "NotFrozen");
-    if (view->intent == LULL_TRIED_NOT)
-        return STEP(WRITE_INTENT, "Prepared");
     return STEP(FREEZE, "Prepared");
+}
+
+/* The guest knows of nothing of ours, and will not. */
+static gboolean
+is_intent_spent(const LullAttemptView *view)
+{
+    return view->intent != LULL_TRIED_NOT && view->intent_removed == LULL_TRIED_NOT &&
+           (view->thaw != LULL_TRIED_NOT || view->cut != LULL_TRIED_NOT ||
+            view->intent == LULL_TRIED_FAILED || is_over(view));
 }
 
 LullAttemptStep
@@ -50,8 +55,8 @@ lull_attempt_decide(const LullAttemptView *view)
         return decide_frozen(view);
     if (view->prepare != LULL_TRIED_NOT && view->thaw == LULL_TRIED_NOT)
         return decide_engaged(view);
-    if (view->intent != LULL_TRIED_NOT && view->intent_removed == LULL_TRIED_NOT)
-        return STEP(REMOVE_INTENT, "Thawed");
+    if (is_intent_spent(view))
+        return STEP(REMOVE_INTENT, "NothingHeld");
     if (view->cut != LULL_TRIED_NOT)
         return STEP(END, "Cut");
     if (is_over(view))
@@ -66,8 +71,10 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(PREPARE_STORAGE, "Begun");
     if (!view->paused && view->probe == LULL_TRIED_NOT)
         return STEP(PROBE, "TargetsMade");
+    if (!view->paused && view->probe == LULL_TRIED_DONE && view->intent == LULL_TRIED_NOT)
+        return STEP(WRITE_INTENT, "AgentFound");
     if (!view->paused && view->probe == LULL_TRIED_DONE && view->prepare == LULL_TRIED_NOT)
-        return STEP(PREPARE_GUEST, "AgentFound");
+        return STEP(PREPARE_GUEST, "Noted");
     if (view->strict)
         return STEP(END, "LevelNotReached");
     return STEP(CUT, view->paused ? "Paused" : "NotFrozen");

@@ -14,8 +14,8 @@ typedef enum {
     LULL_ATTEMPT_END = 0,
     LULL_ATTEMPT_PREPARE_STORAGE, /* targets made: everything that can be done before the freeze */
     LULL_ATTEMPT_PROBE,           /* which agent answers; witness opened */
+    LULL_ATTEMPT_WRITE_INTENT,    /* what the guest is about to be asked for, synced, before it is */
     LULL_ATTEMPT_PREPARE_GUEST,
-    LULL_ATTEMPT_WRITE_INTENT, /* what is about to be frozen, synced, before it is */
     LULL_ATTEMPT_FREEZE,
     LULL_ATTEMPT_WITNESS_FIRST,
     LULL_ATTEMPT_CUT,
@@ -36,8 +36,8 @@ typedef struct {
     gboolean strict; /* a level above `crash` is required: no cut without a freeze */
     LullTried storage;
     LullTried probe; /* FAILED: nobody there who could freeze */
-    LullTried prepare;
     LullTried intent;
+    LullTried prepare;
     LullTried freeze;
     LullTried first; /* of the witness; FAILED: no reading, which is a fact and stops nothing */
     LullTried cut;

@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* What this coordinator is about to freeze, as one synced file an operation, written before the freeze
- * and removed after the thaw: whoever starts after a crash finds here what he has to thaw. */
+/* What this coordinator is about to freeze, as one synced file an operation, written before the guest is
+ * asked and removed after the thaw: whoever starts after a crash finds here what he has to thaw. */
 typedef struct _LullIntents LullIntents;
 
 typedef struct {

@@ -136,7 +136,7 @@ keep(LullManualHolds *self, Held *held)
     g_mutex_unlock(&self->mutex);
 }
 
-/* Intent on disk before the freeze, as for any other. */
+/* Intent on disk before the guest is asked for anything, as for any attempt. */
 static gboolean
 freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullHold *hold, const char *op, GError **error)
 {
@@ -149,11 +149,11 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullHold *hold, cons
                     facts->agent_problem ? facts->agent_problem : "no guest agent");
         return FALSE;
     }
-    if (!lull_hold_prepare(hold, PREPARE_BUDGET) ||
-        !lull_intents_write(self->intents, op, vm->uid, vm->name, facts->agent, error)) {
-        if (error && !*error)
-            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot freeze %s: %s", vm->name,
-                        facts->problem ? facts->problem : "it could not be prepared");
+    if (!lull_intents_write(self->intents, op, vm->uid, vm->name, facts->agent, error))
+        return FALSE;
+    if (!lull_hold_prepare(hold, PREPARE_BUDGET)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot freeze %s: %s", vm->name,
+                    facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
     if (lull_hold_freeze(hold, lease))

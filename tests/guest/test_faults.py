@@ -37,7 +37,7 @@ class Cell:
 
 CELLS = [
     Cell("coordinator", "coordinator.locked", "kill", (HELD,)),
-    Cell("coordinator", "coordinator.intent-written", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.prepared", "kill", (HELD,), attempt=2),
     Cell("coordinator", "coordinator.frozen", "kill", (HELD,), attempt=2),
     Cell("coordinator", "coordinator.cut", "kill", (HELD,), attempt=2),
     Cell("coordinator", "coordinator.thawed", "kill", (HELD,), attempt=2),
