@@ -213,7 +213,7 @@ def test_no_space_is_told_before_anything_is_frozen(small_coordinator, guest):
     api = Api(small_coordinator)
     guest.forget_gaps()
     api.take("large", guest.name, failureDeadline="4s")
-    rig.wait_for(lambda: api.snapshot("large")["status"].get("error"), 4, "the error is told")
+    rig.wait_for(lambda: api.snapshot("large").get("status", {}).get("error"), 4, "the error is told")
     snapshot = api.settle("large", timeout=15)
 
     assert snapshot["status"]["phase"] == "Failed"
