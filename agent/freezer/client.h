@@ -31,7 +31,8 @@ typedef struct {
     const char *mountpoint; /* absolute path in the agent's name space */
     dev_t device;           /* st_dev that the opened directory must have */
     const char *counter;    /* path of the block device's stat file in sysfs, or NULL: no counter */
-} LullFreezerMount;         /* in the order in which to freeze; thaw is the mirror */
+    guint level;            /* lower ones are frozen first, those of one level at the same time */
+} LullFreezerMount;         /* thawed in the mirrored order */
 
 typedef enum {
     LULL_FREEZER_RESULT_NONE = 0, /* not reached yet */

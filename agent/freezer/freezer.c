@@ -3,9 +3,10 @@
  */
 
 /* lull-freezer: opens what is to be frozen, gives the agent the same descriptors, locks itself up, and
- * then freezes and thaws on the agent's word. Two threads: the main one is the watcher, which listens to
- * the agent and the clock and can always thaw since it never issues FIFREEZE; the other one freezes and
- * verifies, and may be stuck in the kernel for as long as a disk likes. See README.md beside this file. */
+ * then freezes and thaws on the agent's word. The main thread is the watcher, which listens to the agent and
+ * the clock and can always thaw since it never issues FIFREEZE; the freezing thread freezes and verifies,
+ * and may be stuck in the kernel for as long as a disk likes. Its hands freeze with it, each another file
+ * system: most of a FIFREEZE is waiting for a disk. See README.md beside this file. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +36,7 @@
 #include "protocol/clock.h"
 
 #define WORKER_STACK (128 * 1024)
+#define HANDS        3
 #define PATIENCE_USEC                                                                    \
     200000 /* for a mount that is stuck in the kernel, before the end is told without it \
             */
@@ -49,6 +51,10 @@ typedef struct {
     int timer;
     int work; /* eventfd: watcher to freezing thread */
     int done; /* eventfd: back */
+    int call; /* eventfd, counting: freezing thread to its hands */
+    int back; /* eventfd: back */
+    uint64_t n_hands;
+    uint32_t level; /* at which the hands are to freeze; set before they are called */
     _Atomic uint64_t kicked;
     _Atomic uint64_t handled;
     _Atomic int worker_error;
@@ -123,6 +129,8 @@ op_armed(void *context)
     mark(self, '1');
 }
 
+static void op_spread(void *context, uint32_t level);
+
 static const LullHoldOps ops = {
     .now = op_now,
     .freeze = op_freeze,
@@ -130,9 +138,53 @@ static const LullHoldOps ops = {
     .writes = op_writes,
     .armed = op_armed,
     .step = lull_step,
+    .spread = op_spread,
 };
 
-/* -- freezing thread ---------------------------------------------------------------------------- */
+/* -- freezing thread and its hands --------------------------------------------------------------- */
+
+static void
+start_caged(Freezer *self)
+{
+    const uint64_t one = 1;
+
+    if (!lull_cage_close(true))
+        atomic_store(&self->worker_error, errno);
+    (void)!write(self->done, &one, sizeof one);
+}
+
+static void
+op_spread(void *context, uint32_t level)
+{
+    Freezer *self = context;
+    uint64_t back = 0;
+
+    self->level = level;
+    if (self->n_hands)
+        (void)!write(self->call, &self->n_hands, sizeof self->n_hands);
+    lull_hold_freeze_level(self->hold, level, &ops, self);
+    for (uint64_t some; back < self->n_hands; back += some) {
+        if (read(self->back, &some, sizeof some) != (ssize_t)sizeof some)
+            some = 0;
+    }
+}
+
+static void *
+hand_main(void *data)
+{
+    Freezer *self = data;
+    const uint64_t one = 1;
+    uint64_t call;
+
+    start_caged(self);
+    for (;;) {
+        if (read(self->call, &call, sizeof call) != (ssize_t)sizeof call)
+            continue;
+        lull_hold_freeze_level(self->hold, self->level, &ops, self);
+        (void)!write(self->back, &one, sizeof one);
+    }
+    return NULL;
+}
 
 static void *
 worker_main(void *data)
@@ -141,10 +193,7 @@ worker_main(void *data)
     const uint64_t one = 1;
     uint64_t kicks;
 
-    if (!lull_cage_close(true))
-        atomic_store(&self->worker_error, errno);
-    (void)!write(self->done, &one, sizeof one);
-
+    start_caged(self);
     for (;;) {
         if (read(self->work, &kicks, sizeof kicks) != (ssize_t)sizeof kicks)
             continue;
@@ -374,8 +423,9 @@ take_marker(Freezer *self)
     return true;
 }
 
+/* Comes back when the thread stands behind its filter. */
 static bool
-start_worker(Freezer *self)
+start_thread(Freezer *self, void *(*thread_main)(void *))
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -385,12 +435,24 @@ start_worker(Freezer *self)
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&attr, WORKER_STACK);
-    error = pthread_create(&thread, &attr, worker_main, self);
+    error = pthread_create(&thread, &attr, thread_main, self);
     (void)pthread_attr_destroy(&attr);
     if (!error && read(self->done, &count, sizeof count) < 0)
         error = errno;
     errno = error;
     return error == 0;
+}
+
+static bool
+start_threads(Freezer *self)
+{
+    bool started = start_thread(self, worker_main);
+
+    while (started && self->n_hands < HANDS && self->n_hands + 1 < self->hold->n_mounts) {
+        started = start_thread(self, hand_main);
+        self->n_hands += started;
+    }
+    return started;
 }
 
 static void
@@ -401,7 +463,9 @@ prepare(Freezer *self)
     self->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     self->work = eventfd(0, EFD_CLOEXEC);
     self->done = eventfd(0, EFD_CLOEXEC);
-    if (self->timer < 0 || self->work < 0 || self->done < 0)
+    self->call = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+    self->back = eventfd(0, EFD_CLOEXEC);
+    if (self->timer < 0 || self->work < 0 || self->done < 0 || self->call < 0 || self->back < 0)
         refuse(self, LULL_WIRE_REFUSED_THREAD, errno);
 
     if (!lull_prepare_open(self->hold, &self->prepared))
@@ -414,7 +478,7 @@ prepare(Freezer *self)
 
     if (!lull_cage_lock_memory())
         refuse(self, LULL_WIRE_REFUSED_MEMORY, errno);
-    if (!start_worker(self))
+    if (!start_threads(self))
         refuse(self, LULL_WIRE_REFUSED_THREAD, errno);
     if (atomic_load(&self->worker_error))
         refuse(self, LULL_WIRE_REFUSED_FILTER, atomic_load(&self->worker_error));

@@ -316,8 +316,9 @@ state_after_freeze(int error)
     }
 }
 
-/* Freezes mount @index. False where it was to be frozen and could not. The state is written before the
- * course is looked at again: once the hold has ended and is settled, no FIFREEZE follows. */
+/* Freezes mount @index, which the caller has moved to FREEZING. False where it was to be frozen and could
+ * not. The state is written before the course is looked at again: once the hold has ended and is settled, no
+ * FIFREEZE follows. */
 static bool
 mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *context)
 {
@@ -326,7 +327,6 @@ mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *conte
     LullMountState after;
     int error;
 
-    atomic_store(&mount->state, LULL_MOUNT_FREEZING);
     if (lull_hold_phase(hold) != LULL_HOLD_FREEZING) {
         atomic_store(&mount->state, LULL_MOUNT_PLANNED);
         return true;
@@ -337,7 +337,26 @@ mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *conte
     atomic_store(&mount->error, error);
     atomic_store(&mount->freeze_usec, ops->now(context) - before);
     atomic_store(&mount->state, after);
+    if (after == LULL_MOUNT_FROZEN && !atomic_exchange(&hold->any_frozen, 1))
+        step(ops, LULL_STEP_FREEZER_FIRST_FROZEN);
     return after != LULL_MOUNT_FAILED;
+}
+
+void
+lull_hold_freeze_level(LullHold *hold, uint32_t level, const LullHoldOps *ops, void *context)
+{
+    for (uint32_t i = 0; i < hold->n_mounts && lull_hold_phase(hold) == LULL_HOLD_FREEZING; i++) {
+        uint32_t planned = LULL_MOUNT_PLANNED;
+
+        if (hold->mounts[i].level != level ||
+            !atomic_compare_exchange_strong(&hold->mounts[i].state, &planned, LULL_MOUNT_FREEZING))
+            continue;
+        if (!mount_freeze(hold, i, ops, context) && atomic_load(&hold->strict))
+            (void)lull_hold_end(hold, LULL_HOLD_REASON_REFUSED, ops->now(context));
+    }
+    /* Another thread may still be in a FIFREEZE that hangs: nothing waits for it. */
+    if (lull_hold_phase(hold) == LULL_HOLD_ENDED)
+        lull_hold_release(hold, LULL_HOLD_SIDE_FREEZER, false, ops, context);
 }
 
 static bool
@@ -350,22 +369,32 @@ any_failed(LullHold *hold)
     return false;
 }
 
+/* The lowest level above @level that any mount has; UINT32_MAX: none. */
+static uint32_t
+level_after(const LullHold *hold, uint32_t level)
+{
+    uint32_t next = UINT32_MAX;
+
+    for (uint32_t i = 0; i < hold->n_mounts; i++) {
+        if (hold->mounts[i].level > level && hold->mounts[i].level < next)
+            next = hold->mounts[i].level;
+    }
+    return next;
+}
+
 /* Freezes what is planned until all are done or somebody ended it. */
 static void
 freeze_all(LullHold *hold, const LullHoldOps *ops, void *context)
 {
-    bool first = true;
+    uint32_t level = 0;
 
-    for (uint32_t i = 0; i < hold->n_mounts && lull_hold_phase(hold) == LULL_HOLD_FREEZING; i++) {
-        if (atomic_load(&hold->mounts[i].state) != LULL_MOUNT_PLANNED)
-            continue;
-        if (!mount_freeze(hold, i, ops, context) && atomic_load(&hold->strict))
-            (void)lull_hold_end(hold, LULL_HOLD_REASON_REFUSED, ops->now(context));
-        if (first && atomic_load(&hold->mounts[i].state) == LULL_MOUNT_FROZEN) {
-            step(ops, LULL_STEP_FREEZER_FIRST_FROZEN);
-            first = false;
-        }
-    }
+    do {
+        if (ops->spread)
+            ops->spread(context, level);
+        else
+            lull_hold_freeze_level(hold, level, ops, context);
+        level = level_after(hold, level);
+    } while (level != UINT32_MAX && lull_hold_phase(hold) == LULL_HOLD_FREEZING);
     atomic_store(&hold->frozen_at, ops->now(context));
 }
 

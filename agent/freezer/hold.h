@@ -10,9 +10,9 @@
 #include "protocol/step.h"
 
 /* One hold: the table in memory shared by agent and freezer in which it is written, mount by mount,
- * what is frozen, by whom it is being thawed, and when the lease ends. Three threads act on it: the
- * freezer's freezing thread, the freezer's watcher, and the agent's client thread. There is no lock:
- * each decision is one compare-and-swap, so a thread that is stopped or killed anywhere holds up
+ * what is frozen, by whom it is being thawed, and when the lease ends. Threads of two processes act on
+ * it: the freezer's freezing thread with its hands, its watcher, and the agent's client thread. There is no
+ * lock: each decision is one compare-and-swap, so a thread that is stopped or killed anywhere holds up
  * nobody, and what it left undone can be read off the table by the others.
  *
  * Two words decide everything:
@@ -51,7 +51,7 @@ typedef enum {
     LULL_MOUNT_FAILED,      /* see error; not ours */
     LULL_MOUNT_SKIPPED,     /* cannot be frozen by its kind; not ours */
     LULL_MOUNT_FOREIGN,     /* somebody else's freeze: not ours, never thawed */
-    LULL_MOUNT_FREEZING,    /* the freezing thread is in FIFREEZE and thaws it itself if that is late */
+    LULL_MOUNT_FREEZING,    /* a freezing thread is in FIFREEZE and thaws it itself if that is late */
     LULL_MOUNT_FROZEN,      /* ours: whoever claims it thaws it */
     LULL_MOUNT_VERIFYING,   /* the freezing thread is in the second FIFREEZE; as FREEZING */
     LULL_MOUNT_THAWING_BY_FREEZER,
@@ -70,6 +70,7 @@ typedef struct {
     uint64_t device;         /* expected st_dev */
     uint32_t path_offset;    /* of the mount point's name, from the start of the table */
     uint32_t counter_offset; /* the same of the counter's file; 0: none */
+    uint32_t level;          /* mounts of one level do not stand on each other; lower ones go first */
     _Atomic uint32_t state;  /* LullMountState */
     _Atomic int32_t error;   /* errno of open, fstat, FIFREEZE, or of FITHAW in STUCK */
     _Atomic int64_t sync_usec;
@@ -87,10 +88,11 @@ typedef struct {
     _Atomic int64_t lease_usec; /* asked for; set before the freezing thread is woken */
     _Atomic int64_t lease_end;  /* 0: none yet; negated: can no longer be renewed */
     _Atomic int64_t freeze_by;
-    _Atomic int64_t first_at;  /* first FIFREEZE issued */
-    _Atomic int64_t frozen_at; /* last FIFREEZE returned */
-    _Atomic int64_t ended_at;  /* thaw asked for, or whatever else ended it */
-    _Atomic int64_t thawed_at; /* last FITHAW returned */
+    _Atomic uint32_t any_frozen; /* one has been, at some time */
+    _Atomic int64_t first_at;    /* first FIFREEZE issued */
+    _Atomic int64_t frozen_at;   /* last FIFREEZE returned */
+    _Atomic int64_t ended_at;    /* thaw asked for, or whatever else ended it */
+    _Atomic int64_t thawed_at;   /* last FITHAW returned */
     LullHoldMount mounts[];
 } LullHold;
 
@@ -102,6 +104,9 @@ typedef struct {
     int64_t (*writes)(void *context, uint32_t index); /* -1: unknown; NULL: none */
     void (*armed)(void *context); /* lease is set, nothing frozen yet; freezing thread only */
     void (*step)(LullStep step);  /* NULL: this side has no steps */
+    /* Calls lull_hold_freeze_level() on as many threads as there are, comes back when all of them have;
+     * NULL: the calling thread is alone. */
+    void (*spread)(void *context, uint32_t level);
 } LullHoldOps;
 
 /* How long verification may take before the watcher thaws without it. */
@@ -116,9 +121,13 @@ bool lull_hold_settled(LullHold *hold);
 /* Everything that could be frozen was, whatever came of it later. */
 bool lull_hold_went_through(LullHold *hold);
 
-/* Freezing thread. Freezes in plan order under the lease asked for; comes back with the hold FROZEN,
+/* Freezing thread. Freezes level after level under the lease asked for; comes back with the hold FROZEN,
  * or ENDED and everything that this thread found to be its own thawed. No-op unless IDLE. */
 void lull_hold_freeze(LullHold *hold, const LullHoldOps *ops, void *context);
+
+/* Freezing thread and its hands, at the same time. Takes planned mounts of @level until none is left; where
+ * the hold has ended meanwhile, thaws what it can claim. */
+void lull_hold_freeze_level(LullHold *hold, uint32_t level, const LullHoldOps *ops, void *context);
 
 /* Freezing thread. Verifies and thaws; no-op unless VERIFYING. */
 void lull_hold_verify(LullHold *hold, const LullHoldOps *ops, void *context);

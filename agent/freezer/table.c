@@ -12,7 +12,7 @@
 
 #include "protocol/error.h"
 
-#define TABLE_MAGIC  0x4c554c31u /* changes with the layout: agent and freezer may be of two builds */
+#define TABLE_MAGIC  0x4c554c32u /* changes with the layout: agent and freezer may be of two builds */
 #define MOUNTS_LIMIT 65536
 
 static size_t
@@ -51,6 +51,7 @@ table_fill(LullHold *hold, size_t size, const LullFreezerMount *mounts, guint n_
         LullHoldMount *mount = &hold->mounts[i];
 
         mount->device = mounts[i].device;
+        mount->level = mounts[i].level;
         mount->path_offset = name_put(hold, &offset, mounts[i].mountpoint);
         mount->counter_offset = name_put(hold, &offset, mounts[i].counter);
         atomic_init(&mount->writes_frozen, -1);

@@ -14,6 +14,7 @@ typedef struct Candidate {
     const LullDisk *disk;    /* hardware that its data ends up on, NULL: not known */
     struct Candidate *lower; /* holds the loop device's file */
     gboolean emitted;
+    guint level; /* one more than that of whatever stands on it */
 } Candidate;
 
 typedef struct {
@@ -159,6 +160,7 @@ emit(Planner *planner, const LullMount *mount, const Candidate *candidate, LullP
     entry->device = g_strdup(device ? device->name : mount->source);
     entry->serial = g_strdup(device && !device->is_virtual ? device->disk.serial : NULL);
     entry->counter = g_strdup(device ? device->counter : NULL);
+    entry->level = candidate->level;
     entry->opened_as = lull_survey_opened(planner->survey, mount);
     entry->disks = disks_to_json(candidate->disk);
     entry->result = result;
@@ -179,8 +181,10 @@ emit_in_order(Planner *planner, Candidate *candidate)
     for (guint i = planner->candidates->len; i-- > 0;) {
         Candidate *upper = g_ptr_array_index(planner->candidates, i);
 
-        if (upper->lower == candidate)
-            emit_in_order(planner, upper);
+        if (upper->lower != candidate)
+            continue;
+        emit_in_order(planner, upper);
+        candidate->level = MAX(candidate->level, upper->level + 1);
     }
     if (candidate->wanted && !obstacle(planner, candidate, &result))
         emit(planner, candidate->mount, candidate, LULL_PLAN_FREEZE, NULL);
@@ -236,6 +240,28 @@ emit_unknown_names(Planner *planner)
     }
 }
 
+/* A device of the kernel's own making of which it is not known what it stands on (device mapper, md). */
+static gboolean
+has_unknown_stack(const GPtrArray *candidates)
+{
+    for (guint i = 0; i < candidates->len; i++) {
+        const Candidate *candidate = g_ptr_array_index(candidates, i);
+
+        if (candidate->wanted && candidate->device && candidate->device->is_virtual &&
+            !candidate->device->backing_file)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Then the only safe order is one after the other, latest mounted first. */
+static void
+make_sequential(GPtrArray *entries)
+{
+    for (guint i = 0; i < lull_plan_n_freeze(entries); i++)
+        ((LullPlanEntry *)g_ptr_array_index(entries, i))->level = i;
+}
+
 static gboolean
 is_told(const LullSurvey *survey, const LullMount *mount)
 {
@@ -267,6 +293,8 @@ lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request)
     }
     for (guint i = candidates->len; i-- > 0;)
         emit_in_order(&planner, g_ptr_array_index(candidates, i));
+    if (has_unknown_stack(candidates))
+        make_sequential(planner.entries);
     for (guint i = 0; i < survey->mounts->len; i++) {
         const LullMount *mount = g_ptr_array_index(survey->mounts, i);
 

@@ -25,6 +25,7 @@ typedef struct {
     char *device;    /* "vda1" */
     char *serial;    /* of its disk, or NULL */
     char *counter;   /* stat file of the device, or NULL */
+    guint level;     /* of freezing: 0 for one on which nothing stands, then what that stands on, ... */
     dev_t opened_as; /* st_dev that opening the mount point must show */
     LullJson *disks; /* array of {serial?, pci?, scsi?} */
     LullPlanResult result;
@@ -38,10 +39,10 @@ typedef struct {
     gboolean ignore_unknown; /* a mount point that is none is left out, not a failure */
 } LullPlanRequest;
 
-/* Array of LullPlanEntry: first those to freeze, in the order in which to do it (thaw is the mirror),
- * then the others. An upper file system (on a loop device, mounted later) goes before the one that its
- * data ends up on, since its last writes still have to get there. The kernel's own file systems are
- * left out. */
+/* Array of LullPlanEntry: first those to freeze, in the order in which to do it, level by level (thaw is the
+ * mirror), then the others. An upper file system (on a loop device, mounted later) goes before the one that
+ * its data ends up on, since its last writes still have to get there. The kernel's own file systems are left
+ * out. */
 GPtrArray *lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How many are to be frozen: the first so many entries. */

@@ -158,17 +158,25 @@ main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     Driver self = {.loop = loop};
     g_autofree LullFreezerMount *mounts = g_new0(LullFreezerMount, MAX(argc, 3));
+    guint n_mounts = 0;
+    guint level = 0;
     int marker;
 
     if (argc < 3) {
-        fprintf(stderr, "freezer-driver PROGRAM MARKER|- MOUNTPOINT[=COUNTER]...\n");
+        fprintf(stderr, "freezer-driver PROGRAM MARKER|- MOUNTPOINT[=COUNTER]... [+ the next level's]...\n");
         return 2;
     }
-    for (int i = 3; i < argc; i++)
-        mounts[i - 3] = parse_mount(argv[i]);
+    for (int i = 3; i < argc; i++) {
+        if (g_str_equal(argv[i], "+")) {
+            level++;
+            continue;
+        }
+        mounts[n_mounts] = parse_mount(argv[i]);
+        mounts[n_mounts++].level = level;
+    }
     marker = g_str_equal(argv[2], "-") ? -1 : open(argv[2], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-    self.freezer = lull_freezer_start(argv[1], mounts, (guint)argc - 3, marker, on_event, &self, &error);
+    self.freezer = lull_freezer_start(argv[1], mounts, n_mounts, marker, on_event, &self, &error);
     if (!self.freezer) {
         printf("{\"error\": \"%s\"}\n", error->message);
         return 1;

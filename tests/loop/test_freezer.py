@@ -168,7 +168,7 @@ def test_another_operation_can_follow_at_once(cast, disks):
 def test_a_file_system_on_a_file_of_another_is_thawed_after_it(cast, disks, directory):
     with loopfs.mounted(disks[1], "ext4", "upper") as upper:
         writer = cast.writer(upper)
-        driver = cast.prepared([upper, disks[1]])
+        driver = cast.prepared([upper, "+", disks[1]])
         event, _ = driver.freeze(20000)
         assert [o["result"] for o in event["outcomes"]] == ["frozen", "frozen"]
         writer.wait_until_blocked()
@@ -498,10 +498,12 @@ def test_no_program_is_an_error_and_nothing_more(cast, disks):
 
 
 @pytest.mark.parametrize("agent", ["lives", "is-killed"])
-def test_a_freeze_that_hangs_is_undone_within_half_the_lease_and_for_the_rest_later(cast, disks, agent):
+@pytest.mark.parametrize("planned", ["first", "last"])
+def test_a_freeze_that_hangs_is_undone_within_half_the_lease_and_for_the_rest_later(cast, disks, agent, planned):
     first, lower = disks[0], disks[1]
     with loopfs.mounted(lower, "ext4", "upper") as upper:
-        driver = cast.prepared([first, upper])
+        # Of one level: the one that hangs keeps nobody else from being frozen, wherever it stands.
+        driver = cast.prepared([upper, first] if planned == "first" else [first, upper])
         freezer = driver.freezer
         writer = cast.writer(first)
         # Dirty above a frozen file: FIFREEZE waits for it to be written back.
@@ -517,7 +519,7 @@ def test_a_freeze_that_hangs_is_undone_within_half_the_lease_and_for_the_rest_la
         if agent == "lives":
             event = driver.expect("freeze-failed")
             assert event["timed_out"]
-            assert event["outcomes"][0]["thawed"] and not event["outcomes"][1]["thawed"]
+            assert [o["thawed"] for o in event["outcomes"]] == [planned == "last", planned == "first"]
 
         assert scratch.thaw(lower)
         late = cast.writer(upper)
@@ -543,7 +545,13 @@ def test_the_freezer_has_locked_its_memory_and_itself_up(cast, disks):
         assert int(status["CapEff"], 16) == 1 << 21  # CAP_SYS_ADMIN
         assert int(status["VmLck"].split()[0]) > 0
         assert status["NoNewPrivs"] == "1"
-    assert len(os.listdir(f"/proc/{freezer}/task")) == 2
+    # The watcher, and a thread for each of three mounts.
+    assert len(os.listdir(f"/proc/{freezer}/task")) == 4
+
+
+def test_many_mounts_share_four_freezing_threads(cast, disks):
+    driver = cast.prepared(disks * 5)
+    assert len(os.listdir(f"/proc/{driver.freezer}/task")) == 5
 
 
 def test_nothing_but_what_it_needs_is_open_in_the_freezer(cast, disks):

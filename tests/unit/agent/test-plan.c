@@ -58,6 +58,7 @@ survey_of(const char *mounts)
     lull_survey_add_device(survey, makedev(11, 0), disk("sr0", NULL, "0000:00:1f.2"));
     lull_survey_add_device(survey, makedev(7, 0), loop("loop0", "/srv/image.ext4"));
     lull_survey_add_device(survey, makedev(7, 1), loop("loop1", "/var/b.img"));
+    lull_survey_add_device(survey, makedev(253, 0), loop("dm-0", NULL));
     return survey;
 }
 
@@ -147,6 +148,37 @@ START_TEST(test_plans_what_to_freeze_in_which_order)
 }
 END_TEST
 
+static char *
+levels_of(const char *mounts)
+{
+    const LullPlanRequest request = {NULL};
+    g_autoptr(LullSurvey) survey = survey_of(mounts);
+    g_autoptr(GPtrArray) plan = lull_plan_make(survey, &request);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < lull_plan_n_freeze(plan); i++) {
+        const LullPlanEntry *entry = g_ptr_array_index(plan, i);
+
+        g_string_append_printf(text, "%s:%u ", entry->mountpoint, entry->level);
+    }
+    return g_strchomp(g_string_free(text, FALSE));
+}
+
+START_TEST(test_only_what_does_not_stand_on_each_other_shares_a_level)
+{
+    g_autofree char *plain = levels_of(guest);
+    g_autofree char *storeys =
+        levels_of("1 0 252:1 / / rw - ext4 a rw\n2 1 7:0 / /x rw - ext4 b rw\n3 1 7:1 / /srv rw - xfs c rw\n"
+                  "4 1 252:2 / /var rw - xfs d rw\n");
+    g_autofree char *mapped = levels_of("1 0 252:1 / / rw - ext4 a rw\n2 1 252:16 / /srv rw - xfs c rw\n"
+                                        "3 1 253:0 / /mapped rw - xfs m rw\n");
+
+    ck_assert_str_eq(plain, "/srv/image:0 /srv:1 /boot:0 /:0");
+    ck_assert_str_eq(storeys, "/x:0 /srv:1 /var:2 /:0");
+    ck_assert_str_eq(mapped, "/mapped:0 /srv:1 /:2");
+}
+END_TEST
+
 START_TEST(test_every_entry_that_is_not_frozen_says_why)
 {
     static const char *const reasons[][2] = {
@@ -190,6 +222,7 @@ make_suite(void)
     TCase *tcase = tcase_create("plan");
 
     tcase_add_loop_test(tcase, test_plans_what_to_freeze_in_which_order, 0, G_N_ELEMENTS(cases));
+    tcase_add_test(tcase, test_only_what_does_not_stand_on_each_other_shares_a_level);
     tcase_add_test(tcase, test_every_entry_that_is_not_frozen_says_why);
     tcase_add_test(tcase, test_names_the_disk_under_a_loop_device_but_no_serial_of_its_own);
     suite_add_tcase(suite, tcase);

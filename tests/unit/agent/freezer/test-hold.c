@@ -726,6 +726,149 @@ START_TEST(three_threads_at_once_thaw_each_mount_exactly_once)
 }
 END_TEST
 
+/* -- hands: several freezing threads ------------------------------------------------------------- */
+
+static int
+hand_freeze(void *context, uint32_t i)
+{
+    return freeze_now(context, i);
+}
+
+static int64_t
+hand_writes(void *context, uint32_t i)
+{
+    return 100 + (int64_t)i;
+}
+
+static void
+hand_armed(void *context)
+{
+    Kernel *kernel = context;
+
+    kernel->armed = true;
+}
+
+static void spread(void *context, uint32_t level);
+
+static const LullHoldOps hand_ops = {
+    .now = fake_now,
+    .freeze = hand_freeze,
+    .thaw = other_thaw,
+    .writes = hand_writes,
+    .armed = hand_armed,
+    .spread = spread,
+};
+
+typedef struct {
+    Kernel *kernel;
+    uint32_t level;
+} Share;
+
+static void *
+hand_main(void *data)
+{
+    const Share *share = data;
+
+    lull_hold_freeze_level(share->kernel->hold, share->level, &hand_ops, share->kernel);
+    return NULL;
+}
+
+static void
+spread(void *context, uint32_t level)
+{
+    Share share = {context, level};
+    pthread_t hands[2];
+
+    for (gsize i = 0; i < G_N_ELEMENTS(hands); i++)
+        pthread_create(&hands[i], NULL, hand_main, &share);
+    (void)hand_main(&share);
+    for (gsize i = 0; i < G_N_ELEMENTS(hands); i++)
+        pthread_join(hands[i], NULL);
+}
+
+static void *
+leader_main(void *data)
+{
+    Kernel *kernel = data;
+
+    lull_hold_freeze(kernel->hold, &hand_ops, kernel);
+    lull_hold_verify(kernel->hold, &hand_ops, kernel);
+    return NULL;
+}
+
+START_TEST(levels_are_frozen_one_after_the_other)
+{
+    static const uint32_t levels[N] = {7, 0, 7, 2};
+
+    for (int round = 0; round < 100; round++) {
+        Kernel *kernel = kernel_new();
+
+        for (int i = 0; i < N; i++)
+            kernel->hold->mounts[i].level = levels[i];
+        lull_hold_freeze(kernel->hold, &hand_ops, kernel);
+        ck_assert_int_eq(lull_hold_phase(kernel->hold), LULL_HOLD_FROZEN);
+        ck_assert_int_eq(kernel->n_order, N);
+        ck_assert_int_eq(kernel->order[0], 1 + 1);
+        ck_assert_int_eq(kernel->order[1], 1 + 3);
+        ck_assert_int_eq(kernel->order[2] + kernel->order[3], 1 + 0 + 1 + 2);
+        (void)lull_hold_end(kernel->hold, LULL_HOLD_REASON_ASKED, kernel->clock);
+        lull_hold_verify(kernel->hold, &hand_ops, kernel);
+        ck_assert_int_eq(lull_hold_reason(kernel->hold), LULL_HOLD_REASON_NONE);
+        assert_all_released_once(kernel);
+        kernel_free(kernel);
+    }
+}
+END_TEST
+
+static bool
+others_are_frozen(Kernel *kernel, int except)
+{
+    bool all = true;
+
+    pthread_mutex_lock(&kernel->lock);
+    for (int i = 0; i < N; i++)
+        all = all && (i == except || kernel->frozen[i]);
+    pthread_mutex_unlock(&kernel->lock);
+    return all;
+}
+
+START_TEST(one_that_hangs_keeps_none_of_its_level_from_freezing_nor_from_thawing)
+{
+    Kernel *kernel = kernel_new();
+    pthread_t leader;
+
+    kernel->hangs = 0;
+    pthread_create(&leader, NULL, leader_main, kernel);
+    while (!others_are_frozen(kernel, 0))
+        g_thread_yield();
+    set_clock(kernel, fake_now(kernel) + LEASE / 2);
+    while (!lull_hold_watch(kernel->hold, fake_now(kernel)) || others_are_frozen(kernel, 0))
+        lull_hold_release(kernel->hold, LULL_HOLD_SIDE_FREEZER, false, &hand_ops, kernel);
+    ck_assert_int_eq(lull_hold_reason(kernel->hold), LULL_HOLD_REASON_SLOW);
+
+    stop_hanging(kernel);
+    pthread_join(leader, NULL);
+    assert_all_released_once(kernel);
+    kernel_free(kernel);
+}
+END_TEST
+
+START_TEST(hands_that_are_ended_at_any_time_leave_nothing_frozen)
+{
+    for (int round = 0; round < 300; round++) {
+        Kernel *kernel = kernel_new();
+        pthread_t leader, ender;
+
+        pthread_create(&ender, NULL, ender_main, kernel);
+        pthread_create(&leader, NULL, leader_main, kernel);
+        pthread_join(leader, NULL);
+        pthread_join(ender, NULL);
+        assert_all_released_once(kernel);
+        kernel_free(kernel);
+    }
+}
+END_TEST
+
 #define ROUNDS 10000
 
 /* Two threads that meet before every round, spinning: the window between them is a few instructions. */
@@ -813,6 +956,9 @@ make_suite(void)
     tcase_add_test(threads, a_freeze_that_hangs_holds_up_the_thaw_of_no_other_mount);
     tcase_add_test(threads, a_verification_that_hangs_holds_up_the_thaw_of_no_other_mount);
     tcase_add_test(threads, three_threads_at_once_thaw_each_mount_exactly_once);
+    tcase_add_test(threads, levels_are_frozen_one_after_the_other);
+    tcase_add_test(threads, one_that_hangs_keeps_none_of_its_level_from_freezing_nor_from_thawing);
+    tcase_add_test(threads, hands_that_are_ended_at_any_time_leave_nothing_frozen);
     tcase_add_test(threads, of_renewal_and_expiry_exactly_one_wins);
     tcase_set_timeout(threads, 60);
     suite_add_tcase(suite, rules);
