@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "coordinator/daemon.h"
-#include "coordinator/guest/deadman.h"
+#include "coordinator/guest/host-dead-man.h"
 #include "protocol/step.h"
 
 static gboolean
@@ -92,7 +92,7 @@ main(int argc, char **argv)
     gboolean version = FALSE;
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
-        return lull_deadman_main(argc, argv);
+        return lull_host_dead_man_main(argc, argv);
     set_up_log();
     if (!parse(&argc, &argv, &options, &version, &error) || !lull_steps_init(&error))
         return fail(error, 2);

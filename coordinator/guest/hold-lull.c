@@ -28,10 +28,10 @@ typedef struct {
     GCond cond;
     gint64 lease_usec; /* 0: not frozen yet */
     gboolean stop;
-} LullState;
+} EpochState;
 
 static LullJson *
-arguments(const LullHold *self)
+arguments(const LullGuestHold *self)
 {
     LullJson *args = json_object_new_object();
 
@@ -51,7 +51,7 @@ pause_before_retry(gint64 pause, gint64 max, gint64 until)
 
 /* A lease bears three tries. */
 static gint64
-renewal_interval(const LullState *state)
+renewal_interval(const EpochState *state)
 {
     return MIN(LULL_MSEC(LULL_LEASE_RENEW_MS), state->lease_usec / 3);
 }
@@ -60,8 +60,8 @@ renewal_interval(const LullState *state)
 static gpointer
 renew(gpointer data)
 {
-    LullHold *self = data;
-    LullState *state = self->state;
+    LullGuestHold *self = data;
+    EpochState *state = self->state;
     gboolean failed = FALSE;
 
     g_mutex_lock(&state->lock);
@@ -93,9 +93,9 @@ renew(gpointer data)
 }
 
 static gboolean
-start_renewer(LullHold *self, GError **error)
+start_renewer(LullGuestHold *self, GError **error)
 {
-    LullState *state = self->state;
+    EpochState *state = self->state;
 
     state->link = lull_link_borrow(self->host, error);
     state->domain = state->link ? lull_link_domain(state->link, self->uid, error) : NULL;
@@ -106,7 +106,7 @@ start_renewer(LullHold *self, GError **error)
 }
 
 static void
-stop_renewer(LullState *state)
+stop_renewer(EpochState *state)
 {
     g_mutex_lock(&state->lock);
     state->stop = TRUE;
@@ -115,7 +115,7 @@ stop_renewer(LullState *state)
 }
 
 static LullJson *
-prepare_arguments(LullHold *self, gint64 budget_usec)
+prepare_arguments(LullGuestHold *self, gint64 budget_usec)
 {
     LullJson *args = arguments(self);
     LullJson *disks = json_object_new_array();
@@ -147,7 +147,7 @@ prepare_arguments(LullHold *self, gint64 budget_usec)
 
 /* TRUE: accepted. FALSE without an error: another operation is in the way, which may be just ending. */
 static gboolean
-send_prepare_once(LullHold *self, gint64 budget_usec, char **ret_owner, GError **error)
+send_prepare_once(LullGuestHold *self, gint64 budget_usec, char **ret_owner, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_PREPARE,
@@ -164,7 +164,7 @@ send_prepare_once(LullHold *self, gint64 budget_usec, char **ret_owner, GError *
 }
 
 static gboolean
-send_prepare(LullHold *self, gint64 budget_usec, gint64 until, GError **error)
+send_prepare(LullGuestHold *self, gint64 budget_usec, gint64 until, GError **error)
 {
     gint64 pause = RETRY_FIRST_USEC;
 
@@ -188,9 +188,9 @@ send_prepare(LullHold *self, gint64 budget_usec, gint64 until, GError **error)
 }
 
 static gboolean
-wait_prepared(LullHold *self, gint64 until, GError **error)
+wait_prepared(LullGuestHold *self, gint64 until, GError **error)
 {
-    LullState *state = self->state;
+    EpochState *state = self->state;
     gint64 pause = POLL_FIRST_USEC;
 
     for (;;) {
@@ -221,26 +221,26 @@ wait_prepared(LullHold *self, gint64 until, GError **error)
 }
 
 static gboolean
-lull_prepare(LullHold *self, gint64 budget_usec)
+epoch_prepare(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
     g_autoptr(GError) error = NULL;
-    LullState *state = g_new0(LullState, 1);
+    EpochState *state = g_new0(EpochState, 1);
 
     g_mutex_init(&state->lock);
     g_cond_init(&state->cond);
     self->state = state;
     if (start_renewer(self, &error) && send_prepare(self, budget_usec, until, &error) &&
         wait_prepared(self, until, &error)) {
-        lull_hold_set_rows(self, self->rows);
+        lull_guest_hold_set_rows(self, self->rows);
         return TRUE;
     }
-    lull_hold_fail(self, error);
+    lull_guest_hold_fail(self, error);
     return FALSE;
 }
 
 static gint64
-cap_lease(const LullState *state, gint64 lease_usec)
+cap_lease(const EpochState *state, gint64 lease_usec)
 {
     if (state->hold_budget_usec)
         lease_usec = MIN(lease_usec, state->hold_budget_usec);
@@ -248,9 +248,9 @@ cap_lease(const LullState *state, gint64 lease_usec)
 }
 
 static gboolean
-lull_freeze(LullHold *self, gint64 lease_usec)
+epoch_freeze(LullGuestHold *self, gint64 lease_usec)
 {
-    LullState *state = self->state;
+    EpochState *state = self->state;
     const gint64 lease = cap_lease(state, lease_usec);
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
@@ -261,14 +261,14 @@ lull_freeze(LullHold *self, gint64 lease_usec)
     /* bounded by half the lease on the agent's side */
     reply = lull_agent_call(self->domain, LULL_CMD_FREEZE, args, lease / 2 + CALL_USEC / 2, &error);
     if (!reply || !lull_reply_freeze(reply, &freeze, &error)) {
-        lull_hold_fail(self, error);
+        lull_guest_hold_fail(self, error);
         return FALSE;
     }
     if (json_object_array_length(freeze.filesystems))
-        lull_hold_set_rows(self, freeze.filesystems);
+        lull_guest_hold_set_rows(self, freeze.filesystems);
     if (!freeze.epoch) {
         g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
-        lull_hold_fail(self, error);
+        lull_guest_hold_fail(self, error);
         return FALSE;
     }
     self->facts.freeze_usec = freeze.freeze_usec;
@@ -283,9 +283,9 @@ lull_freeze(LullHold *self, gint64 lease_usec)
 
 /* The agent knows of no freeze, but there was one: why? */
 static const char *
-why_unknown(LullHold *self)
+why_unknown(LullGuestHold *self)
 {
-    const LullState *state = self->state;
+    const EpochState *state = self->state;
     g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_STATUS, NULL, CALL_USEC, NULL);
     g_auto(LullAgentStatus) status = {LULL_PHASE_IDLE};
 
@@ -296,31 +296,31 @@ why_unknown(LullHold *self)
 }
 
 static void
-take_verdict(LullHold *self, const LullThawReply *thaw)
+take_verdict(LullGuestHold *self, const LullThawReply *thaw)
 {
-    LullHoldFacts *facts = &self->facts;
+    LullGuestHoldFacts *facts = &self->facts;
 
     facts->held = thaw->held;
     if (thaw->unknown)
-        lull_hold_break(self, why_unknown(self), FALSE);
+        lull_guest_hold_break(self, why_unknown(self), FALSE);
     else if (!thaw->held)
-        lull_hold_break(self, thaw->broken, g_str_equal(thaw->broken, LULL_BROKEN_LEASE));
+        lull_guest_hold_break(self, thaw->broken, g_str_equal(thaw->broken, LULL_BROKEN_LEASE));
     facts->window_usec = thaw->window_usec;
     facts->window_measured = thaw->window_usec > 0;
     facts->thaw_usec = thaw->thaw_usec;
     if (thaw->freeze_usec)
         facts->freeze_usec = thaw->freeze_usec;
     if (json_object_array_length(thaw->filesystems))
-        lull_hold_set_rows(self, thaw->filesystems);
+        lull_guest_hold_set_rows(self, thaw->filesystems);
     lull_json_put(facts->writers);
     facts->writers = json_object_get(thaw->writers);
 }
 
 /* An agent that died is started again at once and can still tell: hence tries until the budget is over. */
 static void
-thaw_frozen(LullHold *self, gint64 until)
+thaw_frozen(LullGuestHold *self, gint64 until)
 {
-    LullState *state = self->state;
+    EpochState *state = self->state;
     gint64 pause = RETRY_FIRST_USEC;
     const char *gone = NULL;
 
@@ -336,17 +336,19 @@ thaw_frozen(LullHold *self, gint64 until)
             take_verdict(self, &thaw);
             return;
         }
-        if (lull_hold_guest_is_gone(self->domain, &gone)) {
-            lull_hold_break(self, gone, FALSE);
+        if (lull_guest_hold_guest_is_gone(self->domain, &gone)) {
+            lull_guest_hold_break(self, gone, FALSE);
             return;
         }
         if (lull_error_is(error, LULL_ERROR_FAILED) || lull_error_is(error, LULL_ERROR_INVALID)) {
-            lull_hold_break(self, error->message, FALSE); /* it answers, and knows nothing of the epoch */
+            lull_guest_hold_break(self, error->message,
+                                  FALSE); /* it answers, and knows nothing of the epoch */
             return;
         }
         if (lull_clock_boottime() >= until) {
-            lull_hold_break(self, lull_error_is(error, LULL_ERROR_LOST) ? LULL_BROKEN_AGENT : error->message,
-                            lull_error_is(error, LULL_ERROR_TIMED_OUT));
+            lull_guest_hold_break(self,
+                                  lull_error_is(error, LULL_ERROR_LOST) ? LULL_BROKEN_AGENT : error->message,
+                                  lull_error_is(error, LULL_ERROR_TIMED_OUT));
             return;
         }
         pause = pause_before_retry(pause, POLL_MAX_USEC, until);
@@ -371,7 +373,8 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
         lull_json_set_string(args, "op", op);
         aborted = lull_agent_call(domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
         /* An agent that says no has no such operation: nothing of it is left either. */
-        if (aborted || lull_error_is(problem, LULL_ERROR_FAILED) || lull_hold_guest_is_gone(domain, &gone))
+        if (aborted || lull_error_is(problem, LULL_ERROR_FAILED) ||
+            lull_guest_hold_guest_is_gone(domain, &gone))
             return TRUE;
         if (lull_clock_boottime() >= until) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -382,23 +385,23 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
 }
 
 static void
-lull_thaw(LullHold *self, gint64 budget_usec)
+epoch_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
-    LullState *state = self->state;
+    EpochState *state = self->state;
     g_autoptr(GError) error = NULL;
 
     stop_renewer(state);
     if (self->facts.frozen)
         thaw_frozen(self, until);
     else if (!lull_agent_end(self->domain, self->op, until, &error))
-        lull_hold_fail(self, error);
+        lull_guest_hold_fail(self, error);
 }
 
 static void
-lull_free(LullHold *self)
+epoch_free(LullGuestHold *self)
 {
-    LullState *state = self->state;
+    EpochState *state = self->state;
 
     stop_renewer(state);
     if (state->renewer)
@@ -413,9 +416,9 @@ lull_free(LullHold *self)
     g_free(state);
 }
 
-const LullHoldOps lull_hold_ops_lull = {
-    .prepare = lull_prepare,
-    .freeze = lull_freeze,
-    .thaw = lull_thaw,
-    .free = lull_free,
+const LullGuestHoldOps lull_guest_hold_ops_lull = {
+    .prepare = epoch_prepare,
+    .freeze = epoch_freeze,
+    .thaw = epoch_thaw,
+    .free = epoch_free,
 };

@@ -10,13 +10,13 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    gboolean (*prepare)(LullHold *self, gint64 budget_usec);
-    gboolean (*freeze)(LullHold *self, gint64 lease_usec);
-    void (*thaw)(LullHold *self, gint64 budget_usec);
-    void (*free)(LullHold *self);
-} LullHoldOps;
+    gboolean (*prepare)(LullGuestHold *self, gint64 budget_usec);
+    gboolean (*freeze)(LullGuestHold *self, gint64 lease_usec);
+    void (*thaw)(LullGuestHold *self, gint64 budget_usec);
+    void (*free)(LullGuestHold *self);
+} LullGuestHoldOps;
 
-struct _LullHold {
+struct _LullGuestHold {
     LullHost *host;
     LullLink *link;     /* NULL: the guest could not be reached */
     LullDomain *domain; /* of that link */
@@ -25,25 +25,25 @@ struct _LullHold {
     LullJson *volumes; /* [{name, serial?, pci?, scsi?}] of the host's view */
     gboolean some_excluded;
     LullJson *rows; /* file systems as prepare saw them, with their disks */
-    LullHoldFacts facts;
-    const LullHoldOps *ops; /* NULL: no agent */
-    gpointer state;         /* the ops' own */
-    gboolean prepared;      /* a prepare was tried: there must be an end */
+    LullGuestHoldFacts facts;
+    const LullGuestHoldOps *ops; /* NULL: no agent */
+    gpointer state;              /* the ops' own */
+    gboolean prepared;           /* a prepare was tried: there must be an end */
     gboolean ended;
 };
 
-extern const LullHoldOps lull_hold_ops_lull;
-extern const LullHoldOps lull_hold_ops_stock;
+extern const LullGuestHoldOps lull_guest_hold_ops_lull;
+extern const LullGuestHoldOps lull_guest_hold_ops_stock;
 
 /* Notes why something failed or broke; the first reason stands. */
-void lull_hold_fail(LullHold *self, const GError *error);
-void lull_hold_break(LullHold *self, const char *reason, gboolean timed_out);
+void lull_guest_hold_fail(LullGuestHold *self, const GError *error);
+void lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean timed_out);
 
 /* The guest cannot answer any more; @ret_reason is a constant. */
-gboolean lull_hold_guest_is_gone(LullDomain *domain, const char **ret_reason);
+gboolean lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason);
 
 /* Sets the report's rows. */
-void lull_hold_set_rows(LullHold *self, LullJson *rows);
+void lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows);
 
 /* Stock: thaws until the guest says that it is thawed; FALSE when @until (boot clock) came first. */
 gboolean lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GError **error);

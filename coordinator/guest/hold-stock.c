@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/guest/agent-call.h"
-#include "coordinator/guest/deadman.h"
 #include "coordinator/guest/hold-private.h"
+#include "coordinator/guest/host-dead-man.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -16,23 +16,23 @@
 #define RETRY_USEC  LULL_MSEC(50)
 
 typedef struct {
-    LullDeadman *deadman;
+    LullHostDeadMan *dead_man;
     LullEventCounts before;
     gint64 freeze_sent;
     gint64 count;
 } StockState;
 
 static gboolean
-stock_prepare(LullHold *self, gint64 budget_usec)
+stock_prepare(LullGuestHold *self, gint64 budget_usec)
 {
     StockState *state = g_new0(StockState, 1);
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) fsinfo = NULL;
 
     self->state = state;
-    state->deadman = lull_deadman_start(lull_host_uri(self->host), self->uid, &error);
-    if (!state->deadman) {
-        lull_hold_fail(self, error);
+    state->dead_man = lull_host_dead_man_start(lull_host_uri(self->host), self->uid, &error);
+    if (!state->dead_man) {
+        lull_guest_hold_fail(self, error);
         return FALSE;
     }
     /* only for the report: an agent without it can freeze all the same */
@@ -63,7 +63,7 @@ lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GErro
             else if ((status = lull_agent_call(domain, "guest-fsfreeze-status", NULL, CALL_USEC, &problem)))
                 lull_reply_is_frozen(status, &frozen);
         }
-        if (!frozen || lull_hold_guest_is_gone(domain, &gone)) {
+        if (!frozen || lull_guest_hold_guest_is_gone(domain, &gone)) {
             if (ret_count)
                 *ret_count = total;
             return TRUE;
@@ -78,14 +78,14 @@ lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GErro
 }
 
 static gboolean
-stock_freeze(LullHold *self, gint64 lease_usec)
+stock_freeze(LullGuestHold *self, gint64 lease_usec)
 {
     StockState *state = self->state;
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
 
-    if (!lull_deadman_arm(state->deadman, lease_usec, &error)) {
-        lull_hold_fail(self, error);
+    if (!lull_host_dead_man_arm(state->dead_man, lease_usec, &error)) {
+        lull_guest_hold_fail(self, error);
         return FALSE;
     }
     state->before = lull_host_event_counts(self->host, self->uid);
@@ -99,7 +99,7 @@ stock_freeze(LullHold *self, gint64 lease_usec)
     else if (reply && state->count == 0)
         g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
     if (error) {
-        lull_hold_fail(self, error);
+        lull_guest_hold_fail(self, error);
         return FALSE;
     }
     return TRUE;
@@ -107,7 +107,7 @@ stock_freeze(LullHold *self, gint64 lease_usec)
 
 /* The agent's own word, right before the thaw: somebody may have thawed the guest behind our back. */
 static void
-check_still_frozen(LullHold *self)
+check_still_frozen(LullGuestHold *self)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) status =
@@ -117,43 +117,44 @@ check_still_frozen(LullHold *self)
 
     if (status && lull_reply_is_frozen(status, &frozen)) {
         if (!frozen)
-            lull_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
-    } else if (lull_hold_guest_is_gone(self->domain, &gone)) {
-        lull_hold_break(self, gone, FALSE);
+            lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
+    } else if (lull_guest_hold_guest_is_gone(self->domain, &gone)) {
+        lull_guest_hold_break(self, gone, FALSE);
     } else {
         const gboolean late = lull_error_is(error, LULL_ERROR_TIMED_OUT);
-        lull_hold_break(self, late ? "the agent did not answer before the thaw" : LULL_BROKEN_AGENT, late);
+        lull_guest_hold_break(self, late ? "the agent did not answer before the thaw" : LULL_BROKEN_AGENT,
+                              late);
     }
 }
 
 static void
-check_undisturbed(LullHold *self, gint64 thawed)
+check_undisturbed(LullGuestHold *self, gint64 thawed)
 {
     const StockState *state = self->state;
     const LullEventCounts after = lull_host_event_counts(self->host, self->uid);
 
     if (after.agent != state->before.agent)
-        lull_hold_break(self, "the agent came or went while frozen", FALSE);
+        lull_guest_hold_break(self, "the agent came or went while frozen", FALSE);
     if (after.lifecycle != state->before.lifecycle)
-        lull_hold_break(self, "the guest's state changed while frozen", FALSE);
+        lull_guest_hold_break(self, "the guest's state changed while frozen", FALSE);
     if (thawed < state->count)
-        lull_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
+        lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
 }
 
 static void
-stock_thaw(LullHold *self, gint64 budget_usec)
+stock_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 start = lull_clock_boottime();
     StockState *state = self->state;
     g_autoptr(GError) error = NULL;
     gint64 thawed = 0;
 
-    if (!state->deadman)
+    if (!state->dead_man)
         return;
     if (self->facts.frozen)
         check_still_frozen(self);
     if (self->facts.attempted && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
-        lull_hold_break(self, error->message, TRUE);
+        lull_guest_hold_break(self, error->message, TRUE);
         g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
         return; /* not released: it thaws at its deadline */
     }
@@ -166,21 +167,21 @@ stock_thaw(LullHold *self, gint64 budget_usec)
         check_undisturbed(self, thawed);
         self->facts.held = !self->facts.broken;
         lull_rows_judge_by_count(self->rows, state->count);
-        lull_hold_set_rows(self, self->rows);
+        lull_guest_hold_set_rows(self, self->rows);
     }
-    lull_deadman_release(state->deadman);
+    lull_host_dead_man_release(state->dead_man);
 }
 
 static void
-stock_free(LullHold *self)
+stock_free(LullGuestHold *self)
 {
     StockState *state = self->state;
 
-    lull_deadman_free(state->deadman);
+    lull_host_dead_man_free(state->dead_man);
     g_free(state);
 }
 
-const LullHoldOps lull_hold_ops_stock = {
+const LullGuestHoldOps lull_guest_hold_ops_stock = {
     .prepare = stock_prepare,
     .freeze = stock_freeze,
     .thaw = stock_thaw,

@@ -14,7 +14,7 @@
 #define PROBE_USEC LULL_SEC(5)
 
 void
-lull_hold_fail(LullHold *self, const GError *error)
+lull_guest_hold_fail(LullGuestHold *self, const GError *error)
 {
     if (!self->facts.problem)
         self->facts.problem = g_strdup(error->message);
@@ -24,7 +24,7 @@ lull_hold_fail(LullHold *self, const GError *error)
 }
 
 void
-lull_hold_break(LullHold *self, const char *reason, gboolean timed_out)
+lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean timed_out)
 {
     self->facts.held = FALSE;
     self->facts.timed_out |= timed_out;
@@ -33,7 +33,7 @@ lull_hold_break(LullHold *self, const char *reason, gboolean timed_out)
 }
 
 gboolean
-lull_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
+lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
 {
     int state = VIR_DOMAIN_NOSTATE;
 
@@ -50,7 +50,7 @@ lull_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
 }
 
 void
-lull_hold_set_rows(LullHold *self, LullJson *rows)
+lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows)
 {
     lull_json_put(self->facts.filesystems);
     self->facts.filesystems = lull_rows_for_report(rows, self->rows, self->volumes);
@@ -77,12 +77,12 @@ identities(const LullVm *vm)
 
 /* Which agent is there, if any; a fact, never an error. */
 static void
-probe(LullHold *self, const LullVm *vm)
+probe(LullGuestHold *self, const LullVm *vm)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
     LullAgentInfo info = {LULL_AGENT_NONE};
-    LullHoldFacts *facts = &self->facts;
+    LullGuestHoldFacts *facts = &self->facts;
 
     if (vm->state != LULL_VM_RUNNING) {
         facts->agent_problem = g_strdup_printf("the guest is %s: its agent cannot be asked",
@@ -115,19 +115,19 @@ probe(LullHold *self, const LullVm *vm)
         facts->agent_problem =
             g_strdup_printf("%s has no command to freeze file systems, or it is switched off", info.name);
     else
-        self->ops = facts->agent == LULL_AGENT_LULL ? &lull_hold_ops_lull : &lull_hold_ops_stock;
+        self->ops = facts->agent == LULL_AGENT_LULL ? &lull_guest_hold_ops_lull : &lull_guest_hold_ops_stock;
 }
 
-LullHold *
-lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
+LullGuestHold *
+lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 {
-    LullHold *self;
+    LullGuestHold *self;
 
     if (!g_uuid_string_is_valid(op)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "operation \"%s\" is not a UUID", op);
         return NULL;
     }
-    self = g_new0(LullHold, 1);
+    self = g_new0(LullGuestHold, 1);
     self->host = host;
     self->op = g_strdup(op);
     self->uid = g_strdup(vm->uid);
@@ -140,7 +140,7 @@ lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 }
 
 gboolean
-lull_hold_prepare(LullHold *self, gint64 budget_usec)
+lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 start = lull_clock_boottime();
     gboolean ok;
@@ -157,7 +157,7 @@ lull_hold_prepare(LullHold *self, gint64 budget_usec)
 }
 
 gboolean
-lull_hold_freeze(LullHold *self, gint64 lease_usec)
+lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec)
 {
     if (!self->prepared || self->ended || self->facts.attempted || self->facts.problem)
         return FALSE;
@@ -167,7 +167,7 @@ lull_hold_freeze(LullHold *self, gint64 lease_usec)
 }
 
 void
-lull_hold_thaw(LullHold *self, gint64 budget_usec)
+lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     if (!self->prepared || self->ended)
         return;
@@ -176,21 +176,21 @@ lull_hold_thaw(LullHold *self, gint64 budget_usec)
     if (!self->facts.frozen)
         self->facts.held = FALSE;
     else if (!self->facts.held)
-        lull_hold_break(self, LULL_BROKEN_AGENT, FALSE);
+        lull_guest_hold_break(self, LULL_BROKEN_AGENT, FALSE);
 }
 
-const LullHoldFacts *
-lull_hold_facts(const LullHold *self)
+const LullGuestHoldFacts *
+lull_guest_hold_facts(const LullGuestHold *self)
 {
     return &self->facts;
 }
 
 void
-lull_hold_free(LullHold *self)
+lull_guest_hold_free(LullGuestHold *self)
 {
     if (!self)
         return;
-    lull_hold_thaw(self, LULL_SEC(2));
+    lull_guest_hold_thaw(self, LULL_SEC(2));
     if (self->state)
         self->ops->free(self);
     if (self->domain)
@@ -210,8 +210,8 @@ lull_hold_free(LullHold *self)
 }
 
 gboolean
-lull_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent, gint64 budget_usec,
-                  GError **error)
+lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
+                        gint64 budget_usec, GError **error)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
     g_autoptr(GError) problem = NULL;
@@ -227,7 +227,7 @@ lull_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentK
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
-    if (agent == LULL_AGENT_NONE || lull_hold_guest_is_gone(domain, &reason))
+    if (agent == LULL_AGENT_NONE || lull_guest_hold_guest_is_gone(domain, &reason))
         return TRUE;
     if (agent == LULL_AGENT_LULL)
         return lull_agent_end(domain, op, until, error);

@@ -42,39 +42,39 @@ typedef struct {
     LullJson
         *filesystems;  /* report rows {mountpoint, type, volumes, result, reason}; never NULL after freeze */
     LullJson *writers; /* report rows; never NULL after freeze */
-} LullHoldFacts;
+} LullGuestHoldFacts;
 
-typedef struct _LullHold LullHold;
+typedef struct _LullGuestHold LullGuestHold;
 
 /* Finds out which agent answers. Never an error for a missing one: that is a fact. @op: UUID chosen by the
  * caller. */
-LullHold *
-lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullGuestHold *lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Heavy work before anything is blocked; waits until the guest is prepared, at most @budget_usec. For
  * stock agents it starts the host dead man (not armed). FALSE: facts say why; a freeze must not follow. */
-gboolean lull_hold_prepare(LullHold *self, gint64 budget_usec);
+gboolean lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec);
 
 /* Freezes. @lease_usec: our agent's lease, or the dead man's deadline for stock. FALSE: not frozen, facts say
  * why. */
-gboolean lull_hold_freeze(LullHold *self, gint64 lease_usec);
+gboolean lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec);
 
 /* Thaws and learns the verdict. Bounded: tries until the guest says thawed or @budget_usec is over (the lease
  * or the dead man does the rest). To be called after every prepare, whatever happened: it aborts where
  * nothing was frozen. Idempotent. */
-void lull_hold_thaw(LullHold *self, gint64 budget_usec);
+void lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec);
 
-const LullHoldFacts *lull_hold_facts(const LullHold *self); /* lent */
+const LullGuestHoldFacts *lull_guest_hold_facts(const LullGuestHold *self); /* lent */
 
 /* Releases; thaws or aborts first if that was not done. */
-void lull_hold_free(LullHold *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullHold, lull_hold_free)
+void lull_guest_hold_free(LullGuestHold *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGuestHold, lull_guest_hold_free)
 
 /* After a restart: ends op @op of VM @vm_uid, which an earlier life of this process may have frozen. Ours:
  * thaw by op, then abort. Stock: fsfreeze-thaw if the intent says stock. Bounded; TRUE when the guest is
  * known to be thawed of it (or gone). */
-gboolean lull_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
-                           gint64 budget_usec, GError **error);
+gboolean lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
+                                 gint64 budget_usec, GError **error);
 
 /* The witness: write and flush requests of every disk, from the host, in one call, on a connection of its
  * own. */

@@ -25,7 +25,7 @@ cut_names(const LullVm *vm)
 LullTruth
 lull_attempt_truth(const LullAttemptRecord *record)
 {
-    const LullHoldFacts *hold = record->hold;
+    const LullGuestHoldFacts *hold = record->hold;
     LullTruthFacts facts = {.vm = record->vm->state};
 
     if (hold) {
@@ -93,7 +93,7 @@ excluded_rows(const LullVm *vm)
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
 {
-    const LullHoldFacts *hold = record->hold;
+    const LullGuestHoldFacts *hold = record->hold;
     const gboolean frozen = hold && hold->frozen;
     const char *names[8] = {NULL};
     g_autoptr(LullJson) volumes = volume_rows(record);

@@ -14,8 +14,8 @@ typedef struct {
     const char *op;
     guint attempt;
     LullLevel require;
-    const LullVm *vm;          /* with the volumes left out marked */
-    const LullHoldFacts *hold; /* NULL: the guest was not asked (paused) */
+    const LullVm *vm;               /* with the volumes left out marked */
+    const LullGuestHoldFacts *hold; /* NULL: the guest was not asked (paused) */
     LullWitnessVerdict witness;
     gboolean cut_while_frozen;
     gint64 freeze_asked; /* boot clock; 0: no freeze was asked for */

@@ -28,7 +28,7 @@ typedef struct {
     LullVm *vm;
     LullAttemptView view;
     LullCut *cut;
-    LullHold *hold;
+    LullGuestHold *hold;
     LullWitness *witness;
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
     gboolean cut_while_frozen;
@@ -107,10 +107,10 @@ probe(Attempt *self)
 {
     g_autoptr(GError) problem = NULL;
 
-    self->hold = lull_hold_new(self->tools->host, self->vm, self->op, &problem);
+    self->hold = lull_guest_hold_new(self->tools->host, self->vm, self->op, &problem);
     if (!self->hold)
         g_warning("%s: cannot ask for a guest agent: %s", self->vm->name, problem->message);
-    self->view.probe = tried(self->hold && lull_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
+    self->view.probe = tried(self->hold && lull_guest_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
     if (self->view.probe != LULL_TRIED_DONE)
         return;
     g_clear_error(&problem);
@@ -122,7 +122,7 @@ probe(Attempt *self)
 static void
 prepare_guest(Attempt *self)
 {
-    self->view.prepare = tried(lull_hold_prepare(self->hold, PREPARE_BUDGET));
+    self->view.prepare = tried(lull_guest_hold_prepare(self->hold, PREPARE_BUDGET));
     lull_step(LULL_STEP_COORDINATOR_PREPARED);
 }
 
@@ -131,17 +131,18 @@ write_intent(Attempt *self)
 {
     self->view.intent =
         tried(lull_intents_write(self->tools->intents, self->op, self->vm->uid, self->vm->name,
-                                 lull_hold_facts(self->hold)->agent, &self->error));
+                                 lull_guest_hold_facts(self->hold)->agent, &self->error));
     lull_step(LULL_STEP_COORDINATOR_INTENT_WRITTEN);
 }
 
 static void
 freeze(Attempt *self)
 {
-    const gboolean ours = lull_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
+    const gboolean ours = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
 
     self->freeze_asked = lull_clock_boottime();
-    self->view.freeze = tried(lull_hold_freeze(self->hold, ours ? LULL_MSEC(LULL_LEASE_MS) : STOCK_DEADLINE));
+    self->view.freeze =
+        tried(lull_guest_hold_freeze(self->hold, ours ? LULL_MSEC(LULL_LEASE_MS) : STOCK_DEADLINE));
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
 }
 
@@ -168,7 +169,7 @@ witness_second(Attempt *self)
 static void
 thaw(Attempt *self)
 {
-    lull_hold_thaw(self->hold, THAW_BUDGET);
+    lull_guest_hold_thaw(self->hold, THAW_BUDGET);
     self->view.thaw = LULL_TRIED_DONE;
     lull_step(LULL_STEP_COORDINATOR_THAWED);
 }
@@ -279,7 +280,7 @@ conclude(Attempt *self)
         .attempt = self->order->number,
         .require = self->order->require,
         .vm = self->vm,
-        .hold = self->hold ? lull_hold_facts(self->hold) : NULL,
+        .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
                                  : LULL_WITNESS_NONE,
         .cut_while_frozen = self->cut_while_frozen,
@@ -300,7 +301,7 @@ conclude(Attempt *self)
 static void
 attempt_clear(Attempt *self)
 {
-    g_clear_pointer(&self->hold, lull_hold_free);
+    g_clear_pointer(&self->hold, lull_guest_hold_free);
     g_clear_pointer(&self->witness, lull_witness_free);
     g_clear_pointer(&self->cut, lull_cut_free);
     g_clear_pointer(&self->vm, lull_vm_free);

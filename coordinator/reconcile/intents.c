@@ -209,8 +209,8 @@ recover_one(gpointer data, gpointer user_data)
         return;
     }
     g_message("%s: thawing what an earlier life may have frozen (operation %s)", intent->vm_name, intent->op);
-    if (lull_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent, RECOVER_BUDGET,
-                          &error) &&
+    if (lull_guest_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent, RECOVER_BUDGET,
+                                &error) &&
         lull_intents_remove(recovery->intents, intent->op, &error))
         return;
     g_warning("%s: operation %s: %s; the lease or the dead man thaws it", intent->vm_name, intent->op,

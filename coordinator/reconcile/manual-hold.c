@@ -12,7 +12,7 @@
 #define MAX_TIMEOUT     LULL_SEC(3600)
 #define PREPARE_BUDGET  LULL_SEC(10)
 #define THAW_BUDGET     LULL_SEC(4)
-#define DEADMAN_GRACE   LULL_SEC(2)
+#define DEAD_MAN_GRACE  LULL_SEC(2)
 
 struct _LullManualHolds {
     LullHost *host;
@@ -95,7 +95,7 @@ set_msec(LullJson *json, const char *key, gint64 usec)
 }
 
 static LullJson *
-frozen_facts(const LullHoldFacts *facts)
+frozen_facts(const LullGuestHoldFacts *facts)
 {
     LullJson *json = json_object_new_object();
     LullJson *frozen = json_object_new_array();
@@ -114,7 +114,7 @@ frozen_facts(const LullHoldFacts *facts)
 }
 
 static LullJson *
-verdict(const LullHoldFacts *facts)
+verdict(const LullGuestHoldFacts *facts)
 {
     LullJson *json = json_object_new_object();
 
@@ -138,11 +138,12 @@ keep(LullManualHolds *self, Held *held)
 
 /* Intent on disk before the guest is asked for anything, as for any attempt. */
 static gboolean
-freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullHold *hold, const char *op, GError **error)
+freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold, const char *op,
+       GError **error)
 {
-    const LullHoldFacts *facts = lull_hold_facts(hold);
+    const LullGuestHoldFacts *facts = lull_guest_hold_facts(hold);
     const gint64 lease =
-        facts->agent == LULL_AGENT_LULL ? LULL_MSEC(LULL_LEASE_MS) : held->timeout + DEADMAN_GRACE;
+        facts->agent == LULL_AGENT_LULL ? LULL_MSEC(LULL_LEASE_MS) : held->timeout + DEAD_MAN_GRACE;
 
     if (facts->agent == LULL_AGENT_NONE) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED, "cannot freeze %s: %s", vm->name,
@@ -151,12 +152,12 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullHold *hold, cons
     }
     if (!lull_intents_write(self->intents, op, vm->uid, vm->name, facts->agent, error))
         return FALSE;
-    if (!lull_hold_prepare(hold, PREPARE_BUDGET)) {
+    if (!lull_guest_hold_prepare(hold, PREPARE_BUDGET)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot freeze %s: %s", vm->name,
                     facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
-    if (lull_hold_freeze(hold, lease))
+    if (lull_guest_hold_freeze(hold, lease))
         return TRUE;
     g_set_error(error, LULL_ERROR, facts->timed_out ? LULL_ERROR_TIMED_OUT : LULL_ERROR_FAILED,
                 "cannot freeze %s: %s", vm->name, facts->problem ? facts->problem : "nothing was frozen");
@@ -168,16 +169,16 @@ hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
 {
     g_autofree char *op = g_uuid_string_random();
     GError *problem = NULL;
-    g_autoptr(LullHold) hold = lull_hold_new(self->host, vm, op, &problem);
+    g_autoptr(LullGuestHold) hold = lull_guest_hold_new(self->host, vm, op, &problem);
     g_autoptr(GError) remove_problem = NULL;
     LullServerReply *thaw_reply = NULL;
 
     if (hold && freeze(self, held, vm, hold, op, &problem)) {
-        answer(self, g_steal_pointer(&held->freeze_reply), frozen_facts(lull_hold_facts(hold)), NULL);
+        answer(self, g_steal_pointer(&held->freeze_reply), frozen_facts(lull_guest_hold_facts(hold)), NULL);
         keep(self, held);
     }
     if (hold)
-        lull_hold_thaw(hold, THAW_BUDGET);
+        lull_guest_hold_thaw(hold, THAW_BUDGET);
     if (!lull_intents_remove(self->intents, op, &remove_problem))
         g_warning("%s", remove_problem->message);
     if (problem) {
@@ -185,12 +186,12 @@ hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
         return;
     }
     g_message("%s: freeze by hand ended: %s", vm->name,
-              lull_json_to_line(lull_hold_facts(hold)->filesystems));
+              lull_json_to_line(lull_guest_hold_facts(hold)->filesystems));
     g_mutex_lock(&self->mutex);
     thaw_reply = g_steal_pointer(&held->thaw_reply);
     g_mutex_unlock(&self->mutex);
     if (thaw_reply)
-        answer(self, thaw_reply, verdict(lull_hold_facts(hold)), NULL);
+        answer(self, thaw_reply, verdict(lull_guest_hold_facts(hold)), NULL);
 }
 
 static gpointer

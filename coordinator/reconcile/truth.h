@@ -50,10 +50,11 @@ typedef struct {
 
 LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
 
-/* Rows of LullHoldFacts.writers: does at least one hold or stand prepared, and no required one fail? */
+/* Rows of LullGuestHoldFacts.writers: does at least one hold or stand prepared, and no required one fail? */
 gboolean lull_truth_writers_met(LullJson *writers);
 
-/* Rows of LullHoldFacts.filesystems: is there one that failed, on a volume of @cut (names) or on one unknown?
+/* Rows of LullGuestHoldFacts.filesystems: is there one that failed, on a volume of @cut (names) or on one
+ * unknown?
  */
 gboolean lull_truth_incomplete(LullJson *filesystems, const char *const *cut);
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "coordinator/guest/deadman.h"
+#include "coordinator/guest/host-dead-man.h"
 #include "coordinator/guest/hold.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "protocol/clock.h"
@@ -20,7 +20,7 @@ typedef struct {
     LullHost *host;
     LullStorage *storage;
     LullVm *vm;
-    LullHold *hold;
+    LullGuestHold *hold;
     LullWitness *witness;
     LullCut *cut;
 } Driver;
@@ -48,7 +48,7 @@ do_vm(Driver *driver, char **words, LullJson *answer, GError **error)
 }
 
 static void
-add_facts(const LullHoldFacts *facts, LullJson *answer)
+add_facts(const LullGuestHoldFacts *facts, LullJson *answer)
 {
     static const char *const kinds[] = {"none", "stock", "lull"};
 
@@ -73,10 +73,10 @@ add_facts(const LullHoldFacts *facts, LullJson *answer)
 static gboolean
 do_hold(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    g_clear_pointer(&driver->hold, lull_hold_free);
-    driver->hold = lull_hold_new(driver->host, driver->vm, words[1], error);
+    g_clear_pointer(&driver->hold, lull_guest_hold_free);
+    driver->hold = lull_guest_hold_new(driver->host, driver->vm, words[1], error);
     if (driver->hold)
-        add_facts(lull_hold_facts(driver->hold), answer);
+        add_facts(lull_guest_hold_facts(driver->hold), answer);
     return driver->hold != NULL;
 }
 
@@ -84,26 +84,26 @@ do_hold(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_prepare(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    const gboolean ok = lull_hold_prepare(driver->hold, LULL_MSEC(number(words[1])));
+    const gboolean ok = lull_guest_hold_prepare(driver->hold, LULL_MSEC(number(words[1])));
 
-    add_facts(lull_hold_facts(driver->hold), answer);
+    add_facts(lull_guest_hold_facts(driver->hold), answer);
     return ok;
 }
 
 static gboolean
 do_freeze(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    const gboolean ok = lull_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
+    const gboolean ok = lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
 
-    add_facts(lull_hold_facts(driver->hold), answer);
+    add_facts(lull_guest_hold_facts(driver->hold), answer);
     return ok;
 }
 
 static gboolean
 do_thaw(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    lull_hold_thaw(driver->hold, LULL_MSEC(number(words[1])));
-    add_facts(lull_hold_facts(driver->hold), answer);
+    lull_guest_hold_thaw(driver->hold, LULL_MSEC(number(words[1])));
+    add_facts(lull_guest_hold_facts(driver->hold), answer);
     return TRUE;
 }
 
@@ -112,7 +112,7 @@ do_free(Driver *driver, char **words, LullJson *answer, GError **error)
 {
     g_clear_pointer(&driver->cut, lull_cut_free);
     g_clear_pointer(&driver->witness, lull_witness_free);
-    g_clear_pointer(&driver->hold, lull_hold_free);
+    g_clear_pointer(&driver->hold, lull_guest_hold_free);
     return TRUE;
 }
 
@@ -120,9 +120,9 @@ do_free(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_recover(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return lull_hold_recover(driver->host, driver->vm->uid, words[1],
-                             g_str_equal(words[2], "lull") ? LULL_AGENT_LULL : LULL_AGENT_STOCK,
-                             LULL_MSEC(number(words[3])), error);
+    return lull_guest_hold_recover(driver->host, driver->vm->uid, words[1],
+                                   g_str_equal(words[2], "lull") ? LULL_AGENT_LULL : LULL_AGENT_STOCK,
+                                   LULL_MSEC(number(words[3])), error);
 }
 
 static gboolean
@@ -227,7 +227,7 @@ do_window(Driver *driver, char **words, LullJson *answer, GError **error)
 {
     static const char *const names[] = {"freezeCall", "firstRead", "cutCall", "secondRead", "thawCall"};
     gint64 at[6] = {lull_clock_boottime()};
-    const gboolean frozen = lull_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
+    const gboolean frozen = lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
     gboolean ok;
 
     at[1] = lull_clock_boottime();
@@ -237,11 +237,11 @@ do_window(Driver *driver, char **words, LullJson *answer, GError **error)
     at[3] = lull_clock_boottime();
     ok = ok && lull_witness_read_second(driver->witness, error);
     at[4] = lull_clock_boottime();
-    lull_hold_thaw(driver->hold, LULL_SEC(5));
+    lull_guest_hold_thaw(driver->hold, LULL_SEC(5));
     at[5] = lull_clock_boottime();
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         lull_json_set_int(answer, names[i], at[i + 1] - at[i]);
-    add_facts(lull_hold_facts(driver->hold), answer);
+    add_facts(lull_guest_hold_facts(driver->hold), answer);
     return ok;
 }
 
@@ -298,7 +298,7 @@ main(int argc, char **argv)
     char line[1024];
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
-        return lull_deadman_main(argc - 1, argv + 1);
+        return lull_host_dead_man_main(argc - 1, argv + 1);
     if (argc != 3 || !lull_steps_init(&error)) {
         g_printerr("usage: hold-driver URI DIRECTORY\n");
         return 2;

@@ -15,8 +15,8 @@ static GString *story;
 static gboolean frozen;
 static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
 
-struct _LullHold {
-    LullHoldFacts facts;
+struct _LullGuestHold {
+    LullGuestHoldFacts facts;
 };
 
 static void
@@ -111,10 +111,10 @@ lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
 
 /* The hold */
 
-LullHold *
-lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
+LullGuestHold *
+lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 {
-    LullHold *self = g_new0(LullHold, 1);
+    LullGuestHold *self = g_new0(LullGuestHold, 1);
 
     note('h');
     self->facts.agent = fake.agent;
@@ -125,7 +125,7 @@ lull_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 }
 
 gboolean
-lull_hold_prepare(LullHold *self, gint64 budget_usec)
+lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 {
     note('p');
     if (fake.refuse_prepare)
@@ -134,7 +134,7 @@ lull_hold_prepare(LullHold *self, gint64 budget_usec)
 }
 
 gboolean
-lull_hold_freeze(LullHold *self, gint64 lease_usec)
+lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec)
 {
     note('f');
     self->facts.attempted = TRUE;
@@ -148,7 +148,7 @@ lull_hold_freeze(LullHold *self, gint64 lease_usec)
 }
 
 void
-lull_hold_thaw(LullHold *self, gint64 budget_usec)
+lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     note('t');
     frozen = FALSE;
@@ -157,14 +157,14 @@ lull_hold_thaw(LullHold *self, gint64 budget_usec)
         self->facts.broken = (char *)"foreign thaw";
 }
 
-const LullHoldFacts *
-lull_hold_facts(const LullHold *self)
+const LullGuestHoldFacts *
+lull_guest_hold_facts(const LullGuestHold *self)
 {
     return &self->facts;
 }
 
 void
-lull_hold_free(LullHold *self)
+lull_guest_hold_free(LullGuestHold *self)
 {
     if (!self)
         return;
@@ -174,8 +174,8 @@ lull_hold_free(LullHold *self)
 }
 
 gboolean
-lull_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent, gint64 budget_usec,
-                  GError **error)
+lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
+                        gint64 budget_usec, GError **error)
 {
     note('t');
     frozen = FALSE;

@@ -11,23 +11,23 @@ G_BEGIN_DECLS
  * before the freeze, has its own connection, and thaws the guest when its standard input ends (this process
  * died) or the deadline comes. It is this very program, run as `<program> dead-man --uri URI --domain UUID`;
  * it takes lines on standard input ("arm <ms>", "release") and says "ready" when it is connected. */
-typedef struct _LullDeadman LullDeadman;
+typedef struct _LullHostDeadMan LullHostDeadMan;
 
 /* Returns when it is connected; bounded. */
-LullDeadman *
-lull_deadman_start(const char *uri, const char *domain_uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullHostDeadMan *
+lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* From now on it thaws at @deadline_usec from now, or when this process dies. */
-gboolean lull_deadman_arm(LullDeadman *self, gint64 deadline_usec, GError **error);
+gboolean lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **error);
 
 /* The guest is known to be thawed: it may go. */
-void lull_deadman_release(LullDeadman *self);
+void lull_host_dead_man_release(LullHostDeadMan *self);
 
 /* Without a release before: it thaws, if armed. Never waits for it. */
-void lull_deadman_free(LullDeadman *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullDeadman, lull_deadman_free)
+void lull_host_dead_man_free(LullHostDeadMan *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullHostDeadMan, lull_host_dead_man_free)
 
 /* The other side: what a program does whose first argument is "dead-man". Returns the exit status. */
-int lull_deadman_main(int argc, char **argv);
+int lull_host_dead_man_main(int argc, char **argv);
 
 G_END_DECLS

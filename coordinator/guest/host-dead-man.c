@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/guest/deadman.h"
+#include "coordinator/guest/host-dead-man.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #define SETTLE_USEC  LULL_SEC(1) /* a freeze that was on its way when its sender died lands within this */
 #define GIVE_UP_USEC LULL_SEC(900)
 
-struct _LullDeadman {
+struct _LullHostDeadMan {
     GSubprocess *process;
     int to;
 };
@@ -66,12 +66,12 @@ wait_ready(int fd, GError **error)
     return FALSE;
 }
 
-LullDeadman *
-lull_deadman_start(const char *uri, const char *domain_uid, GError **error)
+LullHostDeadMan *
+lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error)
 {
     const char *const argv[] = {"/proc/self/exe", "dead-man", "--uri", uri, "--domain", domain_uid, NULL};
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_NONE);
-    g_autoptr(LullDeadman) self = g_new0(LullDeadman, 1);
+    g_autoptr(LullHostDeadMan) self = g_new0(LullHostDeadMan, 1);
     int in[2];
     int out[2];
     gboolean ok;
@@ -92,7 +92,7 @@ lull_deadman_start(const char *uri, const char *domain_uid, GError **error)
 }
 
 static gboolean
-say(LullDeadman *self, const char *line)
+say(LullHostDeadMan *self, const char *line)
 {
     const size_t length = strlen(line);
 
@@ -101,7 +101,7 @@ say(LullDeadman *self, const char *line)
 }
 
 gboolean
-lull_deadman_arm(LullDeadman *self, gint64 deadline_usec, GError **error)
+lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **error)
 {
     g_autofree char *line = g_strdup_printf("arm %" G_GINT64_FORMAT "\n", deadline_usec / 1000);
 
@@ -112,13 +112,13 @@ lull_deadman_arm(LullDeadman *self, gint64 deadline_usec, GError **error)
 }
 
 void
-lull_deadman_release(LullDeadman *self)
+lull_host_dead_man_release(LullHostDeadMan *self)
 {
     (void)say(self, "release\n");
 }
 
 void
-lull_deadman_free(LullDeadman *self)
+lull_host_dead_man_free(LullHostDeadMan *self)
 {
     if (!self)
         return;
@@ -263,7 +263,7 @@ swallow(void *user_data, virErrorPtr error)
 }
 
 int
-lull_deadman_main(int argc, char **argv)
+lull_host_dead_man_main(int argc, char **argv)
 {
     static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT};
     g_autofree char *uri = NULL;
