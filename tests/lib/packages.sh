@@ -6,7 +6,7 @@
 # What a Debian 12 machine needs, by purpose, and how to get it.
 
 build_packages="meson ninja-build gcc libc6-dev pkg-config
-    libglib2.0-dev libjson-c-dev libmount-dev libblkid-dev libseccomp-dev
+    libglib2.0-dev libjson-c-dev libseccomp-dev
     libvirt-dev libsqlite3-dev libsoup-3.0-dev libyaml-dev libxml2-dev libcurl4-openssl-dev"
 guest_packages="qemu-system-x86 qemu-utils libvirt-daemon libvirt-clients qemu-guest-agent
     busybox-static cpio kmod e2fsprogs xfsprogs mount util-linux python3"
