@@ -200,7 +200,9 @@ const LullCommand lull_command_snapshot = {
     .summary = "take a snapshot of a machine",
     .details =
         "Without NAME it is called VM-YYYYMMDD-HHMMSS. A running machine is brought to rest for the cut; if\n"
-        "that cannot be done the snapshot is taken anyway and says so, unless --require asks for more.",
+        "that cannot be done the snapshot is taken anyway and says so, unless --require asks for more: fs "
+        "needs\n"
+        "an agent in the guest; app needs an application that takes part, and none can yet.",
     .min = 1,
     .max = 2,
     .run = run,

@@ -73,3 +73,11 @@ def test_version_is_said(lull):
 def test_options_stand_before_or_after_the_command(lull, larry):
     before, after = lull("-n", "default", "-o", "name", "vms"), lull("vms", "-o", "name", "-n", "default")
     assert before.stdout == after.stdout == "virtualmachine.kubevirt.io/larry\n"
+
+
+@pytest.mark.parametrize("command, promise", [
+    ("snapshot", "app needs an application that takes part, and none can yet"),
+    ("freeze", "whatever becomes of the coordinator"),
+])
+def test_help_promises_no_more_than_is_kept(lull, command, promise):
+    assert promise in " ".join(lull(command, "--help").stdout.split())
