@@ -121,8 +121,9 @@ find(LullJson *object, const char *path)
     return find_keys(object, end, strlen(end));
 }
 
-char *
-lull_table_cell(const LullColumn *column, LullJson *object, gint64 now)
+/* A path like ".a.b.c" to a scalar; a date becomes an age; "" where there is nothing. */
+static char *
+cell_of(const LullColumn *column, LullJson *object, gint64 now)
 {
     LullJson *value = find(object, column->path);
     gint64 when;
@@ -176,7 +177,7 @@ lull_table_of_objects(const LullKind *kind, LullJson *items, gboolean wide, gint
 
         g_ptr_array_add(cells, g_strdup(lull_meta_name(object)));
         for (const LullColumn *column = kind->columns; column && column->name; column++)
-            g_ptr_array_add(cells, lull_table_cell(column, object, now));
+            g_ptr_array_add(cells, cell_of(column, object, now));
         if (wide && kind == &lull_kind_snapshot)
             add_report_cells(cells, object);
         lull_table_add(self, (const char *const *)cells->pdata);

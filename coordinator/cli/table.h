@@ -28,7 +28,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullTable, lull_table_free)
 LullTable *lull_table_of_objects(const LullKind *kind, LullJson *items, gboolean wide,
                                  gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The cell of one column: a ".a.b.c" path to a scalar; a date becomes an age; "" where there is nothing. */
-char *lull_table_cell(const LullColumn *column, LullJson *object, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
-
 G_END_DECLS

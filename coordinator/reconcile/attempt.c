@@ -70,8 +70,9 @@ find_volume(LullVm *vm, const char *name)
     return NULL;
 }
 
-gboolean
-lull_attempt_exclude(LullVm *vm, const char *const *names, GError **error)
+/* Marks the volumes named as left out. */
+static gboolean
+exclude(LullVm *vm, const char *const *names, GError **error)
 {
     for (gsize i = 0; names && names[i]; i++) {
         LullVmVolume *volume = find_volume(vm, names[i]);
@@ -327,7 +328,7 @@ attempt_init(Attempt *self, GError **error)
     self->view.paused = self->vm->state == LULL_VM_PAUSED;
     self->view.strict = self->order->require > LULL_LEVEL_CRASH;
     self->view.deadline = self->order->deadline;
-    return lull_attempt_exclude(self->vm, (const char *const *)self->order->exclude, error);
+    return exclude(self->vm, (const char *const *)self->order->exclude, error);
 }
 
 static LullAttemptOutcome *

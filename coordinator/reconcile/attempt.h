@@ -49,7 +49,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
 LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,
                                      GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Marks the volumes named as left out. LULL_ERROR_INVALID for one that the VM does not have. */
-gboolean lull_attempt_exclude(LullVm *vm, const char *const *names, GError **error);
-
 G_END_DECLS

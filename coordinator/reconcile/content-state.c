@@ -57,9 +57,3 @@ lull_content_state_to_annotation(const LullContentState *self)
     lull_json_set_string(json, "error", self->error);
     return g_strdup(lull_json_to_line(json));
 }
-
-const char *
-lull_content_stage_to_string(LullContentStage stage)
-{
-    return stages[stage];
-}

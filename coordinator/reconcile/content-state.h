@@ -33,6 +33,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)
 /* Absent, or nonsense: NEW. */
 LullContentState *lull_content_state_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_content_state_to_annotation(const LullContentState *self) G_GNUC_WARN_UNUSED_RESULT;
-const char *lull_content_stage_to_string(LullContentStage stage);
 
 G_END_DECLS
