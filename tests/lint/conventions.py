@@ -6,7 +6,7 @@
 usage: conventions.py RULE [ROOT]
 
 layers       who may include whom: agent -> protocol <- coordinator, and which libraries each may use
-pure         files that decide (*-decide.c, machine.c, plan.c) include nothing that does I/O
+pure         files that decide (*-decide.c, machine.c, plan.c, truth.c) include nothing that does I/O
 conditional  no #if in C: portability is files chosen by meson
 licence      every source file starts with the two SPDX lines
 """
@@ -35,7 +35,7 @@ LIBRARIES = {
     "gio/": {"agent", "coordinator"},
 }
 
-PURE_FILE = re.compile(r"(^|/)([^/]*-decide|machine|plan)\.[ch]$")
+PURE_FILE = re.compile(r"(^|/)([^/]*-decide|machine|plan|truth)\.[ch]$")
 PURE_HEADERS = {
     *("assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdbool.h"),
     *("stddef.h", "stdint.h", "stdlib.h", "string.h", "sys/sysmacros.h", "sys/types.h"),

@@ -48,6 +48,7 @@ GOOD_PURE = {
 BAD_PURE = {
     "gio": {"coordinator__cut-decide_c": "#include <gio/gio.h>\n"},
     "unistd": {"agent__machine_c": "#include <unistd.h>\n"},
+    "claims": {"coordinator__truth_c": "#include <libvirt/libvirt.h>\n"},
     "in its header": {"agent__plan_h": "#include <sys/mount.h>\n"},
 }
 
