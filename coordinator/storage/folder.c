@@ -203,11 +203,26 @@ lull_folder_copy(const char *from, const char *to, GError **error)
     return write_new(to, data, length, error);
 }
 
+/* For logs and API objects, which know no locale; GLib's own puts a no-break space before the unit. */
+static char *
+format_size(guint64 bytes)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+    double size = (double)bytes;
+    gsize unit = 0;
+
+    for (; size >= 1024 && unit < G_N_ELEMENTS(units) - 1; unit++)
+        size /= 1024;
+    g_ascii_formatd(number, sizeof number, unit ? "%.1f" : "%.0f", size);
+    return g_strconcat(number, " ", units[unit], NULL);
+}
+
 gboolean
 lull_folder_check_space(const char *path, guint64 need, GError **error)
 {
     struct statvfs info;
-    g_autofree char *need_text = g_format_size_full(need, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *need_text = format_size(need);
     g_autofree char *have_text = NULL;
 
     if (statvfs(path, &info) < 0)
@@ -217,7 +232,7 @@ lull_folder_check_space(const char *path, guint64 need, GError **error)
 
     if (have >= need)
         return TRUE;
-    have_text = g_format_size_full(have, G_FORMAT_SIZE_IEC_UNITS);
+    have_text = format_size(have);
     g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE,
                 "no space in %s: %s are needed, %s are free: delete snapshots or make room", path, need_text,
                 have_text);

@@ -136,6 +136,8 @@ START_TEST(space_that_is_not_there_is_told_with_place_and_sizes)
     ck_assert(lull_folder_check_space(directory, 1, NULL));
     ck_assert(!lull_folder_check_space(directory, G_MAXUINT64, &error));
     ck_assert(lull_error_is(error, LULL_ERROR_NO_SPACE));
+    ck_assert_msg(g_str_is_ascii(error->message), "%s", error->message);
+    ck_assert_msg(strstr(error->message, ": 16.0 EiB are needed, ") != NULL, "%s", error->message);
     ck_assert_msg(strstr(error->message, directory) != NULL, "%s", error->message);
 }
 END_TEST
