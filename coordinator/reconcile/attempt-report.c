@@ -112,7 +112,7 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
         .proof_by = lull_proof_by_to_string(truth->proof_by),
         .proof_reason = truth->proof_reason,
         .witness = lull_witness_to_string(frozen ? record->witness : LULL_WITNESS_NONE),
-        .atomic = TRUE, /* one job cuts all disks, or none */
+        .atomic = record->atomic,
         .prepare_usec = hold && hold->agent != LULL_AGENT_NONE ? hold->prepare_usec : -1,
         .freeze_usec = frozen ? hold->freeze_usec : -1,
         .cut_usec = record->cut_time ? record->cut_known - record->cut_asked : -1,

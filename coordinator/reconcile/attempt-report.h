@@ -18,6 +18,7 @@ typedef struct {
     const LullGuestHoldFacts *hold; /* NULL: the guest was not asked (paused) */
     LullWitnessVerdict witness;
     gboolean cut_while_frozen;
+    gboolean atomic;     /* the storage cut all volumes at the same instant */
     gint64 freeze_asked; /* boot clock; 0: no freeze was asked for */
     gint64 cut_asked;
     gint64 cut_known;

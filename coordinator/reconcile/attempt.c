@@ -285,6 +285,7 @@ conclude(Attempt *self)
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
                                  : LULL_WITNESS_NONE,
         .cut_while_frozen = self->cut_while_frozen,
+        .atomic = self->tools->storage->ops->atomic,
         .freeze_asked = self->freeze_asked,
         .cut_asked = self->cut_asked,
         .cut_known = self->cut_known,

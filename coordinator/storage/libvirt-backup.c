@@ -358,6 +358,7 @@ backup_free(LullStorage *storage)
 }
 
 static const LullStorageOps ops = {
+    .atomic = TRUE, /* QEMU starts the disks of one backup job in one transaction */
     .prepare = backup_prepare,
     .cut = backup_cut,
     .cut_free = backup_cut_free,

@@ -30,6 +30,8 @@ void lull_copy_progress_clear(LullCopyProgress *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullCopyProgress, lull_copy_progress_clear)
 
 typedef struct {
+    /* One request cuts all volumes at the same instant, or none. */
+    gboolean atomic;
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,

@@ -377,15 +377,16 @@ check(LullStorage *self, const char *content_uid, GError **error)
 LullStorage *
 fake_storage(void)
 {
-    static const LullStorageOps ops = {.prepare = prepare,
-                                       .cut = perform_cut,
-                                       .cut_free = cut_free,
-                                       .poll = poll_copy,
-                                       .seal = seal,
-                                       .remove = remove_data,
-                                       .check = check};
+    static LullStorageOps ops = {.prepare = prepare,
+                                 .cut = perform_cut,
+                                 .cut_free = cut_free,
+                                 .poll = poll_copy,
+                                 .seal = seal,
+                                 .remove = remove_data,
+                                 .check = check};
     static LullStorage storage = {&ops};
 
+    ops.atomic = !fake.separate_cuts;
     return &storage;
 }
 

@@ -71,6 +71,18 @@ START_TEST(test_holds_cuts_and_tells)
 }
 END_TEST
 
+START_TEST(test_whether_the_cuts_are_one_is_what_the_storage_says)
+{
+    g_autoptr(LullAttemptOutcome) one = attempt(LULL_LEVEL_FS, NULL);
+    g_autoptr(LullAttemptOutcome) many = NULL;
+
+    fake.separate_cuts = TRUE;
+    many = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert(lull_json_bool(one->report, "atomic", FALSE));
+    ck_assert(!lull_json_bool(many->report, "atomic", TRUE));
+}
+END_TEST
+
 START_TEST(test_cuts_without_a_freeze_where_no_level_is_required)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
@@ -190,6 +202,7 @@ make_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_holds_cuts_and_tells);
+    tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
     tcase_add_test(tcase, test_cuts_without_a_freeze_where_no_level_is_required);
     tcase_add_test(tcase, test_cuts_nothing_where_the_level_required_is_out_of_reach);
     tcase_add_test(tcase, test_a_hold_that_broke_does_not_reach_the_level);
