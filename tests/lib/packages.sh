@@ -21,6 +21,14 @@ missing_packages() {
     done
 }
 
+# Could every one of the arguments be installed from the lists that are there?
+are_listed() {
+    local package
+    for package; do
+        apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [^(]' || return 1
+    done
+}
+
 # Installs those of the arguments that are missing.
 install_packages() {
     local missing apt="apt-get -q -o DPkg::Lock::Timeout=900"
@@ -34,7 +42,7 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086 # lists
     {
-        apt-cache show $missing >/dev/null 2>&1 || $apt update || return 1
+        are_listed $missing || $apt update || return 1
         $apt install -y --no-install-recommends $missing && return 0
         # A stale list or an interrupted run before us: once more after setting that right.
         dpkg --configure -a
