@@ -43,6 +43,10 @@
 #define LULL_BROKEN_REBOOT       "guest rebooted"
 #define LULL_BROKEN_COORDINATOR  "coordinator lost"
 
+/* Why a file system was left alone though it could be frozen: prepare named disks, and it is on none of them
+ * as far as the guest can tell. */
+#define LULL_SKIPPED_NOT_ASKED "on none of the disks asked for"
+
 /* The coordinator's API. */
 #define LULL_GROUP_SNAPSHOT     "snapshot.kubevirt.io"
 #define LULL_GROUP_VM           "kubevirt.io"

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "agent/quiesce/plan.h"
+#include "protocol/names.h"
 
 #include <string.h>
 
@@ -200,7 +201,7 @@ emit_rest(Planner *planner, const LullMount *mount)
 
     if (!candidate->wanted) {
         if (planner->request->disks && candidate->device && mount == candidate->mount)
-            emit(planner, mount, candidate, LULL_PLAN_SKIPPED, "on none of the disks asked for");
+            emit(planner, mount, candidate, LULL_PLAN_SKIPPED, LULL_SKIPPED_NOT_ASKED);
         return;
     }
     if (mount != candidate->mount)

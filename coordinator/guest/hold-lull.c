@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -118,30 +119,11 @@ static LullJson *
 prepare_arguments(LullGuestHold *self, gint64 budget_usec)
 {
     LullJson *args = arguments(self);
-    LullJson *disks = json_object_new_array();
-    gboolean all = TRUE;
-    gboolean known = TRUE;
+    LullJson *disks = lull_guest_hold_disks_to_ask(self->volumes);
 
-    for (size_t i = 0; i < json_object_array_length(self->volumes); i++) {
-        LullJson *volume = json_object_array_get_idx(self->volumes, i);
-        LullJson *disk;
-        if (lull_json_bool(volume, "excluded", FALSE)) {
-            all = FALSE;
-            continue;
-        }
-        disk = json_object_new_object();
-        lull_json_set_string(disk, "serial", lull_json_string(volume, "serial", NULL));
-        lull_json_set_string(disk, "pci", lull_json_string(volume, "pci", NULL));
-        lull_json_set_string(disk, "scsi", lull_json_string(volume, "scsi", NULL));
-        known &= json_object_object_length(disk) > 0;
-        json_object_array_add(disks, disk);
-    }
     lull_json_set_int(args, "budget-ms", budget_usec / 1000);
-    /* What is not cut need not stand still; a disk that the guest cannot be told of by name must. */
-    if (!all && known)
+    if (disks)
         lull_json_take(args, "disks", disks);
-    else
-        lull_json_put(disks);
     return args;
 }
 

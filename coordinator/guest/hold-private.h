@@ -22,9 +22,8 @@ struct _LullGuestHold {
     LullDomain *domain; /* of that link */
     char *op;
     char *uid;
-    LullJson *volumes; /* [{name, serial?, pci?, scsi?}] of the host's view */
-    gboolean some_excluded;
-    LullJson *rows; /* file systems as prepare saw them, with their disks */
+    LullJson *volumes; /* as lull_guest_hold_identities() makes them */
+    LullJson *rows;    /* file systems as prepare saw them, with their disks */
     LullGuestHoldFacts facts;
     const LullGuestHoldOps *ops; /* NULL: no agent */
     gpointer state;              /* the ops' own */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -54,25 +55,6 @@ lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows)
 {
     lull_json_put(self->facts.filesystems);
     self->facts.filesystems = lull_rows_for_report(rows, self->rows, self->volumes);
-}
-
-static LullJson *
-identities(const LullVm *vm)
-{
-    LullJson *volumes = json_object_new_array();
-
-    for (guint i = 0; i < vm->volumes->len; i++) {
-        const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
-        LullJson *row = json_object_new_object();
-        lull_json_set_string(row, "name", volume->name);
-        lull_json_set_string(row, "serial", volume->serial);
-        lull_json_set_string(row, "pci", volume->pci);
-        lull_json_set_string(row, "scsi", volume->scsi);
-        if (volume->excluded)
-            lull_json_set_bool(row, "excluded", TRUE);
-        json_object_array_add(volumes, row);
-    }
-    return volumes;
 }
 
 /* Which agent is there, if any; a fact, never an error. */
@@ -131,7 +113,7 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self->host = host;
     self->op = g_strdup(op);
     self->uid = g_strdup(vm->uid);
-    self->volumes = identities(vm);
+    self->volumes = lull_guest_hold_identities(vm);
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
     self->facts.writers = json_object_new_array();

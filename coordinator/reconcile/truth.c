@@ -122,6 +122,17 @@ is_on_any(LullJson *volumes, const char *const *cut)
     return n == 0;
 }
 
+/* Skipped as not asked for counts as well, unless it is on nothing but disks that were not cut. */
+static gboolean
+moved_on(LullJson *row)
+{
+    const char *result = lull_json_string(row, "result", "");
+
+    return g_str_equal(result, "failed") ||
+           (g_str_equal(result, "skipped") &&
+            g_str_equal(lull_json_string(row, "reason", ""), LULL_SKIPPED_NOT_ASKED));
+}
+
 gboolean
 lull_truth_incomplete(LullJson *filesystems, const char *const *cut)
 {
@@ -131,8 +142,7 @@ lull_truth_incomplete(LullJson *filesystems, const char *const *cut)
     for (gsize i = 0; i < n; i++) {
         LullJson *row = json_object_array_get_idx(filesystems, i);
 
-        if (g_str_equal(lull_json_string(row, "result", ""), "failed") &&
-            is_on_any(lull_json_array(row, "volumes"), cut))
+        if (moved_on(row) && is_on_any(lull_json_array(row, "volumes"), cut))
             return TRUE;
     }
     return FALSE;

@@ -53,9 +53,8 @@ LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNU
 /* Rows of LullGuestHoldFacts.writers: does at least one hold or stand prepared, and no required one fail? */
 gboolean lull_truth_writers_met(LullJson *writers);
 
-/* Rows of LullGuestHoldFacts.filesystems: is there one that failed, on a volume of @cut (names) or on one
- * unknown?
- */
+/* Rows of LullGuestHoldFacts.filesystems: is there one that was not frozen though it could have been written
+ * to, on a volume of @cut (names) or on one unknown? */
 gboolean lull_truth_incomplete(LullJson *filesystems, const char *const *cut);
 
 const char *lull_level_to_string(LullLevel level);

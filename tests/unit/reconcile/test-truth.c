@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/reconcile/truth.h"
+#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 
 #define GA  LULL_INDICATION_GUEST_AGENT
@@ -192,11 +193,15 @@ static const struct {
     {"[{'result':'failed','volumes':['other']}]", FALSE},
     {"[{'result':'failed','volumes':[]}]", TRUE},
     {"[{'result':'failed'}]", TRUE},
+    {"[{'result':'skipped','reason':'" LULL_SKIPPED_NOT_ASKED "','volumes':['other']}]", FALSE},
+    {"[{'result':'skipped','reason':'" LULL_SKIPPED_NOT_ASKED "','volumes':[]}]", TRUE},
+    {"[{'result':'skipped','reason':'" LULL_SKIPPED_NOT_ASKED "','volumes':['other','vda']}]", TRUE},
+    {"[{'result':'skipped','reason':'read-only','volumes':[]}]", FALSE},
     {"[7,{'result':[]}]", FALSE},
     {"{}", FALSE},
 };
 
-START_TEST(test_a_failed_file_system_counts_unless_it_is_known_to_be_elsewhere)
+START_TEST(test_a_file_system_that_moved_on_counts_unless_it_is_known_to_be_elsewhere)
 {
     static const char *const cut[] = {"vda", "vdb", NULL};
     g_autofree char *text = g_strdelimit(g_strdup(filesystems[_i].filesystems), "'", '"');
@@ -236,7 +241,7 @@ make_suite(void)
     tcase_add_test(tcase, test_stopped_satisfies_any_level_and_crash_only_itself);
     tcase_add_loop_test(tcase, test_writers_meet_their_need_when_one_holds_and_no_required_one_fails, 0,
                         G_N_ELEMENTS(writers));
-    tcase_add_loop_test(tcase, test_a_failed_file_system_counts_unless_it_is_known_to_be_elsewhere, 0,
+    tcase_add_loop_test(tcase, test_a_file_system_that_moved_on_counts_unless_it_is_known_to_be_elsewhere, 0,
                         G_N_ELEMENTS(filesystems));
     tcase_add_test(tcase, test_names_of_indications_come_sorted_with_their_sentences);
     suite_add_tcase(suite, tcase);
