@@ -136,7 +136,7 @@ def test_another_job_makes_it_busy(guest, host, driver, tmp_path):
 
 
 def test_no_space_names_place_and_sizes(guest, host):
-    place = os.path.join(host.dir, "small")
+    place = os.path.join(host.dir, "no-room")
     os.mkdir(place)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=True)
     try:
