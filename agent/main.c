@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
-#include "agent/daemon.h"
+#include "agent/background.h"
 #include "agent/log.h"
 #include "protocol/step.h"
 
@@ -19,7 +19,7 @@ main(int argc, char **argv)
     if (!lull_options_parse(argc, argv, &options, &status))
         return status;
     if (!lull_steps_init(&error) || !lull_log_init(options.logfile, options.verbose, &error) ||
-        (options.daemonize && !lull_daemonize(options.pidfile, &error)) ||
+        (options.daemonize && !lull_background_enter(options.pidfile, &error)) ||
         !lull_agent_run(&options, &error)) {
         fprintf(stderr, "lull-agent: %s\n", error->message);
         return EXIT_FAILURE;

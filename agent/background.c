@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "agent/daemon.h"
+#include "agent/background.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ leave_terminal(void)
 }
 
 gboolean
-lull_daemonize(const char *pidfile, GError **error)
+lull_background_enter(const char *pidfile, GError **error)
 {
     int ready[2];
     char byte;

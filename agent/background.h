@@ -9,6 +9,6 @@ G_BEGIN_DECLS
 
 /* Goes to the background with a locked pid file; before any thread. The parent ends here, once the
  * child holds the lock, with the child's luck as its exit status. */
-gboolean lull_daemonize(const char *pidfile, GError **error);
+gboolean lull_background_enter(const char *pidfile, GError **error);
 
 G_END_DECLS
