@@ -12,12 +12,21 @@
 
 #include "protocol/error.h"
 
+/* Nobody else makes /run/lull on a fresh boot. */
+static int
+open_pidfile(const char *pidfile)
+{
+    g_autofree char *folder = g_path_get_dirname(pidfile);
+
+    return g_mkdir_with_parents(folder, 0755) < 0 ? -1 : open(pidfile, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+}
+
 /* The lock is the owner's mark: it stays open, and locked, as long as the process lives. */
 static gboolean
 lock_pidfile(const char *pidfile, GError **error)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    const int fd = open(pidfile, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    const int fd = open_pidfile(pidfile);
     g_autofree char *text = g_strdup_printf("%d\n", (int)getpid());
 
     if (fd < 0 || fcntl(fd, F_SETLK, &lock) < 0 || ftruncate(fd, 0) < 0 || dprintf(fd, "%s", text) < 0) {

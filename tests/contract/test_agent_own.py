@@ -222,6 +222,7 @@ def program(build):
         (["--standard-lease", "soon"], 1, "not a number of seconds"),
         (["-m", "unix-listen", "-p", "/no/such/folder/socket"], 1, "No such file or directory"),
         (["-m", "unix-listen", "-p", "/" + "x" * 200], 1, "too long for a socket"),
+        (["-d", "-f", "/dev/null/folder/pid"], 1, "pid file /dev/null/folder/pid: Not a directory"),
         (["-l", "/no/such/folder/log"], 1, "log file /no/such/folder/log: No such file or directory"),
     ],
 )
@@ -277,6 +278,17 @@ def test_waits_for_its_port_and_finds_it_again(program, directory):
         agent.kill()
         agent.wait()
         agent.stderr.close()
+
+
+def test_goes_to_the_background_where_none_of_its_folders_are_there_yet(island):
+    pidfile = island.path("/run/lull/agent.pid")
+    command = ["lull-agent", "-d", "-t", "/run/lull/deep", "-m", "unix-listen", "-p", "/tmp/d.sock"]
+    assert not os.path.exists(island.path("/run"))
+    assert island.spawn(command).wait(20) == 0
+    with open(pidfile) as file:
+        pid = int(file.read())
+    os.kill(pid, 15)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
 
 
 def test_goes_to_the_background_with_a_locked_pid_file(program, directory):
