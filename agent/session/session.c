@@ -113,16 +113,16 @@ lull_call_done(LullJson *value, const GError *error, gpointer call)
 
 /* ------- dispatch */
 
-/* Checks everything that the table knows. NULL: the command may run; else its refusal. */
+/* Checks everything that the tables know. NULL: @row may run; else the refusal. */
 static char *
-refuse(const LullSession *self, const LullRequest *request)
+refuse(const LullSession *self, const LullRequest *request, const LullTableRow *row)
 {
     const LullCommandSpec *spec = lull_command_find(request->name);
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
     g_autofree char *details = NULL;
 
-    if (!spec) {
+    if (!spec || !row) {
         text = g_strdup_printf("The command %s has not been found", request->name);
         return lull_reply_error("CommandNotFound", text, request);
     }
@@ -153,6 +153,7 @@ dispatch(LullSession *self, Waiting *take)
     g_autoptr(LullJson) message = g_steal_pointer(&take->message);
     g_autofree char *problem = g_steal_pointer(&take->problem);
     g_autoptr(GError) error = NULL;
+    const LullTableRow *row;
     LullRequest request;
     char *refusal;
 
@@ -165,7 +166,8 @@ dispatch(LullSession *self, Waiting *take)
         send_line(self, refuse_envelope(message, error));
         return;
     }
-    refusal = refuse(self, &request);
+    row = lull_table_find(request.name);
+    refusal = refuse(self, &request, row);
     if (refusal) {
         send_line(self, refusal);
         return;
@@ -174,7 +176,7 @@ dispatch(LullSession *self, Waiting *take)
     self->current->session = self;
     self->current->message = g_steal_pointer(&message);
     self->current->request = request;
-    lull_table_find(request.name)->run(self->services, self->current);
+    row->run(self->services, self->current);
 }
 
 /* ------- intake */

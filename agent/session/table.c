@@ -22,13 +22,20 @@ static const LullTableRow rows[] = {
     {LULL_CMD_ABORT, lull_command_abort, lull_hurry_own},
     {LULL_CMD_STATUS, lull_command_status},
     {LULL_CMD_RESTORED, lull_command_restored},
+    {NULL},
 };
+
+const LullTableRow *
+lull_table_rows(void)
+{
+    return rows;
+}
 
 const LullTableRow *
 lull_table_find(const char *name)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-        if (g_str_equal(rows[i].name, name))
-            return &rows[i];
+    for (const LullTableRow *row = rows; row->name; row++)
+        if (g_str_equal(row->name, name))
+            return row;
     return NULL;
 }

@@ -14,6 +14,8 @@ typedef struct {
     LullHurry hurry; /* called when the request is seen while another one is under way; mostly NULL */
 } LullTableRow;
 
+/* All of them; NULL name ends. Every command of the table there has its row here. */
+const LullTableRow *lull_table_rows(void);
 const LullTableRow *lull_table_find(const char *name);
 
 G_END_DECLS

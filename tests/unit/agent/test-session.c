@@ -9,7 +9,9 @@
 
 #include "agent/freezer/client.h"
 #include "agent/session/session.h"
+#include "agent/session/table.h"
 #include "protocol/clock.h"
+#include "protocol/command.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "tests/lib/check-main.h"
@@ -400,6 +402,20 @@ START_TEST(test_every_command_of_the_table_can_be_run)
 
         ck_assert(!strstr(error_of(answer), "has not been found"));
     }
+}
+END_TEST
+
+START_TEST(test_every_command_has_a_function_and_every_function_a_command)
+{
+    gsize n_rows = 0;
+
+    for (const LullTableRow *row = lull_table_rows(); row->name; row++, n_rows++) {
+        ck_assert_msg(row->run, "%s", row->name);
+        ck_assert_msg(lull_command_find(row->name), "%s is not in protocol/command.c", row->name);
+    }
+    for (const LullCommandSpec *spec = lull_command_specs(); spec->name; spec++, n_rows--)
+        ck_assert_msg(lull_table_find(spec->name), "%s is not in agent/session/table.c", spec->name);
+    ck_assert_uint_eq(n_rows, 0);
 }
 END_TEST
 
@@ -848,6 +864,7 @@ make_suite(void)
     tcase_add_test(tcase, test_answers_in_order_with_ids);
     tcase_add_test(tcase, test_marks_only_the_success_of_a_delimited_sync);
     tcase_add_test(tcase, test_every_command_of_the_table_can_be_run);
+    tcase_add_test(tcase, test_every_command_has_a_function_and_every_function_a_command);
     tcase_add_test(tcase, test_stops_reading_when_too_much_waits_and_goes_on_after);
     tcase_add_test(tcase, test_gives_no_more_answers_to_a_client_that_does_not_read);
     tcase_add_test(tcase, test_a_new_client_starts_afresh_and_waits_for_the_old_ones_freeze);
