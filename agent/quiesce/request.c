@@ -35,6 +35,16 @@ check_lease(gint64 *lease_msec, GError **error)
     return TRUE;
 }
 
+/* Only writers could make a difference of it, but a word that nobody knows is a mistake already. */
+static gboolean
+check_level(const char *level, GError **error)
+{
+    if (g_str_equal(level, "app") || g_str_equal(level, "fs") || g_str_equal(level, "crash"))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "level: \"%s\" is none of app, fs, crash", level);
+    return FALSE;
+}
+
 static char *
 describe_other(const LullEngine *self)
 {
@@ -65,7 +75,7 @@ lull_engine_prepare(LullEngine *self, LullJson *arguments, GError **error)
     LullJson *reply;
     LullAnswer told;
 
-    if (!check_op(op, error))
+    if (!check_op(op, error) || !check_level(lull_json_string(arguments, "level", "fs"), error))
         return NULL;
     if (budget < 1 || (request.mountpoints && request.disks)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
@@ -274,6 +284,7 @@ lull_engine_status(LullEngine *self)
     lull_json_set_int(status, "hold-budget-ms", LULL_LEASE_MAX_MS);
     lull_json_take(status, "filesystems",
                    under_way ? lull_operation_filesystems(self->operation) : json_object_new_array());
+    lull_json_take(status, "writers", json_object_new_array());
     if (self->operation && !under_way)
         lull_json_take(status, "last", last_result(self));
     return status;

@@ -59,6 +59,7 @@ def test_the_whole_way(client, island):
     assert (status["op"], status["owner"]) == ("o1", "o1")
     assert names(status["filesystems"], "planned") == BOTH
     assert status["hold-budget-ms"] > 0
+    assert status["writers"] == []
     assert "last" not in status
 
     frozen = client.quiesce("freeze", op="o1", lease_ms=8000)

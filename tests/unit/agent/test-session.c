@@ -639,6 +639,10 @@ static const struct {
     {"{'execute':'__dev.lull_quiesce-prepare','arguments':{'op':'o','budget-ms':0}}", "budget-ms: "},
     {"{'execute':'__dev.lull_quiesce-prepare','arguments':{'op':'o','disks':[],'mountpoints':[]}}",
      "exclude each other"},
+    {"{'execute':'__dev.lull_quiesce-prepare','arguments':{'op':'o','level':'best'}}",
+     "level: \"best\" is none of app, fs, crash"},
+    {"{'execute':'__dev.lull_quiesce-prepare','arguments':{'op':'o','level':''}}", "level: "},
+    {"{'execute':'__dev.lull_quiesce-prepare','arguments':{'op':'o','level':'stopped'}}", "level: "},
     {"{'execute':'__dev.lull_quiesce-freeze','arguments':{'op':'o1','lease-ms':99}}", "lease-ms: "},
     {"{'execute':'__dev.lull_quiesce-freeze','arguments':{'op':'o1','lease-ms':-1}}", "lease-ms: "},
     {"{'execute':'__dev.lull_quiesce-freeze','arguments':{'op':'o1','lease-ms':8000}}", "not prepared"},
@@ -650,6 +654,24 @@ START_TEST(test_refuses_what_makes_no_sense)
 
     ck_assert_has(error_of(reply), mistakes[_i].problem);
     ck_assert_str_eq(called(), "");
+}
+END_TEST
+
+static const char *const levels[] = {"app", "fs", "crash"};
+
+START_TEST(test_freezes_the_same_whatever_level_is_wanted)
+{
+    g_autofree char *request = g_strdup_printf("{'execute':'__dev.lull_quiesce-prepare',"
+                                               "'arguments':{'op':'o1','atomic':%s,'level':'%s'}}",
+                                               _i ? "true" : "false", levels[_i]);
+    g_autoptr(LullJson) reply = ask(request);
+    g_autoptr(LullJson) status = ask(STATUS);
+    LullJson *writers = lull_json_array(value_of(status), "writers");
+
+    ck_assert(lull_json_bool(value_of(reply), "accepted", FALSE));
+    ck_assert_str_eq(called(), "start:/home:/");
+    ck_assert_ptr_nonnull(writers);
+    ck_assert_uint_eq(json_object_array_length(writers), 0);
 }
 END_TEST
 
@@ -879,6 +901,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_freezer_that_cannot_start_ends_the_operation_and_says_why);
     tcase_add_test(tcase, test_a_freeze_of_nothing_has_no_epoch);
     tcase_add_loop_test(tcase, test_refuses_what_makes_no_sense, 0, G_N_ELEMENTS(mistakes));
+    tcase_add_loop_test(tcase, test_freezes_the_same_whatever_level_is_wanted, 0, G_N_ELEMENTS(levels));
     tcase_add_test(tcase, test_caps_the_lease);
     tcase_add_test(tcase, test_the_standard_freeze_counts_and_is_strict);
     tcase_add_test(tcase, test_what_must_wait_for_the_thaw_is_refused_in_the_peers_words);
