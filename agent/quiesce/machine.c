@@ -8,20 +8,6 @@
 
 #define GRACE (2 * LULL_MSEC(LULL_AGENT_GRACE_MS)) /* freezer and its client act before this machine does */
 
-const char *
-lull_proof_to_string(LullProof proof)
-{
-    switch (proof) {
-    case LULL_PROOF_HELD:
-        return "held";
-    case LULL_PROOF_BROKEN:
-        return "broken";
-    case LULL_PROOF_NONE:
-        break;
-    }
-    return "none";
-}
-
 gboolean
 lull_phase_is_frozen(LullPhase phase)
 {

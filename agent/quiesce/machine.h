@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "protocol/phase.h"
+#include "protocol/proof.h"
 
 G_BEGIN_DECLS
 
@@ -15,14 +16,6 @@ G_BEGIN_DECLS
  *
  * What holds in every state: release comes first, so in FREEZING and FROZEN every loss, stop and
  * deadline leads out; START is followed by exactly one END; a second freeze changes nothing. */
-
-typedef enum {
-    LULL_PROOF_NONE = 0, /* nothing was frozen */
-    LULL_PROOF_HELD,
-    LULL_PROOF_BROKEN,
-} LullProof;
-
-const char *lull_proof_to_string(LullProof proof);
 
 typedef struct {
     LullPhase phase;

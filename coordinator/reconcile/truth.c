@@ -180,14 +180,6 @@ lull_level_satisfies(LullLevel level, LullLevel required)
 }
 
 const char *
-lull_proof_to_string(LullProof proof)
-{
-    static const char *const names[] = {"none", "broken", "held"};
-
-    return names[proof];
-}
-
-const char *
 lull_proof_by_to_string(LullProofBy by)
 {
     static const char *const names[] = {"", "epoch", "witness"};

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/* The small ones: back-off, clock, errors, phases, steps. */
+/* The small ones: back-off, clock, errors, phases, proofs, steps. */
 #include <signal.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/phase.h"
+#include "protocol/proof.h"
 #include "protocol/step.h"
 #include "tests/lib/check-main.h"
 
@@ -111,6 +112,15 @@ START_TEST(test_every_phase_and_step_has_its_own_name)
 }
 END_TEST
 
+START_TEST(test_a_proof_that_nobody_knows_is_none)
+{
+    ck_assert_str_eq(lull_proof_to_string(LULL_PROOF_HELD), "held");
+    ck_assert_str_eq(lull_proof_to_string(LULL_PROOF_BROKEN), "broken");
+    ck_assert_str_eq(lull_proof_to_string(LULL_PROOF_NONE), "none");
+    ck_assert_str_eq(lull_proof_to_string(LULL_PROOF_N), "none");
+}
+END_TEST
+
 START_TEST(test_a_step_that_is_not_armed_does_nothing)
 {
     g_setenv("LULL_AT_STEP", "agent.frozen=kill", TRUE);
@@ -157,6 +167,7 @@ make_suite(void)
     tcase_add_test(tcase, test_every_error_code_has_its_own_word);
     tcase_add_test(tcase, test_only_what_may_pass_by_itself_is_retryable);
     tcase_add_test(tcase, test_every_phase_and_step_has_its_own_name);
+    tcase_add_test(tcase, test_a_proof_that_nobody_knows_is_none);
     tcase_add_test(tcase, test_a_step_that_is_not_armed_does_nothing);
     tcase_add_test_raise_signal(tcase, test_a_step_that_is_armed_kills, SIGKILL);
     tcase_add_test(tcase, test_refuses_to_arm_what_does_not_exist);
