@@ -27,11 +27,3 @@ lull_error_is(const GError *error, LullError code)
 {
     return g_error_matches(error, LULL_ERROR, (int)code);
 }
-
-gboolean
-lull_error_is_retryable(const GError *error)
-{
-    return lull_error_is(error, LULL_ERROR_CONFLICT) || lull_error_is(error, LULL_ERROR_BUSY) ||
-           lull_error_is(error, LULL_ERROR_TIMED_OUT) || lull_error_is(error, LULL_ERROR_LOST) ||
-           lull_error_is(error, LULL_ERROR_EXPIRED);
-}

@@ -30,13 +30,11 @@ typedef enum {
     LULL_ERROR_N_CODES
 } LullError;
 
-/* The code's word on the wire and in logs ("timed-out"); "failed" for a number out of range. */
+/* The code as a word ("timed-out"), for tools that tell failures apart; "failed" for a number out of range.
+ * On the wire and in logs there are messages only. */
 const char *lull_error_code_to_string(int code);
 
 /* True for a LULL_ERROR of exactly this code. @error may be NULL (false). */
 gboolean lull_error_is(const GError *error, LullError code);
-
-/* True where the same call may succeed later without anybody doing anything. */
-gboolean lull_error_is_retryable(const GError *error);
 
 G_END_DECLS

@@ -41,7 +41,6 @@
 #define LULL_BROKEN_FREEZER      "freezer lost"
 #define LULL_BROKEN_NOISY        "noisy"
 #define LULL_BROKEN_REBOOT       "guest rebooted"
-#define LULL_BROKEN_COORDINATOR  "coordinator lost"
 
 /* Why a file system was left alone though it could be frozen: prepare named disks, and it is on none of them
  * as far as the guest can tell. */
@@ -67,4 +66,3 @@
 #define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
 #define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"
 #define LULL_FINALIZER_RESTORE  "snapshot.kubevirt.io/vmrestore-protection"
-#define LULL_FINALIZER_SOURCE   "snapshot.kubevirt.io/snapshot-source-protection"

@@ -19,12 +19,6 @@ G_STATIC_ASSERT(G_N_ELEMENTS(names) == LULL_STEP_N);
 static gint armed_step = -1;
 static int armed_signal;
 
-const char *
-lull_step_to_string(LullStep step)
-{
-    return (guint)step < LULL_STEP_N ? names[step] : "unknown";
-}
-
 gboolean
 lull_steps_init(GError **error)
 {

@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* Every step of every machine has a name. Logs and reports use it, and a test can have a process
- * killed or stopped exactly there: LULL_AT_STEP="freezer.first-frozen=kill" (or "=stop", which is
- * SIGSTOP to itself) in the environment of that process, read once by lull_steps_init().
+/* Every step of every machine has a name, so that a test can have a process killed or stopped exactly
+ * there: LULL_AT_STEP="freezer.first-frozen=kill" (or "=stop", which is SIGSTOP to itself) in the
+ * environment of that process, read once by lull_steps_init().
  *
  * lull_step() is one integer comparison when nothing is armed: no lock, no allocation, no log, so
  * it may stand between FIFREEZE and FITHAW. The action fires at the first pass only.
@@ -60,7 +60,5 @@ gboolean lull_steps_init(GError **error);
 
 /* Marks that the calling process is at @step. May not return when a test has armed it. */
 void lull_step(LullStep step);
-
-const char *lull_step_to_string(LullStep step);
 
 G_END_DECLS

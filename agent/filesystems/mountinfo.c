@@ -14,8 +14,8 @@ struct _LullMountTree {
     const LullMount *root;
 };
 
-void
-lull_mount_free(LullMount *self)
+static void
+mount_free(LullMount *self)
 {
     if (!self)
         return;
@@ -114,7 +114,7 @@ parse_line(const char *line)
 GPtrArray *
 lull_mountinfo_parse(const char *text, GError **error)
 {
-    g_autoptr(GPtrArray) mounts = g_ptr_array_new_with_free_func((GDestroyNotify)lull_mount_free);
+    g_autoptr(GPtrArray) mounts = g_ptr_array_new_with_free_func((GDestroyNotify)mount_free);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     for (guint i = 0; lines[i]; i++) {

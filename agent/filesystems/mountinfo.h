@@ -20,8 +20,6 @@ typedef struct {
     gboolean read_only; /* the superblock is: no mount of it can be written to */
 } LullMount;
 
-void lull_mount_free(LullMount *self);
-
 /* Pure: the text of /proc/PID/mountinfo to an array of LullMount. A line that does not follow the
  * format is LULL_ERROR_INVALID with its number: a mount that is not understood must not be left out
  * in silence. */
