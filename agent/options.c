@@ -25,6 +25,12 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {"standard-lease", required_argument, NULL, OPTION_STANDARD_LEASE},
     {"freezer", required_argument, NULL, OPTION_FREEZER},
+    /* the peer's, which are only known so that it can be said that they are not taken */
+    {"allow-rpcs", optional_argument, NULL, 'a'},
+    {"block-rpcs", optional_argument, NULL, 'b'},
+    {"config", optional_argument, NULL, 'c'},
+    {"dump-conf", no_argument, NULL, 'D'},
+    {"fsfreeze-hook", optional_argument, NULL, 'F'},
     {NULL},
 };
 
@@ -32,7 +38,8 @@ static void
 print_help(const char *program)
 {
     printf("Usage: %s [OPTION]...\n"
-           "The guest's side of Lull, and a drop-in for qemu-ga.\n\n"
+           "The guest's side of Lull, in the place of qemu-ga. Of qemu-ga's options\n"
+           "-a, -b, -c, -D and -F are not taken.\n\n"
            "  -m, --method METHOD        virtio-serial (default) or unix-listen\n"
            "  -p, --path PATH            of the port or socket (default %s/%s)\n"
            "  -t, --statedir DIR         where state is kept while frozen, on tmpfs (default %s)\n"
@@ -57,6 +64,18 @@ read_lease(const char *text, gint64 *ret_msec)
         return FALSE;
     *ret_msec = (gint64)seconds * 1000;
     return TRUE;
+}
+
+static void
+explain_refusal(int option, const char *program)
+{
+    for (const struct option *known = long_options; known->name; known++)
+        if (known->val == option) {
+            fprintf(stderr, "-%c, --%s: an option of qemu-ga that lull-agent does not take\n", option,
+                    known->name);
+            return;
+        }
+    printf("Unknown option, try '%s --help' for more information.\n", program);
 }
 
 static gboolean
@@ -89,7 +108,7 @@ lull_options_parse(int argc, char **argv, LullOptions *ret_options, int *ret_exi
     int option;
 
     *ret_exit = 1;
-    while ((option = getopt_long(argc, argv, "m:p:l:f:t:vVdrh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "m:p:l:f:t:vVdrha::b::c::DF::", long_options, NULL)) != -1) {
         switch (option) {
         case 'm':
             options.method = optarg;
@@ -132,7 +151,7 @@ lull_options_parse(int argc, char **argv, LullOptions *ret_options, int *ret_exi
             *ret_exit = 0;
             return FALSE;
         default:
-            printf("Unknown option, try '%s --help' for more information.\n", argv[0]);
+            explain_refusal(option, argv[0]);
             return FALSE;
         }
     }
