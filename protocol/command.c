@@ -10,17 +10,16 @@
 #include "protocol/names.h"
 
 #define OPTIONAL TRUE
-#define FZ       .while_frozen = TRUE
 
 static const LullCommandSpec specs[] = {
-    {"guest-sync-delimited", {{"id", LULL_ARG_INT}}, FZ},
-    {"guest-sync", {{"id", LULL_ARG_INT}}, FZ},
-    {"guest-ping", {{NULL}}, FZ},
-    {"guest-info", {{NULL}}, FZ},
-    {"guest-fsfreeze-status", {{NULL}}, FZ},
+    {"guest-sync-delimited", {{"id", LULL_ARG_INT}}, .while_frozen = TRUE},
+    {"guest-sync", {{"id", LULL_ARG_INT}}, .while_frozen = TRUE},
+    {"guest-ping", {{NULL}}, .while_frozen = TRUE},
+    {"guest-info", {{NULL}}, .while_frozen = TRUE},
+    {"guest-fsfreeze-status", {{NULL}}, .while_frozen = TRUE},
     {"guest-fsfreeze-freeze", {{NULL}}},
     {"guest-fsfreeze-freeze-list", {{"mountpoints", LULL_ARG_STRINGS, OPTIONAL}}},
-    {"guest-fsfreeze-thaw", {{NULL}}, FZ},
+    {"guest-fsfreeze-thaw", {{NULL}}, .while_frozen = TRUE},
     {"guest-get-fsinfo", {{NULL}}},
     {LULL_CMD_PREPARE,
      {{"op", LULL_ARG_STRING},
@@ -29,12 +28,16 @@ static const LullCommandSpec specs[] = {
       {"atomic", LULL_ARG_BOOL, OPTIONAL},
       {"budget-ms", LULL_ARG_INT, OPTIONAL},
       {"level", LULL_ARG_STRING, OPTIONAL}}},
-    {LULL_CMD_FREEZE, {{"op", LULL_ARG_STRING}, {"lease-ms", LULL_ARG_INT}}, FZ},
-    {LULL_CMD_RENEW, {{"op", LULL_ARG_STRING}, {"epoch", LULL_ARG_STRING}, {"lease-ms", LULL_ARG_INT}}, FZ},
-    {LULL_CMD_THAW, {{"op", LULL_ARG_STRING}, {"epoch", LULL_ARG_STRING}}, FZ},
-    {LULL_CMD_ABORT, {{"op", LULL_ARG_STRING}}, FZ},
-    {LULL_CMD_STATUS, {{NULL}}, FZ},
-    {LULL_CMD_RESTORED, {{"snapshot", LULL_ARG_STRING}, {"metadata", LULL_ARG_OBJECT, OPTIONAL}}, FZ},
+    {LULL_CMD_FREEZE, {{"op", LULL_ARG_STRING}, {"lease-ms", LULL_ARG_INT}}, .while_frozen = TRUE},
+    {LULL_CMD_RENEW,
+     {{"op", LULL_ARG_STRING}, {"epoch", LULL_ARG_STRING}, {"lease-ms", LULL_ARG_INT}},
+     .while_frozen = TRUE},
+    {LULL_CMD_THAW, {{"op", LULL_ARG_STRING}, {"epoch", LULL_ARG_STRING}}, .while_frozen = TRUE},
+    {LULL_CMD_ABORT, {{"op", LULL_ARG_STRING}}, .while_frozen = TRUE},
+    {LULL_CMD_STATUS, {{NULL}}, .while_frozen = TRUE},
+    {LULL_CMD_RESTORED,
+     {{"snapshot", LULL_ARG_STRING}, {"metadata", LULL_ARG_OBJECT, OPTIONAL}},
+     .while_frozen = TRUE},
     {NULL},
 };
 

@@ -9,9 +9,10 @@
 
 G_BEGIN_DECLS
 
-/* The table of every command: name, arguments, what may run while frozen. Validation of requests
- * and the list in guest-info come from it; a command that is absent answers CommandNotFound by
- * itself. Adding one costs its row here, its file in agent/commands and one line in agent/session. */
+/* The table of every command, in command.c: name, arguments, what may run while frozen. Validation of
+ * requests and the list in guest-info come from it; a command that is absent answers CommandNotFound by
+ * itself. A new one has its row there, a file agent/commands/NAME.c (listed in agent/meson.build, declared
+ * in agent/commands/commands.h) and a row in agent/session/table.c; a test finds what was forgotten. */
 
 typedef enum {
     LULL_ARG_STRING = 0,
