@@ -108,6 +108,26 @@ verify_stored(Restore *self, GError **error)
     return TRUE;
 }
 
+/* A saved state goes on with what it remembers of disks that are others by then. */
+static gboolean
+check_off(LullDomain *domain, GError **error)
+{
+    const int active = virDomainIsActive(domain);
+    const int saved = active == 0 ? virDomainHasManagedSaveImage(domain, 0) : 0;
+
+    if (active < 0 || saved < 0)
+        return lull_link_error(error, "state of the virtual machine");
+    if (active)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "virtual machine %s: it runs: stop it first",
+                    virDomainGetName(domain));
+    else if (saved)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "virtual machine %s: it has a saved state: start and stop it, or virsh "
+                    "managedsave-remove",
+                    virDomainGetName(domain));
+    return !active && !saved;
+}
+
 static gboolean
 check_stopped(Restore *self, const char *vm_uid, GError **error)
 {
@@ -120,11 +140,8 @@ check_stopped(Restore *self, const char *vm_uid, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
-    if (virDomainIsActive(domain) != 0) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "virtual machine %s: it runs: stop it first",
-                    virDomainGetName(domain));
+    if (!check_off(domain, error))
         return FALSE;
-    }
     if (g_strcmp0(virDomainGetName(domain), lull_json_string(self->manifest, "domain", NULL)) != 0) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
                     "virtual machine %s: it was called %s when the snapshot was taken: rename it back first",

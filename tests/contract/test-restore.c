@@ -1,0 +1,168 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* Restores of a stored content, with real images, onto the one domain of libvirt's own mock driver. */
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/libvirt-backup.h"
+#include "protocol/error.h"
+#include "tests/lib/check-main.h"
+
+#define URI     "test:///default"
+#define CONTENT "6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define RESTORE "0a9cf0a8-2cb4-4a3e-8b8f-64d2f0b6a001"
+#define BYTES   (64 * 1024)
+
+static char *directory;
+static char *folder; /* of the content */
+static char *image;  /* the domain's; raw */
+static char uuid[VIR_UUID_STRING_BUFLEN];
+static LullHost *host;
+static LullStorage *storage;
+static virConnectPtr connection;
+static virDomainPtr domain;
+
+static void
+fill(const char *path, char byte)
+{
+    g_autofree char *data = g_malloc(BYTES);
+
+    memset(data, byte, BYTES);
+    ck_assert(g_file_set_contents(path, data, BYTES, NULL));
+}
+
+static gboolean
+is_filled_with(const char *path, char byte)
+{
+    g_autofree char *data = NULL;
+    gsize length = 0;
+
+    ck_assert(g_file_get_contents(path, &data, &length, NULL));
+    ck_assert_uint_eq(length, BYTES);
+    for (gsize i = 0; i < length; i++)
+        if (data[i] != byte)
+            return FALSE;
+    return TRUE;
+}
+
+/* A content of one volume, full of @byte. */
+static void
+store_content(char byte)
+{
+    g_autofree char *plain = g_build_filename(directory, "plain", NULL);
+    g_autofree char *stored = g_build_filename(folder, "vda.qcow2", NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *sum = NULL;
+    const char *const argv[] = {"qemu-img", "convert", "-f", "raw", "-O", "qcow2", plain, stored, NULL};
+    struct stat info;
+    char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+
+    ck_assert(lull_folder_make(folder, NULL));
+    fill(plain, byte);
+    ck_assert(
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+    ck_assert_int_eq(stat(stored, &info), 0);
+    sum = lull_folder_sha256(stored, NULL, NULL);
+    text = g_strdup_printf("{\"version\":1,\"vm\":\"%s\",\"domain\":\"test\",\"volumes\":[{\"name\":\"vda\","
+                           "\"file\":\"vda.qcow2\",\"sourcePath\":\"%s\",\"sourceFormat\":\"raw\","
+                           "\"capacity\":%d,\"size\":%ld,\"sha256\":\"%s\"}]}",
+                           uuid, image, BYTES, (long)info.st_size, sum);
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, text, NULL));
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_DOMAIN, xml, NULL));
+    free(xml);
+}
+
+static void
+set_up(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    directory = g_dir_make_tmp("restore-XXXXXX", NULL);
+    folder = g_build_filename(directory, CONTENT, NULL);
+    image = g_build_filename(directory, "disk.img", NULL);
+    host = lull_host_open(URI, &error);
+    ck_assert_msg(!error, "%s", error ? error->message : "");
+    storage = lull_storage_libvirt_new(host, directory, &error);
+    ck_assert_msg(!error, "%s", error ? error->message : "");
+    connection = virConnectOpen(URI);
+    domain = virDomainLookupByName(connection, "test");
+    ck_assert_int_eq(virDomainGetUUIDString(domain, uuid), 0);
+    store_content('s');
+    fill(image, 'o');
+}
+
+static void
+tear_down(void)
+{
+    virDomainFree(domain);
+    virConnectClose(connection);
+    lull_storage_free(storage);
+    lull_host_free(host);
+    lull_folder_remove(directory, NULL);
+    g_free(directory);
+    g_free(folder);
+    g_free(image);
+}
+
+static gboolean
+restore(GError **error)
+{
+    return storage->ops->restore(storage, CONTENT, uuid, RESTORE, NULL, NULL, NULL, error);
+}
+
+static void
+check_refused(int code, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!restore(&error));
+    ck_assert_msg(lull_error_is(error, code), "%s", error->message);
+    ck_assert_msg(strstr(error->message, part) != NULL, "%s", error->message);
+    ck_assert(is_filled_with(image, 'o'));
+}
+
+START_TEST(a_stopped_machine_gets_what_was_stored)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    ck_assert_msg(restore(&error), "%s", error ? error->message : "");
+    ck_assert(is_filled_with(image, 's'));
+}
+END_TEST
+
+START_TEST(a_running_machine_keeps_what_it_has)
+{
+    check_refused(LULL_ERROR_BUSY, "it runs");
+}
+END_TEST
+
+START_TEST(a_machine_with_a_saved_state_keeps_what_it_has)
+{
+    ck_assert_int_eq(virDomainManagedSave(domain, 0), 0);
+    check_refused(LULL_ERROR_INVALID, "saved state");
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("restore");
+    TCase *cases = tcase_create("restore");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, a_stopped_machine_gets_what_was_stored);
+    tcase_add_test(cases, a_running_machine_keeps_what_it_has);
+    tcase_add_test(cases, a_machine_with_a_saved_state_keeps_what_it_has);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
