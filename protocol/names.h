@@ -23,10 +23,13 @@
 #define LULL_QUIESCE_PROTOCOL 1
 
 /* Lease and budgets, milliseconds. */
-#define LULL_LEASE_MS            8000 /* our coordinator's */
-#define LULL_LEASE_RENEW_MS      2500
-#define LULL_LEASE_MAX_MS        30000
-#define LULL_LEASE_MIN_MS        100
+#define LULL_LEASE_MS       8000 /* our coordinator's */
+#define LULL_LEASE_RENEW_MS 2500
+#define LULL_LEASE_MAX_MS   30000
+#define LULL_LEASE_MIN_MS   100
+/* How long a guest stands still for one attempt at most, renewals and all: half a minute is what services and
+ * kernels bear without giving up on a disk, and a host that takes longer for a cut is ill. */
+#define LULL_FREEZE_MAX_MS       30000
 #define LULL_STANDARD_LEASE_MS   300000 /* guest-fsfreeze-freeze, whose caller cannot renew */
 #define LULL_STANDARD_PREPARE_MS 5000
 #define LULL_AGENT_GRACE_MS      500 /* the agent's own dead man fires this long after the lease */

@@ -6,6 +6,7 @@
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
+#include "coordinator/guest/lease.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -28,6 +29,7 @@ typedef struct {
     GMutex lock; /* for the rest */
     GCond cond;
     gint64 lease_usec; /* 0: not frozen yet */
+    gint64 until;      /* boot clock: no lease beyond this */
     gboolean stop;
 } EpochState;
 
@@ -57,7 +59,8 @@ renewal_interval(const EpochState *state)
     return MIN(LULL_MSEC(LULL_LEASE_RENEW_MS), state->lease_usec / 3);
 }
 
-/* Renewals go on while the caller sits in a cut; one that failed is tried again soon. */
+/* Renewals go on while the caller sits in a cut; one that failed is tried again soon. A caller that sits
+ * there for good gets no more of them. */
 static gpointer
 renew(gpointer data)
 {
@@ -70,6 +73,7 @@ renew(gpointer data)
         g_autoptr(LullJson) reply = NULL;
         g_autofree char *broken = NULL;
         LullJson *args;
+        gint64 lease;
 
         if (!state->lease_usec) {
             g_cond_wait(&state->cond, &state->lock);
@@ -78,9 +82,12 @@ renew(gpointer data)
         if (g_cond_wait_until(&state->cond, &state->lock,
                               g_get_monotonic_time() + renewal_interval(state) / (failed ? 5 : 1)))
             continue;
+        lease = lull_lease_next(state->lease_usec, state->until, lull_clock_boottime());
+        if (!lease)
+            break;
         args = arguments(self);
         lull_json_set_string(args, "epoch", state->epoch);
-        lull_json_set_int(args, "lease-ms", state->lease_usec / 1000);
+        lull_json_set_int(args, "lease-ms", lease / 1000);
         g_mutex_unlock(&state->lock);
         reply = lull_agent_call(state->domain, LULL_CMD_RENEW, args, LULL_SEC(1), NULL);
         broken = reply ? lull_reply_renew(reply) : NULL;
@@ -222,18 +229,18 @@ epoch_prepare(LullGuestHold *self, gint64 budget_usec)
 }
 
 static gint64
-cap_lease(const EpochState *state, gint64 lease_usec)
+cap_lease(gint64 lease_usec)
 {
-    if (state->hold_budget_usec)
-        lease_usec = MIN(lease_usec, state->hold_budget_usec);
     return CLAMP(lease_usec, LULL_MSEC(LULL_LEASE_MIN_MS), LULL_MSEC(LULL_LEASE_MAX_MS));
 }
 
 static gboolean
-epoch_freeze(LullGuestHold *self, gint64 lease_usec)
+epoch_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     EpochState *state = self->state;
-    const gint64 lease = cap_lease(state, lease_usec);
+    const gint64 total = state->hold_budget_usec ? MIN(total_usec, state->hold_budget_usec) : total_usec;
+    const gint64 lease = cap_lease(MIN(lease_usec, total));
+    const gint64 until = lull_clock_boottime() + total;
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
     g_auto(LullFreezeReply) freeze = {NULL};
@@ -258,6 +265,7 @@ epoch_freeze(LullGuestHold *self, gint64 lease_usec)
     state->epoch = g_steal_pointer(&freeze.epoch);
     state->boot_id = g_steal_pointer(&freeze.boot_id);
     state->lease_usec = lease;
+    state->until = until;
     g_cond_signal(&state->cond);
     g_mutex_unlock(&state->lock);
     return TRUE;

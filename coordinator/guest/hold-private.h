@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 typedef struct {
     gboolean (*prepare)(LullGuestHold *self, gint64 budget_usec);
-    gboolean (*freeze)(LullGuestHold *self, gint64 lease_usec);
+    gboolean (*freeze)(LullGuestHold *self, gint64 lease_usec, gint64 total_usec);
     void (*thaw)(LullGuestHold *self, gint64 budget_usec);
     void (*free)(LullGuestHold *self);
 } LullGuestHoldOps;

@@ -78,7 +78,7 @@ lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GErro
 }
 
 static gboolean
-stock_freeze(LullGuestHold *self, gint64 lease_usec)
+stock_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     StockState *state = self->state;
     g_autoptr(GError) error = NULL;

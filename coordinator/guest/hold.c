@@ -139,12 +139,12 @@ lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 }
 
 gboolean
-lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec)
+lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     if (!self->prepared || self->ended || self->facts.attempted || self->facts.problem)
         return FALSE;
     self->facts.attempted = TRUE;
-    self->facts.frozen = self->ops->freeze(self, lease_usec);
+    self->facts.frozen = self->ops->freeze(self, lease_usec, total_usec);
     return self->facts.frozen;
 }
 

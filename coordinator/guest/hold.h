@@ -55,9 +55,9 @@ LullGuestHold *lull_guest_hold_new(LullHost *host, const LullVm *vm, const char 
  * stock agents it starts the host dead man (not armed). FALSE: facts say why; a freeze must not follow. */
 gboolean lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec);
 
-/* Freezes. @lease_usec: our agent's lease, or the dead man's deadline for stock. FALSE: not frozen, facts say
- * why. */
-gboolean lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec);
+/* Freezes. @lease_usec: our agent's lease, or the dead man's deadline for stock. @total_usec: after this our
+ * agent's lease is renewed no more, whatever the caller is blocked in. FALSE: not frozen, facts say why. */
+gboolean lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec);
 
 /* Thaws and learns the verdict. Bounded: tries until the guest says thawed or @budget_usec is over (the lease
  * or the dead man does the rest). To be called after every prepare, whatever happened: it aborts where

@@ -157,7 +157,7 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
                     facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
-    if (lull_guest_hold_freeze(hold, lease))
+    if (lull_guest_hold_freeze(hold, lease, held->timeout + DEAD_MAN_GRACE))
         return TRUE;
     g_set_error(error, LULL_ERROR, facts->timed_out ? LULL_ERROR_TIMED_OUT : LULL_ERROR_FAILED,
                 "cannot freeze %s: %s", vm->name, facts->problem ? facts->problem : "nothing was frozen");

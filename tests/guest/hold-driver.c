@@ -14,6 +14,7 @@
 #include "coordinator/storage/libvirt-backup.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
 #include "protocol/step.h"
 
 typedef struct {
@@ -80,7 +81,7 @@ do_hold(Driver *driver, char **words, LullJson *answer, GError **error)
     return driver->hold != NULL;
 }
 
-/* prepare|freeze|thaw MS */
+/* prepare|thaw MS, freeze LEASE-MS [TOTAL-MS] */
 static gboolean
 do_prepare(Driver *driver, char **words, LullJson *answer, GError **error)
 {
@@ -93,7 +94,8 @@ do_prepare(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_freeze(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    const gboolean ok = lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
+    const gint64 total = LULL_MSEC(words[2] ? number(words[2]) : LULL_FREEZE_MAX_MS);
+    const gboolean ok = lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])), total);
 
     add_facts(lull_guest_hold_facts(driver->hold), answer);
     return ok;
@@ -227,7 +229,8 @@ do_window(Driver *driver, char **words, LullJson *answer, GError **error)
 {
     static const char *const names[] = {"freezeCall", "firstRead", "cutCall", "secondRead", "thawCall"};
     gint64 at[6] = {lull_clock_boottime()};
-    const gboolean frozen = lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])));
+    const gboolean frozen =
+        lull_guest_hold_freeze(driver->hold, LULL_MSEC(number(words[1])), LULL_MSEC(LULL_FREEZE_MAX_MS));
     gboolean ok;
 
     at[1] = lull_clock_boottime();

@@ -74,6 +74,18 @@ def test_renewals_outlast_the_lease(ours, driver):
     assert facts["held"], facts
 
 
+def test_a_holder_that_never_comes_back_is_renewed_only_so_long(ours, driver):
+    driver.must("vm", ours.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    driver.must("freeze", 1500, 3000)
+    ours.assert_writes_resume(within=8)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "lease expired" and facts["timedOut"], facts
+    assert facts["windowUsec"] > 2000000, facts
+
+
 def test_a_stopped_holder_loses_the_epoch_to_the_lease(ours, driver):
     driver.freeze(ours, lease_ms=1000)
     driver.kill(signal.SIGSTOP)

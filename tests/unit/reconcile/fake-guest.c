@@ -134,7 +134,7 @@ lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 }
 
 gboolean
-lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec)
+lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     note('f');
     self->facts.attempted = TRUE;
