@@ -263,12 +263,18 @@ lull_disk_matches(const LullDisk *disk, LullJson *wanted)
     return pci && disk->pci;
 }
 
+gboolean
+lull_disk_is_known(const LullDisk *disk)
+{
+    return disk->serial || disk->pci || disk->scsi;
+}
+
 LullJson *
 lull_disk_to_json(const LullDisk *disk)
 {
     LullJson *object;
 
-    if (!disk->serial && !disk->pci && !disk->scsi)
+    if (!lull_disk_is_known(disk))
         return NULL;
     object = json_object_new_object();
     lull_json_set_string(object, "serial", disk->serial);

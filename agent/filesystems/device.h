@@ -43,6 +43,9 @@ LullDevice *lull_device_read(const char *root, dev_t device) G_GNUC_WARN_UNUSED_
  * address that both sides know decides. */
 gboolean lull_disk_matches(const LullDisk *disk, LullJson *wanted);
 
+/* Whether there is anything to tell it from others by. */
+gboolean lull_disk_is_known(const LullDisk *disk);
+
 /* The object for the wire; NULL where nothing is known. */
 LullJson *lull_disk_to_json(const LullDisk *disk) G_GNUC_WARN_UNUSED_RESULT;
 

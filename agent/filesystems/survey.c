@@ -7,15 +7,20 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+/* Another machine, the host or a process of this one answers. */
 static const char *const network_types[] = {
-    "9p", "afs", "ceph", "cifs", "coda", "lustre", "nfs", "nfs4", "smb3", "smbfs", "virtiofs", NULL,
+    "9p",   "afs",   "beegfs", "ceph",  "cifs", "coda",  "fuse",   "hostfs",   "lustre", "ncpfs",  "nfs",
+    "nfs4", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs", "wekafs", NULL,
 };
 
+/* In memory, in the kernel alone, or (stacked) a view of other file systems, which are seen themselves. */
 static const char *const pseudo_types[] = {
-    "autofs",    "binfmt_misc", "bpf",      "cgroup",  "cgroup2",   "configfs",   "debugfs",
-    "devpts",    "devtmpfs",    "efivarfs", "fusectl", "hugetlbfs", "mqueue",     "nsfs",
-    "overlay",   "proc",        "pstore",   "ramfs",   "rootfs",    "rpc_pipefs", "securityfs",
-    "selinuxfs", "sysfs",       "tmpfs",    "tracefs", NULL,
+    "aufs",       "autofs",     "bdev",      "binder",    "binfmt_misc", "bpf",      "cgroup",   "cgroup2",
+    "configfs",   "cpuset",     "debugfs",   "devfs",     "devpts",      "devtmpfs", "ecryptfs", "efivarfs",
+    "functionfs", "fusectl",    "gadgetfs",  "hugetlbfs", "mqueue",      "nfsd",     "nsfs",     "overlay",
+    "overlayfs",  "pidfs",      "proc",      "pstore",    "ramfs",       "resctrl",  "rootfs",   "rpc_pipefs",
+    "s390_hypfs", "securityfs", "selinuxfs", "shiftfs",   "smackfs",     "sysfs",    "tmpfs",    "tracefs",
+    "unionfs",    "usbfs",      "xenfs",     NULL,
 };
 
 gboolean

@@ -28,7 +28,7 @@ void lull_survey_add_device(LullSurvey *self, dev_t superblock, LullDevice *take
 void lull_survey_free(LullSurvey *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullSurvey, lull_survey_free)
 
-/* NULL: the file system is on no block device. */
+/* NULL: the file system is on no block device, or on one that is not known. */
 const LullDevice *lull_survey_device(const LullSurvey *self, const LullMount *mount);
 
 /* st_dev of the directory that opening the mount point gives. */
@@ -37,10 +37,11 @@ dev_t lull_survey_opened(const LullSurvey *self, const LullMount *mount);
 /* Does the mount's path lead to it, or has something been mounted over it? */
 gboolean lull_survey_is_visible(const LullSurvey *self, const LullMount *mount);
 
-/* Whether a server elsewhere answers for it, so that any access may hang. */
+/* Whether a server elsewhere or a process answers for it, so that any access may hang. */
 gboolean lull_filesystem_is_network(const char *type);
 
-/* The kernel's own: nothing of it is on a disk. */
+/* The kernel's own, or stacked on others: nothing of it is on a disk, unless it has a device all the same.
+ * A type that neither this nor the other knows may well be on one. */
 gboolean lull_filesystem_is_pseudo(const char *type);
 
 /* Whether the way to the mount point leads through a network file system. */

@@ -84,7 +84,7 @@ find_disk(Planner *planner, Candidate *candidate)
 
     for (guint i = 0; i < planner->candidates->len && at->lower; i++)
         at = at->lower;
-    if (at->device && !at->device->is_virtual)
+    if (at->device && !at->device->is_virtual && lull_disk_is_known(&at->device->disk))
         candidate->disk = &at->device->disk;
 }
 
@@ -109,12 +109,24 @@ is_named(const Planner *planner, const Candidate *candidate)
     return FALSE;
 }
 
+/* No device, and of a type that may well be on one: zfs, or btrfs under a name that leads nowhere. */
 static gboolean
-is_on_wanted_disk(const Planner *planner, const Candidate *candidate)
+hides_its_device(const Candidate *candidate)
+{
+    return !candidate->device && !lull_filesystem_is_network(candidate->mount->type) &&
+           !lull_filesystem_is_pseudo(candidate->mount->type);
+}
+
+/* What is on a disk that is not known may be on one asked for: to freeze more than was asked is harmless,
+ * to freeze less and call it frozen is not. */
+static gboolean
+may_be_on_wanted_disk(const Planner *planner, const Candidate *candidate)
 {
     LullJson *disks = planner->request->disks;
 
-    for (size_t i = 0; candidate->disk && i < json_object_array_length(disks); i++)
+    if (!candidate->disk)
+        return candidate->device || hides_its_device(candidate);
+    for (size_t i = 0; i < json_object_array_length(disks); i++)
         if (lull_disk_matches(candidate->disk, json_object_array_get_idx(disks, i)))
             return TRUE;
     return FALSE;
@@ -127,11 +139,13 @@ obstacle(const Planner *planner, const Candidate *candidate, LullPlanResult *ret
     *ret_result = LULL_PLAN_SKIPPED;
     if (lull_filesystem_is_network(candidate->mount->type))
         return "network file system";
-    if (!candidate->device)
-        return "on no block device";
     if (candidate->mount->read_only)
         return "read-only";
+    if (!candidate->device && planner->request->standard)
+        return "its device is not known";
     *ret_result = LULL_PLAN_FAILED;
+    if (!candidate->device)
+        return "its device is not known";
     if (!candidate->visible)
         return "covered by another mount: no path leads to it";
     *ret_result = LULL_PLAN_FREEZE;
@@ -216,8 +230,7 @@ emit_unknown_names(Planner *planner)
 {
     LullJson *names = planner->request->mountpoints;
 
-    for (size_t k = 0; names && !planner->request->ignore_unknown && k < json_object_array_length(names);
-         k++) {
+    for (size_t k = 0; names && !planner->request->standard && k < json_object_array_length(names); k++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, k));
         g_autofree char *normal = name ? lull_path_normalize(name) : g_strdup("");
         gboolean known = FALSE;
@@ -290,7 +303,7 @@ lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request)
 
         find_disk(&planner, candidate);
         candidate->wanted = (!request->mountpoints || is_named(&planner, candidate)) &&
-                            (!request->disks || is_on_wanted_disk(&planner, candidate));
+                            (!request->disks || may_be_on_wanted_disk(&planner, candidate));
     }
     for (guint i = candidates->len; i-- > 0;)
         emit_in_order(&planner, g_ptr_array_index(candidates, i));

@@ -34,9 +34,10 @@ typedef struct {
 
 /* NULL members: everything. */
 typedef struct {
-    LullJson *mountpoints;   /* array of strings: any mount point of a file system names it */
-    LullJson *disks;         /* array of {serial?, pci?, scsi?} */
-    gboolean ignore_unknown; /* a mount point that is none is left out, not a failure */
+    LullJson *mountpoints; /* array of strings: any mount point of a file system names it */
+    LullJson *disks;       /* array of {serial?, pci?, scsi?}; what may be on one of them counts as on it */
+    gboolean standard;     /* for the standard commands, where what the peer passes over in silence is no
+                              failure: a mount point that is none, a file system whose device is not known */
 } LullPlanRequest;
 
 /* Array of LullPlanEntry: first those to freeze, in the order in which to do it, level by level (thaw is the

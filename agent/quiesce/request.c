@@ -140,7 +140,7 @@ lull_engine_freeze(LullEngine *self, LullJson *arguments, LullDone done, gpointe
 void
 lull_engine_standard_freeze(LullEngine *self, LullJson *mountpoints, LullDone done, gpointer user_data)
 {
-    const LullPlanRequest request = {.mountpoints = mountpoints, .ignore_unknown = TRUE};
+    const LullPlanRequest request = {.mountpoints = mountpoints, .standard = TRUE};
     g_autoptr(GError) error = NULL;
     g_autofree char *failure = NULL;
 

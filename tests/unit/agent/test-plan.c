@@ -58,7 +58,9 @@ survey_of(const char *mounts)
     lull_survey_add_device(survey, makedev(11, 0), disk("sr0", NULL, "0000:00:1f.2"));
     lull_survey_add_device(survey, makedev(7, 0), loop("loop0", "/srv/image.ext4"));
     lull_survey_add_device(survey, makedev(7, 1), loop("loop1", "/var/b.img"));
+    lull_survey_add_device(survey, makedev(7, 2), loop("loop2", NULL));
     lull_survey_add_device(survey, makedev(253, 0), loop("dm-0", NULL));
+    lull_survey_add_device(survey, makedev(8, 0), disk("sda", NULL, NULL));
     return survey;
 }
 
@@ -83,10 +85,11 @@ static const struct {
     const char *mounts; /* NULL: the guest above */
     const char *mountpoints;
     const char *disks;
-    gboolean ignore_unknown;
+    gboolean standard;
     const char *expected;
 } cases[] = {
-    {NULL, NULL, NULL, FALSE, "/srv/image /srv /boot / | /cdrom /net /var/www /pool"},
+    {NULL, NULL, NULL, FALSE, "/srv/image /srv /boot / | /cdrom /net /var/www !/pool"},
+    {NULL, NULL, NULL, TRUE, "/srv/image /srv /boot / | /cdrom /net /var/www /pool"},
     /* any mount point of a file system names it; slashes do not matter */
     {NULL, "['/boot/']", NULL, FALSE, "/boot"},
     {NULL, "['/var/www']", NULL, FALSE, "/srv | /var/www"},
@@ -97,13 +100,31 @@ static const struct {
     {NULL, "['/','/nowhere']", NULL, FALSE, "/ | !/nowhere"},
     {NULL, "['/','/nowhere']", NULL, TRUE, "/"},
     /* disks: by serial, by address; a loop device's data is on its file's disk */
-    {NULL, NULL, "[{'serial':'root'}]", FALSE, "/boot / | /srv /srv/image /cdrom"},
-    {NULL, NULL, "[{'pci':'0000:00:06.0'}]", FALSE, "/srv/image /srv | / /boot /cdrom /var/www"},
+    {NULL, NULL, "[{'serial':'root'}]", FALSE, "/boot / | /srv /srv/image /cdrom !/pool"},
+    {NULL, NULL, "[{'pci':'0000:00:06.0'}]", FALSE, "/srv/image /srv | / /boot /cdrom /var/www !/pool"},
     {NULL, NULL, "[{'serial':'else','pci':'0000:00:06.0'}]", FALSE,
-     "/srv/image /srv | / /boot /cdrom /var/www"},
-    {NULL, NULL, "[{'serial':'else','pci':'0000:00:05.0'}]", FALSE, "| / /boot /srv /srv/image /cdrom"},
-    {NULL, NULL, "[]", FALSE, "| / /boot /srv /srv/image /cdrom"},
-    {NULL, NULL, "[{}]", FALSE, "| / /boot /srv /srv/image /cdrom"},
+     "/srv/image /srv | / /boot /cdrom /var/www !/pool"},
+    {NULL, NULL, "[{'serial':'else','pci':'0000:00:05.0'}]", FALSE,
+     "| / /boot /srv /srv/image /cdrom !/pool"},
+    {NULL, NULL, "[]", FALSE, "| / /boot /srv /srv/image /cdrom !/pool"},
+    {NULL, NULL, "[{}]", FALSE, "| / /boot /srv /srv/image /cdrom !/pool"},
+    /* what may be on a disk asked for counts as on it: mapped, a loop device of whose file nothing is known,
+     * a disk of which nothing is known */
+    {"1 0 252:1 / / rw - ext4 a rw\n2 1 253:0 / /m rw - xfs m rw\n3 1 7:2 / /l rw - ext4 l rw\n"
+     "4 1 8:0 / /s rw - ext4 s rw\n5 1 252:16 / /srv rw - xfs c rw\n",
+     NULL, "[{'serial':'root'}]", FALSE, "/s /l /m / | /srv"},
+    {"1 0 252:1 / / rw - ext4 a rw\n2 1 253:0 / /m ro - squashfs m ro\n", NULL, "[{'pci':'0000:00:06.0'}]",
+     FALSE, "| / /m"},
+    /* without a device: known to need none, or a failure */
+    {"1 0 0:2 / / rw - rootfs rootfs rw\n2 1 0:20 / / rw - overlay o rw\n3 2 0:21 / /a rw - fuse.sshfs a rw\n"
+     "4 2 0:22 / /b rw - fuse b rw\n5 2 0:23 / /c rw - virtiofs c rw\n6 2 0:24 / /d rw - 9p d rw\n"
+     "7 2 0:25 / /e rw - autofs e rw\n8 2 0:26 / /f rw - ramfs f rw\n9 2 0:27 / /g rw - ecryptfs /h rw\n",
+     NULL, NULL, FALSE, "| /a /b /c /d"},
+    {"1 0 252:1 / / rw - ext4 a rw\n2 1 0:30 / /b rw - btrfs /dev/gone rw\n3 1 0:31 / /c rw - bcachefs x:y "
+     "rw\n"
+     "4 1 0:32 / /z ro - zfs z ro\n",
+     NULL, NULL, FALSE, "/ | !/b !/c /z"},
+    {"1 0 252:1 / / rw - ext4 a rw\n2 1 0:30 / /b rw - btrfs /dev/gone rw\n", "['/']", NULL, FALSE, "/"},
     /* the loop's file system goes before the one that holds it, even if mounted earlier */
     {"1 0 252:1 / / rw - ext4 a rw\n2 1 7:1 / /b rw - ext4 b rw\n3 1 252:16 / /var rw - xfs c rw\n", NULL,
      NULL, FALSE, "/b /var /"},
@@ -140,7 +161,7 @@ START_TEST(test_plans_what_to_freeze_in_which_order)
     g_autoptr(LullSurvey) survey = survey_of(cases[_i].mounts ? cases[_i].mounts : guest);
     g_autoptr(LullJson) mountpoints = parse(cases[_i].mountpoints);
     g_autoptr(LullJson) disks = parse(cases[_i].disks);
-    const LullPlanRequest request = {mountpoints, disks, cases[_i].ignore_unknown};
+    const LullPlanRequest request = {mountpoints, disks, cases[_i].standard};
     g_autoptr(GPtrArray) plan = lull_plan_make(survey, &request);
     g_autofree char *seen = summary(plan);
 
@@ -185,7 +206,7 @@ START_TEST(test_every_entry_that_is_not_frozen_says_why)
         {"/cdrom", "read-only"},
         {"/net", "network file system"},
         {"/var/www", "same file system as /srv"},
-        {"/pool", "on no block device"},
+        {"/pool", "its device is not known"},
     };
     const LullPlanRequest request = {NULL};
     g_autoptr(LullSurvey) survey = survey_of(guest);
