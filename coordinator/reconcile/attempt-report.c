@@ -22,6 +22,21 @@ cut_names(const LullVm *vm)
     return names;
 }
 
+GPtrArray *
+lull_attempt_cut_disks(const LullVm *vm)
+{
+    GPtrArray *disks = g_ptr_array_new();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded)
+            g_ptr_array_add(disks, volume->disk);
+    }
+    g_ptr_array_add(disks, NULL);
+    return disks;
+}
+
 LullTruth
 lull_attempt_truth(const LullAttemptRecord *record)
 {

@@ -25,6 +25,9 @@ typedef struct {
     gint64 cut_time; /* wall clock */
 } LullAttemptRecord;
 
+/* Target devices of the volumes that are cut, lent by @vm, NULL-terminated: what a witness is asked about. */
+GPtrArray *lull_attempt_cut_disks(const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;
+
 LullTruth lull_attempt_truth(const LullAttemptRecord *record) G_GNUC_WARN_UNUSED_RESULT;
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth) G_GNUC_WARN_UNUSED_RESULT;

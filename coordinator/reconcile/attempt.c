@@ -260,25 +260,10 @@ log_notes(const Attempt *self)
     g_message("%s: attempt %u of %s: %s", self->vm->name, self->order->number, self->order->owner, line->str);
 }
 
-static GPtrArray *
-cut_disks(const LullVm *vm)
-{
-    GPtrArray *disks = g_ptr_array_new();
-
-    for (guint i = 0; i < vm->volumes->len; i++) {
-        const LullVmVolume *volume = vm->volumes->pdata[i];
-
-        if (!volume->excluded)
-            g_ptr_array_add(disks, volume->disk);
-    }
-    g_ptr_array_add(disks, NULL);
-    return disks;
-}
-
 static LullAttemptOutcome *
 conclude(Attempt *self)
 {
-    g_autoptr(GPtrArray) disks = cut_disks(self->vm);
+    g_autoptr(GPtrArray) disks = lull_attempt_cut_disks(self->vm);
     const LullAttemptRecord record = {
         .op = self->op,
         .attempt = self->order->number,

@@ -4,6 +4,8 @@
 #include "coordinator/reconcile/manual-hold.h"
 
 #include "coordinator/model/meta.h"
+#include "coordinator/reconcile/attempt-report.h"
+#include "coordinator/reconcile/manual-answer.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -88,42 +90,6 @@ answer(const LullManualHolds *self, LullServerReply *reply, LullJson *body, GErr
     g_source_attach(source, self->context);
 }
 
-static void
-set_msec(LullJson *json, const char *key, gint64 usec)
-{
-    lull_json_set_double(json, key, (double)usec / 1000.0);
-}
-
-static LullJson *
-frozen_facts(const LullGuestHoldFacts *facts)
-{
-    LullJson *json = json_object_new_object();
-    LullJson *frozen = json_object_new_array();
-    const size_t n = facts->filesystems ? json_object_array_length(facts->filesystems) : 0;
-
-    for (size_t i = 0; i < n; i++) {
-        LullJson *row = json_object_array_get_idx(facts->filesystems, i);
-
-        if (g_str_equal(lull_json_string(row, "result", ""), "frozen"))
-            lull_json_append_string(frozen, lull_json_string(row, "mountpoint", ""));
-    }
-    lull_json_set_string(json, "agent", facts->agent_name);
-    lull_json_take(json, "frozen", frozen);
-    set_msec(json, "freezeMs", facts->freeze_usec);
-    return json;
-}
-
-static LullJson *
-verdict(const LullGuestHoldFacts *facts)
-{
-    LullJson *json = json_object_new_object();
-
-    lull_json_set_string(json, "proof", facts->held ? "held" : "broken");
-    lull_json_set_string(json, "proofReason", facts->held ? "" : facts->broken);
-    set_msec(json, "windowMs", facts->window_usec);
-    return json;
-}
-
 /* Until it is told to let go, or the time is over. */
 static void
 keep(LullManualHolds *self, Held *held)
@@ -164,18 +130,44 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
     return FALSE;
 }
 
+/* One that cannot be made, or read, says nothing: what may be claimed without it is not decided here. */
+static LullWitness *
+open_witness(LullManualHolds *self, const LullVm *vm)
+{
+    g_autoptr(GError) problem = NULL;
+    LullWitness *witness = lull_witness_new(self->host, vm, &problem);
+
+    if (!witness)
+        g_warning("%s: no witness: %s", vm->name, problem->message);
+    return witness;
+}
+
+static LullJson *
+thawed_answer(const LullVm *vm, const LullGuestHold *hold, const LullWitness *witness)
+{
+    g_autoptr(GPtrArray) disks = lull_attempt_cut_disks(vm);
+
+    return lull_manual_answer_thawed(
+        vm, lull_guest_hold_facts(hold),
+        witness ? lull_witness_verdict(witness, (const char *const *)disks->pdata) : LULL_WITNESS_NONE);
+}
+
 static void
 hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
 {
     g_autofree char *op = g_uuid_string_random();
     GError *problem = NULL;
     g_autoptr(LullGuestHold) hold = lull_guest_hold_new(self->host, vm, op, &problem);
+    g_autoptr(LullWitness) witness = hold ? open_witness(self, vm) : NULL;
     g_autoptr(GError) remove_problem = NULL;
     LullServerReply *thaw_reply = NULL;
 
     if (hold && freeze(self, held, vm, hold, op, &problem)) {
-        answer(self, g_steal_pointer(&held->freeze_reply), frozen_facts(lull_guest_hold_facts(hold)), NULL);
+        (void)(witness && lull_witness_read_first(witness, NULL));
+        answer(self, g_steal_pointer(&held->freeze_reply),
+               lull_manual_answer_frozen(lull_guest_hold_facts(hold)), NULL);
         keep(self, held);
+        (void)(witness && lull_witness_read_second(witness, NULL));
     }
     if (hold)
         lull_guest_hold_thaw(hold, THAW_BUDGET);
@@ -191,7 +183,7 @@ hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
     thaw_reply = g_steal_pointer(&held->thaw_reply);
     g_mutex_unlock(&self->mutex);
     if (thaw_reply)
-        answer(self, thaw_reply, verdict(lull_guest_hold_facts(hold)), NULL);
+        answer(self, thaw_reply, thawed_answer(vm, hold, witness), NULL);
 }
 
 static gpointer

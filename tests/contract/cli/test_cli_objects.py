@@ -146,6 +146,8 @@ def test_freeze_that_did_not_hold_is_status_3(lull, api):
     assert result.returncode == 3
     assert "proof: broken\n" in result.stdout
     assert "it is thawed, but the freeze did not hold: lease expired" in result.stderr
+    api.answers["PUT", FREEZE + "unfreeze"] = (200, {"proof": "none", "proofReason": "not all", "windowMs": 8000.5})
+    assert lull("thaw", "larry").returncode == 3
     api.answers["PUT", FREEZE + "unfreeze"] = (200, {"proof": "held", "proofReason": "", "windowMs": 8000.5})
     assert lull("thaw", "larry").returncode == 0
 
