@@ -18,7 +18,7 @@
 typedef struct {
     LullHostDeadMan *dead_man;
     LullEventCounts before;
-    gint64 freeze_sent;
+    gint64 freeze_sent; /* 0: no freeze was, so no thaw is */
     gint64 count;
 } StockState;
 
@@ -153,12 +153,12 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
         return;
     if (self->facts.frozen)
         check_still_frozen(self);
-    if (self->facts.attempted && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
+    if (state->freeze_sent && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
         lull_guest_hold_break(self, error->message, TRUE);
         g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
         return; /* not released: it thaws at its deadline */
     }
-    if (self->facts.attempted) {
+    if (state->freeze_sent) {
         const gint64 now = lull_clock_boottime();
         self->facts.thaw_usec = now - start;
         self->facts.window_usec = now - state->freeze_sent;

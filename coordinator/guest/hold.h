@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "coordinator/guest/host.h"
+#include "protocol/clock.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,10 @@ G_BEGIN_DECLS
  * may block in a cut meanwhile), thaw with its verdict. Stock: freeze and thaw by agent commands with our
  * time-outs, a host dead man (a process of its own, started before the freeze) that thaws on end of
  * file from this process or at the deadline, and agent and lifecycle events noted from freeze to thaw. */
+
+/* Nobody may ask for a longer hold; after it the holder has the grace to thaw before the dead man does. */
+#define LULL_GUEST_HOLD_MAX   LULL_SEC(3600)
+#define LULL_GUEST_HOLD_GRACE LULL_SEC(2)
 
 typedef enum { LULL_AGENT_NONE = 0, LULL_AGENT_STOCK, LULL_AGENT_LULL } LullAgentKind;
 

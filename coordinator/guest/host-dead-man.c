@@ -18,8 +18,10 @@
 #include "protocol/error.h"
 
 #define READY        "ready\n"
+#define ARMED        "armed\n"
+#define REFUSED      "refused\n"
 #define READY_USEC   LULL_SEC(5)
-#define MAX_DEADLINE LULL_SEC(600)
+#define ARMED_USEC   LULL_SEC(2)
 #define CALL_USEC    LULL_SEC(5)
 #define LOOK_USEC    LULL_MSEC(200)
 #define SETTLE_USEC  LULL_SEC(1) /* a freeze that was on its way when its sender died lands within this */
@@ -28,16 +30,18 @@
 struct _LullHostDeadMan {
     GSubprocess *process;
     int to;
+    int from;
 };
 
+/* Waits for one line: @word, or an error. */
 static gboolean
-wait_ready(int fd, GError **error)
+hear(int fd, const char *word, gint64 budget_usec, GError **error)
 {
-    const gint64 until = lull_clock_boottime() + READY_USEC;
-    char text[sizeof READY] = "";
+    const gint64 until = lull_clock_boottime() + budget_usec;
+    char text[16] = "";
     size_t got = 0;
 
-    while (got < strlen(READY)) {
+    while (!strchr(text, '\n') && got < sizeof text - 1) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         const gint64 left = until - lull_clock_boottime();
         const int ready = left > 0 ? poll(&poll_fd, 1, (int)(left / 1000) + 1) : 0;
@@ -46,23 +50,23 @@ wait_ready(int fd, GError **error)
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
-                        "host dead man: it did not connect to libvirt in time");
+            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "host dead man: it did not say %.*s in time",
+                        (int)strcspn(word, "\n"), word);
             return FALSE;
         }
-        n = read(fd, text + got, strlen(READY) - got);
+        n = read(fd, text + got, 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED,
-                        "host dead man: it ended at once; the log says why");
+            g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "host dead man: it is gone; the log says why");
             return FALSE;
         }
         got += (size_t)n;
     }
-    if (g_str_equal(text, READY))
+    if (g_str_equal(text, word))
         return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "host dead man: it said something else than ready");
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "host dead man: it said \"%.*s\" instead of %.*s",
+                (int)strcspn(text, "\n"), text, (int)strcspn(word, "\n"), word);
     return FALSE;
 }
 
@@ -74,21 +78,20 @@ lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error
     g_autoptr(LullHostDeadMan) self = g_new0(LullHostDeadMan, 1);
     int in[2];
     int out[2];
-    gboolean ok;
 
     self->to = -1;
+    self->from = -1;
     if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "host dead man: pipe: %s", g_strerror(errno));
         return NULL;
     }
     self->to = in[1];
+    self->from = out[0];
     g_subprocess_launcher_take_stdin_fd(launcher, in[0]);
     g_subprocess_launcher_take_stdout_fd(launcher, out[1]);
     self->process = g_subprocess_launcher_spawnv(launcher, argv, error);
     g_subprocess_launcher_close(launcher);
-    ok = self->process && wait_ready(out[0], error);
-    close(out[0]);
-    return ok ? g_steal_pointer(&self) : NULL;
+    return self->process && hear(self->from, READY, READY_USEC, error) ? g_steal_pointer(&self) : NULL;
 }
 
 static gboolean
@@ -106,7 +109,7 @@ lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **err
     g_autofree char *line = g_strdup_printf("arm %" G_GINT64_FORMAT "\n", deadline_usec / 1000);
 
     if (say(self, line))
-        return TRUE;
+        return hear(self->from, ARMED, ARMED_USEC, error);
     g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "host dead man: it is gone");
     return FALSE;
 }
@@ -124,6 +127,8 @@ lull_host_dead_man_free(LullHostDeadMan *self)
         return;
     if (self->to >= 0)
         close(self->to);
+    if (self->from >= 0)
+        close(self->from);
     g_clear_object(&self->process);
     g_free(self);
 }
@@ -202,25 +207,30 @@ typedef struct {
     gboolean ended;
 } Orders;
 
-static void
+/* What it answers. A refused order changes nothing: whoever gave it does not freeze. */
+static const char *
 obey(Orders *orders, const char *line)
 {
     gint64 ms = 0;
 
-    if (g_str_equal(line, "release"))
+    if (g_str_equal(line, "release")) {
         orders->released = TRUE;
-    else if (g_str_has_prefix(line, "arm "))
-        orders->deadline = g_ascii_string_to_signed(line + 4, 10, 1, MAX_DEADLINE / 1000, &ms, NULL)
-                               ? lull_clock_boottime() + LULL_MSEC(ms)
-                               : lull_clock_boottime();
+        return "";
+    }
+    if (!g_str_has_prefix(line, "arm ") ||
+        !g_ascii_string_to_signed(line + 4, 10, 1, LULL_HOST_DEAD_MAN_MAX / 1000, &ms, NULL))
+        return REFUSED;
+    orders->deadline = lull_clock_boottime() + LULL_MSEC(ms);
+    return ARMED;
 }
 
 static void
-read_orders(Orders *orders, int fd)
+read_orders(Orders *orders, int fd, int answers)
 {
     char bytes[256];
     const ssize_t n = read(fd, bytes, sizeof bytes);
-    char *end;
+    const char *answer = NULL;
+    char *end = NULL;
 
     if (n < 0 && errno == EINTR)
         return;
@@ -231,7 +241,9 @@ read_orders(Orders *orders, int fd)
     g_string_append_len(orders->buffer, bytes, n);
     while ((end = memchr(orders->buffer->str, '\n', orders->buffer->len))) {
         *end = '\0';
-        obey(orders, orders->buffer->str);
+        answer = obey(orders, orders->buffer->str);
+        if (write(answers, answer, strlen(answer)) < 0)
+            orders->ended = TRUE; /* nobody listens any more */
         g_string_erase(orders->buffer, 0, end - orders->buffer->str + 1);
     }
 }
@@ -249,7 +261,7 @@ keep_watch(Watch *self)
         if (orders.deadline && left <= 0)
             return thaw(self);
         if (poll(&poll_fd, 1, orders.deadline ? (int)(left / 1000) + 1 : -1) > 0)
-            read_orders(&orders, STDIN_FILENO);
+            read_orders(&orders, STDIN_FILENO, STDOUT_FILENO);
         if (orders.released)
             return 0;
         if (orders.ended)
@@ -296,7 +308,6 @@ lull_host_dead_man_main(int argc, char **argv)
     }
     if (write(STDOUT_FILENO, READY, strlen(READY)) < 0)
         return 1;
-    (void)close(STDOUT_FILENO);
     status = keep_watch(&watch);
     watch_clear(&watch);
     return status;

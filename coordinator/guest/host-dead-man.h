@@ -3,21 +3,24 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "coordinator/guest/hold.h"
 
 G_BEGIN_DECLS
 
 /* The host dead man: stock qemu-ga has no lease, so a process of its own keeps one for it. It is started
  * before the freeze, has its own connection, and thaws the guest when its standard input ends (this process
  * died) or the deadline comes. It is this very program, run as `<program> dead-man --uri URI --domain UUID`;
- * it takes lines on standard input ("arm <ms>", "release") and says "ready" when it is connected. */
+ * it says "ready" when it is connected, takes lines on standard input ("arm <ms>", "release") and answers an
+ * order to arm by "armed", any other it does not understand by "refused". */
+#define LULL_HOST_DEAD_MAN_MAX (LULL_GUEST_HOLD_MAX + LULL_GUEST_HOLD_GRACE)
 typedef struct _LullHostDeadMan LullHostDeadMan;
 
 /* Returns when it is connected; bounded. */
 LullHostDeadMan *
 lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* From now on it thaws at @deadline_usec from now, or when this process dies. */
+/* From now on it thaws at @deadline_usec from now, or when this process dies; it has said so when this
+ * returns. FALSE: nothing may be frozen; LULL_ERROR_INVALID for a deadline beyond LULL_HOST_DEAD_MAN_MAX. */
 gboolean lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **error);
 
 /* The guest is known to be thawed: it may go. */

@@ -11,10 +11,8 @@
 #include "protocol/names.h"
 
 #define DEFAULT_TIMEOUT LULL_SEC(300) /* the reference's */
-#define MAX_TIMEOUT     LULL_SEC(3600)
 #define PREPARE_BUDGET  LULL_SEC(10)
 #define THAW_BUDGET     LULL_SEC(4)
-#define DEAD_MAN_GRACE  LULL_SEC(2)
 
 struct _LullManualHolds {
     LullHost *host;
@@ -109,7 +107,7 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
 {
     const LullGuestHoldFacts *facts = lull_guest_hold_facts(hold);
     const gint64 lease =
-        facts->agent == LULL_AGENT_LULL ? LULL_MSEC(LULL_LEASE_MS) : held->timeout + DEAD_MAN_GRACE;
+        facts->agent == LULL_AGENT_LULL ? LULL_MSEC(LULL_LEASE_MS) : held->timeout + LULL_GUEST_HOLD_GRACE;
 
     if (facts->agent == LULL_AGENT_NONE) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED, "cannot freeze %s: %s", vm->name,
@@ -123,7 +121,7 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
                     facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
-    if (lull_guest_hold_freeze(hold, lease, held->timeout + DEAD_MAN_GRACE))
+    if (lull_guest_hold_freeze(hold, lease, held->timeout + LULL_GUEST_HOLD_GRACE))
         return TRUE;
     g_set_error(error, LULL_ERROR, facts->timed_out ? LULL_ERROR_TIMED_OUT : LULL_ERROR_FAILED,
                 "cannot freeze %s: %s", vm->name, facts->problem ? facts->problem : "nothing was frozen");
@@ -224,7 +222,7 @@ parse_timeout(LullJson *body, gint64 *ret_timeout, GError **error)
         g_prefix_error(error, "unfreezeTimeout: ");
         return FALSE;
     }
-    if (timeout <= 0 || timeout > MAX_TIMEOUT) {
+    if (timeout <= 0 || timeout > LULL_GUEST_HOLD_MAX) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "unfreezeTimeout: not between 0 and 1 hour");
         return FALSE;
     }

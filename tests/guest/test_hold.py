@@ -232,6 +232,16 @@ def test_the_dead_man_thaws_at_the_deadline(stock, driver, host):
     wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
 
 
+def test_a_deadline_that_no_dead_man_takes_freezes_nothing(stock, driver):
+    driver.must("vm", stock.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    facts = driver("freeze", 4000000)
+
+    assert not facts["ok"] and "refused" in facts["problem"], facts
+    assert stock.agent("guest-fsfreeze-status") == "thawed"
+
+
 def test_a_dead_man_that_was_never_armed_does_nothing(stock, driver, host):
     driver.must("vm", stock.name)
     driver.must("hold", uuid())
