@@ -18,7 +18,8 @@
 /* Restore in place: everything is checked before anything is touched; new images grow beside the old ones;
  * then they take their places, devices are written, the NVRAM follows, and the definition comes last.
  * Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is used
- * again, and one that has taken its place is made once more, with the same result. */
+ * again, and one that has taken its place is made once more, with the same result. Once all is done, it does
+ * nothing. */
 
 typedef struct {
     LullJson *row; /* of the manifest; lent */
@@ -351,6 +352,31 @@ define(Restore *self, GError **error)
     return TRUE;
 }
 
+/* Kept with the content: told to restore again, by somebody who lost the answer, it must not strike what was
+ * written since. */
+static char *
+marker_name(const char *restore_uid)
+{
+    return g_strconcat("restored-", restore_uid, NULL);
+}
+
+static gboolean
+is_marked(const Restore *self, const char *restore_uid)
+{
+    g_autofree char *name = marker_name(restore_uid);
+    g_autofree char *path = g_build_filename(self->folder, name, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+mark(const Restore *self, const char *restore_uid, GError **error)
+{
+    g_autofree char *name = marker_name(restore_uid);
+
+    return lull_folder_write(self->folder, name, "", error);
+}
+
 static void
 remove_leftovers(const Restore *self)
 {
@@ -375,8 +401,12 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
         .cancel = cancel,
     };
 
-    if (!load(&self, content_uid, vm_uid, restore_uid, error) || !check_stopped(&self, vm_uid, error) ||
-        !verify_stored(&self, error) || !lock_images(&self, error) || !check_space(&self, error))
+    if (!load(&self, content_uid, vm_uid, restore_uid, error))
+        return FALSE;
+    if (is_marked(&self, restore_uid))
+        return TRUE;
+    if (!check_stopped(&self, vm_uid, error) || !verify_stored(&self, error) || !lock_images(&self, error) ||
+        !check_space(&self, error))
         return FALSE;
     if (!copy_all(&self, FALSE, error)) {
         remove_leftovers(&self);
@@ -391,7 +421,7 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
     if (!swap_all(&self, error) || !copy_all(&self, TRUE, error) || !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!define(&self, error))
+    if (!define(&self, error) || !mark(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;

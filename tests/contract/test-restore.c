@@ -150,6 +150,16 @@ START_TEST(a_machine_with_a_saved_state_keeps_what_it_has)
 }
 END_TEST
 
+START_TEST(a_restore_that_is_done_is_never_done_again)
+{
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    ck_assert(restore(NULL));
+    fill(image, 'n');
+    ck_assert(restore(NULL));
+    ck_assert(is_filled_with(image, 'n'));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -161,6 +171,7 @@ make_suite(void)
     tcase_add_test(cases, a_stopped_machine_gets_what_was_stored);
     tcase_add_test(cases, a_running_machine_keeps_what_it_has);
     tcase_add_test(cases, a_machine_with_a_saved_state_keeps_what_it_has);
+    tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     suite_add_tcase(suite, cases);
     return suite;
 }
