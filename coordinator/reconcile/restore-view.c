@@ -106,8 +106,13 @@ find_failure(const LullRestoreView *self, const GError *data_error)
     if (lull_error_is(data_error, LULL_ERROR_INVALID) || lull_error_is(data_error, LULL_ERROR_UNSUPPORTED) ||
         lull_error_is(data_error, LULL_ERROR_DENIED))
         return g_strdup(data_error->message);
-    if (self->target_stopped || self->locked)
+    if (self->target_stopped)
         return NULL;
+    /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again */
+    if (self->locked)
+        return self->data == LULL_WORK_RUNNING
+                   ? NULL
+                   : g_strdup("the target was started while the restore was under way");
     if (self->readiness == LULL_READINESS_FAIL_IMMEDIATE)
         return g_strdup("Restore target VMI must be powered off before restore operation");
     if (self->readiness == LULL_READINESS_WAIT_GRACE_PERIOD && self->now > self->grace_end)

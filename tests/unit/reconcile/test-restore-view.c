@@ -212,6 +212,31 @@ START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
 }
 END_TEST
 
+static const struct {
+    const char *vm_state;
+    LullWork data;
+    gboolean failed;
+} begun[] = {
+    {"Stopped", LULL_WORK_NONE, FALSE},    {"Stopped", LULL_WORK_RUNNING, FALSE},
+    {"Running", LULL_WORK_RUNNING, FALSE}, {"Running", LULL_WORK_NONE, TRUE},
+    {"Running", LULL_WORK_FAILED, TRUE},   {"Paused", LULL_WORK_NONE, TRUE},
+    {"Running", LULL_WORK_DONE, FALSE},
+};
+
+START_TEST(test_a_target_that_was_started_under_it_fails_it)
+{
+    g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "it runs");
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                              vm(begun[_i].vm_state, ",'restoreInProgress':'back'"), begun[_i].data,
+                              begun[_i].data == LULL_WORK_FAILED ? busy : NULL, 0, at(5));
+
+    ck_assert_int_eq(view->failed, begun[_i].failed);
+    if (view->failed)
+        ck_assert_str_eq(reason(view, "Failure"), "the target was started while the restore was under way");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -224,6 +249,7 @@ make_suite(void)
     tcase_add_test(tcase, test_writes_the_plan_once_the_target_is_its_own);
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
+    tcase_add_loop_test(tcase, test_a_target_that_was_started_under_it_fails_it, 0, G_N_ELEMENTS(begun));
     suite_add_tcase(suite, tcase);
     return suite;
 }
