@@ -36,6 +36,10 @@ decide_engaged(const LullAttemptView *view)
         return STEP(THAW, "NotPrepared");
     if (view->freeze == LULL_TRIED_FAILED)
         return STEP(THAW, "NotFrozen");
+    if (view->marked == LULL_TRIED_FAILED)
+        return STEP(THAW, "NotNoted");
+    if (view->stock && view->marked == LULL_TRIED_NOT)
+        return STEP(MARK_INTENT, "Prepared");
     return STEP(FREEZE, "Prepared");
 }
 
@@ -63,7 +67,7 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(END, "GivenUp");
     if (view->storage == LULL_TRIED_FAILED)
         return STEP(END, "NoStorage");
-    if (view->intent == LULL_TRIED_FAILED)
+    if (view->intent == LULL_TRIED_FAILED || view->marked == LULL_TRIED_FAILED)
         return STEP(END, "NoIntent");
     if (view->freeze == LULL_TRIED_DONE)
         return STEP(END, "ThawedEarly");
@@ -89,6 +93,7 @@ lull_attempt_verb_to_string(LullAttemptVerb verb)
         [LULL_ATTEMPT_PROBE] = "probe",
         [LULL_ATTEMPT_PREPARE_GUEST] = "prepare-guest",
         [LULL_ATTEMPT_WRITE_INTENT] = "write-intent",
+        [LULL_ATTEMPT_MARK_INTENT] = "mark-intent",
         [LULL_ATTEMPT_FREEZE] = "freeze",
         [LULL_ATTEMPT_WITNESS_FIRST] = "witness-first",
         [LULL_ATTEMPT_CUT] = "cut",

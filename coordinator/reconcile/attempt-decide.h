@@ -16,6 +16,7 @@ typedef enum {
     LULL_ATTEMPT_PROBE,           /* which agent answers; witness opened */
     LULL_ATTEMPT_WRITE_INTENT,    /* what the guest is about to be asked for, synced, before it is */
     LULL_ATTEMPT_PREPARE_GUEST,
+    LULL_ATTEMPT_MARK_INTENT, /* stock: from here on a freeze may have been sent */
     LULL_ATTEMPT_FREEZE,
     LULL_ATTEMPT_WITNESS_FIRST,
     LULL_ATTEMPT_CUT,
@@ -38,6 +39,8 @@ typedef struct {
     LullTried probe; /* FAILED: nobody there who could freeze */
     LullTried intent;
     LullTried prepare;
+    gboolean stock; /* its thaw ends whatever stands: the intent must say that it may be ours */
+    LullTried marked;
     LullTried freeze;
     LullTried first; /* of the witness; FAILED: no reading, which is a fact and stops nothing */
     LullTried cut;

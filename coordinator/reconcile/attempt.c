@@ -114,6 +114,7 @@ probe(Attempt *self)
     self->view.probe = tried(self->hold && lull_guest_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
     if (self->view.probe != LULL_TRIED_DONE)
         return;
+    self->view.stock = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_STOCK;
     g_clear_error(&problem);
     self->witness = lull_witness_new(self->tools->host, self->vm, &problem);
     if (!self->witness)
@@ -127,12 +128,17 @@ prepare_guest(Attempt *self)
     lull_step(LULL_STEP_COORDINATOR_PREPARED);
 }
 
+static LullTried
+note_intent(Attempt *self, LullIntentStage stage)
+{
+    return tried(lull_intents_write(self->tools->intents, self->op, self->vm->uid, self->vm->name,
+                                    lull_guest_hold_facts(self->hold)->agent, stage, &self->error));
+}
+
 static void
 write_intent(Attempt *self)
 {
-    self->view.intent =
-        tried(lull_intents_write(self->tools->intents, self->op, self->vm->uid, self->vm->name,
-                                 lull_guest_hold_facts(self->hold)->agent, &self->error));
+    self->view.intent = note_intent(self, LULL_INTENT_ENGAGED);
     lull_step(LULL_STEP_COORDINATOR_INTENT_WRITTEN);
 }
 
@@ -203,6 +209,9 @@ perform(Attempt *self, LullAttemptVerb verb)
         break;
     case LULL_ATTEMPT_WRITE_INTENT:
         write_intent(self);
+        break;
+    case LULL_ATTEMPT_MARK_INTENT:
+        self->view.marked = note_intent(self, LULL_INTENT_FREEZING);
         break;
     case LULL_ATTEMPT_FREEZE:
         freeze(self);

@@ -99,9 +99,12 @@ sync_directory(const LullIntents *self, GError **error)
 static const char *const agent_words[] = {
     [LULL_AGENT_NONE] = "none", [LULL_AGENT_STOCK] = "stock", [LULL_AGENT_LULL] = "lull"};
 
+static const char *const stage_words[] = {
+    [LULL_INTENT_ENGAGED] = "engaged", [LULL_INTENT_FREEZING] = "freezing"};
+
 gboolean
 lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const char *vm_name,
-                   LullAgentKind agent, GError **error)
+                   LullAgentKind agent, LullIntentStage stage, GError **error)
 {
     g_autofree char *path = path_of(self, op);
     g_autoptr(LullJson) json = json_object_new_object();
@@ -113,6 +116,7 @@ lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const 
     lull_json_set_string(json, "vmName", vm_name);
     lull_json_set_string(json, "bootId", self->boot_id ? self->boot_id : "");
     lull_json_set_string(json, "agent", agent_words[agent]);
+    lull_json_set_string(json, "stage", stage_words[stage]);
     if (!g_file_set_contents_full(path, lull_json_to_line(json), -1,
                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
                                   &problem)) {
@@ -167,6 +171,9 @@ read_one(const char *path, const char *op, GError **error)
     intent->vm_uid = g_strdup(lull_json_string(json, "vm", ""));
     intent->vm_name = g_strdup(lull_json_string(json, "vmName", ""));
     intent->boot_id = g_strdup(lull_json_string(json, "bootId", ""));
+    /* one that does not say is taken for the one that must be thawed */
+    if (!g_str_equal(lull_json_string(json, "stage", ""), stage_words[LULL_INTENT_ENGAGED]))
+        intent->stage = LULL_INTENT_FREEZING;
     if (!g_str_equal(lull_json_string(json, "op", ""), op) || !*intent->vm_uid ||
         !agent_from_word(lull_json_string(json, "agent", ""), &intent->agent)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "not an intent of this version");
@@ -197,6 +204,14 @@ lull_intents_list(LullIntents *self)
     return list;
 }
 
+static gboolean
+may_stand_frozen(const LullIntents *self, const LullIntent *intent)
+{
+    if (!g_str_equal(intent->boot_id, self->boot_id ? self->boot_id : ""))
+        return FALSE;
+    return intent->agent != LULL_AGENT_STOCK || intent->stage == LULL_INTENT_FREEZING;
+}
+
 static void
 recover_one(gpointer data, gpointer user_data)
 {
@@ -204,7 +219,7 @@ recover_one(gpointer data, gpointer user_data)
     Recovery *recovery = user_data;
     g_autoptr(GError) error = NULL;
 
-    if (!g_str_equal(intent->boot_id, recovery->intents->boot_id ? recovery->intents->boot_id : "")) {
+    if (!may_stand_frozen(recovery->intents, intent)) {
         lull_intents_remove(recovery->intents, intent->op, NULL);
         return;
     }

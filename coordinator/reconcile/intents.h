@@ -11,12 +11,17 @@ G_BEGIN_DECLS
  * asked and removed after the thaw: whoever starts after a crash finds here what he has to thaw. */
 typedef struct _LullIntents LullIntents;
 
+/* How far an operation may have got. A thaw of our agent names its operation; one of a stock agent ends
+ * whatever stands, so it is left alone until a freeze may have been sent. */
+typedef enum { LULL_INTENT_ENGAGED = 0, LULL_INTENT_FREEZING } LullIntentStage;
+
 typedef struct {
     char *op;
     char *vm_uid;
     char *vm_name; /* for people */
     char *boot_id; /* the host's: after a reboot of it there is nothing left to thaw */
     LullAgentKind agent;
+    LullIntentStage stage;
 } LullIntent;
 void lull_intent_free(LullIntent *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullIntent, lull_intent_free)
@@ -26,9 +31,9 @@ LullIntents *lull_intents_open(const char *directory, GError **error) G_GNUC_WAR
 void lull_intents_free(LullIntents *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullIntents, lull_intents_free)
 
-/* On disk when it returns. */
+/* On disk when it returns; replaces what the operation had. */
 gboolean lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const char *vm_name,
-                            LullAgentKind agent, GError **error);
+                            LullAgentKind agent, LullIntentStage stage, GError **error);
 gboolean lull_intents_remove(LullIntents *self, const char *op, GError **error);
 
 /* Those found, of LullIntent. A file that cannot be understood is warned about and left where it is. */

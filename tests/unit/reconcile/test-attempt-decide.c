@@ -34,7 +34,9 @@ check_step(const LullAttemptView *view, LullAttemptVerb verb)
     }
     if (verb == LULL_ATTEMPT_FREEZE)
         MUST(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->paused &&
-             !over);
+             !over && (view->marked == DONE || !view->stock));
+    if (verb == LULL_ATTEMPT_MARK_INTENT)
+        MUST(view->stock && view->intent == DONE && view->prepare == DONE && view->freeze == NOT && !over);
     if (verb == LULL_ATTEMPT_CUT) {
         MUST(view->storage == DONE);
         MUST(!over);
@@ -66,7 +68,9 @@ is_reachable(const LullAttemptView *view)
         return FALSE;
     if (view->prepare && view->intent != DONE)
         return FALSE;
-    if (view->freeze && view->prepare != DONE)
+    if (view->marked && (!view->stock || view->prepare != DONE))
+        return FALSE;
+    if (view->freeze && (view->prepare != DONE || (view->stock && view->marked != DONE)))
         return FALSE;
     if ((view->first || view->second) && view->freeze != DONE)
         return FALSE;
@@ -81,13 +85,13 @@ START_TEST(test_whatever_has_happened_the_guest_is_let_go)
 {
     guint seen = 0;
 
-    for (guint code = 0; code < 59049; code++) { /* 3^10 */
-        LullTried tried[10];
+    for (guint code = 0; code < 177147; code++) { /* 3^11 */
+        LullTried tried[11];
         guint rest = code;
 
-        for (int i = 0; i < 10; i++, rest /= 3)
+        for (int i = 0; i < 11; i++, rest /= 3)
             tried[i] = (LullTried)(rest % 3);
-        for (guint bits = 0; bits < 16; bits++) {
+        for (guint bits = 0; bits < 32; bits++) {
             const LullAttemptView view = {
                 .cancelled = (bits & 1) != 0,
                 .paused = (bits & 2) != 0,
@@ -104,6 +108,8 @@ START_TEST(test_whatever_has_happened_the_guest_is_let_go)
                 .second = tried[7],
                 .thaw = tried[8],
                 .intent_removed = tried[9],
+                .marked = tried[10],
+                .stock = (bits & 16) != 0,
             };
 
             if (!is_reachable(&view))
@@ -127,21 +133,17 @@ run(LullAttemptView view, guint fails, int cancel_at)
             (view.cancelled = view.cancelled || i == cancel_at, lull_attempt_decide(&view).verb);
         const LullTried tried = fails & (1u << verb) ? FAILED : DONE;
         LullTried *const slots[] = {
-            [LULL_ATTEMPT_PREPARE_STORAGE] = &view.storage,
-            [LULL_ATTEMPT_PROBE] = &view.probe,
-            [LULL_ATTEMPT_PREPARE_GUEST] = &view.prepare,
-            [LULL_ATTEMPT_WRITE_INTENT] = &view.intent,
-            [LULL_ATTEMPT_FREEZE] = &view.freeze,
-            [LULL_ATTEMPT_WITNESS_FIRST] = &view.first,
-            [LULL_ATTEMPT_CUT] = &view.cut,
-            [LULL_ATTEMPT_WITNESS_SECOND] = &view.second,
-            [LULL_ATTEMPT_THAW] = &view.thaw,
+            [LULL_ATTEMPT_PREPARE_STORAGE] = &view.storage,      [LULL_ATTEMPT_PROBE] = &view.probe,
+            [LULL_ATTEMPT_PREPARE_GUEST] = &view.prepare,        [LULL_ATTEMPT_WRITE_INTENT] = &view.intent,
+            [LULL_ATTEMPT_MARK_INTENT] = &view.marked,           [LULL_ATTEMPT_FREEZE] = &view.freeze,
+            [LULL_ATTEMPT_WITNESS_FIRST] = &view.first,          [LULL_ATTEMPT_CUT] = &view.cut,
+            [LULL_ATTEMPT_WITNESS_SECOND] = &view.second,        [LULL_ATTEMPT_THAW] = &view.thaw,
             [LULL_ATTEMPT_REMOVE_INTENT] = &view.intent_removed,
         };
 
         if (verb == LULL_ATTEMPT_END)
             return g_string_free(story, FALSE);
-        g_string_append_c(story, " spipfwcwtr"[verb]);
+        g_string_append_c(story, " spipmfwcwtr"[verb]);
         *slots[verb] = tried;
     }
     ck_abort_msg("no end: %s", story->str);
@@ -150,7 +152,8 @@ run(LullAttemptView view, guint fails, int cancel_at)
 
 #define FAIL(verb) (1u << LULL_ATTEMPT_##verb)
 
-/* s storage, p probe, i intent, p prepare, f freeze, w witness, c cut, t thaw, r intent removed */
+/* s storage, p probe, i intent, p prepare, m intent marked, f freeze, w witness, c cut, t thaw, r intent
+ * removed */
 static const struct {
     LullAttemptView view;
     guint fails;
@@ -170,6 +173,9 @@ static const struct {
     {{0}, FAIL(WITNESS_FIRST) | FAIL(WITNESS_SECOND), -1, "spipfwcwtr"},
     {{0}, FAIL(CUT), -1, "spipfwctr"},
     {{0}, FAIL(THAW), -1, "spipfwcwtr"},
+    {{.stock = TRUE}, 0, -1, "spipmfwcwtr"},
+    {{.stock = TRUE}, FAIL(MARK_INTENT), -1, "spipmtr"},
+    {{.stock = TRUE}, 0, 5, "spipmtr"},
     {{.paused = TRUE}, 0, -1, "sc"},
     {{.paused = TRUE, .strict = TRUE}, 0, -1, "s"},
     {{0}, 0, 0, ""},

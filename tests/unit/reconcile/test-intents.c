@@ -62,13 +62,15 @@ START_TEST(test_what_is_written_is_found_until_it_is_removed)
     g_autoptr(GPtrArray) list = NULL;
     const LullIntent *intent = NULL;
 
-    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, NULL));
+    ck_assert(
+        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     list = lull_intents_list(intents);
     ck_assert_uint_eq(list->len, 1);
     intent = list->pdata[0];
     ck_assert_str_eq(intent->op, "op-1");
     ck_assert_str_eq(intent->vm_uid, "v1");
     ck_assert_int_eq(intent->agent, LULL_AGENT_STOCK);
+    ck_assert_int_eq(intent->stage, LULL_INTENT_FREEZING);
     ck_assert(lull_intents_remove(intents, "op-1", NULL));
     ck_assert_uint_eq(count(), 0);
     ck_assert(lull_intents_remove(intents, "op-1", NULL)); /* gone already */
@@ -77,11 +79,34 @@ END_TEST
 
 START_TEST(test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it)
 {
-    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, NULL));
-    ck_assert(lull_intents_write(intents, "op-2", "v2", "curly", LULL_AGENT_STOCK, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(
+        lull_intents_write(intents, "op-2", "v2", "curly", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "tt");
     ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+START_TEST(test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet)
+{
+    ck_assert(
+        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "");
+    ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
+{
+    ck_assert(
+        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(
+        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "t");
 }
 END_TEST
 
@@ -111,7 +136,7 @@ START_TEST(test_a_file_that_makes_no_sense_is_kept_and_stops_nothing)
     g_autofree char *path = g_build_filename(dir, "op-1.json", NULL);
 
     write_file("op-1.json", bad[_i]);
-    ck_assert(lull_intents_write(intents, "op-2", "v1", "larry", LULL_AGENT_LULL, NULL));
+    ck_assert(lull_intents_write(intents, "op-2", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "t");
     ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
@@ -127,6 +152,8 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_what_is_written_is_found_until_it_is_removed);
     tcase_add_test(tcase, test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it);
+    tcase_add_test(tcase, test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet);
+    tcase_add_test(tcase, test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
     tcase_add_loop_test(tcase, test_a_file_that_makes_no_sense_is_kept_and_stops_nothing, 0,
                         G_N_ELEMENTS(bad));
