@@ -36,6 +36,15 @@ decide_not_ready(const LullRestoreView *view)
     return STEP(WAIT, "TargetRuns", 0);
 }
 
+/* The target's time to be ready goes on meanwhile. */
+static LullRestoreStep
+decide_nothing_to_restore(const LullRestoreView *view)
+{
+    const gboolean ends = !view->target_stopped && view->readiness == LULL_READINESS_WAIT_GRACE_PERIOD;
+
+    return STEP(WAIT, "SnapshotOrLock", ends ? view->grace_end : 0);
+}
+
 LullRestoreStep
 lull_restore_decide(const LullRestoreView *view)
 {
@@ -55,10 +64,11 @@ lull_restore_decide(const LullRestoreView *view)
         return STEP(WAIT, "DataRuns", 0);
     if (view->data == LULL_WORK_FAILED)
         return STEP(FORGET_FAILURE, "DataFailed", 0);
+    /* nothing is switched off for a restore that cannot be */
+    if (!view->snapshot_ready || view->other_locked)
+        return decide_nothing_to_restore(view);
     if (!view->target_stopped)
         return decide_not_ready(view);
-    if (!view->snapshot_ready || view->other_locked)
-        return STEP(WAIT, "SnapshotOrLock", 0);
     if (!view->locked)
         return STEP(LOCK, "TargetFree", 0);
     return STEP(START_DATA, "TargetOurs", 0);

@@ -185,17 +185,26 @@ look_at_restore(LullRestoreView *self)
     self->content_uid = g_strdup(lull_meta_uid(self->content));
 }
 
+/* Where the user has to stop the target, that is told first. */
+static gboolean
+waits_for_others(const LullRestoreView *self)
+{
+    return self->target_stopped || self->locked || self->readiness == LULL_READINESS_STOP_TARGET;
+}
+
 static void
 look_at_problems(LullRestoreView *self, const GError *data_error)
 {
     const char *snapshot =
         lull_json_string(lull_json_object(self->restore, "spec"), "virtualMachineSnapshotName", "");
 
+    g_autofree char *missing = snapshot_problem(self, snapshot);
+
+    self->snapshot_ready = !missing;
     if (data_error)
         self->problem = g_strdup(data_error->message);
-    else if (self->data == LULL_WORK_NONE && (self->target_stopped || self->locked))
-        self->problem = self->other_locked ? lock_problem(self->vm) : snapshot_problem(self, snapshot);
-    self->snapshot_ready = !self->problem;
+    else if (self->data == LULL_WORK_NONE && waits_for_others(self))
+        self->problem = self->other_locked ? lock_problem(self->vm) : g_steal_pointer(&missing);
 }
 
 LullRestoreView *

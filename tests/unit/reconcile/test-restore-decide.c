@@ -27,6 +27,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
         break;
     case LULL_RESTORE_SHUT_DOWN:
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
+        MUST(view->snapshot_ready && !view->other_locked); /* else for nothing */
         MUST(step->again_at > view->now);
         break;
     case LULL_RESTORE_CANCEL_DATA:
@@ -83,6 +84,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 END_TEST
 
 #define HERE    .exists = TRUE, .has_finalizer = TRUE, .now = 10, .grace_end = 20, .target_exists = TRUE
+#define RUNS    HERE, .snapshot_ready = TRUE
 #define STOPPED HERE, .target_stopped = TRUE
 #define READY   STOPPED, .snapshot_ready = TRUE
 #define OURS    READY, .locked = TRUE
@@ -96,7 +98,11 @@ static const struct {
     {{HERE, .status_stale = TRUE}, LULL_RESTORE_WRITE_STATUS, 0},
     {{HERE}, LULL_RESTORE_WAIT, 20},
     {{HERE, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_WAIT, 0},
-    {{HERE, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_SHUT_DOWN, 10 + 10 * G_USEC_PER_SEC},
+    {{HERE, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_WAIT, 0},
+    {{RUNS}, LULL_RESTORE_WAIT, 20},
+    {{RUNS, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_WAIT, 0},
+    {{RUNS, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_SHUT_DOWN, 10 + 10 * G_USEC_PER_SEC},
+    {{RUNS, .readiness = LULL_READINESS_STOP_TARGET, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
     {{STOPPED}, LULL_RESTORE_WAIT, 0},
     {{READY}, LULL_RESTORE_LOCK, 0},
     {{READY, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},

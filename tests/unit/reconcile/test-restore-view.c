@@ -100,8 +100,6 @@ static const struct {
     {"", "Running", 301, GRACE, TRUE},
     {"", NULL, 1, "VM larry does not exist", TRUE},
     {",'targetReadinessPolicy':'WaitEventually'", "Running", 9999, WAITING, FALSE},
-    {",'targetReadinessPolicy':'StopTarget'", "Running", 9999,
-     "Automatically stopping restore target for restore operation", FALSE},
     {",'targetReadinessPolicy':'FailImmediate'", "Running", 0, OFF, TRUE},
     {",'volumeRestorePolicy':'InPlace'", "Running", 1, WAITING, FALSE},
     {",'volumeRestorePolicy':'RandomizeNames'", "Stopped", 1, "spec.volumeRestorePolicy: RandomizeNames",
@@ -158,9 +156,24 @@ START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
                               vm("Stopped", waits[_i].vm_status), LULL_WORK_NONE, NULL, 0, at(1));
 
     ck_assert(!view->failed);
-    ck_assert_int_eq(view->snapshot_ready, waits[_i].problem == NULL);
+    ck_assert_int_eq(view->snapshot_ready && !view->other_locked, waits[_i].problem == NULL);
     if (waits[_i].problem)
         ck_assert_str_eq(reason(view, "Progressing"), waits[_i].problem);
+}
+END_TEST
+
+START_TEST(test_looks_at_the_snapshot_before_it_stops_a_target)
+{
+    const char *stop = ",'targetReadinessPolicy':'StopTarget'";
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore(stop, BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
+                              waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
+                              vm("Running", waits[_i].vm_status), LULL_WORK_NONE, NULL, 0, at(1));
+
+    ck_assert_int_eq(view->snapshot_ready && !view->other_locked, waits[_i].problem == NULL);
+    ck_assert_str_eq(reason(view, "Progressing"),
+                     waits[_i].problem ? waits[_i].problem
+                                       : "Automatically stopping restore target for restore operation");
 }
 END_TEST
 
@@ -246,6 +259,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_new_restore_is_initialised);
     tcase_add_loop_test(tcase, test_tells_how_it_stands_with_the_target, 0, G_N_ELEMENTS(targets));
     tcase_add_loop_test(tcase, test_waits_for_a_whole_snapshot_and_a_free_target, 0, G_N_ELEMENTS(waits));
+    tcase_add_loop_test(tcase, test_looks_at_the_snapshot_before_it_stops_a_target, 0, G_N_ELEMENTS(waits));
     tcase_add_test(tcase, test_writes_the_plan_once_the_target_is_its_own);
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
