@@ -99,7 +99,7 @@ verify_stored(Restore *self, GError **error)
             return FALSE;
         if (!g_str_equal(sum, lull_json_string(volume->row, "sha256", ""))) {
             g_set_error(
-                error, LULL_ERROR, LULL_ERROR_FAILED,
+                error, LULL_ERROR, LULL_ERROR_INVALID,
                 "stored volume %s: its data are not what was stored: the snapshot is damaged, nothing was "
                 "restored",
                 volume->stored);

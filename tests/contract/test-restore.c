@@ -150,6 +150,16 @@ START_TEST(a_machine_with_a_saved_state_keeps_what_it_has)
 }
 END_TEST
 
+START_TEST(a_damaged_snapshot_is_refused_for_good)
+{
+    g_autofree char *stored = g_build_filename(folder, "vda.qcow2", NULL);
+
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    fill(stored, 'x');
+    check_refused(LULL_ERROR_INVALID, "damaged");
+}
+END_TEST
+
 START_TEST(a_restore_that_is_done_is_never_done_again)
 {
     ck_assert_int_eq(virDomainDestroy(domain), 0);
@@ -171,6 +181,7 @@ make_suite(void)
     tcase_add_test(cases, a_stopped_machine_gets_what_was_stored);
     tcase_add_test(cases, a_running_machine_keeps_what_it_has);
     tcase_add_test(cases, a_machine_with_a_saved_state_keeps_what_it_has);
+    tcase_add_test(cases, a_damaged_snapshot_is_refused_for_good);
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     suite_add_tcase(suite, cases);
     return suite;
