@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "coordinator/guest/host.h"
@@ -19,6 +20,7 @@
 #include "protocol/error.h"
 
 #define STOP_BUDGET LULL_SEC(15)
+#define STATE_MODE  0711
 
 struct _LullDaemon {
     int lock_fd;
@@ -68,6 +70,20 @@ make_directory(const char *path, int mode, GError **error)
     if (g_mkdir_with_parents(path, mode) == 0)
         return TRUE;
     g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot make %s: %s", path, g_strerror(errno));
+    return FALSE;
+}
+
+/* QEMU, which often runs as a user of its own, has to get through to the files that it copies into, whatever
+ * the umask or an earlier version left. Who may not read the directory cannot list it. */
+static gboolean
+make_state_directory(const char *path, GError **error)
+{
+    if (!make_directory(path, STATE_MODE, error))
+        return FALSE;
+    if (chmod(path, STATE_MODE) == 0)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot change the mode of %s: %s", path,
+                g_strerror(errno));
     return FALSE;
 }
 
@@ -167,7 +183,7 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
     g_autoptr(LullDaemon) self = g_new0(LullDaemon, 1);
 
     self->lock_fd = -1;
-    if (!make_directory(options->state_dir, 0700, error) ||
+    if (!make_state_directory(options->state_dir, error) ||
         !make_directory(options->runtime_dir, 0755, error) || !make_directory(socket_dir, 0755, error) ||
         !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
         !open_stores(self, options, error))

@@ -18,6 +18,8 @@
 #include "protocol/error.h"
 #include "protocol/step.h"
 
+#define STORE_MODE 0711
+
 typedef struct {
     LullCut cut;
     LullLink *link;
@@ -380,7 +382,8 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
                     directory);
         return NULL;
     }
-    if (g_mkdir_with_parents(directory, 0711) < 0) {
+    /* whatever the umask: QEMU has to get through to its targets */
+    if (g_mkdir_with_parents(directory, STORE_MODE) < 0 || chmod(directory, STORE_MODE) < 0) {
         lull_folder_errno(error, errno, "storage directory", directory);
         return NULL;
     }
