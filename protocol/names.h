@@ -49,6 +49,9 @@
  * as far as the guest can tell. */
 #define LULL_SKIPPED_NOT_ASKED "on none of the disks asked for"
 
+/* Why a file system, or a whole guest of a stock agent, is neither frozen nor thawed by us. */
+#define LULL_FROZEN_BY_OTHERS "frozen by somebody else: left alone"
+
 /* The coordinator's API. */
 #define LULL_GROUP_SNAPSHOT     "snapshot.kubevirt.io"
 #define LULL_GROUP_VM           "kubevirt.io"

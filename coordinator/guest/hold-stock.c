@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-private.h"
 #include "coordinator/guest/host-dead-man.h"
@@ -18,9 +20,34 @@
 typedef struct {
     LullHostDeadMan *dead_man;
     LullEventCounts before;
-    gint64 freeze_sent; /* 0: no freeze was, so no thaw is */
+    gint64 freeze_sent; /* boot clock; 0: nothing of ours is in the guest */
     gint64 count;
 } StockState;
+
+/* Whoever froze a guest has his reasons, and the thaw is his. */
+static gboolean
+is_frozen_by_others(LullGuestHold *self, gint64 budget_usec, GError **error)
+{
+    g_autoptr(LullJson) status =
+        lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, MIN(budget_usec, CALL_USEC), error);
+    gboolean frozen = TRUE;
+
+    if (!status)
+        return TRUE;
+    if (!lull_reply_is_frozen(status, &frozen))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent says neither frozen nor thawed");
+    else if (frozen)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, LULL_FROZEN_BY_OTHERS);
+    return frozen;
+}
+
+/* A frozen agent has this command switched off: somebody was faster. */
+static gboolean
+is_refused_as_frozen(const GError *error)
+{
+    return lull_error_is(error, LULL_ERROR_FAILED) &&
+           (strstr(error->message, "frozen state") || strstr(error->message, "has been disabled"));
+}
 
 static gboolean
 stock_prepare(LullGuestHold *self, gint64 budget_usec)
@@ -30,6 +57,10 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
     g_autoptr(LullJson) fsinfo = NULL;
 
     self->state = state;
+    if (is_frozen_by_others(self, budget_usec, &error)) {
+        lull_guest_hold_fail(self, error);
+        return FALSE;
+    }
     state->dead_man = lull_host_dead_man_start(lull_host_uri(self->host), self->uid, &error);
     if (!state->dead_man) {
         lull_guest_hold_fail(self, error);
@@ -93,6 +124,13 @@ stock_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
     reply =
         lull_agent_call(self->domain, "guest-fsfreeze-freeze", NULL, MIN(FREEZE_USEC, lease_usec), &error);
     self->facts.freeze_usec = lull_clock_boottime() - state->freeze_sent;
+    if (is_refused_as_frozen(error)) {
+        state->freeze_sent = 0;
+        g_clear_error(&error);
+        g_set_error(&error, LULL_ERROR, LULL_ERROR_BUSY, LULL_FROZEN_BY_OTHERS);
+        lull_guest_hold_fail(self, error);
+        return FALSE;
+    }
     if (reply && !lull_reply_count(reply, &state->count))
         g_set_error(&error, LULL_ERROR, LULL_ERROR_INVALID,
                     "the agent's answer to the freeze is not a count");

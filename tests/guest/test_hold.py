@@ -263,6 +263,36 @@ def test_recovery_thaws_a_stock_guest(stock, driver, host):
     stock.assert_writes_resume(within=5)
 
 
+def test_a_freeze_by_somebody_else_is_left_alone(stock, driver, host):
+    stock.agent("guest-fsfreeze-freeze")
+    try:
+        driver.must("vm", stock.name)
+        driver.must("hold", uuid())
+        facts = driver("prepare", 10000)
+        assert not facts["ok"] and "frozen by somebody else" in facts["problem"], facts
+        driver("thaw", 5000)
+        driver.must("free")
+        assert stock.agent("guest-fsfreeze-status") == "frozen"
+    finally:
+        stock.agent("guest-fsfreeze-thaw")
+
+
+def test_a_freeze_that_came_just_before_ours_is_left_alone(stock, driver, host):
+    driver.must("vm", stock.name)
+    driver.must("hold", uuid())
+    driver.must("prepare", 10000)
+    stock.agent("guest-fsfreeze-freeze")
+    try:
+        facts = driver("freeze", 8000)
+        assert not facts["ok"] and "frozen by somebody else" in facts["problem"], facts
+        driver("thaw", 5000)
+        driver.must("free")
+        wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+        assert stock.agent("guest-fsfreeze-status") == "frozen"
+    finally:
+        stock.agent("guest-fsfreeze-thaw")
+
+
 def test_a_hook_that_fails_is_a_refusal(stock, driver):
     stock.switch_agent("refusing")
     try:
