@@ -79,8 +79,9 @@ fill(scmp_filter_ctx filter, bool may_freeze)
     for (size_t i = 0; r == 0 && i < sizeof allowed / sizeof *allowed; i++) {
         const int number = seccomp_syscall_resolve_name(allowed[i]);
 
-        /* Not every architecture has every one of them. */
-        if (number >= 0)
+        /* Not every architecture has every one of them. A negative number is one all the same where the
+         * call is made through socketcall (i386, s390x, ppc64le): adding the rule resolves it. */
+        if (number != __NR_SCMP_ERROR)
             r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
     }
     return r;
@@ -96,8 +97,9 @@ lull_cage_close(bool may_freeze)
         return false;
     /* A call that is not foreseen fails and the thread goes on: killing the process instead would take one
      * of the two dead men away at the moment they are for, to punish a mistake of our own. Whoever
-     * had taken this process over could do no more than freeze and thaw with either. */
-    filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+     * had taken this process over could do no more than freeze and thaw with either. ENOSYS, since it is
+     * what makes libc fall back to the call that it used before. */
+    filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (!filter) {
         errno = ENOMEM;
         return false;
