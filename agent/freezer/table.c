@@ -66,7 +66,12 @@ lull_table_create(const LullFreezerMount *mounts, guint n_mounts, int *ret_fd, G
     LullHold *hold;
     int fd;
 
-    g_return_val_if_fail(n_mounts <= MOUNTS_LIMIT, NULL);
+    if (n_mounts > MOUNTS_LIMIT) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "%u file systems: at most %d can be frozen at once; name those that matter", n_mounts,
+                    MOUNTS_LIMIT);
+        return NULL;
+    }
     for (guint i = 0; i < n_mounts; i++)
         size += name_size(mounts[i].mountpoint) + name_size(mounts[i].counter);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
 static const LullFreezerMount plan[] = {
@@ -119,6 +120,17 @@ START_TEST(a_table_that_is_not_sound_is_refused)
 }
 END_TEST
 
+START_TEST(more_mounts_than_a_table_holds_are_an_error)
+{
+    g_autoptr(GError) error = NULL;
+    int fd = -1;
+
+    ck_assert_ptr_null(lull_table_create(plan, 65537, &fd, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+    ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
 START_TEST(an_empty_file_is_no_table)
 {
     const int fd = memfd_create("empty", MFD_CLOEXEC);
@@ -139,6 +151,7 @@ make_suite(void)
     tcase_add_test(tcase, an_empty_plan_is_a_table);
     tcase_add_test(tcase, nobody_can_shrink_a_table_under_the_other);
     tcase_add_loop_test(tcase, a_table_that_is_not_sound_is_refused, 0, G_N_ELEMENTS(spoilers));
+    tcase_add_test(tcase, more_mounts_than_a_table_holds_are_an_error);
     tcase_add_test(tcase, an_empty_file_is_no_table);
     suite_add_tcase(suite, tcase);
     return suite;
