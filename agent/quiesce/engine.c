@@ -23,7 +23,7 @@ post(LullEngine *self, LullEvent event)
 }
 
 static LullEvent
-freezer_event(const LullFreezerEvent *event, guint n_frozen)
+freezer_event(const LullFreezerEvent *event, LullOperation *operation)
 {
     static const LullEventKind kinds[] = {
         [LULL_FREEZER_PREPARED] = LULL_EVENT_PREPARED,
@@ -35,9 +35,9 @@ freezer_event(const LullFreezerEvent *event, guint n_frozen)
 
     return (LullEvent){
         .kind = kinds[event->kind],
-        .n_frozen = n_frozen,
+        .n_frozen = lull_operation_n_frozen(operation),
         .timed_out = event->timed_out,
-        .broken = g_intern_string(event->broken),
+        .broken = lull_operation_keep(operation, event->broken),
     };
 }
 
@@ -64,7 +64,7 @@ on_freezer(LullFreezer *freezer, const LullFreezerEvent *event, gpointer user_da
     case LULL_FREEZER_LOST:
         break;
     }
-    (void)lull_engine_apply(self, freezer_event(event, lull_operation_n_frozen(self->operation)));
+    (void)lull_engine_apply(self, freezer_event(event, self->operation));
 }
 
 static gboolean
@@ -79,7 +79,7 @@ free_retired(gpointer user_data)
 static void
 do_start(LullEngine *self)
 {
-    const LullOperation *operation = self->operation;
+    LullOperation *operation = self->operation;
     g_autofree LullFreezerMount *mounts = g_new0(LullFreezerMount, operation->n_freeze + 1);
     g_autoptr(GError) error = NULL;
 
@@ -98,7 +98,8 @@ do_start(LullEngine *self)
         self->freezer = lull_freezer_start(self->config.freezer, mounts, operation->n_freeze, self->marker_fd,
                                            on_freezer, self, &error);
     if (!self->freezer)
-        post(self, (LullEvent){.kind = LULL_EVENT_LOST, .broken = g_intern_string(error->message)});
+        post(self, (LullEvent){.kind = LULL_EVENT_LOST,
+                               .broken = lull_operation_keep(self->operation, error->message)});
     lull_step(LULL_STEP_AGENT_PREPARE_ACCEPTED);
 }
 
@@ -113,7 +114,8 @@ do_freeze(LullEngine *self)
         return;
     }
     if (!lull_record_write(self->config.state_dir, self->operation, self->boot_id, &error)) {
-        post(self, (LullEvent){.kind = LULL_EVENT_FREEZE_FAILED, .broken = g_intern_string(error->message)});
+        post(self, (LullEvent){.kind = LULL_EVENT_FREEZE_FAILED,
+                               .broken = lull_operation_keep(self->operation, error->message)});
         return;
     }
     lull_step(LULL_STEP_AGENT_STATE_WRITTEN);

@@ -14,6 +14,7 @@ lull_operation_new(const char *op, gboolean standard, GPtrArray *plan)
 
     self->op = g_strdup(op);
     self->standard = standard;
+    self->texts = g_string_chunk_new(256);
     self->plan = plan;
     self->n_freeze = lull_plan_n_freeze(plan);
     self->outcomes = g_new0(LullFreezerOutcome, self->n_freeze + 1);
@@ -29,9 +30,16 @@ lull_operation_free(LullOperation *self)
     if (!self)
         return;
     g_free(self->op);
+    g_string_chunk_free(self->texts);
     g_ptr_array_unref(self->plan);
     g_free(self->outcomes);
     g_free(self);
+}
+
+const char *
+lull_operation_keep(LullOperation *self, const char *text)
+{
+    return text ? g_string_chunk_insert_const(self->texts, text) : NULL;
 }
 
 void

@@ -20,6 +20,7 @@ typedef struct {
     char *op;
     gboolean standard;
     char epoch[LULL_EPOCH_LENGTH + 1]; /* "" until frozen */
+    GStringChunk *texts;               /* reasons that the machine lends */
     GPtrArray *plan;                   /* LullPlanEntry */
     guint n_freeze;                    /* the first so many of them are the freezer's */
     LullFreezerOutcome *outcomes;      /* n_freeze of them */
@@ -35,6 +36,9 @@ LullOperation *
 lull_operation_new(const char *op, gboolean standard, GPtrArray *plan) G_GNUC_WARN_UNUSED_RESULT;
 void lull_operation_free(LullOperation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullOperation, lull_operation_free)
+
+/* A copy of @text that lives as long as the operation; NULL for NULL. */
+const char *lull_operation_keep(LullOperation *self, const char *text);
 
 /* Copies what the freezer reports. */
 void lull_operation_take_event(LullOperation *self, const LullFreezerEvent *event);

@@ -151,7 +151,8 @@ lull_engine_standard_freeze(LullEngine *self, LullJson *mountpoints, LullDone do
         failure = lull_operation_first_failure(self->operation);
         if (failure) {
             error = g_error_new_literal(LULL_ERROR, LULL_ERROR_FAILED, failure);
-            self->machine = (LullMachine){.standard = TRUE, .reason = g_intern_string(failure)};
+            self->machine =
+                (LullMachine){.standard = TRUE, .reason = lull_operation_keep(self->operation, failure)};
         }
     }
     if (error) {
