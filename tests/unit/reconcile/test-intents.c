@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 
 #include "coordinator/reconcile/intents.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -110,6 +111,18 @@ START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
 }
 END_TEST
 
+START_TEST(test_an_intent_that_does_not_say_how_far_it_got_is_thawed)
+{
+    g_autofree char *boot_id = lull_clock_boot_id();
+    g_autofree char *text = g_strdup_printf(
+        "{\"version\":1,\"op\":\"op-1\",\"vm\":\"v1\",\"bootId\":\"%s\",\"agent\":\"stock\"}", boot_id);
+
+    write_file("op-1.json", text);
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "t");
+}
+END_TEST
+
 START_TEST(test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them)
 {
     write_file("op-1.json",
@@ -154,6 +167,7 @@ make_suite(void)
     tcase_add_test(tcase, test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it);
     tcase_add_test(tcase, test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet);
     tcase_add_test(tcase, test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent);
+    tcase_add_test(tcase, test_an_intent_that_does_not_say_how_far_it_got_is_thawed);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
     tcase_add_loop_test(tcase, test_a_file_that_makes_no_sense_is_kept_and_stops_nothing, 0,
                         G_N_ELEMENTS(bad));
