@@ -139,6 +139,9 @@ check_elements(const LullArgSpec *arg, LullJson *array, GError **error)
 {
     const LullArgType type = arg->type == LULL_ARG_STRINGS ? LULL_ARG_STRING : LULL_ARG_OBJECT;
 
+    if (json_object_array_length(array) > LULL_ARG_MAX_ELEMENTS)
+        return refuse(error, "Parameter '%s' has too many elements, at most: %d", arg->name,
+                      LULL_ARG_MAX_ELEMENTS);
     for (size_t i = 0; i < json_object_array_length(array); i++)
         if (!has_type(json_object_array_get_idx(array, i), type))
             return refuse(error, "Invalid parameter type for '%s[%zu]', expected: %s", arg->name, i,

@@ -23,6 +23,9 @@ typedef enum {
     LULL_ARG_OBJECTS, /* array of objects */
 } LullArgType;
 
+/* As many as a list in an argument may have. */
+#define LULL_ARG_MAX_ELEMENTS 1024
+
 typedef struct {
     const char *name;
     LullArgType type;

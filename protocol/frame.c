@@ -28,6 +28,7 @@ struct _LullFrame {
 
     State state;
     guint depth;
+    guint tokens;
     guint8 quote;
     guint8 last;      /* last byte inside that was no white space */
     gboolean newline; /* one was seen since @last */
@@ -94,6 +95,7 @@ begin_message(LullFrame *self)
     self->start = self->at;
     self->state = STATE_INSIDE;
     self->depth = 0;
+    self->tokens = 0;
     self->last = 0;
     self->newline = FALSE;
 }
@@ -127,10 +129,18 @@ may_open(const LullFrame *self)
     return self->last == 0 || self->last == ':' || self->last == ',' || self->last == '[';
 }
 
+static gboolean
+is_token(guint8 byte)
+{
+    return byte == ',' || byte == ':' || byte == '[' || byte == '{';
+}
+
 /* One byte inside an object, outside of strings. NULL, or why the message is bad. @ret_complete. */
 static const char *
 take_structural(LullFrame *self, guint8 byte, gboolean *ret_complete)
 {
+    if (is_token(byte) && ++self->tokens > LULL_FRAME_MAX_TOKENS)
+        return "JSON token count limit exceeded";
     switch (byte) {
     case '\n':
         self->newline = TRUE;

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  * One bad message gives one error, then everything up to the next newline or 0xFF is skipped.
  * Pure: no I/O. Memory is bounded by LULL_FRAME_MAX_BYTES and given back after a large message. */
 
-#define LULL_FRAME_MAX_BYTES (8 * 1024 * 1024) /* above libvirt's 4 MiB cap of one command */
+#define LULL_FRAME_MAX_BYTES  (8 * 1024 * 1024) /* above libvirt's 4 MiB cap of one command */
+#define LULL_FRAME_MAX_TOKENS (64 * 1024)       /* "," ":" "[" "{": each makes a parser allocate */
 
 typedef struct _LullFrame LullFrame;
 

@@ -3,6 +3,7 @@
  */
 #include "agent/session/session.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "agent/session/gate.h"
@@ -13,13 +14,14 @@
 
 #define QUEUE_REQUESTS 64
 #define QUEUE_BYTES    LULL_FRAME_MAX_BYTES
+#define BULKY_BYTES    (1024 * 1024)
 #define RESYNC_MARK    "\xff"
 
 /* A request that waits its turn, or the error that stands for a bad one. */
 typedef struct {
-    LullJson *message;
-    char *problem;
+    char *text; /* of many requests text takes far less than what it is parsed to */
     gsize bytes;
+    char *problem;
 } Waiting;
 
 struct _LullCall {
@@ -37,6 +39,7 @@ struct _LullSession {
     gsize waiting_bytes;
     LullCall *current;
     gboolean pumping;
+    gboolean bulky; /* a large message came since memory was last given back */
 };
 
 static void pump(LullSession *self);
@@ -44,7 +47,7 @@ static void pump(LullSession *self);
 static void
 waiting_free(Waiting *self)
 {
-    json_object_put(self->message);
+    g_free(self->text);
     g_free(self->problem);
     g_free(self);
 }
@@ -147,11 +150,37 @@ refuse_envelope(LullJson *message, const GError *error)
     return lull_reply_error("GenericError", error->message, &request);
 }
 
+/* Frame and parser name the place differently; clients know the peer's words. */
+static char *
+parse_problem(const GError *error)
+{
+    static const char *const places[] = {"JSON parse error, ", "JSON: "};
+    const char *text = error->message;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
+        if (g_str_has_prefix(text, places[i]))
+            text += strlen(places[i]);
+    return g_strconcat(places[0], text, NULL);
+}
+
+static LullJson *
+parse(const Waiting *waiting, char **ret_problem)
+{
+    g_autoptr(GError) error = NULL;
+    LullJson *message = NULL;
+
+    if (waiting->text)
+        message = lull_json_parse(waiting->text, (gssize)waiting->bytes, &error);
+    if (!message)
+        *ret_problem = error ? parse_problem(error) : g_strdup(waiting->problem);
+    return message;
+}
+
 static void
 dispatch(LullSession *self, Waiting *take)
 {
-    g_autoptr(LullJson) message = g_steal_pointer(&take->message);
-    g_autofree char *problem = g_steal_pointer(&take->problem);
+    g_autofree char *problem = NULL;
+    g_autoptr(LullJson) message = parse(take, &problem);
     g_autoptr(GError) error = NULL;
     const LullTableRow *row;
     LullRequest request;
@@ -187,36 +216,32 @@ has_room(const LullSession *self)
     return self->waiting.length < QUEUE_REQUESTS && self->waiting_bytes < QUEUE_BYTES;
 }
 
+/* Only what will not be refused when its turn comes. */
 static void
-hurry(LullSession *self, LullJson *message)
+hurry(LullSession *self, const Waiting *waiting)
 {
-    LullRequest request;
+    g_autofree char *problem = NULL;
+    g_autoptr(LullJson) message = NULL;
+    const LullCommandSpec *spec;
     const LullTableRow *row;
+    LullRequest request;
 
-    if (!self->current || !message || !lull_request_read(message, &request, NULL))
+    if (!self->current)
         return;
+    message = parse(waiting, &problem);
+    if (!message || !lull_request_read(message, &request, NULL))
+        return;
+    spec = lull_command_find(request.name);
     row = lull_table_find(request.name);
-    if (row && row->hurry)
+    if (spec && row && row->hurry && lull_command_check(spec, request.arguments, NULL))
         row->hurry(self->services, request.arguments);
-}
-
-/* Frame and parser name the place differently; clients know the peer's words. */
-static const char *
-without_place(const char *text)
-{
-    static const char *const places[] = {"JSON parse error, ", "JSON: "};
-
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++)
-        if (g_str_has_prefix(text, places[i]))
-            return text + strlen(places[i]);
-    return text;
 }
 
 static Waiting *
 next_from_frame(LullSession *self)
 {
-    g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
+    char *text = NULL;
     gsize length = 0;
     const LullFrameKind kind = lull_frame_next(self->frame, &text, &length, &error);
     Waiting *waiting;
@@ -224,11 +249,11 @@ next_from_frame(LullSession *self)
     if (kind == LULL_FRAME_NONE)
         return NULL;
     waiting = g_new0(Waiting, 1);
+    waiting->text = text;
     waiting->bytes = length;
-    if (kind == LULL_FRAME_MESSAGE)
-        waiting->message = lull_json_parse(text, (gssize)length, &error);
-    if (!waiting->message)
-        waiting->problem = g_strconcat("JSON parse error, ", without_place(error->message), NULL);
+    if (kind == LULL_FRAME_BAD)
+        waiting->problem = parse_problem(error);
+    self->bulky = self->bulky || kind == LULL_FRAME_BAD || length > BULKY_BYTES;
     return waiting;
 }
 
@@ -240,9 +265,20 @@ take_in(LullSession *self)
     while (has_room(self) && (waiting = next_from_frame(self))) {
         self->waiting_bytes += waiting->bytes;
         g_queue_push_tail(&self->waiting, waiting);
-        hurry(self, waiting->message);
+        hurry(self, waiting);
     }
     lull_channel_set_reading(self->channel, has_room(self));
+}
+
+/* The allocator keeps what was freed in small pieces, and one host's large request would cost the guest its
+ * memory for good. */
+static void
+give_memory_back(LullSession *self)
+{
+    if (!self->bulky || self->current || !g_queue_is_empty(&self->waiting))
+        return;
+    self->bulky = FALSE;
+    (void)malloc_trim(0);
 }
 
 static void
@@ -259,6 +295,7 @@ pump(LullSession *self)
         dispatch(self, waiting);
         take_in(self);
     }
+    give_memory_back(self);
     self->pumping = FALSE;
 }
 

@@ -784,6 +784,19 @@ START_TEST(test_a_thaw_does_not_wait_for_the_freeze_before_it)
 }
 END_TEST
 
+START_TEST(test_a_thaw_that_is_refused_does_not_disturb_a_freeze_under_way)
+{
+    say("{'execute':'guest-fsfreeze-freeze'}");
+    fire(LULL_FREEZER_PREPARED);
+    (void)called();
+    say("{'execute':'guest-fsfreeze-thaw','arguments':{'x':1}}");
+    ck_assert_str_eq(called(), "");
+    fire_frozen();
+    ck_assert_has(heard(), "Parameter 'x' is unexpected");
+    ck_assert(lull_engine_is_frozen(engine));
+}
+END_TEST
+
 START_TEST(test_another_ones_abort_does_not_disturb_a_freeze_under_way)
 {
     g_autoptr(LullJson) prepared = ask(PREPARE);
@@ -909,6 +922,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_freeze_that_could_not_even_be_planned_is_the_last_result);
     tcase_add_test(tcase, test_a_freeze_that_took_too_long_says_so);
     tcase_add_test(tcase, test_a_thaw_does_not_wait_for_the_freeze_before_it);
+    tcase_add_test(tcase, test_a_thaw_that_is_refused_does_not_disturb_a_freeze_under_way);
     tcase_add_test(tcase, test_another_ones_abort_does_not_disturb_a_freeze_under_way);
     tcase_add_test(tcase, test_a_standard_thaw_breaks_a_vendors_epoch);
     tcase_add_test(tcase, test_stops_only_when_nothing_is_frozen_any_more);

@@ -106,6 +106,22 @@ START_TEST(test_checks_arguments_in_the_peers_words)
 }
 END_TEST
 
+START_TEST(test_bounds_the_elements_of_a_list)
+{
+    const LullCommandSpec *spec = lull_command_find("guest-fsfreeze-freeze-list");
+    g_autoptr(LullJson) arguments = parse("{\"mountpoints\":[]}");
+    LullJson *list = lull_json_array(arguments, "mountpoints");
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < LULL_ARG_MAX_ELEMENTS; i++)
+        lull_json_append_string(list, "/");
+    ck_assert(lull_command_check(spec, arguments, &error));
+    lull_json_append_string(list, "/");
+    ck_assert(!lull_command_check(spec, arguments, &error));
+    ck_assert_str_eq(error->message, "Parameter 'mountpoints' has too many elements, at most: 1024");
+}
+END_TEST
+
 START_TEST(test_every_command_is_found_by_its_own_name_only)
 {
     for (const LullCommandSpec *spec = lull_command_specs(); spec->name; spec++)
@@ -177,6 +193,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, test_checks_the_envelope_in_the_peers_words, 0, G_N_ELEMENTS(envelopes));
     tcase_add_loop_test(tcase, test_checks_arguments_in_the_peers_words, 0, G_N_ELEMENTS(checks));
+    tcase_add_test(tcase, test_bounds_the_elements_of_a_list);
     tcase_add_test(tcase, test_every_command_is_found_by_its_own_name_only);
     tcase_add_test(tcase, test_only_what_cannot_disturb_a_freeze_runs_while_frozen);
     tcase_add_loop_test(tcase, test_echoes_any_id, 0, G_N_ELEMENTS(ids));

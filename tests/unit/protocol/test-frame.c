@@ -159,6 +159,34 @@ START_TEST(test_takes_the_deepest_nesting_allowed_and_not_one_more)
 }
 END_TEST
 
+/* One bracket and a comma between each two numbers. */
+static char *
+array_of(guint tokens)
+{
+    GString *text = g_string_new("[0");
+
+    for (guint i = 1; i < tokens; i++)
+        g_string_append(text, ",0");
+    g_string_append_c(text, ']');
+    return g_string_free(text, FALSE);
+}
+
+START_TEST(test_takes_the_largest_number_of_tokens_and_not_one_more)
+{
+    for (guint more = 0; more < 2; more++) {
+        g_autoptr(LullFrame) frame = lull_frame_new(LULL_FRAME_MAX_BYTES, MAX_DEPTH);
+        g_autoptr(GString) seen = g_string_new(NULL);
+        g_autofree char *text = array_of(LULL_FRAME_MAX_TOKENS + more);
+        g_autofree char *expected = g_strconcat(more ? "!" : text, "|{}", NULL);
+
+        lull_frame_feed(frame, text, strlen(text));
+        lull_frame_feed(frame, "\n{}", 3);
+        drain(frame, seen);
+        ck_assert_str_eq(seen->str, expected);
+    }
+}
+END_TEST
+
 START_TEST(test_forgets_a_half_message_at_reset)
 {
     g_autoptr(LullFrame) frame = new_frame();
@@ -206,6 +234,7 @@ make_suite(void)
     tcase_add_test(tcase, test_takes_a_message_of_the_largest_size);
     tcase_add_test(tcase, test_refuses_a_larger_one_once_and_goes_on_after_the_newline);
     tcase_add_test(tcase, test_takes_the_deepest_nesting_allowed_and_not_one_more);
+    tcase_add_test(tcase, test_takes_the_largest_number_of_tokens_and_not_one_more);
     tcase_add_test(tcase, test_forgets_a_half_message_at_reset);
     tcase_add_test(tcase, test_survives_any_single_byte_after_any_prefix);
     suite_add_tcase(suite, tcase);
