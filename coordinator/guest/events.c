@@ -75,11 +75,13 @@ on_job(virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr param
 {
     int operation = 0;
     int success = 0;
+    unsigned long long total = 0;
 
     (void)virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
     (void)virTypedParamsGetBoolean(params, n, VIR_DOMAIN_JOB_SUCCESS, &success);
+    (void)virTypedParamsGetULLong(params, n, VIR_DOMAIN_JOB_DISK_TOTAL, &total);
     if (operation == VIR_DOMAIN_JOB_OPERATION_BACKUP)
-        lull_host_note_job(host, domain, success == 1);
+        lull_host_note_job(host, domain, success == 1, total);
 }
 
 static void

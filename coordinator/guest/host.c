@@ -17,6 +17,7 @@
 typedef struct {
     LullEventCounts counts;
     int job_result;
+    guint64 job_total;
 } DomainNotes;
 
 struct _LullHost {
@@ -120,14 +121,19 @@ lull_host_note(LullHost *self, virDomainPtr domain, LullNote note)
 }
 
 void
-lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success)
+lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total)
 {
     char uid[VIR_UUID_STRING_BUFLEN];
+    DomainNotes *notes;
 
     if (virDomainGetUUIDString(domain, uid) < 0)
         return;
     g_mutex_lock(&self->lock);
-    notes_of(self, uid)->job_result = success ? 1 : -1;
+    notes = notes_of(self, uid);
+    if (notes->job_result == 0) {
+        notes->job_result = success ? 1 : -1;
+        notes->job_total = total;
+    }
     g_mutex_unlock(&self->lock);
 }
 
@@ -151,19 +157,23 @@ lull_host_event_counts(LullHost *self, const char *uid)
 }
 
 int
-lull_host_job_result(LullHost *self, const char *uid)
+lull_host_job_result(LullHost *self, const char *uid, guint64 *ret_total)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    const DomainNotes *notes = notes_of(self, uid);
 
-    return notes_of(self, uid)->job_result;
+    *ret_total = notes->job_total;
+    return notes->job_result;
 }
 
 void
 lull_host_forget_job(LullHost *self, const char *uid)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    DomainNotes *notes = notes_of(self, uid);
 
-    notes_of(self, uid)->job_result = 0;
+    notes->job_result = 0;
+    notes->job_total = 0;
 }
 
 static LullVmState

@@ -8,9 +8,11 @@
 #include <libxml/tree.h>
 #include <string.h>
 
+#include "coordinator/storage/backup-private.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
+#define CLUSTER    (64 * 1024) /* of the targets */
 #define ABORT_USEC LULL_SEC(10)
 #define LOOK_USEC  LULL_MSEC(50)
 
@@ -98,12 +100,12 @@ lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error)
     return TRUE;
 }
 
-void
-lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job)
+gboolean
+lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job, GError **error)
 {
     virTypedParameterPtr params = NULL;
     const char *problem = NULL;
-    GString *text = g_string_new(NULL);
+    GString *text = NULL;
     int operation = 0;
     int success = 0;
     int n = 0;
@@ -112,7 +114,8 @@ lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job)
 
     if (virDomainGetJobStats(domain, &type, &params, &n,
                              VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED) < 0)
-        n = 0;
+        return lull_link_error(error, "finished jobs of the virtual machine");
+    text = g_string_new(NULL);
     for (int i = 0; i < n; i++) {
         if (params[i].type == VIR_TYPED_PARAM_ULLONG)
             g_string_append_printf(text, "%s=%llu ", params[i].field, params[i].value.ul);
@@ -131,6 +134,7 @@ lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job)
         .problem = g_strdup(problem),
     };
     virTypedParamsFree(params, n);
+    return TRUE;
 }
 
 void
@@ -140,26 +144,76 @@ lull_finished_job_clear(LullFinishedJob *self)
     g_clear_pointer(&self->problem, g_free);
 }
 
-gboolean
-lull_backup_is_running(LullDomain *domain, const char *folder, guint *ret_permille)
+/* QEMU counts whole clusters. */
+static gboolean
+is_total_of(LullJson *attempt, guint64 total)
 {
-    char *xml = virDomainBackupGetXMLDesc(domain, 0);
-    const gboolean ours = xml && lull_backup_xml_is_below(xml, folder);
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+    const guint64 n = volumes ? json_object_array_length(volumes) : 0;
+    const guint64 least = lull_attempt_total(attempt);
+
+    return total >= least && total - least < n * CLUSTER;
+}
+
+LullCopyState
+lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen, guint64 seen_total,
+                  gboolean active, const char **ret_problem)
+{
+    const gboolean known = remembered->backup && g_strcmp0(remembered->fingerprint,
+                                                           lull_json_string(attempt, "jobBefore", "")) != 0;
+
+    *ret_problem = NULL;
+    if (seen < 0 || (known && !remembered->success)) {
+        *ret_problem = known && !remembered->success && remembered->problem
+                           ? remembered->problem
+                           : "the backup job failed or was aborted";
+        return LULL_COPY_FAILED;
+    }
+    if (known || seen > 0) {
+        if (is_total_of(attempt, known ? remembered->total : seen_total))
+            return LULL_COPY_DONE;
+        *ret_problem = "another backup job ended last: whether ours did cannot be proven";
+        return LULL_COPY_FAILED;
+    }
+    if (active) {
+        *ret_problem = "there is no backup job, and none is known to have ended";
+        return LULL_COPY_ABSENT;
+    }
+    *ret_problem = "the guest stopped before its disks were copied: take a new snapshot";
+    return LULL_COPY_FAILED;
+}
+
+static guint
+progress_of(LullDomain *domain)
+{
     virTypedParameterPtr params = NULL;
     unsigned long long total = 0;
     unsigned long long done = 0;
     int type = 0;
     int n = 0;
 
-    free(xml);
-    if (!ours || !ret_permille)
-        return ours;
     if (virDomainGetJobStats(domain, &type, &params, &n, 0) == 0) {
         (void)virTypedParamsGetULLong(params, n, VIR_DOMAIN_JOB_DISK_TOTAL, &total);
         (void)virTypedParamsGetULLong(params, n, VIR_DOMAIN_JOB_DISK_PROCESSED, &done);
         virTypedParamsFree(params, n);
     }
-    *ret_permille = total ? (guint)MIN(1000.0 * (double)done / (double)total, 999.0) : 0;
+    return total ? (guint)MIN(1000.0 * (double)done / (double)total, 999.0) : 0;
+}
+
+gboolean
+lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, guint *ret_permille,
+                 GError **error)
+{
+    char *xml = virDomainBackupGetXMLDesc(domain, 0);
+    const int code = xml ? VIR_ERR_OK : virGetLastErrorCode();
+
+    /* no job; no running machine */
+    if (!xml && code != VIR_ERR_NO_DOMAIN_BACKUP && code != VIR_ERR_OPERATION_INVALID)
+        return lull_link_error(error, "backup job of the virtual machine");
+    *ret_running = xml && lull_backup_xml_is_below(xml, folder);
+    free(xml);
+    if (*ret_running && ret_permille)
+        *ret_permille = progress_of(domain);
     return TRUE;
 }
 
@@ -167,8 +221,13 @@ gboolean
 lull_backup_abort(LullDomain *domain, const char *folder, GError **error)
 {
     const gint64 until = lull_clock_boottime() + ABORT_USEC;
+    gboolean running = FALSE;
 
-    while (virDomainIsActive(domain) == 1 && lull_backup_is_running(domain, folder, NULL)) {
+    for (;;) {
+        if (!lull_backup_find(domain, folder, &running, NULL, error))
+            return FALSE;
+        if (!running)
+            return TRUE;
         (void)virDomainAbortJob(domain); /* again and again: it is refused while the job is just starting */
         if (lull_clock_boottime() >= until) {
             g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
@@ -177,5 +236,4 @@ lull_backup_abort(LullDomain *domain, const char *folder, GError **error)
         }
         g_usleep((gulong)LOOK_USEC);
     }
-    return TRUE;
 }

@@ -5,6 +5,7 @@
 
 #include "coordinator/guest/link.h"
 #include "coordinator/guest/vm.h"
+#include "coordinator/storage/storage.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -31,12 +32,20 @@ typedef struct {
     guint64 total;
     char *problem;
 } LullFinishedJob;
-void lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job);
+gboolean lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job, GError **error);
 void lull_finished_job_clear(LullFinishedJob *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullFinishedJob, lull_finished_job_clear)
 
-/* Is a backup job running whose targets are below @folder? @ret_permille may be NULL. */
-gboolean lull_backup_is_running(LullDomain *domain, const char *folder, guint *ret_permille);
+/* No job of @attempt (its description) runs: how did it end? From what libvirt remembers, and from the event
+ * that was seen (@seen, @seen_total as of lull_host_job_result()); what tells against it counts more, and
+ * another's job vouches for none of ours. @ret_problem: NULL for DONE. Pure. */
+LullCopyState lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen,
+                                guint64 seen_total, gboolean active, const char **ret_problem);
+
+/* Is a backup job running whose targets are below @folder? @ret_permille may be NULL. Not knowing is an
+ * error: what a job still writes to must not be taken for finished, nor removed. */
+gboolean lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, guint *ret_permille,
+                          GError **error);
 
 /* Stops such a job and waits (bounded) until it is gone; fine if there is none. */
 gboolean lull_backup_abort(LullDomain *domain, const char *folder, GError **error);

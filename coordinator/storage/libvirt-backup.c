@@ -22,8 +22,10 @@
 
 typedef struct {
     LullCut cut;
+    LullHost *host;
     LullLink *link;
     LullDomain *domain;
+    char *uid; /* the virtual machine's */
     char *xml;
 } BackupCut;
 
@@ -99,7 +101,8 @@ fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArr
     g_auto(LullFinishedJob) before = {NULL};
     g_autoptr(LullJson) attempt = NULL;
 
-    lull_backup_read_finished(domain, &before);
+    if (!lull_backup_read_finished(domain, &before, error))
+        return FALSE;
     attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, before.fingerprint);
     return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
@@ -113,6 +116,7 @@ backup_cut_free(LullCut *data)
     if (cut->domain)
         virDomainFree(cut->domain);
     lull_link_return(cut->link);
+    g_free(cut->uid);
     g_free(cut->xml);
     g_free(cut);
 }
@@ -136,9 +140,10 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
         lull_folder_remove(folder, NULL);
         return NULL;
     }
-    lull_host_forget_job(self->host, vm->uid);
     cut = g_new0(BackupCut, 1);
     cut->cut.storage = storage;
+    cut->host = self->host;
+    cut->uid = g_strdup(vm->uid);
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->xml = lull_backup_xml(vm, folder);
@@ -151,6 +156,7 @@ backup_cut(LullCut *data, GError **error)
 {
     BackupCut *cut = (BackupCut *)data;
 
+    lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */
     return virDomainBackupBegin(cut->domain, cut->xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0 ||
            lull_link_error(error, "starting the backup job");
 }
@@ -162,32 +168,23 @@ fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
     progress->problem = g_strdup(problem);
 }
 
-/* No job of ours runs: how did it end? What libvirt remembers comes first, the event that we saw second. */
-static void
-judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCopyProgress *progress)
+static gboolean
+judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCopyProgress *progress,
+          GError **error)
 {
     g_auto(LullFinishedJob) job = {NULL};
-    const char *vm = lull_json_string(attempt, "vm", "");
-    const int seen = lull_host_job_result(self->host, vm);
+    const int active = virDomainIsActive(domain);
+    guint64 total = 0;
+    const int seen = lull_host_job_result(self->host, lull_json_string(attempt, "vm", ""), &total);
+    const char *problem = NULL;
 
-    lull_backup_read_finished(domain, &job);
-    if (job.backup && g_strcmp0(job.fingerprint, lull_json_string(attempt, "jobBefore", "")) != 0) {
-        if (job.success && (job.total == lull_attempt_total(attempt) || seen > 0))
-            progress->state = LULL_COPY_DONE;
-        else
-            fail(progress, LULL_COPY_FAILED,
-                 job.success ? "another backup job ended last: whether ours did cannot be proven"
-                             : (job.problem ? job.problem : "the backup job failed or was aborted"));
-    } else if (seen > 0) {
-        progress->state = LULL_COPY_DONE;
-    } else if (seen < 0) {
-        fail(progress, LULL_COPY_FAILED, "the backup job failed or was aborted");
-    } else if (virDomainIsActive(domain) == 1) {
-        fail(progress, LULL_COPY_ABSENT, "there is no backup job, and none is known to have ended");
-    } else {
-        fail(progress, LULL_COPY_FAILED,
-             "the guest stopped before its disks were copied: take a new snapshot");
-    }
+    if (active < 0)
+        return lull_link_error(error, "state of the virtual machine");
+    if (!lull_backup_read_finished(domain, &job, error))
+        return FALSE;
+    progress->state = lull_backup_judge(attempt, &job, seen, total, active == 1, &problem);
+    progress->problem = g_strdup(problem);
+    return TRUE;
 }
 
 static gboolean
@@ -197,6 +194,7 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+    gboolean running = FALSE;
 
     if (!link)
         return FALSE;
@@ -208,11 +206,14 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
         fail(progress, LULL_COPY_FAILED, "the virtual machine is gone");
         return TRUE;
     }
-    if (lull_backup_is_running(domain, folder, &progress->permille)) {
+    if (!lull_backup_find(domain, folder, &running, &progress->permille, error))
+        return FALSE;
+    if (running) {
         progress->state = LULL_COPY_RUNNING;
         return TRUE;
     }
-    judge_end(self, domain, attempt, progress);
+    if (!judge_end(self, domain, attempt, progress, error))
+        return FALSE;
     if (progress->state != LULL_COPY_DONE)
         return TRUE;
     /* libvirt forgets; from here on we know by ourselves */
