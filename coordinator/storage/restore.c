@@ -16,10 +16,10 @@
 #include "protocol/step.h"
 
 /* Restore in place: everything is checked before anything is touched; new images grow beside the old ones;
- * then they take their places, devices are written, the NVRAM follows, and the definition comes last.
- * Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is used
- * again, and one that has taken its place is made once more, with the same result. Once all is done, it does
- * nothing. */
+ * then devices are written, the new images take their places, the NVRAM follows, and the definition comes
+ * last. Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is
+ * used again, and one that has taken its place is made once more, with the same result. Once all is done, it
+ * does nothing. */
 
 typedef struct {
     LullJson *row; /* of the manifest; lent */
@@ -28,7 +28,7 @@ typedef struct {
     char *part;   /* being written; NULL for a device */
     char *fresh;  /* finished, beside the target */
     gboolean block;
-    LullImageLock *lock; /* on the old image; NULL where there is none */
+    LullImageLock *lock; /* on the image that has the name; NULL where there is none */
 } Volume;
 
 typedef struct {
@@ -270,6 +270,20 @@ copy_file(Restore *self, Volume *volume, GError **error)
            lull_folder_errno(error, errno, "image", volume->fresh);
 }
 
+/* The tool takes the image lock itself, so it has to be lent. */
+static gboolean
+copy_device(Restore *self, Volume *volume, GError **error)
+{
+    g_clear_pointer(&volume->lock, lull_image_unlock);
+    if (!lull_image_convert(volume->stored, volume->target,
+                            lull_json_string(volume->row, "sourceFormat", "raw"), TRUE, on_image_progress,
+                            self, self->cancel, error) ||
+        !lull_folder_sync(volume->target, error))
+        return FALSE;
+    volume->lock = lull_image_lock(volume->target, error);
+    return volume->lock != NULL;
+}
+
 static gboolean
 copy_all(Restore *self, gboolean block, GError **error)
 {
@@ -279,17 +293,8 @@ copy_all(Restore *self, gboolean block, GError **error)
         if (volume->block != block)
             continue;
         self->current = (guint64)lull_json_int(volume->row, "size", 0);
-        if (!block && !copy_file(self, volume, error))
+        if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, error))
             return FALSE;
-        if (block) {
-            /* the tool takes the image lock itself */
-            g_clear_pointer(&volume->lock, lull_image_unlock);
-            if (!lull_image_convert(volume->stored, volume->target,
-                                    lull_json_string(volume->row, "sourceFormat", "raw"), TRUE,
-                                    on_image_progress, self, self->cancel, error) ||
-                !lull_folder_sync(volume->target, error))
-                return FALSE;
-        }
         self->done += self->current;
         self->current = 0;
         on_image_progress(0, self);
@@ -297,16 +302,27 @@ copy_all(Restore *self, gboolean block, GError **error)
     return TRUE;
 }
 
+/* Whatever has the name is locked all the time: a machine that is started finds no image that it may use. */
 static gboolean
 swap_all(Restore *self, GError **error)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
-        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        Volume *volume = g_ptr_array_index(self->volumes, i);
         g_autofree char *parent = g_path_get_dirname(volume->target);
+        LullImageLock *lock = NULL;
 
-        if (!volume->block && rename(volume->fresh, volume->target) < 0)
+        if (volume->block)
+            continue;
+        lock = lull_image_lock(volume->fresh, error);
+        if (!lock)
+            return FALSE;
+        if (rename(volume->fresh, volume->target) < 0) {
+            lull_image_unlock(lock);
             return lull_folder_errno(error, errno, "image", volume->target);
-        if (!volume->block && !lull_folder_sync(parent, error))
+        }
+        lull_image_unlock(volume->lock);
+        volume->lock = lock;
+        if (!lull_folder_sync(parent, error))
             return FALSE;
     }
     return TRUE;
@@ -418,10 +434,12 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
         remove_leftovers(&self);
         return FALSE;
     }
-    if (!swap_all(&self, error) || !copy_all(&self, TRUE, error) || !restore_nvram(&self, restore_uid, error))
+    /* devices first: they take long, and the swap is what cannot be told from outside */
+    if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) || !check_stopped(&self, vm_uid, error) ||
+        !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!define(&self, error) || !mark(&self, restore_uid, error))
+    if (!check_stopped(&self, vm_uid, error) || !define(&self, error) || !mark(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
