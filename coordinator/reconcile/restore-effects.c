@@ -91,6 +91,8 @@ unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     g_autofree char *id = lull_restore_job(view->uid);
 
+    if (!view->complete && view->content_uid)
+        self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
     if (!lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error))
         return FALSE;
     lull_jobs_drop(self->jobs, id);

@@ -37,5 +37,6 @@ gboolean lull_manifest_write(const char *folder, const char *uid, LullJson *atte
 gboolean lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
                              const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                              gpointer user_data, GCancellable *cancel, GError **error);
+void lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid);
 
 G_END_DECLS

@@ -369,6 +369,7 @@ static const LullStorageOps ops = {
     .seal = backup_seal,
     .remove = backup_remove,
     .restore = lull_backup_restore,
+    .drop_restore = lull_backup_drop_restore,
     .check = backup_check,
     .free = backup_free,
 };

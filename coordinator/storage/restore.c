@@ -68,6 +68,13 @@ restore_clear(Restore *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restore, restore_clear)
 
+/* Of one restore only, so that another one's is never taken for it. */
+static char *
+fresh_name(const char *target, const char *restore_uid)
+{
+    return g_strdup_printf("%s.lull-restore-%s", target, restore_uid);
+}
+
 static Volume *
 volume_new(const Restore *self, LullJson *row, const char *restore_uid)
 {
@@ -81,7 +88,7 @@ volume_new(const Restore *self, LullJson *row, const char *restore_uid)
     free(real);
     volume->block = lull_json_bool(row, "sourceIsBlock", FALSE);
     if (!volume->block) {
-        volume->fresh = g_strdup_printf("%s.lull-restore-%s", volume->target, restore_uid);
+        volume->fresh = fresh_name(volume->target, restore_uid);
         volume->part = g_strconcat(volume->fresh, ".part", NULL);
     }
     return volume;
@@ -153,7 +160,7 @@ check_stopped(Restore *self, const char *vm_uid, GError **error)
 }
 
 static gboolean
-load(Restore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
+load_volumes(Restore *self, const char *content_uid, const char *restore_uid, GError **error)
 {
     LullJson *rows;
 
@@ -165,15 +172,6 @@ load(Restore *self, const char *content_uid, const char *vm_uid, const char *res
     self->manifest = self->folder ? lull_manifest_read(self->folder, error) : NULL;
     if (!self->manifest)
         return FALSE;
-    if (g_strcmp0(lull_json_string(self->manifest, "vm", NULL), vm_uid) != 0) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                    "snapshot content %s: it is of virtual machine %s and goes back onto no other",
-                    content_uid, lull_json_string(self->manifest, "domain", ""));
-        return FALSE;
-    }
-    self->link = lull_link_borrow(self->storage->host, error);
-    if (!self->link)
-        return FALSE;
     self->volumes = g_ptr_array_new_with_free_func(volume_free);
     rows = lull_json_array(self->manifest, "volumes");
     for (size_t i = 0; i < json_object_array_length(rows); i++) {
@@ -182,6 +180,21 @@ load(Restore *self, const char *content_uid, const char *vm_uid, const char *res
         self->total += (guint64)lull_json_int(row, "size", 0);
     }
     return TRUE;
+}
+
+static gboolean
+load(Restore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
+{
+    if (!load_volumes(self, content_uid, restore_uid, error))
+        return FALSE;
+    if (g_strcmp0(lull_json_string(self->manifest, "vm", NULL), vm_uid) != 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "snapshot content %s: it is of virtual machine %s and goes back onto no other",
+                    content_uid, lull_json_string(self->manifest, "domain", ""));
+        return FALSE;
+    }
+    self->link = lull_link_borrow(self->storage->host, error);
+    return self->link != NULL;
 }
 
 /* From here to the end nobody else can open the old images, so nobody can start the virtual machine. */
@@ -333,7 +346,7 @@ restore_nvram(Restore *self, const char *restore_uid, GError **error)
 {
     const char *target = lull_json_string(self->manifest, "nvram", NULL);
     g_autofree char *stored = g_build_filename(self->folder, LULL_FOLDER_NVRAM, NULL);
-    g_autofree char *fresh = target ? g_strdup_printf("%s.lull-restore-%s", target, restore_uid) : NULL;
+    g_autofree char *fresh = target ? fresh_name(target, restore_uid) : NULL;
     struct stat info;
 
     if (!target)
@@ -443,4 +456,24 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
+}
+
+void
+lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid)
+{
+    g_auto(Restore) self = {.storage = (LullBackupStorage *)storage};
+    g_autoptr(GError) error = NULL;
+    const char *nvram;
+
+    if (!load_volumes(&self, content_uid, restore_uid, &error)) {
+        g_message("restore %s: what it may have left beside the images stays: %s", restore_uid,
+                  error->message);
+        return;
+    }
+    remove_leftovers(&self);
+    nvram = lull_json_string(self.manifest, "nvram", NULL);
+    if (nvram) {
+        g_autofree char *fresh = fresh_name(nvram, restore_uid);
+        (void)g_unlink(fresh);
+    }
 }

@@ -55,6 +55,9 @@ typedef struct {
     gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error);
+    /* Removes what a restore that is given up, and does not run, left beside the images. As far as it goes:
+     * nothing depends on it. */
+    void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
     /* Are all stored volumes of the content there? (names and sizes only) */
     gboolean (*check)(LullStorage *self, const char *content_uid, GError **error);
     void (*free)(LullStorage *self);

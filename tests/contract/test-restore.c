@@ -170,6 +170,22 @@ START_TEST(a_restore_that_is_done_is_never_done_again)
 }
 END_TEST
 
+START_TEST(a_restore_that_is_given_up_leaves_nothing_beside_the_images)
+{
+    g_autofree char *fresh = g_strconcat(image, ".lull-restore-" RESTORE, NULL);
+    g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+    g_autofree char *other = g_strconcat(image, ".lull-restore-" CONTENT, NULL);
+
+    fill(fresh, 'f');
+    fill(part, 'p');
+    fill(other, 'o');
+    storage->ops->drop_restore(storage, CONTENT, RESTORE);
+    ck_assert(!g_file_test(fresh, G_FILE_TEST_EXISTS) && !g_file_test(part, G_FILE_TEST_EXISTS));
+    ck_assert(g_file_test(other, G_FILE_TEST_EXISTS)); /* another restore's */
+    ck_assert(is_filled_with(image, 'o'));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -183,6 +199,7 @@ make_suite(void)
     tcase_add_test(cases, a_machine_with_a_saved_state_keeps_what_it_has);
     tcase_add_test(cases, a_damaged_snapshot_is_refused_for_good);
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
+    tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
     suite_add_tcase(suite, cases);
     return suite;
 }
