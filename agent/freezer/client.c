@@ -127,6 +127,16 @@ between(gint64 from, gint64 to)
     return from > 0 && to > from ? to - from : 0;
 }
 
+static gboolean
+any_stuck(LullHold *hold)
+{
+    for (guint i = 0; i < hold->n_mounts; i++) {
+        if (atomic_load(&hold->mounts[i].state) == LULL_MOUNT_STUCK)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 deliver(LullFreezer *self, LullFreezerEventKind kind)
 {
@@ -142,6 +152,8 @@ deliver(LullFreezer *self, LullFreezerEventKind kind)
         event.broken = refusal_text(self);
         if (!event.broken)
             event.broken = reason_text(reason);
+        if (!event.broken && any_stuck(hold))
+            event.broken = "a file system could not be thawed yet";
         if (!event.broken && self->broken[0])
             event.broken = self->broken;
         event.timed_out = reason == LULL_HOLD_REASON_SLOW || reason == LULL_HOLD_REASON_LEASE ||
@@ -233,6 +245,12 @@ lull_freezer_thaw(LullFreezer *self, const char *broken)
     if (broken && !self->broken[0])
         (void)g_strlcpy(self->broken, broken, sizeof self->broken);
     lull_dead_man_thaw(self->man);
+}
+
+gboolean
+lull_freezer_is_settled(LullFreezer *self)
+{
+    return lull_hold_settled(lull_dead_man_hold(self->man));
 }
 
 void

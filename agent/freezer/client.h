@@ -23,6 +23,9 @@ G_BEGIN_DECLS
  * that was the thread default in lull_freezer_start(). All calls are of that context's thread; a callback
  * may free its freezer.
  *
+ * A FITHAW that fails is tried again every 100 ms; until it succeeds thaw_failed is set, and the hold
+ * did not last.
+ *
  * A FIFREEZE that the kernel does not give back cannot be undone before it does. FREEZE_FAILED or THAWED
  * then comes without it, within a quarter of a second of the end, and its outcome has thawed FALSE; the
  * freezer outlives this client and thaws it the moment it can. */
@@ -77,9 +80,11 @@ typedef struct _LullFreezer LullFreezer;
 typedef void (*LullFreezerCallback)(LullFreezer *freezer, const LullFreezerEvent *event, gpointer user_data);
 
 /* Spawns @program (NULL: lull-freezer beside this executable, else in libexecdir) with the plan;
- * PREPARED follows. @marker_fd: an open file on tmpfs in which the freezer keeps one byte, '0' nothing
- * of ours is frozen, '1' something may be, written without a name, and on which it holds a flock while
- * it lives; recovery reads both. -1: none. Fails where the process cannot be started. */
+ * PREPARED follows. @marker_fd: an open file on tmpfs in which the freezer keeps one byte a mount, written
+ * without a name, at the mount's index: '0' nothing of ours is frozen there, '1' FIFREEZE is under way,
+ * '2' frozen. It holds a flock on it while it lives, and who does not hold that writes nothing: after the
+ * freezer's death this client takes both over until all is thawed. Recovery reads bytes and lock. -1: none.
+ * Fails where the process cannot be started. */
 LullFreezer *lull_freezer_start(const char *program, const LullFreezerMount *mounts, guint n_mounts,
                                 int marker_fd, LullFreezerCallback callback, gpointer user_data,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -99,6 +104,9 @@ gint64 lull_freezer_remaining_msec(LullFreezer *self);
  * @broken: NULL, or why the hold is to count as broken all the same (LULL_BROKEN_FOREIGN_THAW).
  * THAWED follows, in any phase. Safe to repeat. */
 void lull_freezer_thaw(LullFreezer *self, const char *broken);
+
+/* Nothing of ours is frozen, nor on its way into or out of it. The end may be told before that. */
+gboolean lull_freezer_is_settled(LullFreezer *self);
 
 /* Ends it: whatever is frozen is thawed at once, by the freezer, which then ends and is reaped; nothing
  * of it is waited for. NULL is fine. No event follows. */

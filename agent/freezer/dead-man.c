@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -54,6 +55,7 @@ struct _LullDeadMan {
     /* the thread's */
     int *mounts; /* descriptors, -1: none */
     gboolean eof;
+    gboolean owns_marker;
     gboolean freeze_answered;
     gboolean was_frozen;
     gboolean finished; /* THAWED or LOST was told */
@@ -99,7 +101,18 @@ op_thaw(void *context, uint32_t index)
     return ioctl(self->mounts[index], FITHAW, 0) == 0 ? 0 : errno;
 }
 
-static const LullHoldOps ops = {.now = op_now, .freeze = op_freeze, .thaw = op_thaw};
+/* The record is its lock holder's: this side writes only when it has inherited that. */
+static void
+op_mark(void *context, uint32_t index, LullHoldMark mark)
+{
+    const LullDeadMan *self = context;
+    const char byte = (char)('0' + mark);
+
+    if (self->owns_marker)
+        (void)!pwrite(self->marker, &byte, 1, index);
+}
+
+static const LullHoldOps ops = {.now = op_now, .freeze = op_freeze, .thaw = op_thaw, .mark = op_mark};
 
 static void
 emit(LullDeadMan *self, LullFreezerEventKind kind)
@@ -204,22 +217,18 @@ receive(LullDeadMan *self)
     return r > 0;
 }
 
-static void
-mark_thawed(LullDeadMan *self)
-{
-    /* Without a freeze of ours the byte is still somebody else's. */
-    if (self->marker >= 0 && atomic_load(&self->freeze_asked_at))
-        (void)!pwrite(self->marker, "0", 1, 0);
-}
-
-/* The freezer is gone: everything that it may have left frozen is thawed here. */
+/* The freezer is gone: everything that it may have left frozen is thawed here, however often it takes. */
 static void
 on_eof(LullDeadMan *self, gint64 now)
 {
+    if (!self->takeover_at)
+        self->takeover_at = now;
     (void)lull_hold_end(self->hold, LULL_HOLD_REASON_FREEZER, now);
+    if (!self->owns_marker && self->marker >= 0)
+        self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
     lull_hold_release(self->hold, LULL_HOLD_SIDE_AGENT, TRUE, &ops, self);
-    mark_thawed(self);
-    finish(self, LULL_FREEZER_LOST);
+    if (lull_hold_settled(self->hold) || now >= self->takeover_at + PATIENCE_USEC)
+        finish(self, LULL_FREEZER_LOST);
 }
 
 /* The freezer lives but has let its own deadlines pass. If it was stopped, it is woken: what its FIFREEZE
@@ -227,16 +236,12 @@ on_eof(LullDeadMan *self, gint64 now)
 static void
 take_over(LullDeadMan *self, gint64 now)
 {
-    if (!self->takeover_at) {
+    if (!self->takeover_at)
         self->takeover_at = now;
-        (void)kill(self->pid, SIGCONT);
-    }
+    (void)kill(self->pid, SIGCONT); /* every time: whoever stopped it may do so again */
     lull_hold_release(self->hold, LULL_HOLD_SIDE_AGENT, FALSE, &ops, self);
-    if (lull_hold_settled(self->hold))
-        mark_thawed(self);
-    else if (now < self->takeover_at + PATIENCE_USEC)
-        return;
-    finish_by_table(self);
+    if (lull_hold_settled(self->hold) || now >= self->takeover_at + PATIENCE_USEC)
+        finish_by_table(self);
 }
 
 static gint64
@@ -267,7 +272,6 @@ dead_man(LullDeadMan *self, gint64 now)
         if (self->takeover_at || late >= release_by(self))
             take_over(self, now);
     } else if (!self->finished) {
-        mark_thawed(self);
         finish_by_table(self);
     }
 }
@@ -325,6 +329,7 @@ turn(LullDeadMan *self)
         continue;
     if (self->eof) {
         on_eof(self, now);
+        arm(self, now + RETRY_USEC);
         return;
     }
     if (atomic_load(&self->released))
@@ -356,7 +361,8 @@ thread_main(void *data)
     guint64 count;
 
     lock_stack();
-    while (!self->eof) {
+    while (!self->eof || !lull_hold_settled(self->hold)) {
+        fds[0].fd = self->eof ? -1 : self->socket;
         if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
             continue;
         for (guint i = 1; i < G_N_ELEMENTS(fds); i++) {
@@ -441,6 +447,12 @@ open_own(LullDeadMan *self, int marker_fd, GError **error)
     return FALSE;
 }
 
+static void
+on_reaped(GPid pid, gint status, gpointer user_data)
+{
+    g_spawn_close_pid(pid);
+}
+
 LullDeadMan *
 lull_dead_man_start(LullHold *hold, pid_t pid, int socket, int marker_fd, GError **error)
 {
@@ -459,8 +471,9 @@ lull_dead_man_start(LullHold *hold, pid_t pid, int socket, int marker_fd, GError
 
     if (open_own(self, marker_fd, error) && start_thread(self, error))
         return self;
-    (void)shutdown(socket, SHUT_RDWR);
-    (void)waitpid(pid, NULL, 0);
+    /* It has frozen nothing, and nobody is going to ask it to. */
+    (void)kill(pid, SIGKILL);
+    (void)g_child_watch_add(pid, on_reaped, NULL);
     self_unref(self);
     return NULL;
 }

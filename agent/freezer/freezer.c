@@ -40,6 +40,7 @@
 #define PATIENCE_USEC                                                                    \
     200000 /* for a mount that is stuck in the kernel, before the end is told without it \
             */
+#define RETRY_USEC        100000 /* of a FITHAW that failed */
 #define MARKER_WAIT_USEC  1000000
 #define MARKER_PAUSE_USEC 10000
 
@@ -114,10 +115,21 @@ arm(Freezer *self, int64_t deadline)
 }
 
 static void
-mark(Freezer *self, char byte)
+op_mark(void *context, uint32_t index, LullHoldMark mark)
 {
+    const Freezer *self = context;
+    const char byte = (char)('0' + mark);
+
     if (self->marker >= 0)
-        (void)!pwrite(self->marker, &byte, 1, 0);
+        (void)!pwrite(self->marker, &byte, 1, index);
+}
+
+/* What the agent has thawed is written down here, since it does not hold the lock. */
+static void
+mark_free(Freezer *self)
+{
+    for (uint32_t i = 0; i < self->hold->n_mounts; i++)
+        op_mark(self, i, LULL_MARK_FREE);
 }
 
 static void
@@ -126,7 +138,6 @@ op_armed(void *context)
     Freezer *self = context;
 
     arm(self, lull_hold_deadline(self->hold));
-    mark(self, '1');
 }
 
 static void op_spread(void *context, uint32_t level);
@@ -137,6 +148,7 @@ static const LullHoldOps ops = {
     .thaw = op_thaw,
     .writes = op_writes,
     .armed = op_armed,
+    .mark = op_mark,
     .step = lull_step,
     .spread = op_spread,
 };
@@ -323,15 +335,15 @@ turn(Freezer *self)
     if (lull_hold_watch(self->hold, now)) {
         lull_hold_release(self->hold, LULL_HOLD_SIDE_FREEZER, self->peer_gone, &ops, self);
         if (lull_hold_settled(self->hold))
-            mark(self, '0');
+            mark_free(self);
     }
     report(self, lull_clock_boottime());
     if (self->peer_gone && lull_hold_settled(self->hold) && worker_is_idle(self))
         return true;
 
     deadline = lull_hold_deadline(self->hold);
-    if (lull_hold_phase(self->hold) == LULL_HOLD_ENDED && !is_over(self, now))
-        deadline = patience_ends(self);
+    if (lull_hold_phase(self->hold) == LULL_HOLD_ENDED && !lull_hold_settled(self->hold))
+        deadline = is_over(self, now) ? now + RETRY_USEC : patience_ends(self);
     arm(self, deadline);
     return false;
 }
@@ -407,8 +419,7 @@ take_marker(Freezer *self)
     char path[sizeof "/proc/self/fd/" + 12];
     int fd;
 
-    self->marker = -1;
-    if (fcntl(LULL_WIRE_FD_MARKER, F_GETFD) < 0)
+    if (self->marker < 0)
         return true;
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", LULL_WIRE_FD_MARKER);
     fd = open(path, O_RDWR | O_CLOEXEC);
@@ -420,6 +431,10 @@ take_marker(Freezer *self)
             return false;
         (void)usleep(MARKER_PAUSE_USEC);
     }
+    /* Only now is what an earlier operation wrote of no use to anybody. */
+    if (ftruncate(self->marker, 0) < 0)
+        return false;
+    mark_free(self);
     return true;
 }
 
@@ -514,6 +529,8 @@ main(void)
         (void)fprintf(stderr, "lull-freezer: the agent's table cannot be used: %s\n", strerror(errno));
         return 2;
     }
+    /* Looked at before anything else here can get that number. */
+    self.marker = fcntl(LULL_WIRE_FD_MARKER, F_GETFD) < 0 ? -1 : LULL_WIRE_FD_MARKER;
     close_inherited();
     leave_the_crowd();
     prepare(&self);

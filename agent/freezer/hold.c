@@ -26,6 +26,13 @@ step(const LullHoldOps *ops, LullStep which)
         ops->step(which);
 }
 
+static void
+mark(const LullHoldOps *ops, void *context, uint32_t index, LullHoldMark what)
+{
+    if (ops->mark)
+        ops->mark(context, index, what);
+}
+
 LullHoldPhase
 lull_hold_phase(LullHold *hold)
 {
@@ -194,6 +201,7 @@ state_is_live(uint32_t state)
     case LULL_MOUNT_VERIFYING:
     case LULL_MOUNT_THAWING_BY_FREEZER:
     case LULL_MOUNT_THAWING_BY_AGENT:
+    case LULL_MOUNT_STUCK:
         return true;
     case LULL_MOUNT_PLANNED:
     case LULL_MOUNT_FAILED:
@@ -201,7 +209,6 @@ state_is_live(uint32_t state)
     case LULL_MOUNT_FOREIGN:
     case LULL_MOUNT_THAWED:
     case LULL_MOUNT_GONE:
-    case LULL_MOUNT_STUCK:
         break;
     }
     return false;
@@ -241,7 +248,7 @@ lull_hold_went_through(LullHold *hold)
 static bool
 may_claim(uint32_t state, LullHoldSide side, bool peer_gone)
 {
-    if (state == LULL_MOUNT_FROZEN)
+    if (state == LULL_MOUNT_FROZEN || state == LULL_MOUNT_STUCK)
         return true;
     if (!peer_gone)
         return false;
@@ -275,12 +282,14 @@ mount_thaw(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *context
     for (int i = 1; i < THAW_TRIES && error && error != EINVAL; i++)
         error = ops->thaw(context, index);
 
-    atomic_store(&hold->thawed_at, ops->now(context));
-    if (error && error != EINVAL)
+    if (error && error != EINVAL) {
         atomic_store(&mount->error, error);
-    atomic_store(&mount->state, !error            ? LULL_MOUNT_THAWED
-                                : error == EINVAL ? LULL_MOUNT_GONE
-                                                  : LULL_MOUNT_STUCK);
+        atomic_store(&mount->state, LULL_MOUNT_STUCK);
+        return;
+    }
+    mark(ops, context, index, LULL_MARK_FREE);
+    atomic_store(&hold->thawed_at, ops->now(context));
+    atomic_store(&mount->state, error ? LULL_MOUNT_GONE : LULL_MOUNT_THAWED);
 }
 
 void
@@ -331,8 +340,10 @@ mount_freeze(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *conte
         atomic_store(&mount->state, LULL_MOUNT_PLANNED);
         return true;
     }
+    mark(ops, context, index, LULL_MARK_FREEZING);
     error = ops->freeze(context, index);
     after = state_after_freeze(error);
+    mark(ops, context, index, after == LULL_MOUNT_FROZEN ? LULL_MARK_FROZEN : LULL_MARK_FREE);
 
     atomic_store(&mount->error, error);
     atomic_store(&mount->freeze_usec, ops->now(context) - before);

@@ -58,7 +58,7 @@ typedef enum {
     LULL_MOUNT_THAWING_BY_AGENT,
     LULL_MOUNT_THAWED,
     LULL_MOUNT_GONE,  /* our FITHAW found it not frozen: somebody else had thawed it */
-    LULL_MOUNT_STUCK, /* our FITHAW failed */
+    LULL_MOUNT_STUCK, /* our FITHAW failed: still ours, and still to be thawed by whoever claims it */
 } LullMountState;
 
 typedef enum {
@@ -96,6 +96,13 @@ typedef struct {
     LullHoldMount mounts[];
 } LullHold;
 
+/* What the record that outlives both processes is told of a mount. */
+typedef enum {
+    LULL_MARK_FREE = 0, /* nothing of ours is frozen there */
+    LULL_MARK_FREEZING, /* FIFREEZE is issued, and may or may not have come to something */
+    LULL_MARK_FROZEN,   /* ours */
+} LullHoldMark;
+
 /* What a hold asks of the world. @context is handed through. Functions that may be NULL say so. */
 typedef struct {
     int64_t (*now)(void *context);
@@ -103,7 +110,9 @@ typedef struct {
     int (*thaw)(void *context, uint32_t index);       /* 0 or errno */
     int64_t (*writes)(void *context, uint32_t index); /* -1: unknown; NULL: none */
     void (*armed)(void *context); /* lease is set, nothing frozen yet; freezing thread only */
-    void (*step)(LullStep step);  /* NULL: this side has no steps */
+    /* Before FIFREEZE, and after all that changes it: always before the table says so. NULL: no record. */
+    void (*mark)(void *context, uint32_t index, LullHoldMark mark);
+    void (*step)(LullStep step); /* NULL: this side has no steps */
     /* Calls lull_hold_freeze_level() on as many threads as there are, comes back when all of them have;
      * NULL: the calling thread is alone. */
     void (*spread)(void *context, uint32_t level);

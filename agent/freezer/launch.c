@@ -41,6 +41,9 @@ spawn(const char *program, const int *sources, int n_sources, pid_t *ret_pid)
     (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
     for (int i = 0; i < n_sources && !error; i++)
         error = posix_spawn_file_actions_adddup2(&actions, sources[i], LULL_WIRE_FD_SOCKET + i);
+    /* Whatever else has the number of the marker that there is not must not be taken for it. */
+    for (int fd = LULL_WIRE_FD_SOCKET + n_sources; fd < LULL_WIRE_FD_FIRST_FREE && !error; fd++)
+        error = posix_spawn_file_actions_addclose(&actions, fd);
     if (!error)
         error = posix_spawn(ret_pid, program, &actions, &attr, argv, environ);
     (void)posix_spawnattr_destroy(&attr);

@@ -29,7 +29,10 @@ typedef struct {
     int refuses[N];  /* errno of FIFREEZE, or 0 */
     int hangs;       /* FIFREEZE of this one waits; -1: none */
     bool is_hanging;
-    int thaws[N];      /* successful ones */
+    int thaws[N];     /* successful ones */
+    int thaw_refused; /* so many FITHAW fail */
+    LullHoldMark marks[N];
+    int unmarked;      /* FIFREEZE of a mount that was not marked before */
     int foreign_thaws; /* FITHAW of what is somebody else's */
     int order[2 * N];  /* +1+i frozen, -1-i thawed */
     int n_order;
@@ -88,6 +91,7 @@ freeze_now(Kernel *kernel, uint32_t i)
     int error = 0;
 
     pthread_mutex_lock(&kernel->lock);
+    kernel->unmarked += kernel->marks[i] == LULL_MARK_FREE;
     kernel->armed_when_frozen += !kernel->armed;
     while (kernel->hangs == (int)i) {
         kernel->is_hanging = true;
@@ -124,6 +128,11 @@ thaw_now(Kernel *kernel, uint32_t i)
 
     pthread_mutex_lock(&kernel->lock);
     kernel->foreign_thaws += kernel->foreign[i];
+    if (kernel->thaw_refused > 0) {
+        kernel->thaw_refused--;
+        pthread_mutex_unlock(&kernel->lock);
+        return EIO;
+    }
     if (!kernel->frozen[i])
         error = EINVAL;
     kernel->frozen[i] = false;
@@ -162,12 +171,25 @@ fake_armed(void *context)
     pass_point(kernel);
 }
 
+static void
+fake_mark(void *context, uint32_t i, LullHoldMark mark)
+{
+    Kernel *kernel = context;
+
+    pass_point(kernel);
+    pthread_mutex_lock(&kernel->lock);
+    kernel->marks[i] = mark;
+    pthread_mutex_unlock(&kernel->lock);
+    pass_point(kernel);
+}
+
 static const LullHoldOps ops = {
     .now = worker_now,
     .freeze = fake_freeze,
     .thaw = fake_thaw,
     .writes = fake_writes,
     .armed = fake_armed,
+    .mark = fake_mark,
 };
 
 /* The other side's: the same kernel, no points. */
@@ -183,7 +205,22 @@ other_thaw(void *context, uint32_t i)
     return thaw_now(context, i);
 }
 
-static const LullHoldOps other_ops = {.now = fake_now, .freeze = other_freeze, .thaw = other_thaw};
+static void
+other_mark(void *context, uint32_t i, LullHoldMark mark)
+{
+    Kernel *kernel = context;
+
+    pthread_mutex_lock(&kernel->lock);
+    kernel->marks[i] = mark;
+    pthread_mutex_unlock(&kernel->lock);
+}
+
+static const LullHoldOps other_ops = {
+    .now = fake_now,
+    .freeze = other_freeze,
+    .thaw = other_thaw,
+    .mark = other_mark,
+};
 
 static Kernel *
 kernel_new(void)
@@ -224,6 +261,7 @@ assert_all_released_once(Kernel *kernel)
     for (int i = 0; i < N; i++) {
         ck_assert(!kernel->frozen[i]);
         ck_assert_int_le(kernel->thaws[i], 1);
+        ck_assert_int_eq(kernel->marks[i], LULL_MARK_FREE);
     }
 }
 
@@ -243,6 +281,44 @@ freeze_and_thaw(Kernel *kernel)
     lull_hold_verify(kernel->hold, &ops, kernel);
     watcher_turn(kernel);
 }
+
+START_TEST(only_what_is_ours_is_marked_and_before_it_is_frozen)
+{
+    Kernel *kernel = kernel_new();
+
+    kernel->foreign[1] = true;
+    kernel->refuses[2] = EOPNOTSUPP;
+    lull_hold_freeze(kernel->hold, &ops, kernel);
+    ck_assert_int_eq(kernel->unmarked, 0);
+    ck_assert_int_eq(kernel->marks[0], LULL_MARK_FROZEN);
+    ck_assert_int_eq(kernel->marks[1], LULL_MARK_FREE);
+    ck_assert_int_eq(kernel->marks[2], LULL_MARK_FREE);
+    ck_assert_int_eq(kernel->marks[3], LULL_MARK_FROZEN);
+    (void)lull_hold_end(kernel->hold, LULL_HOLD_REASON_LEASE, kernel->clock);
+    watcher_turn(kernel);
+    assert_all_released_once(kernel);
+    kernel_free(kernel);
+}
+END_TEST
+
+START_TEST(what_cannot_be_thawed_stays_ours_until_it_can)
+{
+    Kernel *kernel = kernel_new();
+
+    lull_hold_freeze(kernel->hold, &ops, kernel);
+    kernel->thaw_refused = 3;
+    (void)lull_hold_end(kernel->hold, LULL_HOLD_REASON_LEASE, kernel->clock);
+    watcher_turn(kernel);
+    ck_assert_int_eq(state(kernel, N - 1), LULL_MOUNT_STUCK);
+    ck_assert(!lull_hold_settled(kernel->hold));
+    ck_assert_int_eq(kernel->marks[N - 1], LULL_MARK_FROZEN);
+    ck_assert(!kernel->frozen[0]);
+    watcher_turn(kernel);
+    ck_assert_int_eq(state(kernel, N - 1), LULL_MOUNT_THAWED);
+    assert_all_released_once(kernel);
+    kernel_free(kernel);
+}
+END_TEST
 
 START_TEST(a_hold_that_lasts_is_proven_and_thawed_in_mirrored_order)
 {
@@ -756,6 +832,7 @@ static const LullHoldOps hand_ops = {
     .thaw = other_thaw,
     .writes = hand_writes,
     .armed = hand_armed,
+    .mark = other_mark,
     .spread = spread,
 };
 
@@ -934,6 +1011,8 @@ make_suite(void)
     TCase *threads = tcase_create("threads");
 
     tcase_add_test(rules, a_hold_that_lasts_is_proven_and_thawed_in_mirrored_order);
+    tcase_add_test(rules, only_what_is_ours_is_marked_and_before_it_is_frozen);
+    tcase_add_test(rules, what_cannot_be_thawed_stays_ours_until_it_can);
     tcase_add_test(rules, a_foreign_freeze_is_left_alone_and_no_failure_even_when_strict);
     tcase_add_test(rules, what_cannot_be_frozen_is_skipped);
     tcase_add_test(rules, a_failure_undoes_all_only_when_strict);
