@@ -15,7 +15,7 @@ static struct {
     GMutex lock;
     int fd;
     gboolean verbose;
-    gboolean held;
+    guint holds;
     GQueue kept; /* of char * */
     guint dropped;
 } sink = {.fd = STDERR_FILENO};
@@ -68,7 +68,7 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
     line = g_strdup_printf("%" G_GINT64_FORMAT ".%06d: %s: %s\n", now / G_USEC_PER_SEC,
                            (int)(now % G_USEC_PER_SEC), level_word(level), text);
     g_mutex_lock(&sink.lock);
-    if (sink.held) {
+    if (sink.holds > 0) {
         keep_line(line);
     } else {
         write_line(line);
@@ -78,8 +78,15 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
     return G_LOG_WRITER_HANDLED;
 }
 
+void
+lull_log_init(gboolean verbose)
+{
+    sink.verbose = verbose;
+    g_log_set_writer_func(write_log, NULL, NULL);
+}
+
 gboolean
-lull_log_init(const char *path, gboolean verbose, GError **error)
+lull_log_open(const char *path, GError **error)
 {
     if (path) {
         const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -90,8 +97,6 @@ lull_log_init(const char *path, gboolean verbose, GError **error)
         }
         sink.fd = fd;
     }
-    sink.verbose = verbose;
-    g_log_set_writer_func(write_log, NULL, NULL);
     return TRUE;
 }
 
@@ -99,13 +104,13 @@ void
 lull_log_hold(gboolean hold)
 {
     g_mutex_lock(&sink.lock);
-    sink.held = hold;
-    while (!hold && !g_queue_is_empty(&sink.kept)) {
+    sink.holds = hold ? sink.holds + 1 : sink.holds - 1;
+    while (sink.holds == 0 && !g_queue_is_empty(&sink.kept)) {
         g_autofree char *line = g_queue_pop_head(&sink.kept);
 
         write_line(line);
     }
-    if (!hold && sink.dropped > 0) {
+    if (sink.holds == 0 && sink.dropped > 0) {
         g_autofree char *line = g_strdup_printf("(%u lines were lost while frozen)\n", sink.dropped);
 
         sink.dropped = 0;

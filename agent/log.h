@@ -13,10 +13,13 @@ G_BEGIN_DECLS
  * State of the whole process, since GLib has one log writer. Main thread only, but for g_log itself. */
 #define LULL_LOG_KEPT 256
 
-/* @path NULL: standard error. @verbose: information and debugging too. */
-gboolean lull_log_init(const char *path, gboolean verbose, GError **error);
+/* To standard error from here on. @verbose: information and debugging too. */
+void lull_log_init(gboolean verbose);
 
-/* TRUE: keep lines back; FALSE: write what was kept. */
+/* To the file @path instead; NULL: as it is. */
+gboolean lull_log_open(const char *path, GError **error);
+
+/* TRUE: keep lines back; FALSE: write what was kept, once each TRUE has had its FALSE. */
 void lull_log_hold(gboolean hold);
 
 G_END_DECLS

@@ -6,21 +6,43 @@
 
 #include "agent/agent.h"
 #include "agent/background.h"
+#include "agent/lock.h"
 #include "agent/log.h"
+#include "agent/quiesce/recover.h"
 #include "protocol/step.h"
+
+/* With nothing left frozen, log and pid file can be opened, wherever they are. Otherwise the agent opens the
+ * log later; a pid file on the frozen file system waits for the thread that is at it. */
+static gboolean
+enter(const LullOptions *options, LullRecovery *recovery, GError **error)
+{
+    if (lull_recovery_is_done(recovery) && !lull_agent_recovered(options, recovery, error))
+        return FALSE;
+    lull_recovery_follow_up(recovery);
+    if (!options->daemonize)
+        return TRUE;
+    if (!lull_background_enter(options->pidfile, error))
+        return FALSE;
+    lull_recovery_follow_up(recovery);
+    return TRUE;
+}
 
 int
 main(int argc, char **argv)
 {
+    g_autoptr(LullRecovery) recovery = NULL;
     g_autoptr(GError) error = NULL;
     LullOptions options;
     int status;
 
     if (!lull_options_parse(argc, argv, &options, &status))
         return status;
-    if (!lull_steps_init(&error) || !lull_log_init(options.logfile, options.verbose, &error) ||
-        (options.daemonize && !lull_background_enter(options.pidfile, &error)) ||
-        !lull_agent_run(&options, &error)) {
+    lull_log_init(options.verbose);
+    if (lull_steps_init(&error) && lull_lock_folder(options.state_dir, &error)) {
+        lull_log_hold(TRUE);
+        recovery = lull_recovery_start(options.state_dir);
+    }
+    if (!recovery || !enter(&options, recovery, &error) || !lull_agent_run(&options, recovery, &error)) {
         fprintf(stderr, "lull-agent: %s\n", error->message);
         return EXIT_FAILURE;
     }

@@ -28,7 +28,9 @@ struct _LullEngine {
     LullMachine machine;
     LullOperation *operation; /* under way, or the last one; NULL before the first */
     LullFreezer *freezer;     /* NULL too where there is nothing to freeze */
-    LullFreezer *retired;     /* ended, to be freed outside of its own callback */
+    LullFreezer *retired;     /* ended: kept until nothing of it is frozen */
+    guint retiring;           /* source that looks whether that is so */
+    gboolean recorded;        /* record written, and log held back, for one of the two */
     int marker_fd;
     guint timer;
 

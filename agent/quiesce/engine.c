@@ -14,6 +14,9 @@
 #include "protocol/names.h"
 #include "protocol/step.h"
 
+#define RETIRE_MSEC 100
+#define BUSY        "a file system of the operation before is not thawed yet"
+
 /* ------- actions */
 
 static void
@@ -67,13 +70,42 @@ on_freezer(LullFreezer *freezer, const LullFreezerEvent *event, gpointer user_da
     (void)lull_engine_apply(self, freezer_event(event, self->operation));
 }
 
+static void
+forget(LullEngine *self)
+{
+    if (!self->recorded)
+        return;
+    self->recorded = FALSE;
+    lull_record_remove(self->config.state_dir);
+    lull_log_hold(FALSE);
+}
+
+/* Lets an ended freezer go when nothing of it is frozen any more: a mount that the kernel did not give back
+ * in time outlasts the operation, and with it the record, without which nobody would know of it. */
 static gboolean
-free_retired(gpointer user_data)
+on_retiring(gpointer user_data)
 {
     LullEngine *self = user_data;
 
+    if (!lull_freezer_is_settled(self->retired))
+        return G_SOURCE_CONTINUE;
+    self->retiring = 0;
+    forget(self);
     g_clear_pointer(&self->retired, lull_freezer_free);
     return G_SOURCE_REMOVE;
+}
+
+/* FALSE: the freezer of the operation before is not done. */
+static gboolean
+retire_now(LullEngine *self)
+{
+    if (!self->retired)
+        return TRUE;
+    if (!lull_freezer_is_settled(self->retired))
+        return FALSE;
+    g_source_remove(self->retiring);
+    (void)on_retiring(self);
+    return TRUE;
 }
 
 static void
@@ -83,7 +115,6 @@ do_start(LullEngine *self)
     g_autofree LullFreezerMount *mounts = g_new0(LullFreezerMount, operation->n_freeze + 1);
     g_autoptr(GError) error = NULL;
 
-    (void)free_retired(self);
     for (guint i = 0; i < operation->n_freeze; i++) {
         const LullPlanEntry *entry = g_ptr_array_index(operation->plan, i);
 
@@ -91,6 +122,10 @@ do_start(LullEngine *self)
     }
     if (operation->n_freeze == 0) {
         post(self, (LullEvent){.kind = LULL_EVENT_PREPARED});
+        return;
+    }
+    if (!retire_now(self)) {
+        post(self, (LullEvent){.kind = LULL_EVENT_LOST, .broken = BUSY});
         return;
     }
     self->marker_fd = lull_record_open_marker(self->config.state_dir, &error);
@@ -119,6 +154,7 @@ do_freeze(LullEngine *self)
         return;
     }
     lull_step(LULL_STEP_AGENT_STATE_WRITTEN);
+    self->recorded = TRUE;
     lull_log_hold(TRUE);
     lull_freezer_freeze(self->freezer, self->machine.lease / 1000, self->operation->standard);
     lull_step(LULL_STEP_AGENT_FREEZE_SENT);
@@ -138,14 +174,15 @@ do_thaw(LullEngine *self)
 static void
 do_end(LullEngine *self)
 {
-    self->retired = g_steal_pointer(&self->freezer);
-    if (self->retired)
-        g_idle_add(free_retired, self);
     if (self->marker_fd >= 0)
         (void)close(self->marker_fd);
     self->marker_fd = -1;
-    lull_record_remove(self->config.state_dir);
-    lull_log_hold(FALSE);
+    if (self->freezer) {
+        self->retired = g_steal_pointer(&self->freezer);
+        if (lull_freezer_is_settled(self->retired))
+            forget(self);
+        self->retiring = g_timeout_add(self->recorded ? RETIRE_MSEC : 0, on_retiring, self);
+    }
     g_message("operation %s: proof %s%s%s", self->operation->op, lull_proof_to_string(self->machine.proof),
               self->machine.reason ? ", " : "", self->machine.reason ? self->machine.reason : "");
     if (self->stopped)
@@ -234,19 +271,16 @@ lull_engine_ask(LullEngine *self, LullWait wait, LullEvent event, LullDone done,
 /* ------- life */
 
 static void
-recover(LullEngine *self)
+tell_of_recovered(LullEngine *self)
 {
-    LullRecovery recovery;
+    const LullRecovery *recovery = self->config.recovery;
 
-    lull_recover(self->config.state_dir, self->boot_id, &recovery);
-    if (recovery.op) {
-        self->operation = lull_operation_new(recovery.op, recovery.standard, g_ptr_array_new());
-        self->machine.proof = LULL_PROOF_BROKEN;
-        self->machine.reason = LULL_BROKEN_AGENT;
-        g_message("operation %s was interrupted; %u file systems were still frozen and are thawed",
-                  recovery.op, recovery.n_thawed);
-    }
-    lull_recovery_clear(&recovery);
+    if (!recovery || !lull_recovery_op(recovery))
+        return;
+    self->operation =
+        lull_operation_new(lull_recovery_op(recovery), lull_recovery_standard(recovery), g_ptr_array_new());
+    self->machine.proof = LULL_PROOF_BROKEN;
+    self->machine.reason = LULL_BROKEN_AGENT;
 }
 
 LullEngine *
@@ -266,7 +300,7 @@ lull_engine_new(const LullEngineConfig *config, GError **error)
     if (!self->boot_id)
         self->boot_id = g_strdup("");
     g_queue_init(&self->events);
-    recover(self);
+    tell_of_recovered(self);
     return self;
 }
 
@@ -277,15 +311,16 @@ lull_engine_free(LullEngine *self)
         return;
     if (self->timer > 0)
         g_source_remove(self->timer);
+    if (self->retiring > 0)
+        g_source_remove(self->retiring);
     while (g_idle_remove_by_data(self))
         continue;
     lull_engine_answer_error(self, LULL_ERROR_LOST, "the agent stops");
     lull_freezer_free(self->retired);
-    if (self->freezer) {
-        g_clear_pointer(&self->freezer, lull_freezer_free);
-        lull_record_remove(self->config.state_dir);
+    /* What is frozen now is thawed by the freezer; the record is for when it does not come to that. */
+    lull_freezer_free(self->freezer);
+    if (self->recorded)
         lull_log_hold(FALSE);
-    }
     if (self->marker_fd >= 0)
         (void)close(self->marker_fd);
     lull_operation_free(self->operation);

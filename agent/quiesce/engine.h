@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "agent/quiesce/machine.h"
+#include "agent/quiesce/recover.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -18,15 +19,16 @@ typedef struct _LullEngine LullEngine;
 
 typedef struct {
     const char *state_dir;
-    const char *root;           /* prefix of /proc, /sys and /run/udev; "" */
-    const char *freezer;        /* program, NULL: the one installed with us */
-    gint64 standard_lease_msec; /* for guest-fsfreeze-freeze */
+    const char *root;             /* prefix of /proc, /sys and /run/udev; "" */
+    const char *freezer;          /* program, NULL: the one installed with us */
+    gint64 standard_lease_msec;   /* for guest-fsfreeze-freeze */
+    const LullRecovery *recovery; /* what was found at the start; NULL: nothing */
 } LullEngineConfig;
 
 /* @value is the receiver's; NULL with @error. */
 typedef void (*LullDone)(LullJson *value, const GError *error, gpointer user_data);
 
-/* Recovers first: thaws what a predecessor left frozen. The strings in @config must outlive it. */
+/* Tells of the operation that was recovered as its last one. What is in @config must outlive it. */
 LullEngine *lull_engine_new(const LullEngineConfig *config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Thaws whatever is frozen. */

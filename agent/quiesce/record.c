@@ -57,17 +57,7 @@ lull_record_open_marker(const char *folder, GError **error)
     g_autofree char *path = g_build_filename(folder, MARKER, NULL);
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0 || pwrite(fd, "0", 1, 0) != 1) {
+    if (fd < 0)
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
-        if (fd >= 0)
-            (void)close(fd);
-        return -1;
-    }
     return fd;
-}
-
-void
-lull_recovery_clear(LullRecovery *self)
-{
-    g_clear_pointer(&self->op, g_free);
 }

@@ -1,26 +1,58 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "agent/quiesce/record.h"
+#include "agent/quiesce/recover.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/filesystems/mountinfo.h"
+#include "agent/freezer/hold.h"
+#include "agent/quiesce/record.h"
 #include "protocol/clock.h"
+#include "protocol/json.h"
 
 #define FREEZER_WAIT  LULL_MSEC(80) /* a living freezer sees our predecessor's death at once */
 #define FREEZER_PAUSE LULL_MSEC(2)
+#define RETRY         LULL_MSEC(100)
+
+typedef struct {
+    char *path;
+    dev_t device;
+    int fd;         /* -1: not opened */
+    int error;      /* errno of the last FITHAW; 0 */
+    gboolean ended; /* nothing of ours is frozen there any more, or nothing can be done about it */
+    gboolean thawed;
+    gboolean lost; /* no way to it */
+} Mount;
+
+struct _LullRecovery {
+    char *folder;
+    char *op;
+    gboolean standard;
+    gboolean finished;
+    GArray *mounts; /* of Mount; NULL: nothing to recover */
+    int marker;     /* -1: there is none */
+    gboolean owns_marker;
+    atomic_int refs;  /* owner and thread; whoever of them works on the rest: the thread, once there is one */
+    atomic_bool done; /* written last by who works on it: mounts and marker are the owner's then */
+};
+
+/* ------- what was left behind */
 
 static LullJson *
-read_record(const char *folder, const char *boot_id)
+read_record(const char *folder)
 {
     g_autofree char *path = g_build_filename(folder, "operation.json", NULL);
+    g_autofree char *boot_id = lull_clock_boot_id();
     g_autofree char *text = NULL;
     g_autoptr(LullJson) record = NULL;
 
@@ -33,23 +65,39 @@ read_record(const char *folder, const char *boot_id)
     return g_steal_pointer(&record);
 }
 
-/* Waits until the freezer is gone, which thaws before it goes. Whether something is frozen still. */
-static gboolean
-needs_thaw(const char *folder)
+static void
+clear_mount(gpointer data)
 {
-    g_autofree char *path = g_build_filename(folder, "frozen", NULL);
-    const gint64 until = lull_clock_boottime() + FREEZER_WAIT;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    char byte = '1';
+    Mount *mount = data;
 
-    if (fd < 0)
-        return TRUE; /* there is a record: better once too often */
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0 && lull_clock_boottime() < until)
-        g_usleep(FREEZER_PAUSE);
-    if (pread(fd, &byte, 1, 0) != 1)
-        byte = '1';
-    (void)close(fd);
-    return byte != '0';
+    g_free(mount->path);
+    if (mount->fd >= 0)
+        (void)close(mount->fd);
+}
+
+static void
+read_mounts(LullRecovery *self, LullJson *array)
+{
+    const size_t n = array ? json_object_array_length(array) : 0;
+
+    self->mounts = g_array_new(FALSE, TRUE, sizeof(Mount));
+    g_array_set_clear_func(self->mounts, clear_mount);
+    for (size_t i = 0; i < n; i++) {
+        LullJson *entry = json_object_array_get_idx(array, i);
+        const Mount mount = {
+            .path = g_strcompress(lull_json_string(entry, "mountpoint", "")),
+            .device = (dev_t)lull_json_int(entry, "device", 0),
+            .fd = -1,
+        };
+
+        g_array_append_val(self->mounts, mount);
+    }
+}
+
+static Mount *
+mount_at(LullRecovery *self, guint index)
+{
+    return &g_array_index(self->mounts, Mount, index);
 }
 
 static int
@@ -84,37 +132,185 @@ find_device(const char *path, dev_t device)
     return fd;
 }
 
-static gboolean
-thaw_one(LullJson *mount)
-{
-    g_autofree char *path = g_strcompress(lull_json_string(mount, "mountpoint", ""));
-    const int fd = find_device(path, (dev_t)lull_json_int(mount, "device", 0));
-    gboolean thawed;
+/* ------- thawing: nothing from here to the thread opens a name or allocates */
 
-    if (fd < 0) {
-        g_warning("%s: no way to it any more, so it could not be thawed", path);
-        return FALSE;
+static LullHoldMark
+mark_of(LullRecovery *self, guint index)
+{
+    char byte = '0' + LULL_MARK_FROZEN;
+
+    /* Without a marker there is but the record: better thawed once too often. */
+    if (self->marker >= 0 && pread(self->marker, &byte, 1, index) != 1)
+        return LULL_MARK_FREE;
+    return byte == '0' ? LULL_MARK_FREE : byte == '1' ? LULL_MARK_FREEZING : LULL_MARK_FROZEN;
+}
+
+static void
+thaw(LullRecovery *self, guint index)
+{
+    Mount *mount = mount_at(self, index);
+
+    mount->thawed = ioctl(mount->fd, FITHAW, 0) == 0;
+    mount->error = mount->thawed ? 0 : errno;
+    mount->ended = mount->thawed || mount->error == EINVAL; /* EINVAL: it is not frozen */
+    if (mount->ended && self->owns_marker)
+        (void)!pwrite(self->marker, "0", 1, index);
+}
+
+/* One look at each mount, in mirrored order. */
+static void
+attempt(LullRecovery *self)
+{
+    gboolean all = TRUE;
+
+    if (!self->owns_marker && self->marker >= 0)
+        self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
+    for (guint i = self->mounts->len; i-- > 0;) {
+        Mount *mount = mount_at(self, i);
+        const LullHoldMark mark = mount->ended ? LULL_MARK_FREE : mark_of(self, i);
+
+        /* A FIFREEZE that is still under way would make FITHAW wait with it, and go on after it. */
+        if (mark == LULL_MARK_FROZEN || (mark == LULL_MARK_FREEZING && self->owns_marker)) {
+            if (mount->fd >= 0)
+                thaw(self, i);
+            else
+                mount->ended = mount->lost = TRUE;
+            all = all && mount->ended;
+        } else if (mark == LULL_MARK_FREEZING) {
+            all = FALSE;
+        }
     }
-    thawed = ioctl(fd, FITHAW, 0) == 0;
-    if (!thawed && errno != EINVAL)
-        g_warning("%s: thaw: %s", path, g_strerror(errno));
-    (void)close(fd);
-    return thawed;
+    /* While the freezer is there it may still freeze what it has not come to. */
+    if (all && (self->owns_marker || self->marker < 0))
+        atomic_store(&self->done, true);
+}
+
+static void
+recovery_unref(LullRecovery *self)
+{
+    if (atomic_fetch_sub(&self->refs, 1) != 1)
+        return;
+    if (self->marker >= 0)
+        (void)close(self->marker);
+    if (self->mounts)
+        g_array_unref(self->mounts);
+    g_free(self->folder);
+    g_free(self->op);
+    g_free(self);
+}
+
+static void *
+thread_main(void *data)
+{
+    LullRecovery *self = data;
+
+    while (!atomic_load(&self->done)) {
+        g_usleep(RETRY);
+        attempt(self);
+    }
+    recovery_unref(self);
+    return NULL;
+}
+
+/* ------- the owner */
+
+LullRecovery *
+lull_recovery_start(const char *folder)
+{
+    g_autofree char *marker = g_build_filename(folder, "frozen", NULL);
+    g_autoptr(LullJson) record = read_record(folder);
+    LullRecovery *self = g_new0(LullRecovery, 1);
+    const gint64 until = lull_clock_boottime() + FREEZER_WAIT;
+
+    self->folder = g_strdup(folder);
+    self->marker = -1;
+    atomic_init(&self->refs, 1);
+    atomic_init(&self->done, record == NULL);
+    if (!record)
+        return self;
+    self->op = g_strdup(lull_json_string(record, "op", ""));
+    self->standard = lull_json_bool(record, "standard", FALSE);
+    self->marker = open(marker, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    read_mounts(self, lull_json_array(record, "mounts"));
+    while (self->marker >= 0 && !self->owns_marker && lull_clock_boottime() < until) {
+        self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
+        if (!self->owns_marker)
+            g_usleep(FREEZER_PAUSE);
+    }
+    for (guint i = 0; i < self->mounts->len; i++) {
+        Mount *mount = mount_at(self, i);
+
+        if (mark_of(self, i) != LULL_MARK_FREE || !self->owns_marker)
+            mount->fd = find_device(mount->path, mount->device);
+    }
+    attempt(self);
+    return self;
+}
+
+gboolean
+lull_recovery_is_done(LullRecovery *self)
+{
+    return atomic_load(&self->done);
 }
 
 void
-lull_recover(const char *folder, const char *boot_id, LullRecovery *ret_recovery)
+lull_recovery_follow_up(LullRecovery *self)
 {
-    g_autoptr(LullJson) record = read_record(folder, boot_id);
-    LullJson *mounts = lull_json_array(record, "mounts");
+    pthread_t thread;
 
-    *ret_recovery = (LullRecovery){NULL};
-    if (record) {
-        ret_recovery->op = g_strdup(lull_json_string(record, "op", ""));
-        ret_recovery->standard = lull_json_bool(record, "standard", FALSE);
-        if (mounts && needs_thaw(folder))
-            for (size_t i = json_object_array_length(mounts); i-- > 0;)
-                ret_recovery->n_thawed += thaw_one(json_object_array_get_idx(mounts, i)) ? 1 : 0;
+    if (lull_recovery_is_done(self))
+        return;
+    (void)atomic_fetch_add(&self->refs, 1);
+    if (pthread_create(&thread, NULL, thread_main, self) == 0)
+        (void)pthread_detach(thread);
+    else
+        recovery_unref(self);
+}
+
+void
+lull_recovery_finish(LullRecovery *self)
+{
+    guint n_thawed = 0;
+
+    for (guint i = 0; self->mounts && i < self->mounts->len; i++) {
+        const Mount *mount = mount_at(self, i);
+
+        n_thawed += mount->thawed;
+        if (mount->lost)
+            g_warning("%s: no way to it any more, so it could not be thawed", mount->path);
     }
-    lull_record_remove(folder);
+    if (self->op)
+        g_message("operation %s was interrupted; %u file systems were still frozen and are thawed", self->op,
+                  n_thawed);
+    lull_record_remove(self->folder);
+    if (self->marker >= 0)
+        (void)close(self->marker);
+    self->marker = -1;
+    g_clear_pointer(&self->mounts, g_array_unref); /* an open mount point cannot be unmounted */
+    self->finished = TRUE;
+}
+
+gboolean
+lull_recovery_is_finished(const LullRecovery *self)
+{
+    return self->finished;
+}
+
+const char *
+lull_recovery_op(const LullRecovery *self)
+{
+    return self->op;
+}
+
+gboolean
+lull_recovery_standard(const LullRecovery *self)
+{
+    return self->standard;
+}
+
+void
+lull_recovery_free(LullRecovery *self)
+{
+    if (self)
+        recovery_unref(self);
 }

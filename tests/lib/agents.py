@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import island
@@ -107,9 +108,19 @@ class Agent:
             env["LULL_AT_STEP"] = at_step
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.home.path(self._socket))
-        argv = [self.program, "-m", "unix-listen", "-p", self._socket, "-t", self._state, *self._options]
-        self.process = self.home.spawn(argv, env=env)
+        self.process = self.home.spawn(self._argv(self._socket), env=env)
         wait_for(lambda: os.path.exists(self.home.path(self._socket)), "the agent's socket")
+
+    def _argv(self, path):
+        return [self.program, "-m", "unix-listen", "-p", path, "-t", self._state, *self._options]
+
+    def set_options(self, *options):
+        """For the next start."""
+        self._options = options
+
+    def spawn_another(self):
+        """A process with the same state folder, and a socket of its own."""
+        return self.home.spawn(self._argv(self._socket + "2"), stderr=subprocess.PIPE)
 
     def client(self):
         self._clients.append(wait_for(self._connect, "a connection"))

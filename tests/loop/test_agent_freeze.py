@@ -192,6 +192,88 @@ def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, 
         island.umount("/mnt/also-a")
 
 
+def test_when_both_die_what_a_stranger_froze_stays_his(start, island, frozen):
+    agent = start()
+    client = agent.client()
+    assert freeze(island.path("/mnt/c"))
+    assert results(client.freeze("o1", lease_ms=30000), "frozen") == ["/mnt/b", "/mnt/a"]
+    kill_both(agent)
+    agent.start()
+    agent.client().call("guest-ping")
+    assert frozen() == ["/mnt/c"]
+
+
+def test_when_both_die_a_log_on_a_frozen_file_system_is_opened_after_the_thaw(start, island, frozen):
+    log = island.path("/mnt/a/rotated.log")
+    agent = start("-l", "/mnt/a/rotated.log")
+    agent.client().freeze("o1", lease_ms=30000)
+    kill_both(agent)
+    agent.start()
+    assert frozen() == []
+    wait_for(lambda: "operation o1 was interrupted; 3 file systems" in open(log).read(), "the log")
+    os.unlink(log)
+
+
+def test_when_both_die_a_log_that_was_moved_away_is_made_after_the_thaw(start, island, frozen):
+    log = island.path("/mnt/a/new.log")
+    agent = start()
+    agent.client().freeze("o1", lease_ms=30000)
+    kill_both(agent)
+    agent.set_options("-l", "/mnt/a/new.log")
+    agent.start()
+    assert frozen() == []
+    wait_for(lambda: "operation o1 was interrupted; 3 file systems" in open(log).read(), "the log")
+    os.unlink(log)
+
+
+def test_a_second_agent_leaves_the_first_ones_freeze_alone(start, frozen):
+    agent = start()
+    client = agent.client()
+    epoch = client.freeze("o1", lease_ms=30000)["epoch"]
+    second = agent.spawn_another()
+    assert second.wait(20) == 1
+    assert b"another lull-agent uses it" in second.stderr.read()
+    second.stderr.close()
+    assert frozen() == ALL
+    assert verdict(client, epoch=epoch) == ("held", "")
+
+
+def test_a_freezer_killed_inside_a_freeze_is_followed_up(start, island):
+    island.mount_image("ext4", "/mnt/inner", image="/mnt/a/inner.img")
+    inner, outer = island.path("/mnt/inner"), island.path("/mnt/a")
+    try:
+        os.sync()
+        agent = start()
+        client = agent.client()
+        client.prepare("o1", mountpoints=["/mnt/inner"])
+        assert freeze(outer)  # what is written to the inner one hangs from here on
+        with open(os.path.join(inner, "dirty"), "wb") as file:
+            file.write(b"z" * 3000000)
+        with pytest.raises(Refused):
+            client.quiesce("freeze", op="o1", lease_ms=2000)
+        client.quiesce("prepare", op="o2", mountpoints=["/mnt/b"])
+        wait_for(lambda: client.quiesce("status")["phase"] == "idle", "the refusal")
+        assert "not thawed yet" in client.quiesce("status")["last"]["reason"]
+        freezer = [pid for pid in children_of(agent.process.pid) if state_of(pid) != "Z"][0]
+        agent.kill()
+        os.kill(freezer, signal.SIGKILL)
+        assert os.path.exists(agent.state_file("operation.json"))
+        agent.start()
+        client = agent.client()
+        assert client.quiesce("status")["phase"] == "idle"
+        assert os.path.exists(agent.state_file("operation.json"))
+        scratch.thaw(outer)
+        wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")
+        assert not is_frozen(inner)
+        assert verdict(client, epoch=client.freeze("o3", mountpoints=["/mnt/b"])["epoch"], op="o3") == ("held", "")
+    finally:
+        scratch.thaw(outer)
+        island.thaw()
+        agent.close()
+        island.umount("/mnt/inner")
+        os.unlink(island.path("/mnt/a/inner.img"))
+
+
 @pytest.mark.parametrize("step", AGENT_STEPS)
 def test_a_death_at_any_step_leaves_nothing_frozen(start, frozen, step):
     agent = start(at_step=f"{step}=kill")
