@@ -170,6 +170,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     self->server = lull_server_new(self->store, options->socket, options->group, error);
     if (!self->server)
         return FALSE;
+    lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
     lull_manual_holds_serve(self->holds, self->server, context);
     return TRUE;
@@ -217,6 +218,8 @@ lull_daemon_free(LullDaemon *self)
     g_clear_pointer(&self->restore_loop, lull_loop_free);
     g_clear_pointer(&self->jobs, lull_jobs_free);
     g_clear_pointer(&self->contents.life, g_free);
+    if (self->intents)
+        lull_intents_stop_retrying(self->intents);
     g_clear_pointer(&self->claims, lull_claims_free);
     g_clear_pointer(&self->storage, lull_storage_free);
     g_clear_pointer(&self->store, lull_store_free);

@@ -292,6 +292,12 @@ lull_thaw_reply_clear(LullThawReply *self)
 }
 
 gboolean
+lull_agent_denies(const GError *error)
+{
+    return lull_error_is(error, LULL_ERROR_FAILED) && !strstr(error->message, "timed out");
+}
+
+gboolean
 lull_reply_count(LullJson *reply, gint64 *ret_count)
 {
     if (!json_object_is_type(reply, json_type_int) || json_object_get_int64(reply) < 0)

@@ -65,6 +65,10 @@ gboolean lull_reply_thaw(LullJson *reply, LullThawReply *ret_thaw, GError **erro
 void lull_thaw_reply_clear(LullThawReply *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullThawReply, lull_thaw_reply_clear)
 
+/* An agent that says no to a thaw or an abort has no such operation, and nothing of it is left; but not where
+ * it says that the time was over: then the thaw goes on in the guest. */
+gboolean lull_agent_denies(const GError *error);
+
 /* Stock: a bare count; FALSE where it is none. "thawed" or "frozen". */
 gboolean lull_reply_count(LullJson *reply, gint64 *ret_count);
 gboolean lull_reply_is_frozen(LullJson *reply, gboolean *ret_frozen);

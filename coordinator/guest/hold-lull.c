@@ -307,7 +307,7 @@ take_verdict(LullGuestHold *self, const LullThawReply *thaw)
 }
 
 /* An agent that died is started again at once and can still tell: hence tries until the budget is over. */
-static void
+static gboolean
 thaw_frozen(LullGuestHold *self, gint64 until)
 {
     EpochState *state = self->state;
@@ -324,22 +324,21 @@ thaw_frozen(LullGuestHold *self, gint64 until)
         reply = lull_agent_call(self->domain, LULL_CMD_THAW, args, THAW_USEC, &error);
         if (reply && lull_reply_thaw(reply, &thaw, &error)) {
             take_verdict(self, &thaw);
-            return;
+            return TRUE;
         }
         if (lull_guest_hold_guest_is_gone(self->domain, &gone)) {
             lull_guest_hold_break(self, gone, FALSE);
-            return;
+            return TRUE;
         }
-        if (lull_error_is(error, LULL_ERROR_FAILED) || lull_error_is(error, LULL_ERROR_INVALID)) {
-            lull_guest_hold_break(self, error->message,
-                                  FALSE); /* it answers, and knows nothing of the epoch */
-            return;
+        if (lull_agent_denies(error)) {
+            lull_guest_hold_break(self, error->message, FALSE);
+            return TRUE;
         }
         if (lull_clock_boottime() >= until) {
-            lull_guest_hold_break(self,
-                                  lull_error_is(error, LULL_ERROR_LOST) ? LULL_BROKEN_AGENT : error->message,
-                                  lull_error_is(error, LULL_ERROR_TIMED_OUT));
-            return;
+            lull_guest_hold_break(
+                self, lull_error_is(error, LULL_ERROR_LOST) ? LULL_BROKEN_AGENT : error->message,
+                lull_error_is(error, LULL_ERROR_TIMED_OUT) || lull_error_is(error, LULL_ERROR_FAILED));
+            return FALSE;
         }
         pause = pause_before_retry(pause, POLL_MAX_USEC, until);
     }
@@ -362,9 +361,7 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
         args = json_object_new_object();
         lull_json_set_string(args, "op", op);
         aborted = lull_agent_call(domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
-        /* An agent that says no has no such operation: nothing of it is left either. */
-        if (aborted || lull_error_is(problem, LULL_ERROR_FAILED) ||
-            lull_guest_hold_guest_is_gone(domain, &gone))
+        if (aborted || lull_agent_denies(problem) || lull_guest_hold_guest_is_gone(domain, &gone))
             return TRUE;
         if (lull_clock_boottime() >= until) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -374,7 +371,7 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
     }
 }
 
-static void
+static gboolean
 epoch_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
@@ -383,9 +380,11 @@ epoch_thaw(LullGuestHold *self, gint64 budget_usec)
 
     stop_renewer(state);
     if (self->facts.frozen)
-        thaw_frozen(self, until);
-    else if (!lull_agent_end(self->domain, self->op, until, &error))
-        lull_guest_hold_fail(self, error);
+        return thaw_frozen(self, until);
+    if (lull_agent_end(self->domain, self->op, until, &error))
+        return TRUE;
+    lull_guest_hold_fail(self, error);
+    return FALSE;
 }
 
 static void

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 typedef struct {
     gboolean (*prepare)(LullGuestHold *self, gint64 budget_usec);
     gboolean (*freeze)(LullGuestHold *self, gint64 lease_usec, gint64 total_usec);
-    void (*thaw)(LullGuestHold *self, gint64 budget_usec);
+    gboolean (*thaw)(LullGuestHold *self, gint64 budget_usec); /* FALSE: the guest did not confirm it */
     void (*free)(LullGuestHold *self);
 } LullGuestHoldOps;
 

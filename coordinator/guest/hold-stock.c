@@ -179,7 +179,7 @@ check_undisturbed(LullGuestHold *self, gint64 thawed)
         lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
 }
 
-static void
+static gboolean
 stock_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 start = lull_clock_boottime();
@@ -188,13 +188,13 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
     gint64 thawed = 0;
 
     if (!state->dead_man)
-        return;
+        return TRUE;
     if (self->facts.frozen)
         check_still_frozen(self);
     if (state->freeze_sent && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
         lull_guest_hold_break(self, error->message, TRUE);
         g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
-        return; /* not released: it thaws at its deadline */
+        return FALSE; /* not released: it thaws at its deadline */
     }
     if (state->freeze_sent) {
         const gint64 now = lull_clock_boottime();
@@ -208,6 +208,7 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
         lull_guest_hold_set_rows(self, self->rows);
     }
     lull_host_dead_man_release(state->dead_man);
+    return TRUE;
 }
 
 static void

@@ -3,11 +3,13 @@
  */
 #include "coordinator/guest/hold.h"
 
+#include <libvirt/virterror.h>
 #include <string.h>
 
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
+#include "coordinator/guest/host-dead-man.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -38,8 +40,12 @@ lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
 {
     int state = VIR_DOMAIN_NOSTATE;
 
-    if (virDomainGetState(domain, &state, NULL, 0) < 0)
-        return FALSE; /* libvirt may be away; that says nothing about the guest */
+    if (virDomainGetState(domain, &state, NULL, 0) < 0) {
+        if (virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
+            return FALSE;              /* libvirt may be away; that says nothing about the guest */
+        *ret_reason = "guest stopped"; /* one that was defined nowhere goes with that */
+        return TRUE;
+    }
     switch (state) {
     case VIR_DOMAIN_SHUTOFF:
     case VIR_DOMAIN_CRASHED:
@@ -154,7 +160,7 @@ lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
     if (!self->prepared || self->ended)
         return;
     self->ended = TRUE;
-    self->ops->thaw(self, budget_usec);
+    self->facts.unconfirmed = !self->ops->thaw(self, budget_usec);
     if (!self->facts.frozen)
         self->facts.held = FALSE;
     else if (!self->facts.held)
@@ -213,5 +219,9 @@ lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, Lull
         return TRUE;
     if (agent == LULL_AGENT_LULL)
         return lull_agent_end(domain, op, until, error);
-    return lull_stock_thaw_until(domain, until, NULL, error);
+    if (!lull_stock_thaw_until(domain, until, NULL, error))
+        return FALSE;
+    /* Its dead man may still be there, and must not take the next freeze for the one that it waits for. */
+    g_usleep((gulong)(LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500)));
+    return TRUE;
 }

@@ -38,6 +38,8 @@ typedef struct {
         held;     /* after the thaw: unbroken from before the cut to the thaw, as far as the guest can say
                      (our agent: its epoch; stock: count > 0, status frozen right before, no event between) */
     char *broken; /* why it was not */
+    gboolean unconfirmed; /* after the thaw: the guest did not say that nothing of ours is left in it; the
+                             lease or the dead man goes on, and a recovery must be tried later */
     gint64 prepare_usec;
     gint64 freeze_usec; /* our agent: its own figure; stock: request to reply */
     gint64 thaw_usec;

@@ -24,8 +24,8 @@
 #define ARMED_USEC   LULL_SEC(2)
 #define CALL_USEC    LULL_SEC(5)
 #define LOOK_USEC    LULL_MSEC(200)
-#define SETTLE_USEC  LULL_SEC(1) /* a freeze that was on its way when its sender died lands within this */
-#define GIVE_UP_USEC LULL_SEC(900)
+#define HURRY_USEC   LULL_SEC(60) /* after this it looks less often, but as long as there is a guest */
+#define PATIENT_USEC LULL_SEC(5)
 
 struct _LullHostDeadMan {
     GSubprocess *process;
@@ -167,37 +167,39 @@ static int
 look(Watch *self)
 {
     g_autoptr(LullJson) reply = NULL;
+    int active = -1;
 
-    if (!watch_connect(self))
-        return -1;
-    if (virDomainIsActive(self->domain) == 0)
-        return 1;
+    if (watch_connect(self))
+        active = virDomainIsActive(self->domain);
+    if (active != 1)
+        return active == 0 || (self->connection && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) ? 1 : -1;
     reply = lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, CALL_USEC, NULL);
     if (!reply || !json_object_is_type(reply, json_type_string))
         return -1;
     return g_str_equal(json_object_get_string(reply), "thawed");
 }
 
-static int
+/* Ends when the guest is known to be thawed, or gone. */
+static void
 thaw(Watch *self)
 {
     const gint64 start = lull_clock_boottime();
     gint64 thawed_since = 0;
 
-    while (lull_clock_boottime() - start < GIVE_UP_USEC) {
+    for (;;) {
         const int thawed = look(self);
+        const gboolean hurry = lull_clock_boottime() - start < HURRY_USEC;
 
         if (thawed == 1 && !thawed_since)
             thawed_since = lull_clock_boottime();
         if (thawed != 1)
             thawed_since = 0;
-        if (thawed_since && lull_clock_boottime() - thawed_since >= SETTLE_USEC)
-            return 0;
+        if (thawed_since && lull_clock_boottime() - thawed_since >= LULL_HOST_DEAD_MAN_SETTLE_USEC)
+            return;
         if (thawed != 1 && self->domain)
             lull_json_put(lull_agent_call(self->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, NULL));
-        g_usleep((gulong)LOOK_USEC);
+        g_usleep((gulong)(hurry || thawed == 1 ? LOOK_USEC : PATIENT_USEC));
     }
-    return 1;
 }
 
 typedef struct {
@@ -248,7 +250,7 @@ read_orders(Orders *orders, int fd, int answers)
     }
 }
 
-static int
+static void
 keep_watch(Watch *self)
 {
     g_autoptr(GString) buffer = g_string_new(NULL);
@@ -259,14 +261,15 @@ keep_watch(Watch *self)
         const gint64 left = orders.deadline ? orders.deadline - lull_clock_boottime() : 0;
 
         if (orders.deadline && left <= 0)
-            return thaw(self);
+            break;
         if (poll(&poll_fd, 1, orders.deadline ? (int)(left / 1000) + 1 : -1) > 0)
             read_orders(&orders, STDIN_FILENO, STDOUT_FILENO);
-        if (orders.released)
-            return 0;
+        if (orders.released || (orders.ended && !orders.deadline))
+            return;
         if (orders.ended)
-            return orders.deadline ? thaw(self) : 0;
+            break;
     }
+    thaw(self);
 }
 
 static void
@@ -288,7 +291,6 @@ lull_host_dead_man_main(int argc, char **argv)
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
     Watch watch = {NULL};
-    int status;
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || !uri || !uid) {
@@ -308,7 +310,7 @@ lull_host_dead_man_main(int argc, char **argv)
     }
     if (write(STDOUT_FILENO, READY, strlen(READY)) < 0)
         return 1;
-    status = keep_watch(&watch);
+    keep_watch(&watch);
     watch_clear(&watch);
-    return status;
+    return 0;
 }

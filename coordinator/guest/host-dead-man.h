@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 #define LULL_HOST_DEAD_MAN_MAX (LULL_GUEST_HOLD_MAX + LULL_GUEST_HOLD_GRACE)
 typedef struct _LullHostDeadMan LullHostDeadMan;
 
+/* One that thaws goes when the guest was thawed for so long: a freeze that was on its way when its sender
+ * died lands within it, and so would a new one, to be thawed as well. */
+#define LULL_HOST_DEAD_MAN_SETTLE_USEC G_USEC_PER_SEC
+
 /* Returns when it is connected; bounded. */
 LullHostDeadMan *
 lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -189,6 +189,11 @@ remove_intent(Attempt *self)
 {
     g_autoptr(GError) problem = NULL;
 
+    if (self->hold && lull_guest_hold_facts(self->hold)->unconfirmed) {
+        lull_intents_leave(self->tools->intents, self->op);
+        self->view.intent_removed = LULL_TRIED_FAILED;
+        return;
+    }
     self->view.intent_removed = tried(lull_intents_remove(self->tools->intents, self->op, &problem));
     if (problem)
         g_warning("%s", problem->message);

@@ -16,15 +16,27 @@
 #define MAX_FILE_BYTES 4096
 #define MAX_THREADS    8
 #define RECOVER_BUDGET LULL_SEC(12) /* a guest; more than any lease of ours */
+#define RETRY_BUDGET   LULL_SEC(3)
+#define RETRY_USEC     LULL_SEC(5)
 
 struct _LullIntents {
     char *directory;
     char *boot_id;
+    GMutex mutex; /* for the rest */
+    GCond changed;
+    GHashTable *live; /* operations that this life works on */
+    gboolean left;    /* there is something to try again */
+    gboolean stopping;
+    GThread *retrier;
+    LullHost *host;
+    LullClaims *claims;
 };
 
 typedef struct {
     LullIntents *intents;
     LullHost *host;
+    LullClaims *claims; /* NULL: nobody else is there yet */
+    gint64 budget;
     gint failed;
 } Recovery;
 
@@ -62,6 +74,9 @@ lull_intents_open(const char *directory, GError **error)
     self = g_new0(LullIntents, 1);
     self->directory = g_strdup(directory);
     self->boot_id = lull_clock_boot_id();
+    g_mutex_init(&self->mutex);
+    g_cond_init(&self->changed);
+    self->live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return self;
 }
 
@@ -70,6 +85,10 @@ lull_intents_free(LullIntents *self)
 {
     if (!self)
         return;
+    lull_intents_stop_retrying(self);
+    g_hash_table_unref(self->live);
+    g_mutex_clear(&self->mutex);
+    g_cond_clear(&self->changed);
     g_free(self->directory);
     g_free(self->boot_id);
     g_free(self);
@@ -110,6 +129,9 @@ lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const 
     g_autoptr(LullJson) json = json_object_new_object();
     g_autoptr(GError) problem = NULL;
 
+    g_mutex_lock(&self->mutex);
+    g_hash_table_add(self->live, g_strdup(op));
+    g_mutex_unlock(&self->mutex);
     lull_json_set_int(json, "version", 1);
     lull_json_set_string(json, "op", op);
     lull_json_set_string(json, "vm", vm_uid);
@@ -136,7 +158,28 @@ lull_intents_remove(LullIntents *self, const char *op, GError **error)
 
     if (g_unlink(path) < 0 && errno != ENOENT)
         return fail(error, "remove", path);
+    g_mutex_lock(&self->mutex);
+    g_hash_table_remove(self->live, op);
+    g_mutex_unlock(&self->mutex);
     return TRUE;
+}
+
+void
+lull_intents_leave(LullIntents *self, const char *op)
+{
+    g_mutex_lock(&self->mutex);
+    g_hash_table_remove(self->live, op);
+    self->left = TRUE;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->mutex);
+}
+
+static gboolean
+is_live(LullIntents *self, const char *op)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
+
+    return g_hash_table_contains(self->live, op);
 }
 
 static gboolean
@@ -212,6 +255,21 @@ may_stand_frozen(const LullIntents *self, const LullIntent *intent)
     return intent->agent != LULL_AGENT_STOCK || intent->stage == LULL_INTENT_FREEZING;
 }
 
+static gboolean
+thaw_one(const Recovery *recovery, const LullIntent *intent, GError **error)
+{
+    gboolean thawed;
+
+    if (recovery->claims && !lull_claims_take(recovery->claims, intent->vm_uid, "a thaw that is due", error))
+        return FALSE;
+    thawed = lull_guest_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent,
+                                     recovery->budget, error) &&
+             lull_intents_remove(recovery->intents, intent->op, error);
+    if (recovery->claims)
+        lull_claims_release(recovery->claims, intent->vm_uid);
+    return thawed;
+}
+
 static void
 recover_one(gpointer data, gpointer user_data)
 {
@@ -219,29 +277,88 @@ recover_one(gpointer data, gpointer user_data)
     Recovery *recovery = user_data;
     g_autoptr(GError) error = NULL;
 
+    if (is_live(recovery->intents, intent->op))
+        return;
     if (!may_stand_frozen(recovery->intents, intent)) {
         lull_intents_remove(recovery->intents, intent->op, NULL);
         return;
     }
-    g_message("%s: thawing what an earlier life may have frozen (operation %s)", intent->vm_name, intent->op);
-    if (lull_guest_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent, RECOVER_BUDGET,
-                                &error) &&
-        lull_intents_remove(recovery->intents, intent->op, &error))
+    if (thaw_one(recovery, intent, &error)) {
+        g_message("%s: thawed of what may have been left frozen (operation %s)", intent->vm_name, intent->op);
         return;
-    g_warning("%s: operation %s: %s; the lease or the dead man thaws it", intent->vm_name, intent->op,
-              error ? error->message : "the guest does not say that it is thawed");
+    }
+    if (!recovery->claims) /* told once, not at every try */
+        g_warning("%s: operation %s: %s; the lease or the dead man thaws it, and it is tried again",
+                  intent->vm_name, intent->op,
+                  error ? error->message : "the guest does not say that it is thawed");
     g_atomic_int_inc(&recovery->failed);
+}
+
+static guint
+recover_all(Recovery *recovery)
+{
+    LullIntents *self = recovery->intents;
+    g_autoptr(GPtrArray) list = lull_intents_list(self);
+    GThreadPool *pool = g_thread_pool_new(recover_one, recovery, MAX_THREADS, FALSE, NULL);
+
+    for (guint i = 0; i < list->len; i++)
+        g_thread_pool_push(pool, list->pdata[i], NULL);
+    g_thread_pool_free(pool, FALSE, TRUE); /* waits */
+    g_mutex_lock(&self->mutex);
+    self->left = self->left || recovery->failed > 0;
+    g_mutex_unlock(&self->mutex);
+    return (guint)recovery->failed;
 }
 
 guint
 lull_intents_recover(LullIntents *self, LullHost *host)
 {
-    g_autoptr(GPtrArray) list = lull_intents_list(self);
-    Recovery recovery = {self, host, 0};
-    GThreadPool *pool = g_thread_pool_new(recover_one, &recovery, MAX_THREADS, FALSE, NULL);
+    return recover_all(&(Recovery){.intents = self, .host = host, .budget = RECOVER_BUDGET});
+}
 
-    for (guint i = 0; i < list->len; i++)
-        g_thread_pool_push(pool, list->pdata[i], NULL);
-    g_thread_pool_free(pool, FALSE, TRUE); /* waits */
-    return (guint)recovery.failed;
+static gpointer
+retry(gpointer data)
+{
+    LullIntents *self = data;
+
+    g_mutex_lock(&self->mutex);
+    while (!self->stopping) {
+        const gint64 until = g_get_monotonic_time() + RETRY_USEC;
+
+        if (!self->left) {
+            g_cond_wait(&self->changed, &self->mutex);
+            continue;
+        }
+        while (!self->stopping && g_cond_wait_until(&self->changed, &self->mutex, until))
+            ;
+        if (self->stopping)
+            break;
+        self->left = FALSE;
+        g_mutex_unlock(&self->mutex);
+        recover_all(
+            &(Recovery){.intents = self, .host = self->host, .claims = self->claims, .budget = RETRY_BUDGET});
+        g_mutex_lock(&self->mutex);
+    }
+    g_mutex_unlock(&self->mutex);
+    return NULL;
+}
+
+void
+lull_intents_start_retrying(LullIntents *self, LullHost *host, LullClaims *claims)
+{
+    self->host = host;
+    self->claims = claims;
+    self->retrier = g_thread_new("lull-retry", retry, self);
+}
+
+void
+lull_intents_stop_retrying(LullIntents *self)
+{
+    if (!self->retrier)
+        return;
+    g_mutex_lock(&self->mutex);
+    self->stopping = TRUE;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->mutex);
+    g_thread_join(g_steal_pointer(&self->retrier));
 }

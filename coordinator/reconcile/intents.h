@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/guest/hold.h"
+#include "coordinator/reconcile/claims.h"
 
 G_BEGIN_DECLS
 
@@ -36,11 +37,20 @@ gboolean lull_intents_write(LullIntents *self, const char *op, const char *vm_ui
                             LullAgentKind agent, LullIntentStage stage, GError **error);
 gboolean lull_intents_remove(LullIntents *self, const char *op, GError **error);
 
+/* Instead of a removal, where the guest did not confirm the end: the file stays, and is tried again. */
+void lull_intents_leave(LullIntents *self, const char *op);
+
 /* Those found, of LullIntent. A file that cannot be understood is warned about and left where it is. */
 GPtrArray *lull_intents_list(LullIntents *self) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Thaws what the list says, several guests at once, each bounded; removes what is done. Needs nothing but
- * the host. Returns how many could not be ended: their files stay. */
+ * the host. Operations that this life works on are passed over. Returns how many could not be ended: their
+ * files stay. */
 guint lull_intents_recover(LullIntents *self, LullHost *host);
+
+/* From now on a thread tries again, every few seconds while anything is left; never a guest that @claims
+ * gives to somebody else. Both are lent until the stop, which is bounded as a recovery is. */
+void lull_intents_start_retrying(LullIntents *self, LullHost *host, LullClaims *claims);
+void lull_intents_stop_retrying(LullIntents *self); /* never started is fine */
 
 G_END_DECLS

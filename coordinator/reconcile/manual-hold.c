@@ -172,7 +172,9 @@ hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
     }
     if (hold)
         lull_guest_hold_thaw(hold, THAW_BUDGET);
-    if (!lull_intents_remove(self->intents, op, &remove_problem))
+    if (hold && lull_guest_hold_facts(hold)->unconfirmed)
+        lull_intents_leave(self->intents, op);
+    else if (!lull_intents_remove(self->intents, op, &remove_problem))
         g_warning("%s", remove_problem->message);
     if (problem) {
         answer(self, g_steal_pointer(&held->freeze_reply), NULL, problem);

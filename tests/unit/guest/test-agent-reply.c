@@ -298,6 +298,20 @@ START_TEST(stocks_count_decides_what_was_frozen)
 }
 END_TEST
 
+START_TEST(a_thaw_that_timed_out_is_not_denied)
+{
+    g_autoptr(GError) late =
+        g_error_new(LULL_ERROR, LULL_ERROR_FAILED, "timed out: the thaw is not confirmed yet, and goes on");
+    g_autoptr(GError) lost = g_error_new(LULL_ERROR, LULL_ERROR_LOST, "nobody is there");
+    g_autoptr(GError) no = g_error_new(LULL_ERROR, LULL_ERROR_FAILED, "The command has not been found");
+
+    ck_assert(!lull_agent_denies(late));
+    ck_assert(!lull_agent_denies(lost));
+    ck_assert(!lull_agent_denies(NULL));
+    ck_assert(lull_agent_denies(no));
+}
+END_TEST
+
 START_TEST(a_count_is_a_number_that_is_not_negative)
 {
     static const char *const bad[] = {"-1", "1.5", "\"1\"", "{}", "true"};
@@ -333,6 +347,7 @@ make_suite(void)
     tcase_add_test(cases, rows_name_the_volumes_that_they_are_on);
     tcase_add_test(cases, stocks_file_systems_are_rows_too);
     tcase_add_test(cases, stocks_count_decides_what_was_frozen);
+    tcase_add_test(cases, a_thaw_that_timed_out_is_not_denied);
     tcase_add_test(cases, a_count_is_a_number_that_is_not_negative);
     suite_add_tcase(suite, cases);
     return suite;

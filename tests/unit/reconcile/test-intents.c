@@ -58,6 +58,15 @@ write_file(const char *name, const char *text)
     ck_assert(g_file_set_contents(path, text, -1, NULL));
 }
 
+/* What is left is of an earlier life then. */
+static void
+restart(void)
+{
+    lull_intents_free(intents);
+    intents = lull_intents_open(dir, NULL);
+    ck_assert_ptr_nonnull(intents);
+}
+
 START_TEST(test_what_is_written_is_found_until_it_is_removed)
 {
     g_autoptr(GPtrArray) list = NULL;
@@ -83,6 +92,7 @@ START_TEST(test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it)
     ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     ck_assert(
         lull_intents_write(intents, "op-2", "v2", "curly", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
+    restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "tt");
     ck_assert_uint_eq(count(), 0);
@@ -93,6 +103,7 @@ START_TEST(test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze
 {
     ck_assert(
         lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
+    restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 0);
@@ -106,6 +117,7 @@ START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
     ck_assert(
         lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     ck_assert_uint_eq(count(), 1);
+    restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "t");
 }
@@ -123,10 +135,25 @@ START_TEST(test_an_intent_that_does_not_say_how_far_it_got_is_thawed)
 }
 END_TEST
 
+START_TEST(test_recovery_passes_over_what_this_life_works_on_until_it_is_left)
+{
+    ck_assert(
+        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_FREEZING, NULL));
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "");
+    ck_assert_uint_eq(count(), 1);
+    lull_intents_leave(intents, "op-1");
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_story(), "t");
+    ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
 START_TEST(test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them)
 {
     write_file("op-1.json",
                "{\"version\":1,\"op\":\"op-1\",\"vm\":\"v1\",\"bootId\":\"another\",\"agent\":\"lull\"}");
+    restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 0);
@@ -150,6 +177,7 @@ START_TEST(test_a_file_that_makes_no_sense_is_kept_and_stops_nothing)
 
     write_file("op-1.json", bad[_i]);
     ck_assert(lull_intents_write(intents, "op-2", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "t");
     ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
@@ -168,6 +196,7 @@ make_suite(void)
     tcase_add_test(tcase, test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet);
     tcase_add_test(tcase, test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent);
     tcase_add_test(tcase, test_an_intent_that_does_not_say_how_far_it_got_is_thawed);
+    tcase_add_test(tcase, test_recovery_passes_over_what_this_life_works_on_until_it_is_left);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
     tcase_add_loop_test(tcase, test_a_file_that_makes_no_sense_is_kept_and_stops_nothing, 0,
                         G_N_ELEMENTS(bad));
