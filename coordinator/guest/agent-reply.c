@@ -84,18 +84,43 @@ read_disks(LullJson *disks)
     return clean;
 }
 
+/* Rows that nobody looks at: only such a one as lowers no claim may be dropped. */
+static gboolean
+may_be_dropped(LullJson *row)
+{
+    const char *result = known_result(lull_json_string(row, "result", NULL));
+
+    if (!lull_json_string(row, "mountpoint", NULL) || g_str_equal(result, "failed"))
+        return FALSE;
+    return g_strcmp0(lull_json_string(row, "reason", NULL), LULL_SKIPPED_NOT_ASKED) != 0;
+}
+
+static LullJson *
+row_for_the_dropped(void)
+{
+    LullJson *row = json_object_new_object();
+
+    lull_json_set_string(row, "mountpoint", "?");
+    lull_json_set_string(row, "result", "failed");
+    lull_json_set_string(row, "reason", "the agent told of more file systems than are understood");
+    return row;
+}
+
 static LullJson *
 read_filesystems(LullJson *reply)
 {
     LullJson *rows = lull_json_array(reply, "filesystems");
     LullJson *clean = json_object_new_array();
     const size_t n = rows ? json_object_array_length(rows) : 0;
+    gboolean lost = FALSE;
 
-    for (size_t i = 0; i < MIN(n, LULL_REPLY_MAX_ROWS); i++) {
+    for (size_t i = 0; i < n; i++) {
         LullJson *row = json_object_array_get_idx(rows, i);
         LullJson *copy;
-        if (!lull_json_string(row, "mountpoint", NULL))
+        if (i >= LULL_REPLY_MAX_ROWS || !lull_json_string(row, "mountpoint", NULL)) {
+            lost = lost || !may_be_dropped(row);
             continue;
+        }
         copy = json_object_new_object();
         copy_text(row, copy, "mountpoint");
         copy_text(row, copy, "type");
@@ -105,6 +130,8 @@ read_filesystems(LullJson *reply)
         copy_text(row, copy, "reason");
         json_object_array_add(clean, copy);
     }
+    if (lost)
+        json_object_array_add(clean, row_for_the_dropped());
     return clean;
 }
 

@@ -9,8 +9,9 @@
 G_BEGIN_DECLS
 
 /* What agents answer, made sense of. Pure, and suspicious: a guest may answer anything. Texts taken over are
- * cut to LULL_REPLY_MAX_TEXT bytes, lists to LULL_REPLY_MAX_ROWS; a wrong type reads as absent, and an answer
- * without what it must have is LULL_ERROR_INVALID. */
+ * cut to LULL_REPLY_MAX_TEXT bytes, lists to LULL_REPLY_MAX_ROWS (a failed
+ * file system beyond it, or one not understood, leaves one failed row); a wrong type reads as absent, and an
+ * answer without what it must have is LULL_ERROR_INVALID. */
 #define LULL_REPLY_MAX_TEXT 512
 #define LULL_REPLY_MAX_ROWS 256
 

@@ -210,6 +210,39 @@ START_TEST(long_lists_and_texts_are_cut)
 }
 END_TEST
 
+/* @last: a row that follows as many good ones as are read. */
+static guint
+n_failed_after_many(const char *last)
+{
+    g_autoptr(GString) text = g_string_new("{\"epoch\":\"e\",\"filesystems\":[");
+    g_autoptr(LullJson) reply = NULL;
+    g_auto(LullFreezeReply) freeze = {NULL};
+    guint n = 0;
+
+    for (guint i = 0; i < LULL_REPLY_MAX_ROWS; i++)
+        g_string_append_printf(text, "{\"mountpoint\":\"/%u\",\"result\":\"frozen\"},", i);
+    g_string_append_printf(text, "%s,%s]}", last, last);
+    reply = json(text->str);
+    ck_assert(lull_reply_freeze(reply, &freeze, NULL));
+    for (size_t i = 0; i < json_object_array_length(freeze.filesystems); i++)
+        n += g_str_equal(lull_json_string(json_object_array_get_idx(freeze.filesystems, i), "result", ""),
+                         "failed");
+    return n;
+}
+
+START_TEST(a_failure_beyond_the_limit_is_not_lost)
+{
+    ck_assert_uint_eq(n_failed_after_many("{\"mountpoint\":\"/x\",\"result\":\"frozen\"}"), 0);
+    ck_assert_uint_eq(n_failed_after_many("{\"mountpoint\":\"/x\",\"result\":\"skipped\"}"), 0);
+    ck_assert_uint_eq(n_failed_after_many("{\"mountpoint\":\"/x\",\"result\":\"failed\"}"), 1);
+    ck_assert_uint_eq(n_failed_after_many("{\"mountpoint\":\"/x\",\"result\":\"skipped\",\"reason\":"
+                                          "\"" LULL_SKIPPED_NOT_ASKED "\"}"),
+                      1);
+    ck_assert_uint_eq(n_failed_after_many("{\"result\":\"frozen\"}"), 1);
+    ck_assert_uint_eq(n_failed_after_many("7"), 1);
+}
+END_TEST
+
 START_TEST(a_text_has_no_control_characters_and_is_utf8)
 {
     g_autoptr(LullJson) reply = json("{\"proof\":\"broken\",\"reason\":\"a\\nb\\u001b[31m\"}");
@@ -342,6 +375,7 @@ make_suite(void)
     tcase_add_loop_test(cases, nonsense_is_an_error_and_never_a_proof, 0, G_N_ELEMENTS(nonsense));
     tcase_add_test(cases, times_out_of_range_count_as_unknown);
     tcase_add_test(cases, long_lists_and_texts_are_cut);
+    tcase_add_test(cases, a_failure_beyond_the_limit_is_not_lost);
     tcase_add_test(cases, a_text_has_no_control_characters_and_is_utf8);
     tcase_add_test(cases, an_unknown_result_is_a_failure);
     tcase_add_test(cases, rows_name_the_volumes_that_they_are_on);
