@@ -32,6 +32,7 @@ struct _LullHost {
     GPtrArray *idle;
     GHashTable *notes; /* uid -> DomainNotes */
     guint64 gaps;      /* times that events may have been missed */
+    gboolean hearing;  /* events come in */
 
     GMutex listening; /* held while the listener runs */
     LullVmFunc func;
@@ -142,6 +143,7 @@ lull_host_note_closed(LullHost *self)
 {
     g_mutex_lock(&self->lock);
     self->gaps++;
+    self->hearing = FALSE;
     g_mutex_unlock(&self->lock);
     g_async_queue_push(self->messages, g_strdup(MESSAGE_CLOSED));
 }
@@ -152,6 +154,8 @@ lull_host_event_counts(LullHost *self, const char *uid)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
     LullEventCounts counts = notes_of(self, uid)->counts;
 
+    if (!self->hearing)
+        self->gaps++; /* what happens now is not told: no two readings are alike */
     counts.lifecycle += self->gaps;
     return counts;
 }
@@ -356,7 +360,13 @@ worker_connect(LullHost *self, GError **error)
     self->connection = lull_host_connect(self, error);
     if (!self->connection)
         return FALSE;
-    return lull_events_subscribe(self, self->connection, self->event_ids, error);
+    if (!lull_events_subscribe(self, self->connection, self->event_ids, error))
+        return FALSE;
+    g_mutex_lock(&self->lock);
+    self->gaps++; /* whoever read before has missed what was until now */
+    self->hearing = virConnectIsAlive(self->connection) == 1; /* it may have closed meanwhile */
+    g_mutex_unlock(&self->lock);
+    return TRUE;
 }
 
 static void
