@@ -346,8 +346,14 @@ run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCance
     reason = run(&self, cancel);
     log_notes(&self);
     if (self.error) {
+        LullAttemptOutcome *outcome = NULL;
+
+        if (self.view.cut == LULL_TRIED_FAILED) {
+            outcome = g_new0(LullAttemptOutcome, 1);
+            outcome->cut_failed = TRUE;
+        }
         g_propagate_error(error, g_steal_pointer(&self.error));
-        return NULL;
+        return outcome;
     }
     if (self.view.cut == LULL_TRIED_DONE || g_str_equal(reason, "LevelNotReached"))
         return conclude(&self);

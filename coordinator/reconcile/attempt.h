@@ -36,16 +36,18 @@ void lull_attempt_order_free(LullAttemptOrder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)
 
 typedef struct {
-    gint64 cut_time;  /* wall clock: when the last cut was known; 0: nothing was cut */
-    gboolean reached; /* the level required was reached */
-    LullJson *report; /* NULL where nothing could be said: the error says why */
+    gint64 cut_time;     /* wall clock: when the last cut was known; 0: nothing was cut */
+    gboolean reached;    /* the level required was reached */
+    gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
+    LullJson *report;    /* NULL where nothing could be said: the error says why */
 } LullAttemptOutcome;
 void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
 
-/* NULL with an error where no claim can be made: no space, VM gone, cut failed, cancelled, too late. An
- * outcome without a cut says that the level required was not reached, so nothing was cut. The guest is not
- * frozen by us when this returns, whatever it returns. */
+/* NULL with an error where no claim can be made: no space, VM gone, cancelled, too late; with an outcome
+ * where the cut failed, since that may have stopped the guest. An outcome without a cut says that the level
+ * required was not reached, so nothing was cut. The guest is not frozen by us when this returns, whatever it
+ * returns. */
 LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,
                                      GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

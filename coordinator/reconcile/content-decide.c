@@ -104,6 +104,7 @@ lull_content_decide(const LullContentView *view)
         return decide_cut(view);
     case LULL_CONTENT_SEALED:
         return STEP(WAIT, "Final", view->now + CHECK_INTERVAL);
+    case LULL_CONTENT_GIVEN_UP:
     case LULL_CONTENT_REFUSED:
     case LULL_CONTENT_BROKEN:
     case LULL_CONTENT_N:

@@ -12,6 +12,9 @@
 #include "protocol/names.h"
 #include "protocol/step.h"
 
+/* Each froze the guest, or may have. */
+#define MAX_FAILED_CUTS 2
+
 /* What a job needs, for itself alone: the view is gone when it runs. */
 typedef struct {
     LullAttemptTools tools;
@@ -147,8 +150,11 @@ write_state(const LullContents *self, const LullContentView *view, const LullCon
 static gboolean
 begin_attempt(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {LULL_CONTENT_BEGUN, view->state->number + 1, self->life, 0,
-                                    view->state->error};
+    const LullContentState state = {.stage = LULL_CONTENT_BEGUN,
+                                    .number = view->state->number + 1,
+                                    .failed_cuts = view->state->failed_cuts,
+                                    .life = self->life,
+                                    .error = view->state->error};
 
     return write_state(self, view, &state, NULL, error);
 }
@@ -170,11 +176,18 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     const GError *problem = NULL;
     const LullAttemptOutcome *outcome = NULL;
     g_autofree char *text = NULL;
-    LullContentState state = {LULL_CONTENT_FAILED, view->state->number, self->life, view->now, NULL};
+    LullContentState state = {.stage = LULL_CONTENT_FAILED,
+                              .number = view->state->number,
+                              .failed_cuts = view->state->failed_cuts,
+                              .life = self->life,
+                              .time = view->now};
 
     lull_jobs_state(self->jobs, id, &result, &problem);
     outcome = result;
-    if (!outcome) {
+    if (!outcome || outcome->cut_failed) {
+        state.failed_cuts += outcome ? 1 : 0;
+        if (state.failed_cuts >= MAX_FAILED_CUTS)
+            state.stage = LULL_CONTENT_GIVEN_UP;
         text = g_strdup(problem ? problem->message : "the attempt came to nothing");
     } else if (!outcome->reached) {
         state.stage = LULL_CONTENT_REFUSED;
@@ -197,8 +210,11 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
 static gboolean
 record_discard(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {LULL_CONTENT_FAILED, view->state->number, view->state->life, view->now,
-                                    NULL};
+    const LullContentState state = {.stage = LULL_CONTENT_FAILED,
+                                    .number = view->state->number,
+                                    .failed_cuts = view->state->failed_cuts,
+                                    .life = view->state->life,
+                                    .time = view->now};
 
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
@@ -209,8 +225,10 @@ record_discard(const LullContents *self, const LullContentView *view, GError **e
 static gboolean
 record_seal(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {LULL_CONTENT_SEALED, view->state->number, view->state->life,
-                                    view->state->time, NULL};
+    const LullContentState state = {.stage = LULL_CONTENT_SEALED,
+                                    .number = view->state->number,
+                                    .life = view->state->life,
+                                    .time = view->state->time};
 
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
@@ -221,8 +239,11 @@ record_seal(const LullContents *self, const LullContentView *view, GError **erro
 static gboolean
 record_loss(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {LULL_CONTENT_BROKEN, view->state->number, view->state->life,
-                                    view->state->time, view->problem};
+    const LullContentState state = {.stage = LULL_CONTENT_BROKEN,
+                                    .number = view->state->number,
+                                    .life = view->state->life,
+                                    .time = view->state->time,
+                                    .error = view->problem};
 
     return write_state(self, view, &state, NULL, error);
 }

@@ -8,9 +8,10 @@
 #include "protocol/names.h"
 
 static const char *const stages[] = {
-    [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun", [LULL_CONTENT_FAILED] = "failed",
-    [LULL_CONTENT_REFUSED] = "refused", [LULL_CONTENT_CUT] = "cut",     [LULL_CONTENT_SEALED] = "sealed",
-    [LULL_CONTENT_BROKEN] = "broken",
+    [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun",
+    [LULL_CONTENT_FAILED] = "failed",   [LULL_CONTENT_GIVEN_UP] = "given-up",
+    [LULL_CONTENT_REFUSED] = "refused", [LULL_CONTENT_CUT] = "cut",
+    [LULL_CONTENT_SEALED] = "sealed",   [LULL_CONTENT_BROKEN] = "broken",
 };
 
 void
@@ -35,6 +36,7 @@ lull_content_state_of(LullJson *content)
         if (g_str_equal(stage, stages[i]))
             self->stage = (LullContentStage)i;
     self->number = (guint)CLAMP(lull_json_int(json, "number", 0), 0, G_MAXINT);
+    self->failed_cuts = (guint)CLAMP(lull_json_int(json, "failedCuts", 0), 0, G_MAXINT);
     self->life = g_strdup(lull_json_string(json, "life", ""));
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
     self->error = g_strdup(lull_json_string(json, "error", NULL));
@@ -48,6 +50,8 @@ lull_content_state_to_annotation(const LullContentState *self)
 
     lull_json_set_string(json, "stage", stages[self->stage]);
     lull_json_set_int(json, "number", self->number);
+    if (self->failed_cuts)
+        lull_json_set_int(json, "failedCuts", self->failed_cuts);
     lull_json_set_string(json, "life", self->life);
     if (self->time) {
         g_autofree char *when = lull_clock_format(self->time);

@@ -11,21 +11,23 @@ G_BEGIN_DECLS
  * crash knows what may be lying about. */
 typedef enum {
     LULL_CONTENT_NEW = 0,
-    LULL_CONTENT_BEGUN,   /* attempt `number` may have made targets and cuts */
-    LULL_CONTENT_FAILED,  /* it came to nothing (`error`) and its data is gone; the next one may begin */
-    LULL_CONTENT_REFUSED, /* for good: the level required was not reached (`error`) */
-    LULL_CONTENT_CUT,     /* point in time taken at `time`, data being copied */
-    LULL_CONTENT_SEALED,  /* data whole and durable */
-    LULL_CONTENT_BROKEN,  /* for good: cut, but its data was lost (`error`) */
+    LULL_CONTENT_BEGUN,    /* attempt `number` may have made targets and cuts */
+    LULL_CONTENT_FAILED,   /* it came to nothing (`error`) and its data is gone; the next one may begin */
+    LULL_CONTENT_GIVEN_UP, /* for good: cuts failed too often (`error`), and nothing is left of them */
+    LULL_CONTENT_REFUSED,  /* for good: the level required was not reached (`error`) */
+    LULL_CONTENT_CUT,      /* point in time taken at `time`, data being copied */
+    LULL_CONTENT_SEALED,   /* data whole and durable */
+    LULL_CONTENT_BROKEN,   /* for good: cut, but its data was lost (`error`) */
     LULL_CONTENT_N
 } LullContentStage;
 
 typedef struct {
     LullContentStage stage;
-    guint number; /* of the last attempt begun; 0: none */
-    char *life;   /* of the coordinator that began it; "" */
-    gint64 time;  /* wall clock: of the cut, or of the failure; 0 */
-    char *error;  /* NULL */
+    guint number;      /* of the last attempt begun; 0: none */
+    guint failed_cuts; /* attempts that stopped the guest for a cut, which failed */
+    char *life;        /* of the coordinator that began it; "" */
+    gint64 time;       /* wall clock: of the cut, or of the failure; 0 */
+    char *error;       /* NULL */
 } LullContentState;
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)

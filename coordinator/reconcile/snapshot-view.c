@@ -15,6 +15,7 @@
 
 #define DEFAULT_DEADLINE LULL_SEC(300)
 #define DEADLINE_REASON  "snapshot deadline exceeded"
+#define CUT_REASON       "the cut failed"
 #define LEVEL_REASON     "required level not reached"
 
 void
@@ -118,6 +119,8 @@ find_failure(const LullSnapshotView *self, const LullContentState *state, const 
         return g_strdup(policy_problem);
     if (state->stage == LULL_CONTENT_REFUSED)
         return g_strdup(LEVEL_REASON);
+    if (state->stage == LULL_CONTENT_GIVEN_UP)
+        return g_strdup(state->error ? state->error : CUT_REASON);
     if (self->deadline && self->now > self->deadline)
         return g_strdup(DEADLINE_REASON);
     if (self->vm && !self->content && !self->locked && !self->other_locked)

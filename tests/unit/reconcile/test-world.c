@@ -5,8 +5,11 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-effects.h"
+#include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -378,6 +381,44 @@ START_TEST(test_a_level_not_reached_fails_it_and_its_data_goes)
 }
 END_TEST
 
+/* As an earlier attempt would have left it, without the time to wait for. */
+static void
+fail_a_cut_before(World *world)
+{
+    const LullContentState state = {.stage = LULL_CONTENT_FAILED, .number = 1, .failed_cuts = 1};
+    g_autofree char *text = lull_content_state_to_annotation(&state);
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) patch = NULL;
+    g_autoptr(LullJson) patched = NULL;
+    LullPass pass = {0};
+
+    while (!(content = get_content(world)))
+        lull_snapshot_pass(&world->flaky.store, NS, "snap", &pass, NULL);
+    patch = lull_annotation_patch(content, LULL_ANNOTATION_ATTEMPT, text);
+    patched = lull_store_patch(world->flaky.inner, &lull_kind_content, NS, lull_meta_name(content),
+                               LULL_PATCH_OBJECT, patch, NULL);
+    ck_assert_ptr_nonnull(patched);
+}
+
+START_TEST(test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails)
+{
+    World world = {0};
+    g_autoptr(LullJson) snapshot = NULL;
+
+    world_init(&world, (guint32)_i);
+    fake.refuse_cut = TRUE;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    fail_a_cut_before(&world);
+    live_until(&world, is_settled, 0);
+    snapshot = get(&world, &lull_kind_snapshot, "snap");
+    ck_assert_str_eq(phase(&world), "Failed");
+    ck_assert_str_eq(lull_condition_reason(snapshot, "Failure"), "no cut");
+    ck_assert_str_eq(fake_story(), "shpf1ctrr");
+    check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_past_its_deadline_it_fails_and_its_source_is_free)
 {
     World world = {0};
@@ -406,6 +447,7 @@ make_suite(void)
                         SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, SEEDS);
     tcase_add_loop_test(tcase, test_a_level_not_reached_fails_it_and_its_data_goes, 0, 10);
+    tcase_add_loop_test(tcase, test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails, 0, 3);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
