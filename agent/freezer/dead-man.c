@@ -224,7 +224,7 @@ on_eof(LullDeadMan *self, gint64 now)
     if (!self->takeover_at)
         self->takeover_at = now;
     (void)lull_hold_end(self->hold, LULL_HOLD_REASON_FREEZER, now);
-    if (!self->owns_marker && self->marker >= 0)
+    if (!self->owns_marker && self->marker >= 0 && !lull_hold_settled(self->hold))
         self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
     lull_hold_release(self->hold, LULL_HOLD_SIDE_AGENT, TRUE, &ops, self);
     if (lull_hold_settled(self->hold) || now >= self->takeover_at + PATIENCE_USEC)
@@ -371,6 +371,9 @@ thread_main(void *data)
         }
         turn(self);
     }
+    /* The owner's descriptor, which is the same open file, may outlive this one. */
+    if (self->owns_marker)
+        (void)flock(self->marker, LOCK_UN);
     for (guint i = 0; i < self->hold->n_mounts; i++) {
         if (self->mounts[i] >= 0)
             (void)close(self->mounts[i]);

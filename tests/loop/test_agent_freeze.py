@@ -265,7 +265,8 @@ def test_a_freezer_killed_inside_a_freeze_is_followed_up(start, island):
         scratch.thaw(outer)
         wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")
         assert not is_frozen(inner)
-        assert verdict(client, epoch=client.freeze("o3", mountpoints=["/mnt/b"])["epoch"], op="o3") == ("held", "")
+        epoch = client.freeze("o3", mountpoints=["/mnt/b"])["epoch"]
+        assert verdict(client, epoch=epoch, op="o3") == ("held", "")
     finally:
         scratch.thaw(outer)
         island.thaw()
