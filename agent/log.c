@@ -17,6 +17,7 @@ static struct {
     gboolean verbose;
     guint holds;
     GQueue kept; /* of char * */
+    gsize kept_bytes;
     guint dropped;
 } sink = {.fd = STDERR_FILENO};
 
@@ -42,14 +43,41 @@ write_line(const char *line)
         sink.dropped++;
 }
 
+static char *
+take_kept(void)
+{
+    char *line = g_queue_pop_head(&sink.kept);
+
+    sink.kept_bytes -= strlen(line);
+    return line;
+}
+
 static void
 keep_line(char *take)
 {
     g_queue_push_tail(&sink.kept, take);
-    if (g_queue_get_length(&sink.kept) > LULL_LOG_KEPT) {
-        g_free(g_queue_pop_head(&sink.kept));
+    sink.kept_bytes += strlen(take);
+    while (g_queue_get_length(&sink.kept) > LULL_LOG_KEPT || sink.kept_bytes > LULL_LOG_KEPT_BYTES) {
+        g_free(take_kept());
         sink.dropped++;
     }
+}
+
+/* One message is one line, whoever gave the words in it. */
+static char *
+one_line(const char *text)
+{
+    GString *line = g_string_new(NULL);
+
+    for (const char *at = text; *at; at++) {
+        if (*at == '\n')
+            g_string_append(line, "\\n");
+        else if (g_ascii_iscntrl(*at))
+            g_string_append_printf(line, "\\x%02x", (guint)*at);
+        else
+            g_string_append_c(line, *at);
+    }
+    return g_string_free(line, FALSE);
 }
 
 static GLogWriterOutput
@@ -57,6 +85,7 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
 {
     const char *text = "";
     const gint64 now = lull_clock_realtime();
+    g_autofree char *words = NULL;
     char *line;
 
     (void)user_data;
@@ -65,8 +94,9 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
     for (gsize i = 0; i < n_fields; i++)
         if (g_str_equal(fields[i].key, "MESSAGE"))
             text = fields[i].value;
+    words = one_line(text);
     line = g_strdup_printf("%" G_GINT64_FORMAT ".%06d: %s: %s\n", now / G_USEC_PER_SEC,
-                           (int)(now % G_USEC_PER_SEC), level_word(level), text);
+                           (int)(now % G_USEC_PER_SEC), level_word(level), words);
     g_mutex_lock(&sink.lock);
     if (sink.holds > 0) {
         keep_line(line);
@@ -106,7 +136,7 @@ lull_log_hold(gboolean hold)
     g_mutex_lock(&sink.lock);
     sink.holds = hold ? sink.holds + 1 : sink.holds - 1;
     while (sink.holds == 0 && !g_queue_is_empty(&sink.kept)) {
-        g_autofree char *line = g_queue_pop_head(&sink.kept);
+        g_autofree char *line = take_kept();
 
         write_line(line);
     }
