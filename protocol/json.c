@@ -3,6 +3,8 @@
  */
 #include "protocol/json.h"
 
+#include <json-c/json_visit.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,22 @@ only_space(const char *text, gsize length)
         if (!g_ascii_isspace(text[i]))
             return FALSE;
     return TRUE;
+}
+
+/* json-c takes NaN and Infinity, which are no JSON; a number that is merely too large is, and stays as it
+ * was written. */
+static int
+refuse_words(LullJson *value, int flags, LullJson *parent, const char *key, size_t *index, void *data)
+{
+    (void)flags;
+    (void)parent;
+    (void)key;
+    (void)index;
+    (void)data;
+    if (json_object_is_type(value, json_type_double) && !isfinite(json_object_get_double(value)) &&
+        strpbrk(json_object_to_json_string(value), "NI"))
+        return JSON_C_VISIT_RETURN_ERROR;
+    return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
 LullJson *
@@ -50,6 +68,11 @@ lull_json_parse(const char *text, gssize length, GError **error)
     if (!only_space(text + end, size - end)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "JSON: unexpected text at byte %" G_GSIZE_FORMAT,
                     end);
+        json_object_put(value);
+        return NULL;
+    }
+    if (json_c_visit(value, 0, refuse_words, NULL) < 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "JSON: NaN or Infinity is no number");
         json_object_put(value);
         return NULL;
     }

@@ -12,11 +12,22 @@
 #include "agent/channel/stream.h"
 #include "protocol/error.h"
 
+#define BACK_OFF_MSEC 100
+
 typedef struct {
     LullChannel channel;
     int listener;
-    guint source; /* of the listener, while there is no client */
+    guint source; /* of the listener, or the timer before it; while there is no client */
 } UnixChannel;
+
+static void listen_again(UnixChannel *self);
+
+static gboolean
+on_backed_off(gpointer user_data)
+{
+    listen_again(user_data);
+    return G_SOURCE_REMOVE;
+}
 
 static gboolean
 on_client(gint listener, GIOCondition condition, gpointer user_data)
@@ -25,8 +36,10 @@ on_client(gint listener, GIOCondition condition, gpointer user_data)
     const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)condition;
-    if (fd < 0)
-        return G_SOURCE_CONTINUE;
+    if (fd < 0) { /* out of descriptors, say: whoever knocks stays, and poll() would return at once */
+        self->source = g_timeout_add(BACK_OFF_MSEC, on_backed_off, self);
+        return G_SOURCE_REMOVE;
+    }
     self->source = 0; /* the next one waits in the kernel until this one goes */
     lull_stream_attach(&self->channel, fd);
     return G_SOURCE_REMOVE;

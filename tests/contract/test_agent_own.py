@@ -5,6 +5,7 @@
 import json
 import os
 import pty
+import resource
 import select
 import subprocess
 import time
@@ -162,6 +163,17 @@ def test_sigterm_while_frozen_thaws_first(agent, client, island):
 
 
 # clients without manners
+
+
+def test_a_client_that_comes_while_descriptors_are_short_is_heard_when_they_are_not(agent):
+    pid = agent.process.pid
+    in_use = len(os.listdir(f"/proc/{pid}/fd"))
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use, limits[1]))
+    client = agent.client()
+    client.request("guest-sync", id=3)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert client.reply() == {"return": 3}
 
 
 def test_half_a_request_of_one_client_does_not_spoil_the_next(agent, client):

@@ -17,8 +17,9 @@ parse(const char *text)
     return value;
 }
 
-static const char *const bad[] = {"",        " ",    "{",      "{}x",        "null",        "{\"a\":}",
-                                  "{\"a\"}", "[1,2", "\"\xff", "{} \x01 {}", "\xc3\x28\"\""};
+static const char *const bad[] = {
+    "",     " ",      "{",          "{}x",          "null",         "{\"a\":}",   "{\"a\"}",
+    "[1,2", "\"\xff", "{} \x01 {}", "\xc3\x28\"\"", "{\"id\":NaN}", "[-Infinity]"};
 
 START_TEST(test_refuses_what_is_no_document)
 {
