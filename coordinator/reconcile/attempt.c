@@ -46,6 +46,7 @@ lull_attempt_order_free(LullAttemptOrder *self)
     g_free(self->content_uid);
     g_free(self->owner);
     g_strfreev(self->exclude);
+    g_strfreev(self->volumes);
     g_free(self);
 }
 
@@ -59,7 +60,7 @@ lull_attempt_outcome_free(LullAttemptOutcome *self)
 }
 
 static LullVmVolume *
-find_volume(LullVm *vm, const char *name)
+find_volume(const LullVm *vm, const char *name)
 {
     for (guint i = 0; i < vm->volumes->len; i++) {
         LullVmVolume *volume = vm->volumes->pdata[i];
@@ -84,6 +85,24 @@ exclude(LullVm *vm, const char *const *names, GError **error)
         }
         if (!volume->excluded)
             volume->excluded = g_strdup("left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE);
+    }
+    return TRUE;
+}
+
+/* One that was unplugged since would be called saved, and is not. */
+static gboolean
+check_promised(const LullVm *vm, const char *const *names, GError **error)
+{
+    for (gsize i = 0; names && names[i]; i++) {
+        const LullVmVolume *volume = find_volume(vm, names[i]);
+
+        if (volume && !volume->excluded)
+            continue;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "VM %s: volume \"%s\" cannot be saved any more: %s: plug it in again, or delete the "
+                    "snapshot and take another one",
+                    vm->name, names[i], volume ? volume->excluded : "it is gone");
+        return FALSE;
     }
     return TRUE;
 }
@@ -331,7 +350,8 @@ attempt_init(Attempt *self, GError **error)
     self->view.paused = self->vm->state == LULL_VM_PAUSED;
     self->view.strict = self->order->require > LULL_LEVEL_CRASH;
     self->view.deadline = self->order->deadline;
-    return exclude(self->vm, (const char *const *)self->order->exclude, error);
+    return exclude(self->vm, (const char *const *)self->order->exclude, error) &&
+           check_promised(self->vm, (const char *const *)self->order->volumes, error);
 }
 
 static LullAttemptOutcome *

@@ -30,6 +30,7 @@ typedef struct {
     guint number;
     LullLevel require;
     char **exclude;  /* volumes that the user leaves out; NULL: none */
+    char **volumes;  /* that the content promises; NULL: none */
     gint64 deadline; /* boot clock; 0: none */
 } LullAttemptOrder;
 void lull_attempt_order_free(LullAttemptOrder *self);

@@ -117,6 +117,18 @@ run_seal(gpointer data, GCancellable *cancellable, GError **error)
     return NULL;
 }
 
+static char **
+promised_volumes(LullJson *content)
+{
+    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
+    const size_t n = backups ? json_object_array_length(backups) : 0;
+    char **names = g_new0(char *, n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        names[i] = g_strdup(lull_json_string(json_object_array_get_idx(backups, i), "volumeName", ""));
+    return names;
+}
+
 static LullAttemptOrder *
 order_of(const LullContentView *view)
 {
@@ -128,6 +140,7 @@ order_of(const LullContentView *view)
     order->number = view->state->number;
     order->require = view->policy->require;
     order->exclude = g_strdupv(view->policy->exclude);
+    order->volumes = promised_volumes(view->content);
     if (view->deadline)
         order->deadline = lull_clock_boottime() + (view->deadline - view->now);
     return order;

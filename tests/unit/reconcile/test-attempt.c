@@ -3,6 +3,8 @@
  */
 #include <glib/gstdio.h>
 
+#include <string.h>
+
 #include "coordinator/reconcile/attempt.h"
 #include "protocol/clock.h"
 #include "tests/lib/check-main.h"
@@ -34,6 +36,8 @@ teardown(void)
     g_clear_pointer(&dir, g_free);
 }
 
+static const char *promised; /* names of volumes; NULL: none */
+
 static LullAttemptOutcome *
 attempt(LullLevel require, GError **error)
 {
@@ -47,6 +51,7 @@ attempt(LullLevel require, GError **error)
     order->owner = g_strdup("snapshot s");
     order->number = 1;
     order->require = require;
+    order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
     left = lull_intents_list(intents);
     /* whatever came of it */
@@ -144,6 +149,19 @@ START_TEST(test_thaws_when_the_cut_fails)
 }
 END_TEST
 
+START_TEST(test_begins_nothing_where_a_promised_volume_is_gone)
+{
+    g_autoptr(GError) error = NULL;
+
+    promised = "vda,vdc";
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    promised = NULL;
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+    ck_assert_msg(strstr(error->message, "\"vdc\"") != NULL, "%s", error->message);
+    ck_assert_str_eq(fake_story(), "");
+}
+END_TEST
+
 START_TEST(test_asks_nobody_when_there_is_no_room)
 {
     g_autoptr(GError) error = NULL;
@@ -209,6 +227,7 @@ make_suite(void)
     tcase_add_test(tcase, test_cuts_nothing_where_the_level_required_is_out_of_reach);
     tcase_add_test(tcase, test_a_hold_that_broke_does_not_reach_the_level);
     tcase_add_test(tcase, test_a_noisy_witness_breaks_what_the_guest_calls_held);
+    tcase_add_test(tcase, test_begins_nothing_where_a_promised_volume_is_gone);
     tcase_add_test(tcase, test_thaws_when_the_cut_fails);
     tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
     tcase_add_test(tcase, test_thaws_at_once_when_it_is_cancelled_while_frozen);
