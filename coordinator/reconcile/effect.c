@@ -99,3 +99,30 @@ lull_effect_get(LullStore *store, const LullKind *kind, const char *ns, const ch
     *ret_object = object;
     return TRUE;
 }
+
+gboolean
+lull_effect_drop_void_locks(LullStore *store, LullJson **vm, GError **error)
+{
+    const struct {
+        const char *field;
+        const LullKind *kind;
+    } locks[] = {{"snapshotInProgress", &lull_kind_snapshot}, {"restoreInProgress", &lull_kind_restore}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(locks); i++) {
+        const char *owner = lull_json_string(lull_json_object(*vm, "status"), locks[i].field, NULL);
+        g_autoptr(LullJson) object = NULL;
+        LullJson *copy = NULL;
+
+        if (!owner)
+            continue;
+        if (!lull_effect_get(store, locks[i].kind, lull_meta_namespace(*vm), owner, &object, error))
+            return FALSE;
+        if (object)
+            continue;
+        copy = lull_json_dup(*vm);
+        json_object_object_del(lull_json_object(copy, "status"), locks[i].field);
+        lull_json_put(*vm);
+        *vm = copy;
+    }
+    return TRUE;
+}

@@ -25,6 +25,10 @@ gboolean lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *ob
 gboolean
 lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error);
 
+/* Replaces @vm (may point to NULL) by one without the locks of snapshots and restores that do not exist:
+ * nobody would ever let go of them. */
+gboolean lull_effect_drop_void_locks(LullStore *store, LullJson **vm, GError **error);
+
 /* Reads; an absent object is a fact: TRUE with NULL. */
 gboolean lull_effect_get(LullStore *store, const LullKind *kind, const char *ns, const char *name,
                          LullJson **ret_object, GError **error);

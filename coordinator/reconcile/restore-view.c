@@ -280,6 +280,7 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
     spec = lull_json_object(restore, "spec");
     if (!lull_effect_get(store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_object(spec, "target"), "name", ""), &vm, error) ||
+        !lull_effect_drop_void_locks(store, &vm, error) ||
         !lull_effect_get(store, &lull_kind_snapshot, ns,
                          lull_json_string(spec, "virtualMachineSnapshotName", ""), &snapshot, error))
         return NULL;

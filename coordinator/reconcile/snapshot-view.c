@@ -232,7 +232,8 @@ lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gi
         const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
 
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error) ||
-            !lull_effect_get(store, &lull_kind_vm, ns, source, &vm, error))
+            !lull_effect_get(store, &lull_kind_vm, ns, source, &vm, error) ||
+            !lull_effect_drop_void_locks(store, &vm, error))
             return NULL;
     }
     return lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),

@@ -419,6 +419,24 @@ START_TEST(test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails)
 }
 END_TEST
 
+START_TEST(test_a_lock_of_an_owner_that_does_not_exist_is_void)
+{
+    World world = {0};
+    g_autoptr(LullJson) patch =
+        json(_i ? "{'status':{'restoreInProgress':'gone'}}" : "{'status':{'snapshotInProgress':'gone'}}");
+    g_autoptr(LullJson) patched = NULL;
+
+    world_init(&world, (guint32)_i);
+    patched = lull_store_patch(world.flaky.inner, writable(&lull_kind_vm), NS, "larry", LULL_PATCH_STATUS,
+                               patch, NULL);
+    ck_assert_ptr_nonnull(patched);
+    take_snapshot(&world, "", "");
+    live_until(&world, is_settled, 0);
+    ck_assert_str_eq(phase(&world), "Succeeded");
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_past_its_deadline_it_fails_and_its_source_is_free)
 {
     World world = {0};
@@ -448,6 +466,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, SEEDS);
     tcase_add_loop_test(tcase, test_a_level_not_reached_fails_it_and_its_data_goes, 0, 10);
     tcase_add_loop_test(tcase, test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails, 0, 3);
+    tcase_add_loop_test(tcase, test_a_lock_of_an_owner_that_does_not_exist_is_void, 0, 2);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
