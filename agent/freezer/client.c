@@ -42,7 +42,7 @@ reason_text(LullHoldReason reason)
     case LULL_HOLD_REASON_ASKED:
         return "thaw asked for before the freeze was complete";
     case LULL_HOLD_REASON_SLOW:
-        return "not all file systems were frozen within half the lease";
+        return "not all file systems were frozen in time";
     case LULL_HOLD_REASON_REFUSED:
         return "a file system could not be frozen";
     case LULL_HOLD_REASON_LEASE:
@@ -222,9 +222,10 @@ lull_freezer_start(const char *program, const LullFreezerMount *mounts, guint n_
 }
 
 void
-lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gboolean strict)
+lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gint64 within_msec, gboolean strict)
 {
-    lull_dead_man_freeze(self->man, LULL_MSEC(lease_msec), strict);
+    lull_dead_man_freeze(self->man, LULL_MSEC(lease_msec), LULL_MSEC(MIN(within_msec, lease_msec / 2)),
+                         strict);
 }
 
 gboolean

@@ -90,11 +90,11 @@ LullFreezer *lull_freezer_start(const char *program, const LullFreezerMount *mou
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Only after PREPARED. @lease_msec counts on CLOCK_BOOTTIME from the first FIFREEZE. All must be
- * frozen within half of it, else everything is undone (FREEZE_FAILED, timed_out).
+ * frozen within @within_msec and half of it, else everything is undone (FREEZE_FAILED, timed_out).
  * @strict: one mount that fails to freeze undoes all (the standard command's rule); a foreign freeze
  * and an unsupported one are no failure in either mode. FROZEN or FREEZE_FAILED follows; FROZEN with
  * no mount in FROZEN state means that nothing could be frozen. */
-void lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gboolean strict);
+void lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gint64 within_msec, gboolean strict);
 
 /* Sets the lease anew from now. FALSE: nothing is frozen any more. */
 gboolean lull_freezer_renew(LullFreezer *self, gint64 lease_msec);

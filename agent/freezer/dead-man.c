@@ -249,7 +249,7 @@ unanswered_by(LullDeadMan *self)
 {
     const gint64 asked = atomic_load(&self->freeze_asked_at);
 
-    return asked ? asked + atomic_load(&self->hold->lease_usec) / 2 : 0;
+    return asked ? asked + atomic_load(&self->hold->within_usec) : 0;
 }
 
 static gint64
@@ -510,12 +510,15 @@ lull_dead_man_refusal(LullDeadMan *self, int *ret_errno)
 }
 
 void
-lull_dead_man_freeze(LullDeadMan *self, gint64 lease_usec, gboolean strict)
+lull_dead_man_freeze(LullDeadMan *self, gint64 lease_usec, gint64 within_usec, gboolean strict)
 {
     atomic_store(&self->hold->lease_usec, lease_usec);
+    atomic_store(&self->hold->within_usec, within_usec);
     atomic_store(&self->freeze_asked_at, lull_clock_boottime());
-    tell(self,
-         (LullWireMessage){.kind = LULL_WIRE_FREEZE, .lease_usec = lease_usec, .strict = strict != FALSE});
+    tell(self, (LullWireMessage){.kind = LULL_WIRE_FREEZE,
+                                 .lease_usec = lease_usec,
+                                 .within_usec = within_usec,
+                                 .strict = strict != FALSE});
 }
 
 gboolean

@@ -31,7 +31,7 @@ guint lull_dead_man_take_events(LullDeadMan *self);
 /* Why there will be no PREPARED; NONE where the freezer has not refused. */
 LullWireRefusal lull_dead_man_refusal(LullDeadMan *self, int *ret_errno);
 
-void lull_dead_man_freeze(LullDeadMan *self, gint64 lease_usec, gboolean strict);
+void lull_dead_man_freeze(LullDeadMan *self, gint64 lease_usec, gint64 within_usec, gboolean strict);
 gboolean lull_dead_man_renew(LullDeadMan *self, gint64 lease_usec);
 void lull_dead_man_thaw(LullDeadMan *self);
 

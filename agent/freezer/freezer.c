@@ -292,6 +292,7 @@ obey(Freezer *self, const LullWireMessage *message)
         self->freeze_asked = true;
         atomic_store(&self->hold->strict, message->strict);
         atomic_store(&self->hold->lease_usec, message->lease_usec);
+        atomic_store(&self->hold->within_usec, message->within_usec);
         kick(self);
         break;
     case LULL_WIRE_THAW:

@@ -424,7 +424,7 @@ lull_hold_freeze(LullHold *hold, const LullHoldOps *ops, void *context)
     if (lull_hold_phase(hold) != LULL_HOLD_IDLE)
         return;
     atomic_store(&hold->first_at, now);
-    atomic_store(&hold->freeze_by, now + lease / 2);
+    atomic_store(&hold->freeze_by, now + atomic_load(&hold->within_usec));
     atomic_store(&hold->lease_end, now + lease);
     if (!course_move(hold, LULL_HOLD_IDLE, LULL_HOLD_FREEZING)) {
         lease_close(hold);

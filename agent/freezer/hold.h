@@ -36,7 +36,7 @@ typedef enum {
 typedef enum {
     LULL_HOLD_REASON_NONE = 0, /* in ENDED: the hold lasted, and that was verified */
     LULL_HOLD_REASON_ASKED,    /* thaw asked for; breaks only a freeze under way */
-    LULL_HOLD_REASON_SLOW,     /* not all frozen within half the lease */
+    LULL_HOLD_REASON_SLOW,     /* not all frozen in time */
     LULL_HOLD_REASON_REFUSED,  /* strict, and one mount could not be frozen */
     LULL_HOLD_REASON_LEASE,
     LULL_HOLD_REASON_FOREIGN_THAW,
@@ -85,8 +85,9 @@ typedef struct {
     uint64_t size; /* of the whole table with its names */
     _Atomic uint32_t course;
     _Atomic uint32_t strict;
-    _Atomic int64_t lease_usec; /* asked for; set before the freezing thread is woken */
-    _Atomic int64_t lease_end;  /* 0: none yet; negated: can no longer be renewed */
+    _Atomic int64_t lease_usec;  /* asked for; set before the freezing thread is woken */
+    _Atomic int64_t within_usec; /* the same: how long freezing may take at most */
+    _Atomic int64_t lease_end;   /* 0: none yet; negated: can no longer be renewed */
     _Atomic int64_t freeze_by;
     _Atomic uint32_t any_frozen; /* one has been, at some time */
     _Atomic int64_t first_at;    /* first FIFREEZE issued */

@@ -12,7 +12,7 @@
 
 #include "protocol/error.h"
 
-#define TABLE_MAGIC  0x4c554c32u /* changes with the layout: agent and freezer may be of two builds */
+#define TABLE_MAGIC  0x4c554c33u /* changes with the layout: agent and freezer may be of two builds */
 #define MOUNTS_LIMIT 65536
 
 static size_t

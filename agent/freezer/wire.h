@@ -24,7 +24,7 @@ typedef enum {
     LULL_WIRE_NONE = 0,
 
     /* from the agent */
-    LULL_WIRE_FREEZE,  /* lease_usec, strict */
+    LULL_WIRE_FREEZE,  /* lease_usec, within_usec, strict */
     LULL_WIRE_RENEWED, /* the lease's end has moved in the table */
     LULL_WIRE_THAW,    /* THAWED follows */
 
@@ -52,6 +52,7 @@ typedef struct {
     uint32_t kind; /* LullWireKind */
     uint32_t strict;
     int64_t lease_usec;
+    int64_t within_usec;
     uint32_t first;
     uint32_t count;
     uint8_t present[LULL_WIRE_BATCH / 8];

@@ -156,7 +156,9 @@ do_freeze(LullEngine *self)
     lull_step(LULL_STEP_AGENT_STATE_WRITTEN);
     self->recorded = TRUE;
     lull_log_hold(TRUE);
-    lull_freezer_freeze(self->freezer, self->machine.lease / 1000, self->operation->standard);
+    lull_freezer_freeze(self->freezer, self->machine.lease / 1000,
+                        lull_machine_freeze_limit(self->machine.standard, self->machine.lease) / 1000,
+                        self->operation->standard);
     lull_step(LULL_STEP_AGENT_FREEZE_SENT);
 }
 

@@ -35,12 +35,18 @@ start(gboolean standard, gint64 budget, gint64 lease, gint64 now)
     return (LullTransition){next, LULL_DO_START, standard ? LULL_ANSWER_LATER : LULL_ANSWER_NOW};
 }
 
+gint64
+lull_machine_freeze_limit(gboolean standard, gint64 lease)
+{
+    return standard ? MIN(lease / 2, LULL_MSEC(LULL_STANDARD_FREEZE_MS)) : lease / 2;
+}
+
 static LullTransition
 freeze(LullMachine state, gint64 lease, LullAnswer answer, gint64 now)
 {
     state.phase = LULL_PHASE_FREEZING;
     state.lease = lease;
-    state.deadline = now + lease / 2 + LULL_MSEC(LULL_AGENT_GRACE_MS);
+    state.deadline = now + lull_machine_freeze_limit(state.standard, lease) + LULL_MSEC(LULL_AGENT_GRACE_MS);
     return (LullTransition){state, LULL_DO_FREEZE, answer};
 }
 
@@ -87,7 +93,7 @@ on_deadline(LullMachine state, gint64 now)
         return release(state, "timed out: prepared, and nobody asked for the freeze", LULL_ANSWER_NONE, now);
     case LULL_PHASE_FREEZING:
         state.timed_out = TRUE;
-        return release(state, "timed out: freezing took longer than half the lease", LULL_ANSWER_NONE, now);
+        return release(state, "timed out: freezing took too long", LULL_ANSWER_NONE, now);
     case LULL_PHASE_FROZEN:
         return release(state, LULL_BROKEN_LEASE, LULL_ANSWER_NONE, now);
     case LULL_PHASE_THAWING:

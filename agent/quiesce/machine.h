@@ -88,6 +88,9 @@ typedef struct {
 #define LULL_PREPARED_LIMIT_MS 60000
 #define LULL_THAW_LIMIT_MS     2000
 
+/* How long freezing everything may take. */
+gint64 lull_machine_freeze_limit(gboolean standard, gint64 lease) G_GNUC_CONST;
+
 LullTransition lull_machine_step(LullMachine state, LullEvent event, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whether something may be frozen, so that nothing may touch a file system or a log. */

@@ -101,7 +101,7 @@ obey(Driver *self, char *line)
     if (!words[0]) {
         return;
     } else if (g_str_equal(words[0], "freeze")) {
-        lull_freezer_freeze(self->freezer, number, strstr(words[1], "strict") != NULL);
+        lull_freezer_freeze(self->freezer, number, number / 2, strstr(words[1], "strict") != NULL);
     } else if (g_str_equal(words[0], "renew")) {
         printf("{\"renewed\": %s}\n", truth(lull_freezer_renew(self->freezer, number)));
     } else if (g_str_equal(words[0], "remaining")) {

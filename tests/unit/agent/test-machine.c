@@ -299,6 +299,19 @@ START_TEST(test_the_standard_freeze_prepares_and_freezes_in_one_go)
 }
 END_TEST
 
+START_TEST(test_a_standard_freeze_ends_in_its_callers_time_however_long_its_lease)
+{
+    const LullMachine preparing = {
+        .phase = LULL_PHASE_PREPARING, .standard = TRUE, .lease = LULL_SEC(300), .deadline = DEADLINE};
+    const LullTransition out = lull_machine_step(preparing, (LullEvent){.kind = LULL_EVENT_PREPARED}, 0);
+
+    ck_assert_int_eq(out.next.lease, LULL_SEC(300));
+    ck_assert_int_eq(out.next.deadline, LULL_MSEC(LULL_STANDARD_FREEZE_MS + LULL_AGENT_GRACE_MS));
+    ck_assert_int_eq(lull_machine_freeze_limit(TRUE, LEASE), LEASE / 2);
+    ck_assert_int_eq(lull_machine_freeze_limit(FALSE, LULL_SEC(30)), LULL_SEC(15));
+}
+END_TEST
+
 START_TEST(test_a_standard_thaw_breaks_the_vendors_epoch)
 {
     const Beat beats[] = {
@@ -376,6 +389,7 @@ make_suite(void)
     tcase_add_test(tcase, test_nobody_thaws_aborts_or_renews_what_is_not_his);
     tcase_add_test(tcase, test_the_vendors_freeze_and_thaw_hold);
     tcase_add_test(tcase, test_the_standard_freeze_prepares_and_freezes_in_one_go);
+    tcase_add_test(tcase, test_a_standard_freeze_ends_in_its_callers_time_however_long_its_lease);
     tcase_add_test(tcase, test_a_standard_thaw_breaks_the_vendors_epoch);
     tcase_add_test(tcase, test_a_standard_thaw_leaves_a_mere_preparation_alone);
     tcase_add_test(tcase, test_a_freeze_that_comes_through_after_it_was_given_up_is_broken);

@@ -55,6 +55,7 @@ struct _LullFreezer {
 static struct {
     LullFreezer *alive;
     GString *calls;
+    gint64 within_msec;
     const char *refusal; /* why it cannot be started */
     LullFreezerOutcome outcomes[2];
 } freezer;
@@ -90,7 +91,7 @@ lull_freezer_start(const char *program, const LullFreezerMount *mounts, guint n_
 }
 
 void
-lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gboolean strict)
+lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gint64 within_msec, gboolean strict)
 {
     g_autofree char *path = record_path();
 
@@ -98,6 +99,7 @@ lull_freezer_freeze(LullFreezer *self, gint64 lease_msec, gboolean strict)
     ck_assert_msg(g_file_test(path, G_FILE_TEST_EXISTS),
                   "the record must be there before the first FIFREEZE");
     g_string_append_printf(freezer.calls, "freeze:%d%s ", (int)lease_msec, strict ? ":strict" : "");
+    freezer.within_msec = within_msec;
 }
 
 gboolean
@@ -707,6 +709,7 @@ START_TEST(test_the_standard_freeze_counts_and_is_strict)
     fire_frozen();
     ck_assert_str_eq(heard(), "{\"return\":2}\n");
     ck_assert_str_eq(called(), "start:/home:/ freeze:300000:strict");
+    ck_assert_int_eq(freezer.within_msec, 5000);
     say("{'execute':'guest-fsfreeze-status'}" THAW);
     ck_assert_str_eq(heard(), "{\"return\":\"frozen\"}\n");
     fire_thawed(NULL);

@@ -232,6 +232,7 @@ kernel_new(void)
     kernel->clock = 5000;
     kernel->hangs = kernel->settled_at = -1;
     atomic_store(&kernel->hold->lease_usec, LEASE);
+    atomic_store(&kernel->hold->within_usec, LEASE / 2);
     pthread_mutex_init(&kernel->lock, NULL);
     pthread_cond_init(&kernel->changed, NULL);
     return kernel;
