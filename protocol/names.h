@@ -33,7 +33,7 @@
 #define LULL_STANDARD_LEASE_MS   300000 /* guest-fsfreeze-freeze, whose caller cannot renew */
 #define LULL_STANDARD_PREPARE_MS 5000
 #define LULL_STANDARD_FREEZE_MS  5000 /* its caller gives up after 10 s in all */
-#define LULL_AGENT_GRACE_MS      500 /* the agent's own dead man fires this long after the lease */
+#define LULL_AGENT_GRACE_MS      500  /* the agent's own dead man fires this long after the lease */
 
 /* Owner of an operation begun by a standard command. */
 #define LULL_OWNER_STANDARD "standard"
