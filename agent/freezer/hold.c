@@ -479,9 +479,5 @@ lull_hold_verify(LullHold *hold, const LullHoldOps *ops, void *context)
 
     (void)course_move(hold, LULL_HOLD_VERIFYING, LULL_HOLD_ENDED);
     step(ops, LULL_STEP_FREEZER_VERIFIED);
-    /* Thawing waits for disks as freezing does. What stands on each other keeps its order. */
-    if (ops->spread && level_after(hold, 0) == UINT32_MAX)
-        ops->spread(context, 0);
-    else
-        lull_hold_release(hold, LULL_HOLD_SIDE_FREEZER, false, ops, context);
+    lull_hold_release(hold, LULL_HOLD_SIDE_FREEZER, false, ops, context);
 }

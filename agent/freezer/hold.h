@@ -139,8 +139,7 @@ void lull_hold_freeze(LullHold *hold, const LullHoldOps *ops, void *context);
  * the hold has ended meanwhile, thaws what it can claim. */
 void lull_hold_freeze_level(LullHold *hold, uint32_t level, const LullHoldOps *ops, void *context);
 
-/* Freezing thread. Verifies and thaws, with its hands where all mounts are of one level; no-op unless
- * VERIFYING. */
+/* Freezing thread. Verifies and thaws; no-op unless VERIFYING. */
 void lull_hold_verify(LullHold *hold, const LullHoldOps *ops, void *context);
 
 /* Any thread. Ends the hold for @reason, or with ASKED sends a frozen one into verification. False
