@@ -14,6 +14,12 @@
 #define PREPARE_BUDGET  LULL_SEC(10)
 #define THAW_BUDGET     LULL_SEC(4)
 
+/* Why a hold ended, in the last line of its stream. */
+#define LULL_HOLD_END_UNFREEZE "unfreeze"
+#define LULL_HOLD_END_TIMEOUT  "timeout"
+#define LULL_HOLD_END_GONE     "holder gone"
+#define LULL_HOLD_END_STOPPING "coordinator stops"
+
 struct _LullManualHolds {
     LullHost *host;
     LullIntents *intents;
@@ -31,16 +37,19 @@ struct _LullManualHolds {
 typedef struct {
     LullManualHolds *owner;
     char *name;
+    char *op;
     gint64 timeout;
-    LullServerReply *freeze_reply;
+    gboolean streams;            /* asked for by `hold`: @reply waits for the verdict too */
+    LullServerReply *reply;      /* to who asked for it */
     LullServerReply *thaw_reply; /* with the mutex */
-    gboolean let_go;             /* with the mutex */
+    const char *why;             /* with the mutex; set: let go */
 } Held;
 
 typedef struct {
     LullServerReply *reply;
     LullJson *body;
     GError *error;
+    gboolean is_line;
 } Answer;
 
 LullManualHolds *
@@ -66,6 +75,8 @@ send_answer(gpointer data)
 
     if (answer->error)
         lull_server_reply_error(answer->reply, answer->error);
+    else if (answer->is_line)
+        lull_server_reply_line(answer->reply, answer->body);
     else
         lull_server_reply(answer->reply, answer->body);
     g_clear_error(&answer->error);
@@ -73,37 +84,41 @@ send_answer(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void
+post(const LullManualHolds *self, const Answer *content)
+{
+    g_autoptr(GSource) source = g_idle_source_new();
+
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, send_answer, g_memdup2(content, sizeof *content), NULL);
+    g_source_attach(source, self->context);
+}
+
 /* From a hold's thread. Consumes @body and @error, one of which is set. */
 static void
 answer(const LullManualHolds *self, LullServerReply *reply, LullJson *body, GError *error)
 {
-    Answer *message = g_new0(Answer, 1);
-    g_autoptr(GSource) source = g_idle_source_new();
-
-    message->reply = reply;
-    message->body = body;
-    message->error = error;
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, send_answer, message, NULL);
-    g_source_attach(source, self->context);
+    post(self, &(Answer){.reply = reply, .body = body, .error = error});
 }
 
-/* Until it is told to let go, or the time is over. */
-static void
+/* Until it is told to let go, or the time is over. Returns why. */
+static const char *
 keep(LullManualHolds *self, Held *held)
 {
     const gint64 until = g_get_monotonic_time() + held->timeout;
+    const char *why;
 
     g_mutex_lock(&self->mutex);
-    while (!held->let_go && !self->closing && g_cond_wait_until(&self->changed, &self->mutex, until))
+    while (!held->why && !self->closing && g_cond_wait_until(&self->changed, &self->mutex, until))
         ;
+    why = held->why ? held->why : self->closing ? LULL_HOLD_END_STOPPING : LULL_HOLD_END_TIMEOUT;
     g_mutex_unlock(&self->mutex);
+    return why;
 }
 
 /* Intent on disk before the guest is asked for anything, as for any attempt. */
 static gboolean
-freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold, const char *op,
-       GError **error)
+freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold, GError **error)
 {
     const LullGuestHoldFacts *facts = lull_guest_hold_facts(hold);
     const gint64 lease =
@@ -114,15 +129,16 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
                     facts->agent_problem ? facts->agent_problem : "no guest agent");
         return FALSE;
     }
-    if (!lull_intents_write(self->intents, op, vm->uid, vm->name, facts->agent, LULL_INTENT_ENGAGED, error))
+    if (!lull_intents_write(self->intents, held->op, vm->uid, vm->name, facts->agent, LULL_INTENT_ENGAGED,
+                            error))
         return FALSE;
     if (!lull_guest_hold_prepare(hold, PREPARE_BUDGET)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot freeze %s: %s", vm->name,
                     facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
-    if (facts->agent == LULL_AGENT_STOCK &&
-        !lull_intents_write(self->intents, op, vm->uid, vm->name, facts->agent, LULL_INTENT_FREEZING, error))
+    if (facts->agent == LULL_AGENT_STOCK && !lull_intents_write(self->intents, held->op, vm->uid, vm->name,
+                                                                facts->agent, LULL_INTENT_FREEZING, error))
         return FALSE;
     if (lull_guest_hold_freeze(hold, lease, held->timeout + LULL_GUEST_HOLD_GRACE))
         return TRUE;
@@ -154,39 +170,80 @@ thawed_answer(const LullVm *vm, const LullGuestHold *hold, const LullWitness *wi
 }
 
 static void
-hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
+answer_frozen(LullManualHolds *self, Held *held, const LullGuestHold *hold)
 {
-    g_autofree char *op = g_uuid_string_random();
-    GError *problem = NULL;
-    g_autoptr(LullGuestHold) hold = lull_guest_hold_new(self->host, vm, op, &problem);
-    g_autoptr(LullWitness) witness = hold ? open_witness(self, vm) : NULL;
-    g_autoptr(GError) remove_problem = NULL;
-    LullServerReply *thaw_reply = NULL;
+    LullJson *frozen = lull_manual_answer_frozen(lull_guest_hold_facts(hold));
 
-    if (hold && freeze(self, held, vm, hold, op, &problem)) {
-        (void)(witness && lull_witness_read_first(witness, NULL));
-        answer(self, g_steal_pointer(&held->freeze_reply),
-               lull_manual_answer_frozen(lull_guest_hold_facts(hold)), NULL);
-        keep(self, held);
-        (void)(witness && lull_witness_read_second(witness, NULL));
+    if (held->streams) {
+        lull_json_set_string(frozen, "state", "held");
+        lull_json_set_string(frozen, "op", held->op);
     }
-    if (hold)
-        lull_guest_hold_thaw(hold, THAW_BUDGET);
-    if (hold && lull_guest_hold_facts(hold)->unconfirmed)
-        lull_intents_leave(self->intents, op);
-    else if (!lull_intents_remove(self->intents, op, &remove_problem))
-        g_warning("%s", remove_problem->message);
-    if (problem) {
-        answer(self, g_steal_pointer(&held->freeze_reply), NULL, problem);
-        return;
-    }
-    g_message("%s: freeze by hand ended: %s", vm->name,
-              lull_json_to_line(lull_guest_hold_facts(hold)->filesystems));
+    post(self, &(Answer){.reply = held->reply, .body = frozen, .is_line = held->streams});
+}
+
+/* Whoever held it, and whoever ended it, learn what it was worth. */
+static void
+answer_thawed(LullManualHolds *self, Held *held, const char *why, LullJson *take_verdict)
+{
+    g_autoptr(LullJson) verdict = take_verdict;
+    LullServerReply *thaw_reply;
+
     g_mutex_lock(&self->mutex);
     thaw_reply = g_steal_pointer(&held->thaw_reply);
     g_mutex_unlock(&self->mutex);
     if (thaw_reply)
-        answer(self, thaw_reply, thawed_answer(vm, hold, witness), NULL);
+        answer(self, thaw_reply, lull_json_dup(verdict), NULL);
+    if (!held->streams)
+        return;
+    lull_json_set_string(verdict, "state", "ended");
+    lull_json_set_string(verdict, "why", why);
+    answer(self, held->reply, g_steal_pointer(&verdict), NULL);
+}
+
+/* Thaws; the intent goes unless the guest did not confirm. */
+static void
+let_go(LullManualHolds *self, const Held *held, LullGuestHold *hold)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (hold)
+        lull_guest_hold_thaw(hold, THAW_BUDGET);
+    if (hold && lull_guest_hold_facts(hold)->unconfirmed)
+        lull_intents_leave(self->intents, held->op);
+    else if (!lull_intents_remove(self->intents, held->op, &problem))
+        g_warning("%s", problem->message);
+}
+
+static void
+hold_vm(LullManualHolds *self, Held *held, const LullVm *vm)
+{
+    GError *problem = NULL;
+    g_autoptr(LullGuestHold) hold = lull_guest_hold_new(self->host, vm, held->op, &problem);
+    g_autoptr(LullWitness) witness = hold ? open_witness(self, vm) : NULL;
+    const char *why = NULL;
+
+    if (hold && freeze(self, held, vm, hold, &problem)) {
+        (void)(witness && lull_witness_read_first(witness, NULL));
+        answer_frozen(self, held, hold);
+        why = keep(self, held);
+        (void)(witness && lull_witness_read_second(witness, NULL));
+    }
+    let_go(self, held, hold);
+    if (problem) {
+        answer(self, held->reply, NULL, problem);
+        return;
+    }
+    g_message("%s: freeze by hand ended (%s): %s", vm->name, why,
+              lull_json_to_line(lull_guest_hold_facts(hold)->filesystems));
+    answer_thawed(self, held, why, thawed_answer(vm, hold, witness));
+}
+
+static void
+held_free(Held *held)
+{
+    g_free(held->name);
+    g_free(held->op);
+    g_free(held);
 }
 
 static gpointer
@@ -199,11 +256,12 @@ hold_thread(gpointer data)
 
     if (vm && vm->state != LULL_VM_RUNNING)
         g_set_error(&problem, LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not running", held->name);
-    if (vm && !problem && lull_claims_take(self->claims, vm->uid, "lull freeze", &problem)) {
+    if (vm && !problem &&
+        lull_claims_take(self->claims, vm->uid, held->streams ? "lull hold" : "lull freeze", &problem)) {
         hold_vm(self, held, vm);
         lull_claims_release(self->claims, vm->uid);
     } else {
-        answer(self, g_steal_pointer(&held->freeze_reply), NULL, problem);
+        answer(self, held->reply, NULL, problem);
     }
     g_mutex_lock(&self->mutex);
     g_hash_table_remove(self->held, held->name);
@@ -212,8 +270,7 @@ hold_thread(gpointer data)
                g_error_new(LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not frozen any more", held->name));
     g_ptr_array_add(self->finished, g_thread_self());
     g_mutex_unlock(&self->mutex);
-    g_free(held->name);
-    g_free(held);
+    held_free(held);
     return NULL;
 }
 
@@ -246,35 +303,136 @@ reap(LullManualHolds *self)
     g_ptr_array_set_size(self->finished, 0);
 }
 
-static void
-on_freeze(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer user_data)
+/* With the mutex. NULL: it is held already. */
+static Held *
+begin(LullManualHolds *self, const char *name, gint64 timeout, gboolean streams, LullServerReply *reply)
 {
-    LullManualHolds *self = user_data;
+    Held *held;
+
+    if (g_hash_table_contains(self->held, name))
+        return NULL;
+    held = g_new0(Held, 1);
+    held->owner = self;
+    held->name = g_strdup(name);
+    held->op = g_uuid_string_random();
+    held->timeout = timeout;
+    held->streams = streams;
+    held->reply = reply;
+    g_hash_table_insert(self->held, held->name, held);
+    g_ptr_array_add(self->threads, g_thread_new("lull-hold", hold_thread, held));
+    return held;
+}
+
+/* Returns the new operation; NULL: refused, and answered. */
+static char *
+request(LullManualHolds *self, const char *name, LullJson *body, gboolean streams, LullServerReply *reply)
+{
     g_autoptr(GError) error = NULL;
-    Held *held = NULL;
+    g_autofree char *op = NULL;
     gint64 timeout = 0;
 
     if (!parse_timeout(body, &timeout, &error)) {
         lull_server_reply_error(reply, error);
-        return;
+        return NULL;
     }
     g_mutex_lock(&self->mutex);
     reap(self);
-    if (!g_hash_table_contains(self->held, name)) {
-        held = g_new0(Held, 1);
-        held->owner = self;
-        held->name = g_strdup(name);
-        held->timeout = timeout;
-        held->freeze_reply = reply;
-        g_hash_table_insert(self->held, held->name, held);
-        g_ptr_array_add(self->threads, g_thread_new("lull-hold", hold_thread, held));
+    Held *held = begin(self, name, timeout, streams, reply);
+    op = held ? g_strdup(held->op) : NULL;
+    g_mutex_unlock(&self->mutex);
+    if (!op) {
+        g_set_error(&error, LULL_ERROR, LULL_ERROR_BUSY, "VM %s is frozen already: lull thaw %s ends it",
+                    name, name);
+        lull_server_reply_error(reply, error);
+    }
+    return g_steal_pointer(&op);
+}
+
+static void
+on_freeze(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer user_data)
+{
+    g_autofree char *op = request(user_data, name, body, FALSE, reply);
+}
+
+/* Who holds, for the case that he goes: the hold itself may have ended by then. */
+typedef struct {
+    LullManualHolds *owner;
+    char *name;
+    char *op;
+} Holder;
+
+static void
+holder_free(gpointer data)
+{
+    Holder *holder = data;
+
+    g_free(holder->name);
+    g_free(holder->op);
+    g_free(holder);
+}
+
+/* With the mutex: the hold of @name, if it is operation @op. */
+static Held *
+find_held(LullManualHolds *self, const char *name, const char *op)
+{
+    Held *held = g_hash_table_lookup(self->held, name);
+
+    return held && (!op || g_str_equal(held->op, op)) ? held : NULL;
+}
+
+static void
+on_holder_gone(gpointer data)
+{
+    const Holder *holder = data;
+    LullManualHolds *self = holder->owner;
+    Held *held;
+
+    g_mutex_lock(&self->mutex);
+    held = find_held(self, holder->name, holder->op);
+    if (held && !held->why) {
+        held->why = LULL_HOLD_END_GONE;
+        g_cond_broadcast(&self->changed);
     }
     g_mutex_unlock(&self->mutex);
-    if (held)
+}
+
+/* The connection is the lease: whoever holds lets go by closing it, and learns the verdict by unfreezing. */
+static void
+on_hold(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer user_data)
+{
+    LullManualHolds *self = user_data;
+    g_autofree char *op = request(self, name, body, TRUE, reply);
+    Holder *holder;
+
+    if (!op)
         return;
-    g_set_error(&error, LULL_ERROR, LULL_ERROR_BUSY, "VM %s is frozen already: lull thaw %s ends it", name,
-                name);
-    lull_server_reply_error(reply, error);
+    holder = g_new0(Holder, 1);
+    holder->owner = self;
+    holder->name = g_strdup(name);
+    holder->op = g_steal_pointer(&op);
+    lull_server_reply_on_gone(reply, on_holder_gone, holder, holder_free);
+}
+
+/* With the mutex. */
+static gboolean
+begin_thaw(LullManualHolds *self, const char *name, const char *op, LullServerReply *reply, GError **error)
+{
+    Held *held = find_held(self, name, op);
+
+    if (!held) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not frozen by hand%s%.40s", name,
+                    op ? ", or not by operation " : "", op ? op : "");
+        return FALSE;
+    }
+    if (held->thaw_reply) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "VM %s is being thawed already", name);
+        return FALSE;
+    }
+    held->thaw_reply = reply;
+    if (!held->why)
+        held->why = LULL_HOLD_END_UNFREEZE;
+    g_cond_broadcast(&self->changed);
+    return TRUE;
 }
 
 static void
@@ -282,19 +440,9 @@ on_unfreeze(const char *ns, const char *name, LullJson *body, LullServerReply *r
 {
     LullManualHolds *self = user_data;
     g_autoptr(GError) error = NULL;
-    Held *held = NULL;
 
     g_mutex_lock(&self->mutex);
-    held = g_hash_table_lookup(self->held, name);
-    if (!held) {
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not frozen by hand", name);
-    } else if (held->thaw_reply) {
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_BUSY, "VM %s is being thawed already", name);
-    } else {
-        held->thaw_reply = reply;
-        held->let_go = TRUE;
-        g_cond_broadcast(&self->changed);
-    }
+    (void)begin_thaw(self, name, lull_json_string(body, "op", NULL), reply, &error);
     g_mutex_unlock(&self->mutex);
     if (error)
         lull_server_reply_error(reply, error);
@@ -305,6 +453,7 @@ lull_manual_holds_serve(LullManualHolds *self, LullServer *server, GMainContext 
 {
     self->context = context;
     lull_server_add_subresource(server, "freeze", on_freeze, self);
+    lull_server_add_subresource(server, "hold", on_hold, self);
     lull_server_add_subresource(server, "unfreeze", on_unfreeze, self);
 }
 

@@ -8,10 +8,10 @@
 
 #include "coordinator/store/serve/discovery.h"
 #include "coordinator/store/serve/exchange.h"
+#include "coordinator/store/serve/reply.h"
 #include "coordinator/store/serve/resource.h"
 #include "coordinator/store/serve/socket.h"
 #include "coordinator/store/serve/stream.h"
-#include "coordinator/store/status.h"
 
 #define RECEIVED "lull-received" /* bytes of the body so far, on the message */
 
@@ -21,76 +21,13 @@ struct _LullServer {
     char *path;
     LullStreams *streams;
     GHashTable *subresources; /* name -> Subresource */
-    GHashTable *replies;      /* of LullServerReply under way, lent */
+    LullReplies *replies;
 };
 
 typedef struct {
     LullSubresourceFunc func;
     gpointer user_data;
 } Subresource;
-
-struct _LullServerReply {
-    LullServer *server;         /* NULL once nobody waits for the answer */
-    SoupServerMessage *message; /* a reference */
-};
-
-/* Nobody waits any more: the client or the server has gone. */
-static void
-reply_abandon(LullServerReply *reply)
-{
-    if (!reply->server)
-        return;
-    g_signal_handlers_disconnect_by_data(reply->message, reply);
-    (void)g_hash_table_remove(reply->server->replies, reply);
-    reply->server = NULL;
-}
-
-static void
-on_reply_finished(SoupServerMessage *message, gpointer user_data)
-{
-    reply_abandon((LullServerReply *)user_data);
-}
-
-static LullServerReply *
-reply_new(LullServer *self, SoupServerMessage *message)
-{
-    LullServerReply *reply = g_new0(LullServerReply, 1);
-
-    reply->server = self;
-    reply->message = (SoupServerMessage *)g_object_ref(message);
-    g_signal_connect(message, "finished", G_CALLBACK(on_reply_finished), reply);
-    g_hash_table_add(self->replies, reply);
-    return reply;
-}
-
-static void
-reply_send(LullServerReply *reply, guint code, LullJson *body)
-{
-    if (reply->server) {
-        soup_server_message_set_status(reply->message, code, NULL);
-        if (body)
-            lull_message_send(reply->message, code, body);
-        soup_server_message_unpause(reply->message);
-    }
-    reply_abandon(reply);
-    g_object_unref(reply->message);
-    g_free(reply);
-}
-
-void
-lull_server_reply(LullServerReply *reply, LullJson *take_body)
-{
-    reply_send(reply, 200, take_body);
-    lull_json_put(take_body);
-}
-
-void
-lull_server_reply_error(LullServerReply *reply, const GError *error)
-{
-    g_autoptr(LullJson) status = lull_status_from_error(error);
-
-    reply_send(reply, (guint)lull_status_code(status), status);
-}
 
 static void
 handle_subresource(LullServer *self, const LullExchange *exchange)
@@ -112,8 +49,7 @@ handle_subresource(LullServer *self, const LullExchange *exchange)
     g_autoptr(LullJson) body = lull_exchange_body(exchange, "application/json", TRUE, &ok);
     if (!ok)
         return;
-    reply = reply_new(self, exchange->message);
-    soup_server_message_pause(exchange->message);
+    reply = lull_replies_add(self->replies, exchange->message);
     subresource->func(route->ns, route->name, body, reply, subresource->user_data);
 }
 
@@ -231,7 +167,7 @@ lull_server_new(LullStore *store, const char *socket_path, const char *group, GE
     self->store = store;
     self->streams = lull_streams_new();
     self->subresources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    self->replies = g_hash_table_new(NULL, NULL);
+    self->replies = lull_replies_new();
     self->soup = soup_server_new("server-header", "lull/" LULL_VERSION, NULL);
     g_signal_connect(self->soup, "request-started", G_CALLBACK(on_started), self);
     soup_server_add_handler(self->soup, NULL, handle, self, NULL);
@@ -251,20 +187,6 @@ lull_server_add_subresource(LullServer *self, const char *subresource, LullSubre
     g_hash_table_replace(self->subresources, g_strdup(subresource), entry);
 }
 
-static void
-abandon_replies(LullServer *self)
-{
-    GHashTableIter iter;
-    gpointer reply;
-
-    g_hash_table_iter_init(&iter, self->replies);
-    while (g_hash_table_iter_next(&iter, &reply, NULL)) {
-        g_signal_handlers_disconnect_by_data(((LullServerReply *)reply)->message, reply);
-        ((LullServerReply *)reply)->server = NULL;
-    }
-    g_hash_table_unref(self->replies);
-}
-
 void
 lull_server_free(LullServer *self)
 {
@@ -272,7 +194,7 @@ lull_server_free(LullServer *self)
         return;
     if (self->soup) {
         lull_streams_free(self->streams);
-        abandon_replies(self);
+        lull_replies_free(self->replies);
         soup_server_disconnect(self->soup);
         g_object_unref(self->soup);
         g_hash_table_unref(self->subresources);

@@ -13,10 +13,20 @@ G_BEGIN_DECLS
  * watch, Status errors. Runs on the thread-default main context. */
 typedef struct _LullServer LullServer;
 
-/* An answer that may come later. Exactly one of the two must be called, on the server's context. */
+/* An answer that may come later. Exactly one of the two must be called, on the server's context. After lines
+ * they give the last one (an error as a Status) and end the stream. */
 typedef struct _LullServerReply LullServerReply;
 void lull_server_reply(LullServerReply *reply, LullJson *take_body); /* 200; NULL: empty body */
 void lull_server_reply_error(LullServerReply *reply, const GError *error);
+
+/* A part of the answer that is sent at once: a document a line, in a stream. */
+void lull_server_reply_line(LullServerReply *reply, LullJson *take_line);
+
+/* @func is called once, on the server's context, if the client goes before it was answered; not when the
+ * server itself goes. @user_data is destroyed in any case. */
+typedef void (*LullServerGoneFunc)(gpointer user_data);
+void lull_server_reply_on_gone(LullServerReply *reply, LullServerGoneFunc func, gpointer user_data,
+                               GDestroyNotify destroy);
 
 /* PUT /apis/subresources.kubevirt.io/v1/namespaces/NS/virtualmachineinstances/NAME/<subresource>. @body is
  * lent and may be NULL. */
