@@ -84,32 +84,99 @@ default_socket(void)
     return g_build_filename(g_get_user_runtime_dir(), "lull", "coordinator.sock", NULL);
 }
 
-gboolean
-lull_cli_parse(LullCli *self, const LullCommand *command, const GOptionEntry *options, int *argc,
-               char ***argv, GError **error)
+const GOptionEntry lull_cli_options[] = {
+    {"output", 'o', 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, format_word),
+     "table, wide, json, yaml or name", "FORMAT"},
+    {"namespace", 'n', 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, ns),
+     "only \"default\" exists on a plain host", "NAMESPACE"},
+    {"socket", 0, 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(LullCli, socket), "the coordinator's socket",
+     "PATH"},
+    {0},
+};
+
+/* @options with their places in @values for addresses. */
+static GArray *
+place_options(const GOptionEntry *options, gpointer values)
 {
-    const GOptionEntry shared[] = {
-        {"output", 'o', 0, G_OPTION_ARG_STRING, &self->format_word, "table, wide, json, yaml or name",
-         "FORMAT"},
-        {"namespace", 'n', 0, G_OPTION_ARG_STRING, &self->ns, "only \"default\" exists on a plain host",
-         "NAME"},
-        {"socket", 0, 0, G_OPTION_ARG_FILENAME, &self->socket, "the coordinator's socket", "PATH"},
-        {0},
-    };
+    GArray *placed = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+
+    for (; options && options->long_name; options++) {
+        GOptionEntry entry = *options;
+
+        entry.arg_data = (char *)values + GPOINTER_TO_SIZE(options->arg_data);
+        g_array_append_val(placed, entry);
+    }
+    return placed;
+}
+
+static void
+own(LullCli *self, gpointer string)
+{
+    /* what stood before the sub-command, and not after it, is there already */
+    if (string && !g_ptr_array_find(self->owned, string, NULL))
+        g_ptr_array_add(self->owned, string);
+}
+
+static void
+own_values(LullCli *self, const GArray *placed)
+{
+    for (guint i = 0; i < placed->len; i++) {
+        const GOptionEntry *entry = &g_array_index(placed, GOptionEntry, i);
+
+        if (entry->arg == G_OPTION_ARG_STRING || entry->arg == G_OPTION_ARG_FILENAME) {
+            own(self, *(char **)entry->arg_data);
+        } else if (entry->arg == G_OPTION_ARG_STRING_ARRAY) {
+            char **words = *(char ***)entry->arg_data;
+
+            for (char **word = words; word && *word; word++)
+                own(self, *word);
+            own(self, words);
+        }
+    }
+}
+
+gboolean
+lull_cli_parse_options(LullCli *self, GOptionContext *context, const GOptionEntry *options, gpointer values,
+                       int *argc, char ***argv, GError **error)
+{
+    g_autoptr(GArray) placed = place_options(options, values);
+    g_autoptr(GArray) shared = place_options(lull_cli_options, self);
+
+    g_option_context_add_main_entries(context, (const GOptionEntry *)(gpointer)placed->data, NULL);
+    g_option_context_add_main_entries(context, (const GOptionEntry *)(gpointer)shared->data, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    own_values(self, placed);
+    own_values(self, shared);
+    return TRUE;
+}
+
+void
+lull_cli_init(LullCli *self)
+{
+    *self =
+        (LullCli){.terminal = isatty(STDOUT_FILENO) == 1, .owned = g_ptr_array_new_with_free_func(g_free)};
+}
+
+void
+lull_cli_clear(LullCli *self)
+{
+    lull_client_free(self->client);
+    g_ptr_array_unref(self->owned);
+}
+
+gboolean
+lull_cli_parse(LullCli *self, const LullCommand *command, gpointer values, int *argc, char ***argv,
+               GError **error)
+{
     g_autofree char *program = g_strconcat("lull ", command->name, NULL);
-    GOptionContext *context = g_option_context_new(command->arguments);
+    g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
     GError *problem = NULL;
-    gboolean good;
 
     g_set_prgname(program);
     g_option_context_set_summary(context, command->summary);
     g_option_context_set_description(context, command->details);
-    if (options)
-        g_option_context_add_main_entries(context, options, NULL);
-    g_option_context_add_main_entries(context, shared, NULL);
-    good = g_option_context_parse(context, argc, argv, &problem);
-    g_option_context_free(context);
-    if (!good) {
+    if (!lull_cli_parse_options(self, context, command->options, values, argc, argv, &problem)) {
         take_option_error(problem, error);
         return FALSE;
     }
@@ -117,7 +184,7 @@ lull_cli_parse(LullCli *self, const LullCommand *command, const GOptionEntry *op
     if (!check_shared(self, error) || !check_count(command, *argc - 1, *argv, error))
         return FALSE;
     if (!self->socket)
-        self->socket = default_socket();
+        own(self, self->socket = default_socket());
     self->client = lull_client_new(self->socket, error);
     return self->client != NULL;
 }
@@ -283,22 +350,35 @@ lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *b
     return LULL_EXIT_DONE;
 }
 
-LullExit
-lull_cli_list(LullCli *self, const LullCommand *command, const LullKind *kind, int argc, char **argv,
-              GError **error)
+/* Only those objects of @items that are of this machine. */
+static LullJson *
+items_of_vm(const LullKind *kind, LullJson *items, const char *vm)
 {
-    g_autoptr(LullJson) list = NULL;
-    g_autofree char *text = NULL;
-    LullJson *items;
+    LullJson *mine = json_object_new_array();
 
-    if (!lull_cli_parse(self, command, NULL, &argc, &argv, error))
-        return LULL_EXIT_USAGE;
-    list = lull_client_list(self->client, kind, LULL_NAMESPACE, error);
+    for (gsize i = 0; i < json_object_array_length(items); i++) {
+        LullJson *item = json_object_array_get_idx(items, i);
+        LullJson *of = lull_json_at(item, "spec", kind == &lull_kind_restore ? "target" : "source", NULL);
+
+        if (g_strcmp0(lull_json_string(of, "name", NULL), vm) == 0)
+            json_object_array_add(mine, json_object_get(item));
+    }
+    return mine;
+}
+
+LullExit
+lull_cli_list(LullCli *self, const LullKind *kind, const char *vm, GError **error)
+{
+    g_autoptr(LullJson) list = lull_client_list(self->client, kind, LULL_NAMESPACE, error);
+    g_autoptr(LullJson) items = NULL;
+    g_autofree char *text = NULL;
+
     if (!list)
         return LULL_EXIT_FAILED;
-    items = lull_json_array(list, "items");
+    items = vm ? items_of_vm(kind, lull_json_array(list, "items"), vm)
+               : json_object_get(lull_json_array(list, "items"));
     if (!json_object_array_length(items) && lull_format_is_table(self->format)) {
-        (void)fprintf(stderr, "no %ss\n", lull_names_word(kind));
+        (void)fprintf(stderr, "no %ss%s%s\n", lull_names_word(kind), vm ? " of vm " : "", vm ? vm : "");
         return LULL_EXIT_DONE;
     }
     text = lull_output_list(self->format, kind, items);

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* The frame of the command line: one sub-command is one file cmd-NAME.c that defines a LullCommand, and one
- * line in the table of main.c. */
+ * line in the table of commands.c. Help, completion and manual page are all made of what stands there. */
 
 typedef enum {
     LULL_EXIT_DONE = 0,
@@ -20,7 +20,8 @@ typedef enum {
     LULL_EXIT_BELOW = 3, /* done, but below the level asked for */
 } LullExit;
 
-/* What all sub-commands share: the options before or after the sub-command, and the way to the server. */
+/* What all sub-commands share: the options before or after the sub-command, and the way to the server.
+ * Strings are owned by `owned`. */
 typedef struct {
     char *socket; /* NULL until the options are parsed, unless named before the sub-command */
     char *ns;
@@ -28,21 +29,39 @@ typedef struct {
     LullFormat format;
     gboolean terminal; /* stdout is one */
     LullClient *client;
+    GPtrArray *owned;
 } LullCli;
+
+/* The options that all sub-commands have, also before the sub-command; places in a LullCli. */
+extern const GOptionEntry lull_cli_options[];
+
+/* Where an option's value goes, in a table of options that is constant: a place in the struct that is given
+ * to lull_cli_parse(). */
+#define LULL_OPTION_AT(Type, member) ((gpointer)G_STRUCT_OFFSET(Type, member))
 
 typedef struct {
     const char *name;
-    const char *arguments; /* "VM [NAME]" */
-    const char *summary;   /* one line */
-    const char *details;   /* for --help, may be NULL */
-    int min, max;          /* of the arguments; max < 0: any number */
+    const char *arguments;       /* "VM [NAME]"; each word says how it is completed, see describe.c */
+    const char *summary;         /* one line */
+    const char *details;         /* for --help, may be NULL */
+    const GOptionEntry *options; /* with LULL_OPTION_AT(); a NULL name ends them; NULL: none of its own */
+    int min, max;                /* of the arguments; max < 0: any number */
     LullExit (*run)(LullCli *cli, int argc, char **argv, GError **error);
 } LullCommand;
 
-/* To be called first by every run function, with its own options (NULL name ends). argv[1] and on are the
- * arguments left. Prints the help and exits for --help. FALSE: the usage is wrong, @error says how. */
-gboolean lull_cli_parse(LullCli *self, const LullCommand *command, const GOptionEntry *options, int *argc,
-                        char ***argv, GError **error);
+/* To be called first by every run function. @values: the struct that the command's options are places in,
+ * NULL where it has none; strings in it live as long as @self. argv[1] and on are the arguments left. Prints
+ * the help and exits for --help. FALSE: the usage is wrong, @error says how. */
+gboolean lull_cli_parse(LullCli *self, const LullCommand *command, gpointer values, int *argc, char ***argv,
+                        GError **error);
+
+/* The options alone, @options beside those that all have; for what stands before the sub-command. GOption's
+ * errors. */
+gboolean lull_cli_parse_options(LullCli *self, GOptionContext *context, const GOptionEntry *options,
+                                gpointer values, int *argc, char ***argv, GError **error);
+
+void lull_cli_init(LullCli *self);
+void lull_cli_clear(LullCli *self);
 
 /* Of a run function whose arguments are wrong: sets the error, returns LULL_EXIT_USAGE. */
 LullExit lull_cli_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -70,8 +89,7 @@ LullExit lull_cli_put(LullCli *self, const char *vm, const char *subresource, Lu
 /* Prints @object in the format asked for; FALSE (nothing printed) for tables: say it in words then. */
 gboolean lull_cli_print_object(const LullCli *self, const LullKind *kind, LullJson *object);
 
-/* A list sub-command: every object of @kind. */
-LullExit lull_cli_list(LullCli *self, const LullCommand *command, const LullKind *kind, int argc, char **argv,
-                       GError **error);
+/* What a list sub-command prints: every object of @kind, or (@vm not NULL) those of this machine. */
+LullExit lull_cli_list(LullCli *self, const LullKind *kind, const char *vm, GError **error);
 
 G_END_DECLS

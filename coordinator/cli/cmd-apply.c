@@ -183,21 +183,26 @@ apply(LullCli *cli, const char *path, GError **error)
     return LULL_EXIT_DONE;
 }
 
+typedef struct {
+    char *file;
+} Options;
+
+static const GOptionEntry options[] = {
+    {"filename", 'f', 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(Options, file),
+     "YAML or JSON, one or more objects; - is the standard input", "FILE"},
+    {0},
+};
+
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
-    g_autofree char *file = NULL;
-    const GOptionEntry options[] = {
-        {"filename", 'f', 0, G_OPTION_ARG_FILENAME, &file,
-         "YAML or JSON, one or more objects; - is the standard input", "FILE"},
-        {0},
-    };
+    Options wanted = {NULL};
 
-    if (!lull_cli_parse(cli, &lull_command_apply, options, &argc, &argv, error))
+    if (!lull_cli_parse(cli, &lull_command_apply, &wanted, &argc, &argv, error))
         return LULL_EXIT_USAGE;
-    if (!file)
+    if (!wanted.file)
         return lull_cli_usage(error, "-f FILE is missing");
-    return apply(cli, file, error);
+    return apply(cli, wanted.file, error);
 }
 
 const LullCommand lull_command_apply = {
@@ -207,6 +212,7 @@ const LullCommand lull_command_apply = {
     .details =
         "Every object is checked before the first is created. One that exists already and says the same is\n"
         "left as it is; what it says cannot be changed, but labels and annotations can.",
+    .options = options,
     .min = 0,
     .max = 0,
     .run = run,

@@ -77,19 +77,25 @@ remove_one(LullCli *cli, const Victim *victim, gboolean wait, GError **error)
     return TRUE;
 }
 
+typedef struct {
+    gboolean wait, no_wait;
+} Options;
+
+static const GOptionEntry options[] = {
+    {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, wait),
+     "return when the data is gone (default on a terminal)", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, no_wait),
+     "return when the deletion has begun", NULL},
+    {0},
+};
+
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
-    gboolean wait = FALSE, no_wait = FALSE;
-    const GOptionEntry options[] = {
-        {"wait", 0, 0, G_OPTION_ARG_NONE, &wait, "return when the data is gone (default on a terminal)",
-         NULL},
-        {"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, "return when the deletion has begun", NULL},
-        {0},
-    };
+    Options wanted = {FALSE};
     g_autoptr(GPtrArray) victims = g_ptr_array_new_with_free_func(victim_free);
 
-    if (!lull_cli_parse(cli, &lull_command_delete, options, &argc, &argv, error) ||
+    if (!lull_cli_parse(cli, &lull_command_delete, &wanted, &argc, &argv, error) ||
         !check_all(argv + 1, error))
         return LULL_EXIT_USAGE;
 
@@ -97,7 +103,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     if (found != LULL_EXIT_DONE)
         return found;
     for (guint i = 0; i < victims->len; i++)
-        if (!remove_one(cli, victims->pdata[i], lull_cli_wants_wait(cli, wait, no_wait), error))
+        if (!remove_one(cli, victims->pdata[i], lull_cli_wants_wait(cli, wanted.wait, wanted.no_wait), error))
             return LULL_EXIT_FAILED;
     return LULL_EXIT_DONE;
 }
@@ -109,6 +115,7 @@ const LullCommand lull_command_delete = {
     .details =
         "Nothing is deleted unless every NAME is found. snapshot/NAME and restore/NAME tell them apart.\n"
         "A snapshot's data goes with it; a restored machine stays as it is.",
+    .options = options,
     .min = 1,
     .max = -1,
     .run = run,

@@ -82,28 +82,34 @@ create(LullCli *cli, const char *snapshot_name, const char *to, gboolean wait, G
     return LULL_EXIT_DONE;
 }
 
+typedef struct {
+    char *to;
+    gboolean wait, no_wait;
+} Options;
+
+static const GOptionEntry options[] = {
+    {"to", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, to),
+     "restore to this machine (default: the one it was taken of)", "VM"},
+    {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, wait),
+     "return when it is done (default on a terminal)", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, no_wait), "return when it has begun", NULL},
+    {0},
+};
+
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
-    g_autofree char *to = NULL;
-    gboolean wait = FALSE, no_wait = FALSE;
-    const GOptionEntry options[] = {
-        {"to", 0, 0, G_OPTION_ARG_STRING, &to, "restore to this machine (default: the one it was taken of)",
-         "VM"},
-        {"wait", 0, 0, G_OPTION_ARG_NONE, &wait, "return when it is done (default on a terminal)", NULL},
-        {"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, "return when it has begun", NULL},
-        {0},
-    };
+    Options wanted = {NULL};
     const LullKind *kind = NULL;
     const char *name = NULL;
 
-    if (!lull_cli_parse(cli, &lull_command_restore, options, &argc, &argv, error) ||
+    if (!lull_cli_parse(cli, &lull_command_restore, &wanted, &argc, &argv, error) ||
         !lull_names_split(argv[1], &kind, &name, error) ||
-        (to && !lull_names_check("virtual machine", to, error)))
+        (wanted.to && !lull_names_check("virtual machine", wanted.to, error)))
         return LULL_EXIT_USAGE;
     if (kind && kind != &lull_kind_snapshot)
         return lull_cli_usage(error, "%s: only a snapshot can be restored", argv[1]);
-    return create(cli, name, to, lull_cli_wants_wait(cli, wait, no_wait), error);
+    return create(cli, name, wanted.to, lull_cli_wants_wait(cli, wanted.wait, wanted.no_wait), error);
 }
 
 const LullCommand lull_command_restore = {
@@ -111,6 +117,7 @@ const LullCommand lull_command_restore = {
     .arguments = "SNAPSHOT",
     .summary = "bring a machine back to a snapshot",
     .details = "The machine must be stopped: its disks are overwritten by those of the snapshot.",
+    .options = options,
     .min = 1,
     .max = 1,
     .run = run,

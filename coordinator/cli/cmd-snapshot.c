@@ -9,11 +9,17 @@
 #include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
+#include "protocol/backoff.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
+#define TRIES 3 /* with --retry, in all */
+
 extern const LullCommand lull_command_snapshot;
+
+/* For what stood in the way to pass: an agent that restarts, a burst of writes. */
+static const LullBackoff between_tries = {.first = LULL_SEC(2), .cap = LULL_SEC(10), .jitter = 0.2};
 
 /* What is asked for. */
 typedef struct {
@@ -22,8 +28,24 @@ typedef struct {
     char *require;
     char *deadline;
     char **exclude;
-    gboolean wait;
+    gboolean retry;
+    gboolean wait, no_wait;
 } Wish;
+
+static const GOptionEntry options[] = {
+    {"require", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Wish, require),
+     "fail below this level: app, fs or crash (default)", "LEVEL"},
+    {"deadline", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Wish, deadline),
+     "fail if it is not taken by then (default 5m; 0: none)", "TIME"},
+    {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, LULL_OPTION_AT(Wish, exclude),
+     "leave this volume out; may be repeated", "VOLUME"},
+    {"retry", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, retry),
+     "if it fails, delete it and try again, at most three times in all; waits", NULL},
+    {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, wait),
+     "return when it is ready (default on a terminal)", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, no_wait), "return when it has begun", NULL},
+    {0},
+};
 
 static LullJson *
 make_snapshot(const Wish *wish)
@@ -117,8 +139,63 @@ look_at_vm(LullCli *cli, const Wish *wish, GError **error)
     return TRUE;
 }
 
+static LullJson *
+create(LullCli *cli, const Wish *wish, LullJson *request, GError **error)
+{
+    LullJson *snapshot = lull_client_create(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, request, error);
+
+    if (!snapshot)
+        g_prefix_error(error, "snapshot \"%s\" of vm \"%s\": ", wish->name, wish->vm);
+    return snapshot;
+}
+
+/* Makes room for the next try under the same name: only what this one made is deleted. */
+static gboolean
+clear_away(LullCli *cli, LullJson *snapshot, GError **error)
+{
+    const char *name = lull_meta_name(snapshot);
+    const char *uid = lull_meta_uid(snapshot);
+    g_autoptr(GError) problem = NULL;
+
+    if (lull_client_remove(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, name, uid, &problem))
+        return lull_follow_until_gone(cli, &lull_kind_snapshot, name, uid, error);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_prefixed_error(error, g_steal_pointer(&problem), "deleting the try that failed: ");
+    return FALSE;
+}
+
+/* Another try where the snapshot itself failed or is less than asked for, not where the way to it broke. The
+ * last one stays, for people to look at. */
 static LullExit
-create(LullCli *cli, const Wish *wish, GError **error)
+take_with_retries(LullCli *cli, const Wish *wish, LullJson *request, GError **error)
+{
+    for (guint try = 1;; try++) {
+        g_autoptr(GError) problem = NULL;
+        g_autoptr(LullJson) snapshot = create(cli, wish, request, error);
+        const gboolean last = try == TRIES;
+        const gint64 pause = lull_backoff_delay(&between_tries, try - 1, 0.5);
+        LullExit exit_code;
+
+        if (!snapshot)
+            return LULL_EXIT_FAILED;
+        exit_code = last ? lull_follow_to_end(cli, &lull_kind_snapshot, snapshot, 0, &problem)
+                         : lull_follow_try(cli, &lull_kind_snapshot, snapshot, &problem);
+        if (last || !lull_error_is(problem, LULL_ERROR_FAILED)) {
+            if (problem)
+                g_propagate_error(error, g_steal_pointer(&problem));
+            return exit_code;
+        }
+        g_autofree char *why = lull_text_clean(problem->message, 0);
+        (void)fprintf(stderr, "lull: %s; it is deleted, and try %u of %d begins\n", why, try + 1, TRIES);
+        if (!clear_away(cli, snapshot, error))
+            return LULL_EXIT_FAILED;
+        g_usleep((gulong)pause);
+    }
+}
+
+static LullExit
+take(LullCli *cli, const Wish *wish, GError **error)
 {
     g_autoptr(LullJson) request = make_snapshot(wish);
     g_autoptr(LullJson) snapshot = NULL;
@@ -127,12 +204,12 @@ create(LullCli *cli, const Wish *wish, GError **error)
         return LULL_EXIT_USAGE;
     if (!look_at_vm(cli, wish, error))
         return LULL_EXIT_FAILED;
-    snapshot = lull_client_create(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, request, error);
-    if (!snapshot) {
-        g_prefix_error(error, "snapshot \"%s\" of vm \"%s\": ", wish->name, wish->vm);
+    if (wish->retry)
+        return take_with_retries(cli, wish, request, error);
+    snapshot = create(cli, wish, request, error);
+    if (!snapshot)
         return LULL_EXIT_FAILED;
-    }
-    if (wish->wait)
+    if (lull_cli_wants_wait(cli, wish->wait, wish->no_wait))
         return lull_follow_to_end(cli, &lull_kind_snapshot, snapshot, 0, error);
     if (!lull_cli_print_object(cli, &lull_kind_snapshot, snapshot))
         (void)printf("snapshot/%s created\n", wish->name);
@@ -151,6 +228,10 @@ check_wish(const Wish *wish, GError **error)
         (void)lull_cli_usage(error, "--require, \"%s\": not a level; use app, fs or crash", wish->require);
         return FALSE;
     }
+    if (wish->retry && wish->no_wait) {
+        (void)lull_cli_usage(error, "--retry and --no-wait: whoever is to try again has to wait");
+        return FALSE;
+    }
     for (char **name = wish->exclude; name && *name; name++)
         if (!**name || g_strrstr(*name, ",")) {
             (void)lull_cli_usage(
@@ -163,35 +244,18 @@ check_wish(const Wish *wish, GError **error)
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
-    g_autofree char *require = NULL;
-    g_autofree char *deadline = NULL;
     g_autofree char *generated = NULL;
-    g_auto(GStrv) exclude = NULL;
-    gboolean wait = FALSE, no_wait = FALSE;
-    const GOptionEntry options[] = {
-        {"require", 0, 0, G_OPTION_ARG_STRING, &require, "fail below this level: app, fs or crash (default)",
-         "LEVEL"},
-        {"deadline", 0, 0, G_OPTION_ARG_STRING, &deadline,
-         "fail if it is not taken by then (default 5m; 0: none)", "TIME"},
-        {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &exclude, "leave this volume out; may be repeated",
-         "VOLUME"},
-        {"wait", 0, 0, G_OPTION_ARG_NONE, &wait, "return when it is ready (default on a terminal)", NULL},
-        {"no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, "return when it has begun", NULL},
-        {0},
-    };
-    Wish wish;
+    Wish wish = {NULL};
 
-    if (!lull_cli_parse(cli, &lull_command_snapshot, options, &argc, &argv, error))
+    if (!lull_cli_parse(cli, &lull_command_snapshot, &wish, &argc, &argv, error))
         return LULL_EXIT_USAGE;
     if (argc < 3)
         generated = lull_names_generate(argv[1], lull_clock_realtime());
-    wish = (Wish){.vm = argv[1],
-                  .name = generated ? generated : argv[2],
-                  .require = require,
-                  .deadline = deadline,
-                  .exclude = exclude,
-                  .wait = lull_cli_wants_wait(cli, wait, no_wait)};
-    return check_wish(&wish, error) ? create(cli, &wish, error) : LULL_EXIT_USAGE;
+    wish.vm = argv[1];
+    wish.name = generated ? generated : argv[2];
+    if (!check_wish(&wish, error))
+        return LULL_EXIT_USAGE;
+    return take(cli, &wish, error);
 }
 
 const LullCommand lull_command_snapshot = {
@@ -203,6 +267,7 @@ const LullCommand lull_command_snapshot = {
         "that cannot be done the snapshot is taken anyway and says so, unless --require asks for more: fs "
         "needs\n"
         "an agent in the guest; app needs an application that takes part, and none can yet.",
+    .options = options,
     .min = 1,
     .max = 2,
     .run = run,

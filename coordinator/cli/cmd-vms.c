@@ -8,7 +8,9 @@ extern const LullCommand lull_command_vms;
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
-    return lull_cli_list(cli, &lull_command_vms, &lull_kind_vm, argc, argv, error);
+    if (!lull_cli_parse(cli, &lull_command_vms, NULL, &argc, &argv, error))
+        return LULL_EXIT_USAGE;
+    return lull_cli_list(cli, &lull_kind_vm, NULL, error);
 }
 
 const LullCommand lull_command_vms = {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "coordinator/cli/interrupt.h"
 #include "coordinator/cli/names.h"
 #include "coordinator/cli/outcome.h"
 #include "coordinator/cli/progress.h"
@@ -187,8 +188,9 @@ say_done(LullCli *cli, const Follow *self)
     (void)printf("\n");
 }
 
+/* @quiet: what is not done is told by @error only. */
 static LullExit
-conclude(LullCli *cli, const Follow *self, GError **error)
+conclude(LullCli *cli, const Follow *self, gboolean quiet, GError **error)
 {
     const char *word = lull_names_word(self->kind);
     const char *reason = NULL;
@@ -204,7 +206,8 @@ conclude(LullCli *cli, const Follow *self, GError **error)
         say_done(cli, self);
         return LULL_EXIT_DONE;
     case LULL_OUTCOME_BELOW:
-        say_done(cli, self);
+        if (!quiet)
+            say_done(cli, self);
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s/%s: %s (%s); see lull show %s/%s", word,
                     self->name, reason, lull_meta_annotation(self->last, LULL_ANNOTATION_REQUIRE), word,
                     self->name);
@@ -213,7 +216,8 @@ conclude(LullCli *cli, const Follow *self, GError **error)
     case LULL_OUTCOME_PENDING:
         break;
     }
-    (void)lull_cli_print_object(cli, self->kind, self->last);
+    if (!quiet)
+        (void)lull_cli_print_object(cli, self->kind, self->last);
     detail = lull_json_string(lull_json_at(self->last, "status", "error", NULL), "message", "");
     g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s/%s: failed: %s%s%s; see lull show %s/%s", word,
                 self->name, reason, *detail && !g_str_equal(detail, reason) ? ": " : "",
@@ -221,8 +225,9 @@ conclude(LullCli *cli, const Follow *self, GError **error)
     return LULL_EXIT_FAILED;
 }
 
-LullExit
-lull_follow_to_end(LullCli *cli, const LullKind *kind, LullJson *object, gint64 timeout, GError **error)
+static LullExit
+follow_object(LullCli *cli, const LullKind *kind, LullJson *object, gint64 timeout, gboolean quiet,
+              GError **error)
 {
     FILE *stream = lull_format_is_table(cli->format) ? stdout : stderr;
     g_autofree char *subject = g_strdup_printf("%s/%s", lull_names_word(kind), lull_meta_name(object));
@@ -234,12 +239,28 @@ lull_follow_to_end(LullCli *cli, const LullKind *kind, LullJson *object, gint64 
 
     self.deadline = timeout ? lull_clock_boottime() + timeout : 0;
     self.last = json_object_get(object);
+    lull_interrupt_say(
+        "%slull: %s goes on; see how it stands with: lull show %s; wait for it with: lull wait %s\n",
+        isatty(fileno(stream)) == 1 ? "\n" : "", subject, subject, subject);
     const gboolean over = see(&self, object) || follow(&self, cli, error);
+    lull_interrupt_forget();
     g_clear_pointer(&view, lull_progress_view_free);
     if (over)
-        exit_code = conclude(cli, &self, error);
+        exit_code = conclude(cli, &self, quiet, error);
     json_object_put(self.last);
     return exit_code;
+}
+
+LullExit
+lull_follow_to_end(LullCli *cli, const LullKind *kind, LullJson *object, gint64 timeout, GError **error)
+{
+    return follow_object(cli, kind, object, timeout, FALSE, error);
+}
+
+LullExit
+lull_follow_try(LullCli *cli, const LullKind *kind, LullJson *object, GError **error)
+{
+    return follow_object(cli, kind, object, 0, TRUE, error);
 }
 
 gboolean
@@ -249,10 +270,13 @@ lull_follow_until_gone(LullCli *cli, const LullKind *kind, const char *name, con
     GError *problem = NULL;
     gboolean gone = look_again(&self, cli, &problem);
 
-    if (problem)
+    if (problem) {
         g_propagate_error(error, problem);
-    else if (!gone)
+    } else if (!gone) {
+        lull_interrupt_say("lull: the deletion of %s/%s goes on\n", lull_names_word(kind), name);
         gone = follow(&self, cli, error);
+        lull_interrupt_forget();
+    }
     json_object_put(self.last);
     return gone;
 }

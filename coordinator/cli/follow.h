@@ -20,4 +20,7 @@ lull_follow_to_end(LullCli *cli, const LullKind *kind, LullJson *object, gint64 
 gboolean
 lull_follow_until_gone(LullCli *cli, const LullKind *kind, const char *name, const char *uid, GError **error);
 
+/* As lull_follow_to_end(), for a try that another one may follow: nothing is printed unless it is done. */
+LullExit lull_follow_try(LullCli *cli, const LullKind *kind, LullJson *object, GError **error);
+
 G_END_DECLS

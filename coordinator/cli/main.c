@@ -3,24 +3,9 @@
  */
 #include <locale.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/commands.h"
 #include "coordinator/cli/text.h"
-
-#define COMMANDS(X) \
-    X(snapshot)     \
-    X(restore) X(vms) X(snapshots) X(restores) X(show) X(wait) X(delete) X(apply) X(freeze) X(thaw)
-
-#define COMMAND_DECLARE(name) extern const LullCommand lull_command_##name;
-COMMANDS(COMMAND_DECLARE)
-#undef COMMAND_DECLARE
-
-static const LullCommand *const commands[] = {
-#define COMMAND_ROW(name) &lull_command_##name,
-    COMMANDS(COMMAND_ROW)
-#undef COMMAND_ROW
-};
 
 static void
 print_help(FILE *stream)
@@ -28,8 +13,8 @@ print_help(FILE *stream)
     (void)fputs("Usage: lull [-n NAMESPACE] [-o FORMAT] [--socket PATH] COMMAND ...\n\n"
                 "Snapshots of running virtual machines that can be trusted.\n\n",
                 stream);
-    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        (void)fprintf(stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    for (const LullCommand *const *each = lull_commands; *each; each++)
+        (void)fprintf(stream, "  %-10s %s\n", (*each)->name, (*each)->summary);
     (void)fputs(
         "\nlull COMMAND --help tells more. The coordinator's socket is --socket, else LULL_SOCKET, else the\n"
         "system's (root) or your session's.\n"
@@ -54,22 +39,23 @@ print_error(const char *command, const char *message)
 static const LullCommand *
 find_command(const char *name)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        if (g_str_equal(commands[i]->name, name))
-            return commands[i];
+    for (const LullCommand *const *each = lull_commands; *each; each++)
+        if (g_str_equal((*each)->name, name))
+            return *each;
     return NULL;
 }
 
 static LullExit
 unknown_command(const char *name)
 {
-    const char *names[G_N_ELEMENTS(commands) + 1] = {NULL};
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
     g_autoptr(GPtrArray) near = NULL;
     g_autofree char *message = NULL;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-        names[i] = commands[i]->name;
-    near = lull_text_near(name, names);
+    for (const LullCommand *const *each = lull_commands; *each; each++)
+        g_ptr_array_add(names, (gpointer)(*each)->name);
+    g_ptr_array_add(names, NULL);
+    near = lull_text_near(name, (const char *const *)names->pdata);
     message = near->len ? g_strdup_printf("\"%s\" is no command; did you mean \"%s\"?", name,
                                           (const char *)near->pdata[0])
                         : g_strdup_printf("\"%s\" is no command; see lull --help", name);
@@ -95,25 +81,28 @@ run_command(LullCli *cli, const LullCommand *command, int argc, char **argv)
     return exit_code;
 }
 
+/* What may be said instead of a command. */
+typedef struct {
+    gboolean version;
+    gboolean help;
+} Instead;
+
+static const GOptionEntry instead_options[] = {
+    {"version", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Instead, version), NULL, NULL},
+    {"help", 'h', 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Instead, help), NULL, NULL},
+    {0},
+};
+
 /* Options before the command. FALSE: the usage is wrong, and was said. */
 static gboolean
-parse_before(LullCli *cli, gboolean *ret_version, gboolean *ret_help, int *argc, char ***argv)
+parse_before(LullCli *cli, Instead *instead, int *argc, char ***argv)
 {
-    const GOptionEntry entries[] = {
-        {"output", 'o', 0, G_OPTION_ARG_STRING, &cli->format_word, NULL, NULL},
-        {"namespace", 'n', 0, G_OPTION_ARG_STRING, &cli->ns, NULL, NULL},
-        {"socket", 0, 0, G_OPTION_ARG_FILENAME, &cli->socket, NULL, NULL},
-        {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, NULL, NULL},
-        {"help", 'h', 0, G_OPTION_ARG_NONE, ret_help, NULL, NULL},
-        {0},
-    };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
 
     g_option_context_set_strict_posix(context, TRUE);
     g_option_context_set_help_enabled(context, FALSE);
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (g_option_context_parse(context, argc, argv, &error))
+    if (lull_cli_parse_options(cli, context, instead_options, instead, argc, argv, &error))
         return TRUE;
     *error->message = g_ascii_tolower(*error->message);
     print_error(NULL, error->message);
@@ -124,16 +113,16 @@ parse_before(LullCli *cli, gboolean *ret_version, gboolean *ret_help, int *argc,
 static LullExit
 run(LullCli *cli, int argc, char **argv)
 {
-    gboolean version = FALSE, help = FALSE;
+    Instead instead = {FALSE};
     const LullCommand *command;
 
-    if (!parse_before(cli, &version, &help, &argc, &argv))
+    if (!parse_before(cli, &instead, &argc, &argv))
         return LULL_EXIT_USAGE;
-    if (version) {
+    if (instead.version) {
         (void)printf("lull %s\n", LULL_VERSION);
         return LULL_EXIT_DONE;
     }
-    if (help || (argc > 1 && g_str_equal(argv[1], "help"))) {
+    if (instead.help || (argc > 1 && g_str_equal(argv[1], "help"))) {
         print_help(stdout);
         return LULL_EXIT_DONE;
     }
@@ -148,15 +137,13 @@ run(LullCli *cli, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    LullCli cli = {.terminal = isatty(STDOUT_FILENO) == 1};
+    LullCli cli;
     LullExit exit_code;
 
     /* characters only: numbers and times are written the same everywhere */
     (void)setlocale(LC_CTYPE, "");
+    lull_cli_init(&cli);
     exit_code = run(&cli, argc, argv);
-    lull_client_free(cli.client);
-    g_free(cli.socket);
-    g_free(cli.ns);
-    g_free(cli.format_word);
+    lull_cli_clear(&cli);
     return (int)exit_code;
 }

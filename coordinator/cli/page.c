@@ -3,6 +3,7 @@
  */
 #include "coordinator/cli/page.h"
 
+#include "coordinator/cli/advice.h"
 #include "coordinator/cli/outcome.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/text.h"
@@ -214,6 +215,20 @@ append_title(GString *page, const char *word, LullJson *object)
     g_string_append_printf(page, "%s/%s\n", word, clean);
 }
 
+static void
+append_advice(GString *page, LullJson *snapshot, const LullReport *report)
+{
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+
+    if (advice->len)
+        heading(page, "What to do");
+    for (guint i = 0; i < advice->len; i++) {
+        g_autofree char *clean = lull_text_clean(advice->pdata[i], MAX_TEXT);
+
+        g_string_append_printf(page, "  %s\n", clean);
+    }
+}
+
 char *
 lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *problem, gint64 now)
 {
@@ -241,6 +256,7 @@ lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *
             g_string_append_printf(page, "\n%" G_GINT64_FORMAT " more rows did not fit into the report.\n",
                                    report->omitted);
     }
+    append_advice(page, snapshot, report);
     return g_string_free(page, FALSE);
 }
 

@@ -25,6 +25,23 @@ def test_lists_are_plain_tables_in_a_pipe(lull, larry, make_ready):
     assert wide[1].split()[-5:] == ["app", "held", "quiet", "26.0", "ms"]
 
 
+def test_lists_can_be_of_one_machine(lull, api, make_ready):
+    make_ready()
+    make_ready("other")["spec"]["source"]["name"] = "moe"
+    for name, vm in (("back", "larry"), ("forth", "moe")):
+        api.add(RESTORES, name, spec={"target": {"name": vm}, "virtualMachineSnapshotName": "snap-larry"})
+    assert lull("snapshots", "--vm", "moe", "-o", "name").stdout == "virtualmachinesnapshot.snapshot.kubevirt.io/other\n"
+    assert lull("restores", "--vm", "larry", "-o", "name").stdout == "virtualmachinerestore.snapshot.kubevirt.io/back\n"
+    nobody = lull("snapshots", "--vm", "curly")
+    assert (nobody.returncode, nobody.stdout, nobody.stderr) == (0, "", "no snapshots of vm curly\n")
+
+
+def test_show_advises_by_indication(lull, make_ready):
+    make_ready(level="crash", witness="none")["status"]["indications"] = ["Online", "NoGuestAgent"]
+    page = lull("show", "snap-larry").stdout
+    assert "\nWhat to do\n  No agent answered in the guest: install lull-agent" in page
+
+
 def test_empty_list_says_so_on_stderr_and_is_empty_json(lull):
     result = lull("restores")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "no restores\n")

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -132,6 +133,55 @@ def test_snapshot_deleted_meanwhile_is_a_failure(lull, api, larry):
     code, _, errors = finish(api, process, "DELETED", lambda: api.objects[SNAPSHOTS, "snap-larry"])
     assert code == 1
     assert "it was deleted before it came to its end" in errors
+
+
+FAILED = {"phase": "Failed", "conditions": [fakeapi.condition("Failure", "True", "required level not reached")]}
+
+
+def test_retry_deletes_what_failed_and_takes_another_of_that_name(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--retry")
+    first = api.watches.get(timeout=20)
+    failed = api.add(SNAPSHOTS, "snap-larry", status=FAILED)
+    first.send("MODIFIED", failed)
+    second = api.watches.get(timeout=20)
+    second.send("MODIFIED", make_ready())
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "required level not reached" in errors and "try 2 of 3 begins" in errors
+    assert output.endswith("snapshot/snap-larry is ready: level app, proof held, witness quiet, frozen for 26.0 ms\n")
+    made, removed, again = api.writes()
+    assert (made[0], removed[0], again[0]) == ("POST", "DELETE", "POST")
+    assert removed[2]["preconditions"] == {"uid": failed["metadata"]["uid"]}
+    assert again[2] == made[2]
+
+
+def test_retry_of_a_level_below_ends_in_its_last_try(lull, api, larry, make_ready):
+    process = lull.start("snapshot", "larry", "snap-larry", "--require", "app", "--retry", "-o", "json")
+    for _ in range(3):
+        watch = api.watches.get(timeout=30)
+        watch.send("MODIFIED", make_ready(require="app", level="fs"))
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert json.loads(output)["metadata"]["name"] == "snap-larry"
+    assert [method for method, _, _ in api.writes()] == ["POST", "DELETE", "POST", "DELETE", "POST"]
+    assert "try 3 of 3 begins" in errors
+
+
+def test_retry_is_for_failed_snapshots_not_for_refused_ones(lull, api, larry, make_ready):
+    make_ready()
+    result = lull("snapshot", "larry", "snap-larry", "--retry")
+    assert result.returncode == 1
+    assert [method for method, _, _ in api.writes()] == ["POST"]
+
+
+def test_interrupted_wait_says_that_the_snapshot_goes_on(lull, api, larry):
+    process = lull.start("snapshot", "larry", "snap-larry", "--wait")
+    api.watches.get(timeout=20)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert errors.endswith("lull: snapshot/snap-larry goes on; see how it stands with: lull show snapshot/snap-larry; "
+                           "wait for it with: lull wait snapshot/snap-larry\n")
 
 
 def test_terminal_gets_a_bar_and_waits_by_itself(lull, api, larry, make_ready):

@@ -27,6 +27,8 @@ WRONG = [
     (["snapshot", "larry", "--deadline", "-5m"], '--deadline, "-5m": must be 0 or more'),
     (["snapshot", "larry", "--exclude", "a,b"], '--exclude, "a,b"'),
     (["snapshot", "larry", "--exclude", ""], '--exclude, ""'),
+    (["snapshot", "larry", "--retry", "--no-wait"], "whoever is to try again has to wait"),
+    (["snapshots", "--vm", "La"], 'virtual machine, "La": not a valid name'),
     (["restore"], "arguments are missing"),
     (["restore", "vm/larry"], "only a snapshot can be restored"),
     (["restore", "snap", "--to", "../etc"], 'virtual machine, "../etc"'),

@@ -89,7 +89,11 @@ START_TEST(page_of_a_failed_snapshot_says_why)
                            "  machine     larry\n"
                            "  phase       Failed\n"
                            "  ready       no\n"
-                           "  failed      required level not reached\n");
+                           "  failed      required level not reached\n"
+                           "\n"
+                           "What to do\n"
+                           "  Mend what is said above, then take another one: lull snapshot larry --retry\n"
+                           "  Nothing can be restored from this one: lull delete snapshot/s\n");
 }
 END_TEST
 

@@ -1,0 +1,93 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cli/advice.h"
+
+#include "coordinator/cli/outcome.h"
+#include "coordinator/model/meta.h"
+
+static gboolean
+indicates(LullJson *snapshot, const char *word)
+{
+    LullJson *list = lull_json_array(lull_json_object(snapshot, "status"), "indications");
+
+    for (gsize i = 0; list && i < json_object_array_length(list); i++) {
+        LullJson *each = json_object_array_get_idx(list, i);
+
+        if (json_object_is_type(each, json_type_string) && g_str_equal(json_object_get_string(each), word))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void advise(GPtrArray *advice, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+advise(GPtrArray *advice, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    g_ptr_array_add(advice, g_strdup_vprintf(format, arguments));
+    va_end(arguments);
+}
+
+/* The freeze was tried, and did not come to what it should. */
+static void
+advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *report, const char *vm)
+{
+    if (report && g_str_equal(report->witness, "noisy"))
+        advise(
+            advice,
+            "The guest went on writing while it said it was frozen. Its agent's word cannot be relied on: "
+            "see which disk of it is not under a file system that was frozen, and what lull doctor %s says.",
+            vm);
+    else if (indicates(snapshot, "QuiesceTimeout"))
+        advise(advice,
+               "There was not time enough to bring the guest to rest. Try again when it writes less: "
+               "lull snapshot %s --require fs --retry",
+               vm);
+    else
+        advise(
+            advice,
+            "The guest could not be brought to rest, for the reason given above. Try again: lull snapshot %s "
+            "--require fs --retry; lull doctor %s says what stands in the way.",
+            vm, vm);
+    advise(advice, "Or take it while the machine is off: virsh shutdown %s, then lull snapshot %s", vm, vm);
+}
+
+static void
+advise_on_agent(GPtrArray *advice, const char *vm)
+{
+    advise(
+        advice,
+        "No agent answered in the guest: install lull-agent there and start it. lull doctor %s says what is "
+        "missing and how to mend it.",
+        vm);
+    advise(advice, "Or take it while the machine is off: virsh shutdown %s, then lull snapshot %s", vm, vm);
+}
+
+GPtrArray *
+lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
+{
+    GPtrArray *advice = g_ptr_array_new_with_free_func(g_free);
+    const LullOutcome outcome = lull_outcome_of(&lull_kind_snapshot, snapshot, NULL);
+    const char *vm = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "VM");
+
+    if (outcome == LULL_OUTCOME_PENDING || lull_meta_is_deleting(snapshot))
+        return advice;
+    if (indicates(snapshot, "NoGuestAgent"))
+        advise_on_agent(advice, vm);
+    else if (indicates(snapshot, "QuiesceFailed"))
+        advise_on_quiescing(advice, snapshot, report, vm);
+    else if (indicates(snapshot, "Paused"))
+        advise(advice, "The machine was paused: virsh resume %s, then take another one.", vm);
+    else if (outcome == LULL_OUTCOME_FAILED)
+        advise(advice, "Mend what is said above, then take another one: lull snapshot %s --retry", vm);
+    if (indicates(snapshot, "PartialSnapshot"))
+        advise(advice, "Not all disks are in it. A restore leaves those that are not as they are then.");
+    if (outcome == LULL_OUTCOME_FAILED)
+        advise(advice, "Nothing can be restored from this one: lull delete snapshot/%s",
+               lull_meta_name(snapshot) ? lull_meta_name(snapshot) : "NAME");
+    return advice;
+}

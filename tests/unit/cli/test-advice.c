@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "coordinator/cli/advice.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+#define DONE   "'phase':'Succeeded','readyToUse':true,'conditions':[{'type':'Ready','status':'True'}]"
+#define FAILED "'phase':'Failed','readyToUse':false,'conditions':[{'type':'Failure','status':'True'}]"
+
+/* All advice as one text, one sentence a line. */
+static char *
+advice_of(const char *state, const char *indications, const char *witness)
+{
+    g_autofree char *text = g_strdup_printf("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},"
+                                            "'status':{%s,'indications':[%s]}}",
+                                            state, indications);
+    g_autoptr(LullJson) snapshot = json(text);
+    g_autofree char *report_text =
+        witness ? g_strdup_printf("{\"level\":\"crash\",\"witness\":\"%s\"}", witness) : NULL;
+    g_autoptr(LullReport) report = report_text ? lull_report_read(report_text, NULL) : NULL;
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    GString *all = g_string_new(NULL);
+
+    for (guint i = 0; i < advice->len; i++)
+        g_string_append_printf(all, "%s\n", (const char *)advice->pdata[i]);
+    return g_string_free(all, FALSE);
+}
+
+static const struct {
+    const char *state;
+    const char *indications;
+    const char *witness;
+    const char *first; /* how the advice begins; "": there is none */
+    const char *more;  /* and what is in it, or NULL */
+} rows[] = {
+    {DONE, "'Online','GuestAgent'", "quiet", "", NULL},
+    {DONE, "", NULL, "", NULL},
+    {"'phase':'InProgress'", "'Online','NoGuestAgent'", NULL, "", NULL},
+    {DONE, "'Online','NoGuestAgent'", "none", "No agent answered in the guest: install",
+     "virsh shutdown larry"},
+    {DONE, "'Online','QuiesceFailed'", "quiet", "The guest could not be brought to rest", "--retry"},
+    {DONE, "'Online','QuiesceFailed'", "noisy", "The guest went on writing while", "virsh shutdown larry"},
+    {DONE, "'Online','QuiesceFailed','QuiesceTimeout'", NULL, "There was not time enough", "--retry"},
+    {DONE, "'Online','Paused'", NULL, "The machine was paused: virsh resume larry", NULL},
+    {DONE, "'Online','GuestAgent','PartialSnapshot'", NULL, "Not all disks are in it.", NULL},
+    {FAILED, "", NULL, "Mend what is said above, then take another one: lull snapshot larry --retry",
+     "lull delete snapshot/s"},
+    {FAILED, "'Online','NoGuestAgent'", NULL, "No agent answered in the guest", "lull delete snapshot/s"},
+    {DONE, "7,{},'NoGuestAgen'", NULL, "", NULL},
+};
+
+START_TEST(advice_follows_the_indications)
+{
+    g_autofree char *advice = advice_of(rows[_i].state, rows[_i].indications, rows[_i].witness);
+
+    ck_assert_msg(g_str_has_prefix(advice, rows[_i].first), "%s", advice);
+    ck_assert_int_eq(*rows[_i].first == '\0', *advice == '\0');
+    if (rows[_i].more)
+        ck_assert_msg(strstr(advice, rows[_i].more) != NULL, "%s", advice);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("advice");
+    TCase *tests = tcase_create("all");
+
+    tcase_add_loop_test(tests, advice_follows_the_indications, 0, G_N_ELEMENTS(rows));
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
