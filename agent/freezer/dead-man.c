@@ -21,6 +21,7 @@
 
 #include "agent/freezer/client.h"
 #include "agent/freezer/descriptors.h"
+#include "agent/freezer/expedite.h"
 #include "agent/freezer/table.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -41,7 +42,8 @@ struct _LullDeadMan {
     int wake;   /* eventfd: owner to thread */
     int notify; /* eventfd: thread to owner */
     int timer;
-    int marker; /* -1: none */
+    int marker;   /* -1: none */
+    int expedite; /* -1: none */
     pid_t pid;
 
     atomic_int refs;
@@ -66,7 +68,7 @@ struct _LullDeadMan {
 static void
 self_unref(LullDeadMan *self)
 {
-    const int fds[] = {self->socket, self->wake, self->notify, self->timer, self->marker};
+    const int fds[] = {self->socket, self->wake, self->notify, self->timer, self->marker, self->expedite};
 
     if (atomic_fetch_sub(&self->refs, 1) != 1)
         return;
@@ -112,7 +114,22 @@ op_mark(void *context, uint32_t index, LullHoldMark mark)
         (void)!pwrite(self->marker, &byte, 1, index);
 }
 
-static const LullHoldOps ops = {.now = op_now, .freeze = op_freeze, .thaw = op_thaw, .mark = op_mark};
+static void
+op_expedite(void *context, bool on)
+{
+    const LullDeadMan *self = context;
+
+    lull_expedite_set(self->expedite, on);
+    op_mark(context, self->hold->n_mounts, LULL_MARK_FREE);
+}
+
+static const LullHoldOps ops = {
+    .now = op_now,
+    .freeze = op_freeze,
+    .thaw = op_thaw,
+    .mark = op_mark,
+    .expedite = op_expedite,
+};
 
 static void
 emit(LullDeadMan *self, LullFreezerEventKind kind)
@@ -443,6 +460,7 @@ open_own(LullDeadMan *self, int marker_fd, GError **error)
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    self->expedite = lull_expedite_open(LULL_EXPEDITE_PATH);
     self->marker = marker_fd >= 0 ? fcntl(marker_fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (self->wake >= 0 && self->notify >= 0 && self->timer >= 0 && (marker_fd < 0 || self->marker >= 0))
         return TRUE;

@@ -30,6 +30,7 @@
 #include "agent/freezer/cage.h"
 #include "agent/freezer/counter.h"
 #include "agent/freezer/descriptors.h"
+#include "agent/freezer/expedite.h"
 #include "agent/freezer/prepare.h"
 #include "agent/freezer/table.h"
 #include "agent/freezer/wire.h"
@@ -48,7 +49,8 @@ typedef struct {
     LullHold *hold;
     LullPrepared prepared;
     int socket;
-    int marker; /* -1: none */
+    int marker;   /* -1: none */
+    int expedite; /* -1: none */
     int timer;
     int work; /* eventfd: watcher to freezing thread */
     int done; /* eventfd: back */
@@ -124,6 +126,21 @@ op_mark(void *context, uint32_t index, LullHoldMark mark)
         (void)!pwrite(self->marker, &byte, 1, index);
 }
 
+/* The record of it stands behind those of the mounts, and is there whenever the switch may be on. */
+static void
+op_expedite(void *context, bool on)
+{
+    Freezer *self = context;
+
+    if (self->expedite < 0)
+        return;
+    if (on)
+        op_mark(self, self->hold->n_mounts, LULL_MARK_FREEZING);
+    lull_expedite_set(self->expedite, on);
+    if (!on)
+        op_mark(self, self->hold->n_mounts, LULL_MARK_FREE);
+}
+
 /* What the agent has thawed is written down here, since it does not hold the lock. */
 static void
 mark_free(Freezer *self)
@@ -150,6 +167,7 @@ static const LullHoldOps ops = {
     .armed = op_armed,
     .mark = op_mark,
     .step = lull_step,
+    .expedite = op_expedite,
     .spread = op_spread,
 };
 
@@ -484,6 +502,7 @@ prepare(Freezer *self)
     if (self->timer < 0 || self->work < 0 || self->done < 0 || self->call < 0 || self->back < 0)
         refuse(self, LULL_WIRE_REFUSED_THREAD, errno);
 
+    self->expedite = lull_expedite_open(LULL_EXPEDITE_PATH);
     if (!lull_prepare_open(self->hold, &self->prepared))
         refuse(self, LULL_WIRE_REFUSED_MEMORY, ENOMEM);
     lull_step(LULL_STEP_FREEZER_OPENED);

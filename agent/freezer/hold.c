@@ -292,6 +292,18 @@ mount_thaw(LullHold *hold, uint32_t index, const LullHoldOps *ops, void *context
     atomic_store(&mount->state, error ? LULL_MOUNT_GONE : LULL_MOUNT_THAWED);
 }
 
+static void
+expedite(LullHold *hold, bool on, const LullHoldOps *ops, void *context)
+{
+    if (!ops->expedite)
+        return;
+    if (on)
+        atomic_store(&hold->expedited, 1);
+    ops->expedite(context, on);
+    if (!on)
+        atomic_store(&hold->expedited, 0);
+}
+
 void
 lull_hold_release(LullHold *hold, LullHoldSide side, bool peer_gone, const LullHoldOps *ops, void *context)
 {
@@ -305,6 +317,8 @@ lull_hold_release(LullHold *hold, LullHoldSide side, bool peer_gone, const LullH
             step(ops, LULL_STEP_FREEZER_FIRST_THAWED);
         any = true;
     }
+    if (side == LULL_HOLD_SIDE_AGENT && peer_gone && atomic_load(&hold->expedited))
+        expedite(hold, false, ops, context);
     if (any)
         step(ops, LULL_STEP_FREEZER_ALL_THAWED);
 }
@@ -435,7 +449,9 @@ lull_hold_freeze(LullHold *hold, const LullHoldOps *ops, void *context)
 
     ops->armed(context);
     step(ops, LULL_STEP_FREEZER_ARMED);
+    expedite(hold, true, ops, context);
     freeze_all(hold, ops, context);
+    expedite(hold, false, ops, context);
     step(ops, LULL_STEP_FREEZER_ALL_FROZEN);
 
     for (uint32_t i = 0; ops->writes && i < hold->n_mounts; i++) {

@@ -90,6 +90,7 @@ typedef struct {
     _Atomic int64_t lease_end;   /* 0: none yet; negated: can no longer be renewed */
     _Atomic int64_t freeze_by;
     _Atomic uint32_t any_frozen; /* one has been, at some time */
+    _Atomic uint32_t expedited;  /* set while the freezing thread has grace periods expedited */
     _Atomic int64_t first_at;    /* first FIFREEZE issued */
     _Atomic int64_t frozen_at;   /* last FIFREEZE returned */
     _Atomic int64_t ended_at;    /* thaw asked for, or whatever else ended it */
@@ -114,6 +115,9 @@ typedef struct {
     /* Before FIFREEZE, and after all that changes it: always before the table says so. NULL: no record. */
     void (*mark)(void *context, uint32_t index, LullHoldMark mark);
     void (*step)(LullStep step); /* NULL: this side has no steps */
+    /* On before the first FIFREEZE, off after the last has come back, by the freezing thread; off again, by
+     * who takes over, where that was killed in between (agent/freezer/expedite.h). NULL: never. */
+    void (*expedite)(void *context, bool on);
     /* Calls lull_hold_freeze_level() on as many threads as there are, comes back when all of them have;
      * NULL: the calling thread is alone. */
     void (*spread)(void *context, uint32_t level);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/filesystems/mountinfo.h"
+#include "agent/freezer/expedite.h"
 #include "agent/freezer/hold.h"
 #include "agent/quiesce/record.h"
 #include "protocol/clock.h"
@@ -267,10 +268,28 @@ lull_recovery_follow_up(LullRecovery *self)
         recovery_unref(self);
 }
 
+/* A freezer that was killed in the middle of freezing has not switched it off. */
+static void
+end_expedited(LullRecovery *self)
+{
+    char byte = '0';
+    int fd;
+
+    if (self->marker < 0 || pread(self->marker, &byte, 1, self->mounts->len) != 1 || byte == '0')
+        return;
+    fd = open(LULL_EXPEDITE_PATH, O_WRONLY | O_CLOEXEC);
+    lull_expedite_set(fd, false);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 void
 lull_recovery_finish(LullRecovery *self)
 {
     guint n_thawed = 0;
+
+    if (self->mounts)
+        end_expedited(self);
 
     for (guint i = 0; self->mounts && i < self->mounts->len; i++) {
         const Mount *mount = mount_at(self, i);

@@ -18,6 +18,7 @@ import time
 import scratch
 
 FIFREEZE = 0xC0045877
+EXPEDITED = "/sys/kernel/rcu_expedited"
 
 _WRITER = """
 import os, sys, time
@@ -62,6 +63,14 @@ def is_frozen(mountpoint):
         scratch.thaw(mountpoint)
         return False
     return True
+
+
+def is_expedited():
+    """Whether the kernel is told to hurry; None where that cannot be told (a read-only /sys)."""
+    if not os.access(EXPEDITED, os.W_OK):
+        return None
+    with open(EXPEDITED) as file:
+        return file.read().strip() == "1"
 
 
 def _stat_fields(pid):

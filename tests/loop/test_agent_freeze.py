@@ -10,7 +10,7 @@ import pytest
 
 import scratch
 from agents import Agent, Refused, make_island, wait_for
-from freezing import Writer, boottime, children_of, freeze, is_frozen, state_of
+from freezing import Writer, boottime, children_of, freeze, is_expedited, is_frozen, state_of
 
 SLACK = 2.0  # generous: a busy machine, not a figure of merit
 ALL = ["/mnt/b", "/mnt/c", "/mnt/a"]
@@ -175,6 +175,21 @@ def test_when_both_die_the_next_start_thaws_first(start, writer, frozen):
     assert frozen() == []  # it listens only after that
     writer.wait_for_progress()
     assert verdict(agent.client()) == ("broken", "agent lost")
+
+
+def test_when_both_die_while_freezing_the_next_start_puts_grace_periods_back(start, frozen):
+    can_be = is_expedited() is not None
+    agent = start(at_step="freezer.first-frozen=stop")
+    client = agent.client()
+    client.prepare("o1")
+    client.request("__dev.lull_quiesce-freeze", op="o1", lease_ms=30000)
+    freezer = children_of(agent.process.pid)[0]
+    wait_for(lambda: state_of(freezer) == "T", "the freezer, stopped")
+    assert bool(is_expedited()) == can_be
+    kill_both(agent)
+    agent.start()
+    assert frozen() == []
+    assert not is_expedited()
 
 
 def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, island, frozen):
