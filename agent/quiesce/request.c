@@ -4,6 +4,7 @@
 #include "agent/quiesce/engine-private.h"
 
 #include "protocol/clock.h"
+#include "protocol/level.h"
 #include "protocol/names.h"
 
 #define OP_MAX 64
@@ -37,11 +38,13 @@ check_lease(gint64 *lease_msec, GError **error)
 
 /* Only writers could make a difference of it, but a word that nobody knows is a mistake already. */
 static gboolean
-check_level(const char *level, GError **error)
+check_level(const char *text, GError **error)
 {
-    if (g_str_equal(level, "app") || g_str_equal(level, "fs") || g_str_equal(level, "crash"))
+    LullLevel level;
+
+    if (lull_level_parse(text, &level))
         return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "level: \"%s\" is none of app, fs, crash", level);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "level: \"%s\" is none of app, fs, crash", text);
     return FALSE;
 }
 

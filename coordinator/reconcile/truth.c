@@ -148,37 +148,6 @@ lull_truth_incomplete(LullJson *filesystems, const char *const *cut)
     return FALSE;
 }
 
-static const char *const levels[] = {
-    [LULL_LEVEL_CRASH] = "crash",
-    [LULL_LEVEL_FS] = "fs",
-    [LULL_LEVEL_APP] = "app",
-    [LULL_LEVEL_STOPPED] = "stopped",
-};
-
-const char *
-lull_level_to_string(LullLevel level)
-{
-    return levels[level];
-}
-
-gboolean
-lull_level_parse(const char *text, LullLevel *ret_level)
-{
-    for (int level = LULL_LEVEL_CRASH; text && level <= LULL_LEVEL_APP; level++) {
-        if (!g_str_equal(text, levels[level]))
-            continue;
-        *ret_level = (LullLevel)level;
-        return TRUE;
-    }
-    return FALSE;
-}
-
-gboolean
-lull_level_satisfies(LullLevel level, LullLevel required)
-{
-    return level >= required; /* `stopped` stands above all */
-}
-
 const char *
 lull_proof_by_to_string(LullProofBy by)
 {

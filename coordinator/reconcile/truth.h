@@ -5,13 +5,13 @@
 
 #include "coordinator/guest/hold.h"
 #include "coordinator/guest/vm.h"
+#include "protocol/level.h"
 #include "protocol/proof.h"
 
 G_BEGIN_DECLS
 
 /* What may be claimed of a set of cuts, from facts alone. Pure. */
 
-typedef enum { LULL_LEVEL_CRASH = 0, LULL_LEVEL_FS, LULL_LEVEL_APP, LULL_LEVEL_STOPPED } LullLevel;
 typedef enum { LULL_PROOF_BY_NOTHING = 0, LULL_PROOF_BY_EPOCH, LULL_PROOF_BY_WITNESS } LullProofBy;
 
 /* Bits; each has its public name and sentence. */
@@ -57,9 +57,6 @@ gboolean lull_truth_writers_met(LullJson *writers);
  * to, on a volume of @cut (names) or on one unknown? */
 gboolean lull_truth_incomplete(LullJson *filesystems, const char *const *cut);
 
-const char *lull_level_to_string(LullLevel level);
-gboolean lull_level_parse(const char *text, LullLevel *ret_level); /* what may be required: app, fs, crash */
-gboolean lull_level_satisfies(LullLevel level, LullLevel required);
 const char *lull_proof_by_to_string(LullProofBy by);
 
 /* Walks the bits in the order of their names: NULL ends. @ret_message: the sentence of the API. */
