@@ -246,9 +246,14 @@ lull_reply_freeze(LullJson *reply, LullFreezeReply *ret_freeze, GError **error)
         .epoch = text(reply, "epoch"),
         .boot_id = text(reply, "boot-id"),
         .freeze_usec = usec(reply, "freeze-ms"),
-        .filesystems = read_filesystems(reply),
     };
     return TRUE;
+}
+
+LullJson *
+lull_reply_freeze_rows(LullJson *reply)
+{
+    return read_filesystems(reply);
 }
 
 void
@@ -256,7 +261,6 @@ lull_freeze_reply_clear(LullFreezeReply *self)
 {
     g_clear_pointer(&self->epoch, g_free);
     g_clear_pointer(&self->boot_id, g_free);
-    g_clear_pointer(&self->filesystems, lull_json_put);
 }
 
 char *

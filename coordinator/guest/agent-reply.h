@@ -43,11 +43,14 @@ typedef struct {
     char *epoch; /* NULL: it froze nothing */
     char *boot_id;
     gint64 freeze_usec;
-    LullJson *filesystems;
 } LullFreezeReply;
 gboolean lull_reply_freeze(LullJson *reply, LullFreezeReply *ret_freeze, GError **error);
 void lull_freeze_reply_clear(LullFreezeReply *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullFreezeReply, lull_freeze_reply_clear)
+
+/* The rows of a freeze's answer. Apart from the rest, since while the guest is frozen nobody has time for
+ * them. */
+LullJson *lull_reply_freeze_rows(LullJson *reply) G_GNUC_WARN_UNUSED_RESULT;
 
 /* NULL where the epoch lasts, else why it does not. */
 char *lull_reply_renew(LullJson *reply) G_GNUC_WARN_UNUSED_RESULT;

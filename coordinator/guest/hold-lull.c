@@ -253,9 +253,9 @@ epoch_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
         lull_guest_hold_fail(self, error);
         return FALSE;
     }
-    if (json_object_array_length(freeze.filesystems))
-        lull_guest_hold_set_rows(self, freeze.filesystems);
+    self->unread = g_steal_pointer(&reply);
     if (!freeze.epoch) {
+        lull_guest_hold_read_rows(self);
         g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
         lull_guest_hold_fail(self, error);
         return FALSE;
@@ -300,6 +300,7 @@ take_verdict(LullGuestHold *self, const LullThawReply *thaw)
     facts->thaw_usec = thaw->thaw_usec;
     if (thaw->freeze_usec)
         facts->freeze_usec = thaw->freeze_usec;
+    lull_guest_hold_read_rows(self);
     if (json_object_array_length(thaw->filesystems))
         lull_guest_hold_set_rows(self, thaw->filesystems);
     lull_json_put(facts->writers);

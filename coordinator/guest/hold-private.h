@@ -24,6 +24,7 @@ struct _LullGuestHold {
     char *uid;
     LullJson *volumes; /* as lull_guest_hold_identities() makes them */
     LullJson *rows;    /* file systems as prepare saw them, with their disks */
+    LullJson *unread;  /* the agent's answer to the freeze, whose rows nobody has read yet; NULL: none */
     LullGuestHoldFacts facts;
     const LullGuestHoldOps *ops; /* NULL: no agent */
     gpointer state;              /* the ops' own */

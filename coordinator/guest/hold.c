@@ -155,12 +155,23 @@ lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec
 }
 
 void
+lull_guest_hold_read_rows(LullGuestHold *self)
+{
+    g_autoptr(LullJson) reply = g_steal_pointer(&self->unread);
+    g_autoptr(LullJson) rows = reply ? lull_reply_freeze_rows(reply) : NULL;
+
+    if (rows && json_object_array_length(rows) > 0)
+        lull_guest_hold_set_rows(self, rows);
+}
+
+void
 lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     if (!self->prepared || self->ended)
         return;
     self->ended = TRUE;
     self->facts.unconfirmed = !self->ops->thaw(self, budget_usec);
+    lull_guest_hold_read_rows(self);
     if (!self->facts.frozen)
         self->facts.held = FALSE;
     else if (!self->facts.held)
@@ -192,6 +203,7 @@ lull_guest_hold_free(LullGuestHold *self)
     lull_json_put(self->facts.writers);
     lull_json_put(self->volumes);
     lull_json_put(self->rows);
+    lull_json_put(self->unread);
     g_free(self->op);
     g_free(self->uid);
     g_free(self);

@@ -66,6 +66,10 @@ gboolean lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec);
  * agent's lease is renewed no more, whatever the caller is blocked in. FALSE: not frozen, facts say why. */
 gboolean lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec);
 
+/* Brings facts.filesystems up to what the freeze came to, which takes time for each of them: not to be called
+ * between freeze and cut. The thaw does it too. */
+void lull_guest_hold_read_rows(LullGuestHold *self);
+
 /* Thaws and learns the verdict. Bounded: tries until the guest says thawed or @budget_usec is over (the lease
  * or the dead man does the rest). To be called after every prepare, whatever happened: it aborts where
  * nothing was frozen. Idempotent. */

@@ -170,10 +170,12 @@ thawed_answer(const LullVm *vm, const LullGuestHold *hold, const LullWitness *wi
 }
 
 static void
-answer_frozen(LullManualHolds *self, Held *held, const LullGuestHold *hold)
+answer_frozen(LullManualHolds *self, Held *held, LullGuestHold *hold)
 {
-    LullJson *frozen = lull_manual_answer_frozen(lull_guest_hold_facts(hold));
+    LullJson *frozen;
 
+    lull_guest_hold_read_rows(hold);
+    frozen = lull_manual_answer_frozen(lull_guest_hold_facts(hold));
     if (held->streams) {
         lull_json_set_string(frozen, "state", "held");
         lull_json_set_string(frozen, "op", held->op);

@@ -158,6 +158,12 @@ lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec
 }
 
 void
+lull_guest_hold_read_rows(LullGuestHold *self)
+{
+    (void)self;
+}
+
+void
 lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     note('t');
