@@ -101,11 +101,24 @@ lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error)
 }
 
 gboolean
+lull_backup_forget_finished(LullDomain *domain, GError **error)
+{
+    virTypedParameterPtr params = NULL;
+    int type = 0;
+    int n = 0;
+
+    /* without VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, who reads it takes it away */
+    if (virDomainGetJobStats(domain, &type, &params, &n, VIR_DOMAIN_JOB_STATS_COMPLETED) < 0)
+        return lull_link_error(error, "finished jobs of the virtual machine");
+    virTypedParamsFree(params, n);
+    return TRUE;
+}
+
+gboolean
 lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job, GError **error)
 {
     virTypedParameterPtr params = NULL;
     const char *problem = NULL;
-    GString *text = NULL;
     int operation = 0;
     int success = 0;
     int n = 0;
@@ -115,19 +128,11 @@ lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job, GError *
     if (virDomainGetJobStats(domain, &type, &params, &n,
                              VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED) < 0)
         return lull_link_error(error, "finished jobs of the virtual machine");
-    text = g_string_new(NULL);
-    for (int i = 0; i < n; i++) {
-        if (params[i].type == VIR_TYPED_PARAM_ULLONG)
-            g_string_append_printf(text, "%s=%llu ", params[i].field, params[i].value.ul);
-        else if (params[i].type == VIR_TYPED_PARAM_INT)
-            g_string_append_printf(text, "%s=%d ", params[i].field, params[i].value.i);
-    }
     (void)virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
     (void)virTypedParamsGetBoolean(params, n, VIR_DOMAIN_JOB_SUCCESS, &success);
     (void)virTypedParamsGetULLong(params, n, VIR_DOMAIN_JOB_DISK_TOTAL, &total);
     (void)virTypedParamsGetString(params, n, VIR_DOMAIN_JOB_ERRMSG, &problem);
     *ret_job = (LullFinishedJob){
-        .fingerprint = g_string_free(text, FALSE),
         .backup = operation == VIR_DOMAIN_JOB_OPERATION_BACKUP,
         .success = success == 1,
         .total = total,
@@ -140,7 +145,6 @@ lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job, GError *
 void
 lull_finished_job_clear(LullFinishedJob *self)
 {
-    g_clear_pointer(&self->fingerprint, g_free);
     g_clear_pointer(&self->problem, g_free);
 }
 
@@ -159,8 +163,7 @@ LullCopyState
 lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen, guint64 seen_total,
                   gboolean active, const char **ret_problem)
 {
-    const gboolean known = remembered->backup && g_strcmp0(remembered->fingerprint,
-                                                           lull_json_string(attempt, "jobBefore", "")) != 0;
+    const gboolean known = remembered->backup;
 
     *ret_problem = NULL;
     if (seen < 0 || (known && !remembered->success)) {

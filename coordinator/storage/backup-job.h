@@ -23,10 +23,13 @@ gboolean lull_backup_xml_is_below(const char *xml, const char *folder);
 /* BUSY if the domain has a job, or one of the disks to cut a block job: only one fits. */
 gboolean lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error);
 
-/* The finished job that libvirt remembers, as a text that differs for any two jobs; "" for none. Kept by
- * prepare so that what ended before is never taken for ours. */
+/* libvirt remembers the job that finished last, by its figures: no name, no time of day, so two jobs over the
+ * same disks may look alike. Prepare therefore has it forget what ended before: what it remembers later has
+ * ended later. */
+gboolean lull_backup_forget_finished(LullDomain *domain, GError **error);
+
+/* What libvirt remembers; all zero for nothing. */
 typedef struct {
-    char *fingerprint;
     gboolean backup;
     gboolean success;
     guint64 total;

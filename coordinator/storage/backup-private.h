@@ -18,8 +18,7 @@ typedef struct {
 
 /* For attempt.json: the volumes, where they came from and what they are called. @capacities: bytes, in the
  * order of the volumes that are not excluded. */
-LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
-                           const char *fingerprint) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sum of capacities: what a job over them has to copy. */
 guint64 lull_attempt_total(LullJson *attempt);

@@ -98,13 +98,10 @@ static gboolean
 fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArray *capacities,
             GError **error)
 {
-    g_auto(LullFinishedJob) before = {NULL};
-    g_autoptr(LullJson) attempt = NULL;
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data);
 
-    if (!lull_backup_read_finished(domain, &before, error))
-        return FALSE;
-    attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, before.fingerprint);
     return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
+           lull_backup_forget_finished(domain, error) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
@@ -172,7 +169,7 @@ static gboolean
 judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCopyProgress *progress,
           GError **error)
 {
-    g_auto(LullFinishedJob) job = {NULL};
+    g_auto(LullFinishedJob) job = {0};
     const int active = virDomainIsActive(domain);
     guint64 total = 0;
     const int seen = lull_host_job_result(self->host, lull_json_string(attempt, "vm", ""), &total);

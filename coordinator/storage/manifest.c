@@ -15,7 +15,7 @@
 #define MANIFEST_VERSION 1
 
 LullJson *
-lull_attempt_new(const LullVm *vm, const guint64 *capacities, const char *fingerprint)
+lull_attempt_new(const LullVm *vm, const guint64 *capacities)
 {
     LullJson *attempt = json_object_new_object();
     LullJson *volumes = json_object_new_array();
@@ -23,7 +23,6 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities, const char *finger
 
     lull_json_set_string(attempt, "vm", vm->uid);
     lull_json_set_string(attempt, "domain", vm->domain);
-    lull_json_set_string(attempt, "jobBefore", fingerprint);
     lull_json_set_string(attempt, "nvram", vm->nvram);
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
@@ -154,7 +153,6 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
             return FALSE;
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
-    json_object_object_del(manifest, "jobBefore");
     json_object_object_del(manifest, "copied");
     if (content)
         lull_json_take(manifest, "content", lull_json_dup(content));

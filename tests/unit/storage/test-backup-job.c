@@ -53,43 +53,40 @@ START_TEST(what_is_not_a_job_is_not_ours)
 END_TEST
 
 #define KIB 1024
-#define TWO "{\"jobBefore\":\"old\",\"volumes\":[{\"capacity\":102400},{\"capacity\":65536}]}"
+#define TWO "{\"volumes\":[{\"capacity\":102400},{\"capacity\":65536}]}"
 #define ALL (164 * KIB)
 
 static const struct {
-    const char *fingerprint; /* of the job that libvirt remembers; "old": from before */
-    gboolean success;
-    guint64 total;
+    LullFinishedJob remembered;
     int seen;
     guint64 seen_total;
     gboolean active;
     LullCopyState state;
 } ends[] = {
-    {"new", TRUE, ALL, 0, 0, TRUE, LULL_COPY_DONE},
-    {"new", TRUE, ALL, 1, ALL, TRUE, LULL_COPY_DONE},
-    {"new", TRUE, ALL, 0, 0, FALSE, LULL_COPY_DONE},
-    {"new", TRUE, 192 * KIB, 0, 0, TRUE, LULL_COPY_DONE}, /* in whole clusters */
-    {"old", TRUE, ALL, 1, ALL, TRUE, LULL_COPY_DONE},
-    {"new", FALSE, ALL, 0, 0, TRUE, LULL_COPY_FAILED},
-    {"old", TRUE, ALL, -1, ALL, TRUE, LULL_COPY_FAILED},
+    {{TRUE, TRUE, ALL}, 0, 0, TRUE, LULL_COPY_DONE},
+    {{TRUE, TRUE, ALL}, 1, ALL, TRUE, LULL_COPY_DONE},
+    {{TRUE, TRUE, ALL}, 0, 0, FALSE, LULL_COPY_DONE},
+    {{TRUE, TRUE, 192 * KIB}, 0, 0, TRUE, LULL_COPY_DONE}, /* in whole clusters */
+    {{0}, 1, ALL, TRUE, LULL_COPY_DONE},
+    {{TRUE, FALSE, ALL}, 0, 0, TRUE, LULL_COPY_FAILED},
+    {{0}, -1, ALL, TRUE, LULL_COPY_FAILED},
     /* ours failed; another's went well after it */
-    {"new", TRUE, ALL, -1, ALL, TRUE, LULL_COPY_FAILED},
-    {"new", TRUE, 64 * KIB, 0, 0, TRUE, LULL_COPY_FAILED},
-    {"new", TRUE, 1024 * KIB, 1, 1024 * KIB, TRUE, LULL_COPY_FAILED},
-    {"old", TRUE, ALL, 1, 64 * KIB, TRUE, LULL_COPY_FAILED},
-    {"old", TRUE, ALL, 0, 0, TRUE, LULL_COPY_ABSENT},
-    {"old", TRUE, ALL, 0, 0, FALSE, LULL_COPY_FAILED},
+    {{TRUE, TRUE, ALL}, -1, ALL, TRUE, LULL_COPY_FAILED},
+    {{TRUE, TRUE, 64 * KIB}, 0, 0, TRUE, LULL_COPY_FAILED},
+    {{TRUE, TRUE, 1024 * KIB}, 1, 1024 * KIB, TRUE, LULL_COPY_FAILED},
+    {{0}, 1, 64 * KIB, TRUE, LULL_COPY_FAILED},
+    {{0}, 0, 0, TRUE, LULL_COPY_ABSENT},
+    {{0}, 0, 0, FALSE, LULL_COPY_FAILED},
 };
 
 START_TEST(a_copy_is_whole_only_where_its_own_job_is_proven_to_have_ended_well)
 {
     g_autoptr(LullJson) attempt = lull_json_parse(TWO, -1, NULL);
-    const LullFinishedJob job = {(char *)ends[_i].fingerprint, TRUE, ends[_i].success, ends[_i].total, NULL};
     const char *problem = NULL;
 
-    ck_assert_int_eq(
-        lull_backup_judge(attempt, &job, ends[_i].seen, ends[_i].seen_total, ends[_i].active, &problem),
-        ends[_i].state);
+    ck_assert_int_eq(lull_backup_judge(attempt, &ends[_i].remembered, ends[_i].seen, ends[_i].seen_total,
+                                       ends[_i].active, &problem),
+                     ends[_i].state);
     ck_assert_int_eq(problem != NULL, ends[_i].state != LULL_COPY_DONE);
 }
 END_TEST
