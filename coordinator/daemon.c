@@ -22,6 +22,8 @@
 #define STOP_BUDGET LULL_SEC(15)
 #define STATE_MODE  0711
 
+#define ATTEMPT_PAUSE_MS 10000
+
 struct _LullDaemon {
     int lock_fd;
     LullIntents *intents;
@@ -52,6 +54,8 @@ lull_daemon_options_complete(LullDaemonOptions *self)
 {
     const gboolean root = geteuid() == 0;
 
+    if (self->attempt_pause <= 0)
+        self->attempt_pause = ATTEMPT_PAUSE_MS;
     if (!self->uri)
         self->uri = g_strdup(root ? "qemu:///system" : "qemu:///session");
     if (!self->state_dir)
@@ -135,7 +139,7 @@ open_stores(LullDaemon *self, const LullDaemonOptions *options, GError **error)
 }
 
 static void
-make_loops(LullDaemon *self)
+make_loops(LullDaemon *self, const LullDaemonOptions *options)
 {
     const LullReconciler snapshot = {
         "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
@@ -155,7 +159,8 @@ make_loops(LullDaemon *self)
                                     .jobs = self->jobs,
                                     .tools = {self->host, self->storage, self->intents, self->claims},
                                     .loop = self->content_loop,
-                                    .life = g_uuid_string_random()};
+                                    .life = g_uuid_string_random(),
+                                    .pause = LULL_MSEC(options->attempt_pause)};
     self->restores =
         (LullRestores){self->store, self->jobs, self->host, self->storage, self->claims, self->restore_loop};
 }
@@ -189,7 +194,7 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
         !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
         !open_stores(self, options, error))
         return NULL;
-    make_loops(self);
+    make_loops(self, options);
     if (!start_serving(self, options, context, error))
         return NULL;
     return g_steal_pointer(&self);

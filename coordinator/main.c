@@ -57,6 +57,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "the API's socket (coordinator.sock in the runtime directory)", "PATH"},
         {"group", 0, 0, G_OPTION_ARG_STRING, &options->group,
          "who may use the socket, which is power over all guests", "GROUP"},
+        {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
+         "between two attempts to bring a guest to rest (10000)", "MS"},
         {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},
         {0},
     };

@@ -256,7 +256,7 @@ epoch_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
     self->unread = g_steal_pointer(&reply);
     if (!freeze.epoch) {
         lull_guest_hold_read_rows(self);
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
+        lull_guest_hold_find_nothing(self, &error);
         lull_guest_hold_fail(self, error);
         return FALSE;
     }

@@ -39,6 +39,9 @@ extern const LullGuestHoldOps lull_guest_hold_ops_stock;
 void lull_guest_hold_fail(LullGuestHold *self, const GError *error);
 void lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean timed_out);
 
+/* Notes that a freeze was answered with nothing frozen, as an error too. */
+void lull_guest_hold_find_nothing(LullGuestHold *self, GError **error);
+
 /* The guest cannot answer any more; @ret_reason is a constant. */
 gboolean lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason);
 

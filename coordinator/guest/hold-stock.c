@@ -135,7 +135,7 @@ stock_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
         g_set_error(&error, LULL_ERROR, LULL_ERROR_INVALID,
                     "the agent's answer to the freeze is not a count");
     else if (reply && state->count == 0)
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
+        lull_guest_hold_find_nothing(self, &error);
     if (error) {
         lull_guest_hold_fail(self, error);
         return FALSE;

@@ -35,6 +35,13 @@ lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean timed_ou
         self->facts.broken = g_strdup(reason);
 }
 
+void
+lull_guest_hold_find_nothing(LullGuestHold *self, GError **error)
+{
+    self->facts.nothing = TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
+}
+
 gboolean
 lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
 {

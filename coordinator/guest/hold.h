@@ -33,6 +33,7 @@ typedef struct {
     gboolean attempted; /* a freeze was sent to the guest */
     gboolean frozen;    /* and acknowledged with at least one file system */
     gboolean timed_out; /* time was the reason for what failed or broke */
+    gboolean nothing;   /* a freeze was answered, and there was nothing to freeze */
     char *problem;      /* why it is not frozen, in one line */
     gboolean
         held;     /* after the thaw: unbroken from before the cut to the thaw, as far as the guest can say

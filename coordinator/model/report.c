@@ -110,6 +110,8 @@ lull_report_to_json(const LullReportFacts *report)
     set_msec(json, "windowMs", report->window_usec);
     if (report->window_usec >= 0)
         lull_json_set_string(json, "windowIs", report->window_measured ? "measured" : "upper-bound");
+    if (report->earlier)
+        lull_json_take(json, "earlier", tidy_row(report->earlier));
     lull_json_take(json, "volumes", tidy_rows(report->volumes));
     lull_json_take(json, "excluded", tidy_rows(report->excluded));
     lull_json_take(json, "filesystems", tidy_rows(report->filesystems));

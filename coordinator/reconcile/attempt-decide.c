@@ -73,15 +73,15 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(END, "ThawedEarly");
     if (view->storage == LULL_TRIED_NOT)
         return STEP(PREPARE_STORAGE, "Begun");
-    if (!view->paused && view->probe == LULL_TRIED_NOT)
+    if (!view->unasked && view->probe == LULL_TRIED_NOT)
         return STEP(PROBE, "TargetsMade");
-    if (!view->paused && view->probe == LULL_TRIED_DONE && view->intent == LULL_TRIED_NOT)
+    if (!view->unasked && view->probe == LULL_TRIED_DONE && view->intent == LULL_TRIED_NOT)
         return STEP(WRITE_INTENT, "AgentFound");
-    if (!view->paused && view->probe == LULL_TRIED_DONE && view->prepare == LULL_TRIED_NOT)
+    if (!view->unasked && view->probe == LULL_TRIED_DONE && view->prepare == LULL_TRIED_NOT)
         return STEP(PREPARE_GUEST, "Noted");
-    if (view->strict)
-        return STEP(END, "LevelNotReached");
-    return STEP(CUT, view->paused ? "Paused" : "NotFrozen");
+    if (view->strict || (view->prepare != LULL_TRIED_NOT && !view->hopeless))
+        return STEP(END, "NotFrozen");
+    return STEP(CUT, view->unasked ? "Unasked" : "NotFrozen");
 }
 
 const char *

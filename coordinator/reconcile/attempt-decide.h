@@ -31,10 +31,10 @@ typedef enum { LULL_TRIED_NOT = 0, LULL_TRIED_DONE, LULL_TRIED_FAILED } LullTrie
 
 typedef struct {
     gboolean cancelled;
-    gint64 now;      /* boot clock */
-    gint64 deadline; /* 0: none */
-    gboolean paused; /* a paused guest is neither asked nor frozen */
-    gboolean strict; /* a level above `crash` is required: no cut without a freeze */
+    gint64 now;       /* boot clock */
+    gint64 deadline;  /* 0: none */
+    gboolean unasked; /* the guest is neither asked nor frozen: it is paused, or that failed too often */
+    gboolean strict;  /* a level above `crash` is required: no cut without a freeze */
     LullTried storage;
     LullTried probe; /* FAILED: nobody there who could freeze */
     LullTried intent;
@@ -42,7 +42,8 @@ typedef struct {
     gboolean stock; /* its thaw ends whatever stands: the intent must say that it may be ours */
     LullTried marked;
     LullTried freeze;
-    LullTried first; /* of the witness; FAILED: no reading, which is a fact and stops nothing */
+    gboolean hopeless; /* it would go the same way next time: there is nothing to freeze */
+    LullTried first;   /* of the witness; FAILED: no reading, which is a fact and stops nothing */
     LullTried cut;
     LullTried second;
     LullTried thaw; /* whatever came of it: it is bounded, and lease and dead man do the rest */

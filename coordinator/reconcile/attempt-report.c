@@ -37,6 +37,21 @@ lull_attempt_cut_disks(const LullVm *vm)
     return disks;
 }
 
+#define INTERRUPTED "attempts to quiesce it were interrupted"
+
+/* What the last attempt to quiesce the guest came to, for one that did not try any more. */
+static void
+remember(const LullAttemptRecord *record, LullTruthFacts *facts)
+{
+    LullJson *indications = lull_json_array(record->earlier, "indications");
+
+    facts->given_up = lull_json_string(record->earlier, "proofReason", INTERRUPTED);
+    for (size_t i = 0; indications && i < json_object_array_length(indications); i++)
+        if (g_strcmp0(json_object_get_string(json_object_array_get_idx(indications, i)), "QuiesceTimeout") ==
+            0)
+            facts->timed_out = TRUE;
+}
+
 LullTruth
 lull_attempt_truth(const LullAttemptRecord *record)
 {
@@ -49,6 +64,7 @@ lull_attempt_truth(const LullAttemptRecord *record)
         facts.agent = hold->agent;
         facts.agent_problem = hold->agent_problem;
         facts.frozen = hold->frozen;
+        facts.nothing = hold->nothing;
         facts.incomplete = lull_truth_incomplete(hold->filesystems, (const char *const *)cut->pdata);
         facts.held = hold->held;
         facts.timed_out = hold->timed_out;
@@ -58,6 +74,8 @@ lull_attempt_truth(const LullAttemptRecord *record)
         facts.problem = hold->problem;
         facts.broken = hold->broken;
     }
+    if (record->unquiesced)
+        remember(record, &facts);
     return lull_truth_of(&facts);
 }
 
@@ -105,12 +123,29 @@ excluded_rows(const LullVm *vm)
     return rows;
 }
 
+/* What is worth telling of an attempt whose cuts do not count. */
+static LullJson *
+earlier_of(LullJson *report)
+{
+    static const char *const keys[] = {"attempt", "proof", "proofReason", "witness", "windowMs"};
+    LullJson *earlier = report ? json_object_new_object() : NULL;
+
+    for (gsize i = 0; report && i < G_N_ELEMENTS(keys); i++) {
+        LullJson *value = lull_json_at(report, keys[i], NULL);
+
+        if (value)
+            lull_json_take(earlier, keys[i], lull_json_dup(value));
+    }
+    return earlier;
+}
+
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
 {
     const LullGuestHoldFacts *hold = record->hold;
     const gboolean frozen = hold && hold->frozen;
     const char *names[8] = {NULL};
+    g_autoptr(LullJson) earlier = earlier_of(record->earlier);
     g_autoptr(LullJson) volumes = volume_rows(record);
     g_autoptr(LullJson) excluded = excluded_rows(record->vm);
 
@@ -120,7 +155,7 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
     const LullReportFacts report = {
         .op = record->op,
         .attempt = record->attempt,
-        .agent = hold ? hold->agent_name : NULL,
+        .agent = hold ? hold->agent_name : lull_json_string(record->earlier, "agent", NULL),
         .level = lull_level_to_string(truth->level),
         .require = lull_level_to_string(record->require),
         .proof = lull_proof_to_string(truth->proof),
@@ -135,6 +170,7 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
         .window_usec = frozen ? hold->window_usec : -1,
         .window_measured = hold && hold->window_measured,
         .indications = names,
+        .earlier = earlier,
         .volumes = volumes,
         .excluded = excluded,
         .filesystems = hold ? hold->filesystems : NULL,

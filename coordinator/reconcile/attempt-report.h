@@ -14,6 +14,8 @@ typedef struct {
     const char *op;
     guint attempt;
     LullLevel require;
+    gboolean unquiesced;            /* the guest was not asked: attempts to quiesce it came to nothing */
+    LullJson *earlier;              /* the report of the last one of them; NULL: they were interrupted */
     const LullVm *vm;               /* with the volumes left out marked */
     const LullGuestHoldFacts *hold; /* NULL: the guest was not asked (paused) */
     LullWitnessVerdict witness;

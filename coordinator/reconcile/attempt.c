@@ -47,6 +47,7 @@ lull_attempt_order_free(LullAttemptOrder *self)
     g_free(self->owner);
     g_strfreev(self->exclude);
     g_strfreev(self->volumes);
+    lull_json_put(self->earlier);
     g_free(self);
 }
 
@@ -172,6 +173,7 @@ freeze(Attempt *self)
         total = MIN(total, self->view.deadline - self->freeze_asked);
     self->view.freeze =
         tried(lull_guest_hold_freeze(self->hold, ours ? LULL_MSEC(LULL_LEASE_MS) : STOCK_DEADLINE, total));
+    self->view.hopeless = lull_guest_hold_facts(self->hold)->nothing;
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
 }
 
@@ -301,6 +303,8 @@ conclude(Attempt *self)
         .op = self->op,
         .attempt = self->order->number,
         .require = self->order->require,
+        .unquiesced = self->order->unquiesced,
+        .earlier = self->order->earlier,
         .vm = self->vm,
         .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
@@ -316,7 +320,9 @@ conclude(Attempt *self)
     LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);
 
     outcome->cut_time = self->cut_time;
-    outcome->reached = self->cut_time && lull_level_satisfies(truth.level, self->order->require);
+    outcome->again = !truth.final;
+    outcome->reached =
+        truth.final && self->cut_time && lull_level_satisfies(truth.level, self->order->require);
     outcome->report = lull_attempt_report(&record, &truth);
     return outcome;
 }
@@ -347,7 +353,7 @@ attempt_init(Attempt *self, GError **error)
                     self->vm->name);
         return FALSE;
     }
-    self->view.paused = self->vm->state == LULL_VM_PAUSED;
+    self->view.unasked = self->order->unquiesced || self->vm->state == LULL_VM_PAUSED;
     self->view.strict = self->order->require > LULL_LEVEL_CRASH;
     self->view.deadline = self->order->deadline;
     return exclude(self->vm, (const char *const *)self->order->exclude, error) &&
@@ -375,7 +381,7 @@ run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCance
         g_propagate_error(error, g_steal_pointer(&self.error));
         return outcome;
     }
-    if (self.view.cut == LULL_TRIED_DONE || g_str_equal(reason, "LevelNotReached"))
+    if (self.view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
         return conclude(&self);
     g_set_error(error, LULL_ERROR, self.view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
                 "attempt %u of %s given up: %s", order->number, order->owner,

@@ -28,6 +28,8 @@ typedef struct {
     char *content_uid;
     char *owner; /* for people: "snapshot nightly" */
     guint number;
+    gboolean unquiesced; /* cut without asking the guest: attempts to quiesce it came to nothing */
+    LullJson *earlier;   /* `unquiesced`: the report of the last one of them; NULL: they were interrupted */
     LullLevel require;
     char **exclude;  /* volumes that the user leaves out; NULL: none */
     char **volumes;  /* that the content promises; NULL: none */
@@ -38,7 +40,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)
 
 typedef struct {
     gint64 cut_time;     /* wall clock: when the last cut was known; 0: nothing was cut */
-    gboolean reached;    /* the level required was reached */
+    gboolean reached;    /* this is as good as it gets, and at least the level required */
+    gboolean again;      /* not reached, but another attempt may do better */
     gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
 } LullAttemptOutcome;
@@ -46,9 +49,9 @@ void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
 
 /* NULL with an error where no claim can be made: no space, VM gone, cancelled, too late; with an outcome
- * where the cut failed, since that may have stopped the guest. An outcome without a cut says that the level
- * required was not reached, so nothing was cut. The guest is not frozen by us when this returns, whatever it
- * returns. */
+ * where the cut failed, since that may have stopped the guest. An outcome without a cut says that the guest
+ * was not frozen, and that nothing was cut for that reason. The guest is not frozen by us when this returns,
+ * whatever it returns. */
 LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,
                                      GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -8,6 +8,8 @@
 #define STEP(verb_, reason_, at_) ((LullContentStep){LULL_CONTENT_##verb_, (reason_), (at_)})
 #define COPY_INTERVAL             LULL_MSEC(300)
 #define CHECK_INTERVAL            LULL_SEC(300)
+#define MAX_QUIESCED              2
+#define ATTEMPT_TIME              LULL_SEC(10) /* that one to quiesce a guest needs */
 
 /* The guest is let go first, then the data goes, then the object. */
 static LullContentStep
@@ -30,6 +32,24 @@ decide_deleting(const LullContentView *view)
         break;
     }
     return STEP(REMOVE_FINALIZER, "DataGone", 0);
+}
+
+/* Nobody freezes a guest again and again, nor lets a deadline pass while a snapshot could be had. */
+static LullContentStep
+decide_next_attempt(const LullContentView *view)
+{
+    const gint64 begin_at = MAX(view->now, view->retry_at);
+    const gboolean in_time =
+        !view->quiesced || view->strict || !view->deadline || begin_at + ATTEMPT_TIME <= view->deadline;
+    const gboolean quiesce = !view->unquiesced && view->quiesced < MAX_QUIESCED && in_time;
+
+    if ((quiesce || view->unquiesced) && view->now < view->retry_at)
+        return STEP(WAIT, "RetryLater", view->retry_at);
+    if (quiesce)
+        return STEP(BEGIN_ATTEMPT, view->quiesced ? "NotQuiesced" : "Wanted", 0);
+    if (view->strict)
+        return STEP(RECORD_REFUSAL, "NeverQuiesced", 0);
+    return STEP(BEGIN_UNQUIESCED, in_time ? "NeverQuiesced" : "NoTimeToQuiesce", 0);
 }
 
 static LullContentStep
@@ -93,11 +113,7 @@ lull_content_decide(const LullContentView *view)
     switch (view->stage) {
     case LULL_CONTENT_NEW:
     case LULL_CONTENT_FAILED:
-        if (!view->wanted)
-            return STEP(WAIT, "Withdrawn", 0);
-        if (view->now < view->retry_at)
-            return STEP(WAIT, "RetryLater", view->retry_at);
-        return STEP(BEGIN_ATTEMPT, "Wanted", 0);
+        return view->wanted ? decide_next_attempt(view) : STEP(WAIT, "Withdrawn", 0);
     case LULL_CONTENT_BEGUN:
         return decide_begun(view);
     case LULL_CONTENT_CUT:
@@ -121,6 +137,8 @@ lull_content_verb_to_string(LullContentVerb verb)
         [LULL_CONTENT_WRITE_STATUS] = "write-status",
         [LULL_CONTENT_WRITE_PROGRESS] = "write-progress",
         [LULL_CONTENT_BEGIN_ATTEMPT] = "begin-attempt",
+        [LULL_CONTENT_BEGIN_UNQUIESCED] = "begin-unquiesced",
+        [LULL_CONTENT_RECORD_REFUSAL] = "record-refusal",
         [LULL_CONTENT_START_ATTEMPT] = "start-attempt",
         [LULL_CONTENT_CANCEL_ATTEMPT] = "cancel-attempt",
         [LULL_CONTENT_RECORD_ATTEMPT] = "record-attempt",

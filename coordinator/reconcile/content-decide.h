@@ -11,7 +11,9 @@ typedef enum {
     LULL_CONTENT_WAIT = 0,
     LULL_CONTENT_WRITE_STATUS,
     LULL_CONTENT_WRITE_PROGRESS,
-    LULL_CONTENT_BEGIN_ATTEMPT, /* writes its number down */
+    LULL_CONTENT_BEGIN_ATTEMPT,    /* to quiesce the guest: writes its number down */
+    LULL_CONTENT_BEGIN_UNQUIESCED, /* the last resort, likewise */
+    LULL_CONTENT_RECORD_REFUSAL,   /* the level required cannot be reached */
     LULL_CONTENT_START_ATTEMPT,
     LULL_CONTENT_CANCEL_ATTEMPT,
     LULL_CONTENT_RECORD_ATTEMPT,

@@ -129,6 +129,15 @@ promised_volumes(LullJson *content)
     return names;
 }
 
+/* Of the last attempt that could tell anything; NULL: none. */
+static LullJson *
+stored_report(const LullContentView *view)
+{
+    const char *text = lull_meta_annotation(view->content, LULL_ANNOTATION_REPORT);
+
+    return text ? lull_json_parse(text, -1, NULL) : NULL;
+}
+
 static LullAttemptOrder *
 order_of(const LullContentView *view)
 {
@@ -138,6 +147,8 @@ order_of(const LullContentView *view)
     order->content_uid = g_strdup(view->uid);
     order->owner = g_strconcat("snapshot ", view->snapshot_name, NULL);
     order->number = view->state->number;
+    order->unquiesced = view->unquiesced;
+    order->earlier = view->unquiesced ? stored_report(view) : NULL;
     order->require = view->policy->require;
     order->exclude = g_strdupv(view->policy->exclude);
     order->volumes = promised_volumes(view->content);
@@ -160,25 +171,73 @@ write_state(const LullContents *self, const LullContentView *view, const LullCon
     return lull_effect_patch(self->store, &lull_kind_content, view->content, LULL_PATCH_OBJECT, patch, error);
 }
 
-static gboolean
-begin_attempt(const LullContents *self, const LullContentView *view, GError **error)
+/* Where the content goes from here: what was counted stays. @error is lent. */
+static LullContentState
+next_state(const LullContentView *view, LullContentStage stage, char *error)
 {
-    const LullContentState state = {.stage = LULL_CONTENT_BEGUN,
-                                    .number = view->state->number + 1,
-                                    .failed_cuts = view->state->failed_cuts,
-                                    .life = self->life,
-                                    .error = view->state->error};
+    LullContentState state = *view->state;
+
+    state.stage = stage;
+    state.time = view->now;
+    state.error = error;
+    return state;
+}
+
+static gboolean
+begin_attempt(const LullContents *self, const LullContentView *view, gboolean unquiesced, GError **error)
+{
+    LullContentState state = next_state(view, LULL_CONTENT_BEGUN, view->state->error);
+
+    state.number++;
+    state.unquiesced = unquiesced;
+    state.quiesced += unquiesced ? 0 : 1;
+    state.life = self->life;
+    return write_state(self, view, &state, NULL, error);
+}
+
+/* @report: NULL where attempts were interrupted. */
+static char *
+not_reached(const LullContentView *view, LullJson *report)
+{
+    return g_strdup_printf("required level not reached: %s is required, %s was reached: %s",
+                           lull_level_to_string(view->policy->require),
+                           lull_json_string(report, "level", "nothing"),
+                           lull_json_string(report, "proofReason", "the attempts were interrupted"));
+}
+
+static gboolean
+record_refusal(const LullContents *self, const LullContentView *view, GError **error)
+{
+    g_autoptr(LullJson) report = stored_report(view);
+    g_autofree char *text = not_reached(view, report);
+    const LullContentState state = next_state(view, LULL_CONTENT_REFUSED, text);
 
     return write_state(self, view, &state, NULL, error);
 }
 
+/* Into @state, which says FAILED; returns what went wrong. */
 static char *
-not_reached(const LullContentView *view, const LullAttemptOutcome *outcome)
+judge(const LullContentView *view, const LullAttemptOutcome *outcome, const GError *problem,
+      LullContentState *state)
 {
-    return g_strdup_printf("required level not reached: %s is required, %s was reached: %s",
-                           lull_level_to_string(view->policy->require),
-                           lull_json_string(outcome->report, "level", "crash"),
-                           lull_json_string(outcome->report, "proofReason", ""));
+    if (!outcome && !state->unquiesced && state->quiesced > 0)
+        state->quiesced--; /* it did not get as far as the guest, or is not wanted any more */
+    if (!outcome || outcome->cut_failed) {
+        state->failed_cuts += outcome ? 1 : 0;
+        if (state->failed_cuts >= MAX_FAILED_CUTS)
+            state->stage = LULL_CONTENT_GIVEN_UP;
+        return g_strdup(problem ? problem->message : "the attempt came to nothing");
+    }
+    if (outcome->again)
+        return g_strdup_printf("attempt %u was not quiesced: %s", state->number,
+                               lull_json_string(outcome->report, "proofReason", ""));
+    if (!outcome->reached) {
+        state->stage = LULL_CONTENT_REFUSED;
+        return not_reached(view, outcome->report);
+    }
+    state->stage = LULL_CONTENT_CUT;
+    state->time = outcome->cut_time;
+    return NULL;
 }
 
 static gboolean
@@ -189,26 +248,11 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     const GError *problem = NULL;
     const LullAttemptOutcome *outcome = NULL;
     g_autofree char *text = NULL;
-    LullContentState state = {.stage = LULL_CONTENT_FAILED,
-                              .number = view->state->number,
-                              .failed_cuts = view->state->failed_cuts,
-                              .life = self->life,
-                              .time = view->now};
+    LullContentState state = next_state(view, LULL_CONTENT_FAILED, NULL);
 
     lull_jobs_state(self->jobs, id, &result, &problem);
     outcome = result;
-    if (!outcome || outcome->cut_failed) {
-        state.failed_cuts += outcome ? 1 : 0;
-        if (state.failed_cuts >= MAX_FAILED_CUTS)
-            state.stage = LULL_CONTENT_GIVEN_UP;
-        text = g_strdup(problem ? problem->message : "the attempt came to nothing");
-    } else if (!outcome->reached) {
-        state.stage = LULL_CONTENT_REFUSED;
-        text = not_reached(view, outcome);
-    } else {
-        state.stage = LULL_CONTENT_CUT;
-        state.time = outcome->cut_time;
-    }
+    text = judge(view, outcome, problem, &state);
     state.error = text;
     if (text)
         g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
@@ -223,11 +267,7 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
 static gboolean
 record_discard(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {.stage = LULL_CONTENT_FAILED,
-                                    .number = view->state->number,
-                                    .failed_cuts = view->state->failed_cuts,
-                                    .life = view->state->life,
-                                    .time = view->now};
+    const LullContentState state = next_state(view, LULL_CONTENT_FAILED, NULL);
 
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
@@ -238,11 +278,9 @@ record_discard(const LullContents *self, const LullContentView *view, GError **e
 static gboolean
 record_seal(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {.stage = LULL_CONTENT_SEALED,
-                                    .number = view->state->number,
-                                    .life = view->state->life,
-                                    .time = view->state->time};
+    LullContentState state = next_state(view, LULL_CONTENT_SEALED, NULL);
 
+    state.time = view->state->time;
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
     drop(self, view, LULL_JOB_SEAL);
@@ -252,12 +290,9 @@ record_seal(const LullContents *self, const LullContentView *view, GError **erro
 static gboolean
 record_loss(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = {.stage = LULL_CONTENT_BROKEN,
-                                    .number = view->state->number,
-                                    .life = view->state->life,
-                                    .time = view->state->time,
-                                    .error = view->problem};
+    LullContentState state = next_state(view, LULL_CONTENT_BROKEN, view->problem);
 
+    state.time = view->state->time;
     return write_state(self, view, &state, NULL, error);
 }
 
@@ -320,7 +355,11 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
         return lull_effect_annotate(self->store, &lull_kind_content, view->content, LULL_ANNOTATION_PROGRESS,
                                     view->progress, error);
     case LULL_CONTENT_BEGIN_ATTEMPT:
-        return begin_attempt(self, view, error);
+        return begin_attempt(self, view, FALSE, error);
+    case LULL_CONTENT_BEGIN_UNQUIESCED:
+        return begin_attempt(self, view, TRUE, error);
+    case LULL_CONTENT_RECORD_REFUSAL:
+        return record_refusal(self, view, error);
     case LULL_CONTENT_RECORD_ATTEMPT:
         return record_attempt(self, view, error);
     case LULL_CONTENT_RECORD_DISCARD:
@@ -365,7 +404,7 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
     const LullContents *self = contents;
     const gint64 now = lull_clock_realtime();
     g_autoptr(LullContentView) view = lull_content_view_gather(self->store, self->tools.storage, self->jobs,
-                                                               self->life, ns, name, now, error);
+                                                               self->life, self->pause, ns, name, now, error);
     LullContentStep step;
 
     if (!view)

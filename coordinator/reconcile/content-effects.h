@@ -9,13 +9,15 @@
 
 G_BEGIN_DECLS
 
-/* VirtualMachineSnapshotContent: attempts until one has cut, then its copy, its seal, its checks, its end. */
+/* VirtualMachineSnapshotContent: attempts until a cut counts, then its copy, its seal, its checks, its end.
+ */
 typedef struct {
     LullStore *store;
     LullJobs *jobs;
     LullAttemptTools tools;
     LullLoop *loop; /* told when a job ends; set once the loop is made */
     char *life;     /* random: of this run of the coordinator */
+    gint64 pause;   /* between attempts: after the first that failed */
 } LullContents;
 
 /* LullPassFunc; @contents: a LullContents. */

@@ -36,6 +36,8 @@ lull_content_state_of(LullJson *content)
         if (g_str_equal(stage, stages[i]))
             self->stage = (LullContentStage)i;
     self->number = (guint)CLAMP(lull_json_int(json, "number", 0), 0, G_MAXINT);
+    self->quiesced = (guint)CLAMP(lull_json_int(json, "quiesced", 0), 0, G_MAXINT);
+    self->unquiesced = lull_json_bool(json, "unquiesced", FALSE);
     self->failed_cuts = (guint)CLAMP(lull_json_int(json, "failedCuts", 0), 0, G_MAXINT);
     self->life = g_strdup(lull_json_string(json, "life", ""));
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
@@ -50,6 +52,10 @@ lull_content_state_to_annotation(const LullContentState *self)
 
     lull_json_set_string(json, "stage", stages[self->stage]);
     lull_json_set_int(json, "number", self->number);
+    if (self->quiesced)
+        lull_json_set_int(json, "quiesced", self->quiesced);
+    if (self->unquiesced)
+        lull_json_set_bool(json, "unquiesced", TRUE);
     if (self->failed_cuts)
         lull_json_set_int(json, "failedCuts", self->failed_cuts);
     lull_json_set_string(json, "life", self->life);

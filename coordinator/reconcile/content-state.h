@@ -23,11 +23,13 @@ typedef enum {
 
 typedef struct {
     LullContentStage stage;
-    guint number;      /* of the last attempt begun; 0: none */
-    guint failed_cuts; /* attempts that stopped the guest for a cut, which failed */
-    char *life;        /* of the coordinator that began it; "" */
-    gint64 time;       /* wall clock: of the cut, or of the failure; 0 */
-    char *error;       /* NULL */
+    guint number;        /* of the last attempt begun; 0: none */
+    guint quiesced;      /* attempts begun that ask the guest to be quiet, and may have frozen it */
+    gboolean unquiesced; /* the last one begun does not ask the guest */
+    guint failed_cuts;   /* attempts that stopped the guest for a cut, which failed */
+    char *life;          /* of the coordinator that began it; "" */
+    gint64 time;         /* wall clock: of the cut, or of the failure; 0 */
+    char *error;         /* NULL */
 } LullContentState;
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)

@@ -12,8 +12,7 @@
 #include "protocol/clock.h"
 #include "protocol/names.h"
 
-/* Between attempts that came to nothing; each may have frozen the guest. */
-static const LullBackoff attempt_backoff = {LULL_SEC(10), LULL_SEC(160), 0};
+#define LONGEST_PAUSE 16 /* of the first one */
 
 void
 lull_content_view_free(LullContentView *self)
@@ -111,10 +110,11 @@ look_at_data(LullContentView *self, LullStorage *storage, GError **error)
 }
 
 static gboolean
-look_at_content(LullContentView *self, const char *life, GError **error)
+look_at_content(LullContentView *self, const char *life, gint64 pause, GError **error)
 {
     LullJson *spec = lull_json_object(self->content, "spec");
     const char *snapshot = lull_json_string(spec, "virtualMachineSnapshotName", "");
+    const LullBackoff backoff = {pause, pause * LONGEST_PAUSE, 0}; /* each may have frozen the guest */
     const char *vm = lull_meta_uid(lull_json_at(spec, "source", "virtualMachine", NULL));
 
     self->exists = TRUE;
@@ -127,14 +127,17 @@ look_at_content(LullContentView *self, const char *life, GError **error)
     self->stage = self->state->stage;
     self->ours = g_str_equal(self->state->life, life);
     if (self->stage == LULL_CONTENT_FAILED && self->state->error)
-        self->retry_at = self->state->time + lull_backoff_delay(&attempt_backoff, self->state->number, 0);
+        self->retry_at = self->state->time + lull_backoff_delay(&backoff, self->state->number, 0);
+    self->quiesced = self->state->quiesced;
+    self->unquiesced = self->state->unquiesced;
     self->policy = lull_policy_of_content(self->content, error);
+    self->strict = self->policy && self->policy->require > LULL_LEVEL_CRASH;
     return self->policy != NULL;
 }
 
 LullContentView *
 lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
-                         const char *ns, const char *name, gint64 now, GError **error)
+                         gint64 pause, const char *ns, const char *name, gint64 now, GError **error)
 {
     g_autoptr(LullContentView) self = g_new0(LullContentView, 1);
     g_autoptr(LullJson) snapshot = NULL;
@@ -147,7 +150,7 @@ lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
         return NULL;
     if (!self->content)
         return g_steal_pointer(&self);
-    if (!look_at_content(self, life, error))
+    if (!look_at_content(self, life, pause, error))
         return NULL;
     if (*self->snapshot_name &&
         !lull_effect_get(store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))

@@ -23,10 +23,14 @@ typedef struct {
     gboolean has_finalizer;
     gboolean wanted; /* its snapshot is there and still waits for it */
     LullContentStage stage;
-    gboolean ours;    /* BEGUN by this life of the coordinator */
-    gint64 retry_at;  /* FAILED: when the next attempt may begin */
-    LullWork attempt; /* DONE also for one that came to nothing: its outcome has to be recorded */
-    LullWork discard; /* removal of what an interrupted attempt left */
+    gboolean ours;       /* BEGUN by this life of the coordinator */
+    gint64 retry_at;     /* FAILED: when the next attempt may begin */
+    gint64 deadline;     /* of the snapshot; 0: none */
+    gboolean strict;     /* a level above `crash` is required */
+    guint quiesced;      /* attempts to quiesce the guest that were begun */
+    gboolean unquiesced; /* the last one begun is none of them */
+    LullWork attempt;    /* DONE also for one that came to nothing: its outcome has to be recorded */
+    LullWork discard;    /* removal of what an interrupted attempt left */
     LullWork seal;
     LullWork removal;   /* of everything */
     LullCopyState copy; /* CUT only */
@@ -38,7 +42,6 @@ typedef struct {
     LullJson *content;
     LullContentState *state;
     LullPolicy *policy;
-    gint64 deadline;  /* of the snapshot; 0: none */
     char *problem;    /* of copy, seal or stored data: for the status; NULL */
     char *work_error; /* of a discard, seal or removal that failed: for the log; NULL */
     char *progress;   /* the annotation as it ought to be; NULL: none */
@@ -54,9 +57,9 @@ char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RES
 #define LULL_JOB_SEAL    "seal"
 #define LULL_JOB_REMOVE  "remove"
 
-/* @life: of this coordinator. */
+/* @life: of this coordinator. @pause: between attempts. */
 LullContentView *lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
-                                          const char *life, const char *ns, const char *name, gint64 now,
-                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                                          const char *life, gint64 pause, const char *ns, const char *name,
+                                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -54,12 +54,16 @@ why_broken(const LullTruthFacts *facts)
 }
 
 static LullTruth
-not_quiesced(const LullTruthFacts *facts, LullProof proof, const char *reason)
+not_quiesced(const LullTruthFacts *facts, LullProof proof, const char *reason, gboolean final)
 {
     const guint timeout = facts->timed_out ? LULL_INDICATION_QUIESCE_TIMEOUT : 0;
 
-    return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_QUIESCE_FAILED | timeout, LULL_LEVEL_CRASH,
-                       proof, LULL_PROOF_BY_NOTHING, reason};
+    return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_QUIESCE_FAILED | timeout,
+                       LULL_LEVEL_CRASH,
+                       proof,
+                       LULL_PROOF_BY_NOTHING,
+                       reason,
+                       final};
 }
 
 LullTruth
@@ -69,24 +73,37 @@ lull_truth_of(const LullTruthFacts *facts)
     const char *broken = NULL;
 
     if (facts->vm == LULL_VM_STOPPED)
-        return (LullTruth){0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING, "the VM was off"};
+        return (LullTruth){0,   LULL_LEVEL_STOPPED, LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING, "the VM was off",
+                           TRUE};
     if (facts->vm == LULL_VM_PAUSED)
-        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_PAUSED, LULL_LEVEL_CRASH, LULL_PROOF_NONE,
-                           LULL_PROOF_BY_NOTHING, "the VM was paused"};
+        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_PAUSED,
+                           LULL_LEVEL_CRASH,
+                           LULL_PROOF_NONE,
+                           LULL_PROOF_BY_NOTHING,
+                           "the VM was paused",
+                           TRUE};
+    if (facts->given_up)
+        return not_quiesced(facts, LULL_PROOF_NONE, facts->given_up, TRUE);
     if (facts->agent == LULL_AGENT_NONE)
-        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_NO_GUEST_AGENT, LULL_LEVEL_CRASH,
-                           LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING,
-                           or_else(facts->agent_problem, "no guest agent")};
+        return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_NO_GUEST_AGENT,
+                           LULL_LEVEL_CRASH,
+                           LULL_PROOF_NONE,
+                           LULL_PROOF_BY_NOTHING,
+                           or_else(facts->agent_problem, "no guest agent"),
+                           TRUE};
     if (!facts->frozen)
-        return not_quiesced(facts, LULL_PROOF_NONE, or_else(facts->problem, NOTHING_FROZEN));
+        return not_quiesced(facts, LULL_PROOF_NONE, or_else(facts->problem, NOTHING_FROZEN), facts->nothing);
     broken = why_broken(facts);
     if (broken)
-        return not_quiesced(facts, LULL_PROOF_BROKEN, broken);
+        return not_quiesced(facts, LULL_PROOF_BROKEN, broken, !ours && facts->witness == LULL_WITNESS_NONE);
     if (facts->incomplete)
-        return not_quiesced(facts, LULL_PROOF_NONE, NOT_ALL_FROZEN);
+        return not_quiesced(facts, LULL_PROOF_NONE, NOT_ALL_FROZEN, FALSE);
     return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_GUEST_AGENT,
-                       ours && facts->writers_met ? LULL_LEVEL_APP : LULL_LEVEL_FS, LULL_PROOF_HELD,
-                       ours ? LULL_PROOF_BY_EPOCH : LULL_PROOF_BY_WITNESS, ""};
+                       ours && facts->writers_met ? LULL_LEVEL_APP : LULL_LEVEL_FS,
+                       LULL_PROOF_HELD,
+                       ours ? LULL_PROOF_BY_EPOCH : LULL_PROOF_BY_WITNESS,
+                       "",
+                       TRUE};
 }
 
 gboolean

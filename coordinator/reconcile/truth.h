@@ -30,14 +30,16 @@ typedef struct {
     LullAgentKind agent;       /* who answered; NONE: nobody who could freeze */
     const char *agent_problem; /* NONE: why */
     gboolean frozen;           /* acknowledged, at least one file system */
+    gboolean nothing;          /* a freeze was answered, and there was nothing to freeze */
     gboolean incomplete;       /* a file system on the cut disks could not be frozen */
     gboolean held;             /* as far as the guest can say, until after the last cut */
     gboolean timed_out;        /* time was the reason for what failed or broke */
     gboolean cut_while_frozen; /* every cut was known before the thaw */
     gboolean writers_met;      /* a writer has data on the cut disks, and every required one met its need */
     LullWitnessVerdict witness;
-    const char *problem; /* why it was not frozen */
-    const char *broken;  /* why it was not held */
+    const char *given_up; /* the guest was not asked, since attempts to quiesce it failed: the last reason */
+    const char *problem;  /* why it was not frozen */
+    const char *broken;   /* why it was not held */
 } LullTruthFacts;
 
 typedef struct {
@@ -46,6 +48,7 @@ typedef struct {
     LullProof proof;
     LullProofBy proof_by;
     const char *proof_reason; /* "" where held; else lent from the facts or static */
+    gboolean final;           /* another attempt would find the same */
 } LullTruth;
 
 LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;

@@ -165,12 +165,12 @@ class Host:
             coordinator.start(**options)
             yield coordinator
         finally:
-            coordinator.kill()
-            shutil.rmtree(coordinator.dir, ignore_errors=True)
+            coordinator.remove()
 
 
 class Guest:
-    """A test machine. @agent: lull, stock, refusing (its freeze hook fails), silent, none.
+    """A test machine. @agent: lull, stock, refusing (its freeze hook fails), silent, none,
+    or one of those that lie (pretender.c): lying, lying-stock, empty, commandless.
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path."""
@@ -216,7 +216,7 @@ class Guest:
 
     def wait_agent(self, timeout=30):
         """Until the agent does what its kind does: answers, keeps its port open, or is not there."""
-        if self.agent_kind in ("lull", "stock", "refusing"):
+        if self.agent_kind not in ("silent", "none"):
             wait_for(self.agent_answers, timeout, f"{self.name}: agent {self.agent_kind} answers")
         else:
             wanted = self.agent_kind == "silent"
@@ -452,6 +452,7 @@ class Coordinator:
             self.runtime_dir,
             "--socket",
             self.socket,
+            "--attempt-pause=500",
             *arguments,
         ]
         with open(self.log_path, "ab") as log:
@@ -478,6 +479,16 @@ class Coordinator:
             self.process.send_signal(sig)
             if sig == signal.SIGKILL:
                 self.process.wait()
+
+    def is_stopped(self):
+        """Whether it has stopped itself, as by an armed step."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    def remove(self):
+        """Ends it, whatever it is doing, and forgets all that it has stored."""
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
 
     def wait_end(self, timeout):
         """Waits until it has ended by itself, as by an armed step. Returns the exit status."""

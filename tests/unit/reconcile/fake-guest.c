@@ -149,6 +149,7 @@ lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec
     note('f');
     self->facts.attempted = TRUE;
     self->facts.frozen = !fake.refuse_freeze;
+    self->facts.nothing = fake.nothing;
     if (fake.refuse_freeze)
         self->facts.problem = (char *)"refused";
     frozen = self->facts.frozen;

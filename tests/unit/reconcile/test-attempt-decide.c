@@ -33,7 +33,7 @@ check_step(const LullAttemptView *view, LullAttemptVerb verb)
             MUST(verb == LULL_ATTEMPT_THAW);
     }
     if (verb == LULL_ATTEMPT_FREEZE)
-        MUST(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->paused &&
+        MUST(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->unasked &&
              !over && (view->marked == DONE || !view->stock));
     if (verb == LULL_ATTEMPT_MARK_INTENT)
         MUST(view->stock && view->intent == DONE && view->prepare == DONE && view->freeze == NOT && !over);
@@ -41,6 +41,7 @@ check_step(const LullAttemptView *view, LullAttemptVerb verb)
         MUST(view->storage == DONE);
         MUST(!over);
         MUST(is_frozen(view) || !view->strict);
+        MUST(is_frozen(view) || view->prepare == NOT || view->hopeless);
         MUST(view->prepare == NOT || is_frozen(view) || view->thaw != NOT);
     }
     if (verb == LULL_ATTEMPT_PREPARE_GUEST) /* whoever finds us dead knows what to end */
@@ -62,9 +63,9 @@ is_reachable(const LullAttemptView *view)
 {
     if (view->storage != DONE && (view->probe || view->prepare || view->intent || view->freeze || view->cut))
         return FALSE;
-    if (view->intent && (view->probe != DONE || view->paused))
+    if (view->intent && (view->probe != DONE || view->unasked))
         return FALSE;
-    if (view->paused && view->probe)
+    if (view->unasked && view->probe)
         return FALSE;
     if (view->prepare && view->intent != DONE)
         return FALSE;
@@ -91,10 +92,10 @@ START_TEST(test_whatever_has_happened_the_guest_is_let_go)
 
         for (int i = 0; i < 11; i++, rest /= 3)
             tried[i] = (LullTried)(rest % 3);
-        for (guint bits = 0; bits < 32; bits++) {
+        for (guint bits = 0; bits < 64; bits++) {
             const LullAttemptView view = {
                 .cancelled = (bits & 1) != 0,
-                .paused = (bits & 2) != 0,
+                .unasked = (bits & 2) != 0,
                 .strict = (bits & 4) != 0,
                 .now = 10,
                 .deadline = bits & 8 ? 10 : 0,
@@ -110,6 +111,7 @@ START_TEST(test_whatever_has_happened_the_guest_is_let_go)
                 .intent_removed = tried[9],
                 .marked = tried[10],
                 .stock = (bits & 16) != 0,
+                .hopeless = (bits & 32) != 0,
             };
 
             if (!is_reachable(&view))
@@ -165,10 +167,12 @@ static const struct {
     {{0}, FAIL(PREPARE_STORAGE), -1, "s"},
     {{0}, FAIL(PROBE), -1, "spc"},
     {{.strict = TRUE}, FAIL(PROBE), -1, "sp"},
-    {{0}, FAIL(PREPARE_GUEST), -1, "spiptrc"},
+    {{0}, FAIL(PREPARE_GUEST), -1, "spiptr"},
     {{.strict = TRUE}, FAIL(PREPARE_GUEST), -1, "spiptr"},
     {{0}, FAIL(WRITE_INTENT), -1, "spir"},
-    {{0}, FAIL(FREEZE), -1, "spipftrc"},
+    {{0}, FAIL(FREEZE), -1, "spipftr"},
+    {{.hopeless = TRUE}, FAIL(FREEZE), -1, "spipftrc"},
+    {{.hopeless = TRUE, .strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},
     {{.strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},
     {{0}, FAIL(WITNESS_FIRST) | FAIL(WITNESS_SECOND), -1, "spipfwcwtr"},
     {{0}, FAIL(CUT), -1, "spipfwctr"},
@@ -176,8 +180,8 @@ static const struct {
     {{.stock = TRUE}, 0, -1, "spipmfwcwtr"},
     {{.stock = TRUE}, FAIL(MARK_INTENT), -1, "spipmtr"},
     {{.stock = TRUE}, 0, 5, "spipmtr"},
-    {{.paused = TRUE}, 0, -1, "sc"},
-    {{.paused = TRUE, .strict = TRUE}, 0, -1, "s"},
+    {{.unasked = TRUE}, 0, -1, "sc"},
+    {{.unasked = TRUE, .strict = TRUE}, 0, -1, "s"},
     {{0}, 0, 0, ""},
     {{0}, 0, 1, "s"},
     {{0}, 0, 3, "spir"},

@@ -37,6 +37,7 @@ teardown(void)
 }
 
 static const char *promised; /* names of volumes; NULL: none */
+static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
 
 static LullAttemptOutcome *
 attempt(LullLevel require, GError **error)
@@ -50,6 +51,8 @@ attempt(LullLevel require, GError **error)
     order->content_uid = g_strdup("c1");
     order->owner = g_strdup("snapshot s");
     order->number = 1;
+    order->unquiesced = earlier != NULL;
+    order->earlier = earlier ? lull_json_dup(earlier) : NULL;
     order->require = require;
     order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
@@ -88,15 +91,50 @@ START_TEST(test_whether_the_cuts_are_one_is_what_the_storage_says)
 }
 END_TEST
 
-START_TEST(test_cuts_without_a_freeze_where_no_level_is_required)
+START_TEST(test_a_guest_that_could_not_be_frozen_is_not_cut_yet)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
 
     fake.refuse_freeze = TRUE;
     outcome = attempt(LULL_LEVEL_CRASH, NULL);
-    ck_assert_str_eq(fake_story(), "shpftc");
-    ck_assert(outcome->reached);
+    ck_assert_str_eq(fake_story(), "shpft");
+    ck_assert(outcome->again && !outcome->reached && outcome->cut_time == 0);
     ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "refused");
+}
+END_TEST
+
+START_TEST(test_cuts_at_once_where_there_is_nothing_to_freeze)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.refuse_freeze = fake.nothing = TRUE;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "shpftc");
+    ck_assert(outcome->reached && !outcome->again);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+}
+END_TEST
+
+START_TEST(test_without_a_freeze_it_asks_nobody_and_tells_why_not)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+    LullJson *earlier_told = NULL;
+
+    earlier =
+        json("{'attempt':2,'agent':'fake 1','level':'crash','proof':'broken','proofReason':'foreign thaw',"
+             "'witness':'quiet','windowMs':3.5,'indications':['Online','QuiesceFailed','QuiesceTimeout']}");
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    g_clear_pointer(&earlier, lull_json_put);
+    earlier_told = lull_json_object(outcome->report, "earlier");
+    ck_assert_str_eq(fake_story(), "sc");
+    ck_assert(outcome->reached && !outcome->again);
+    ck_assert_str_eq(lull_json_string(outcome->report, "agent", ""), "fake 1");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "none");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "foreign thaw");
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(outcome->report, "indications")),
+                     "[\"Online\",\"QuiesceFailed\",\"QuiesceTimeout\"]");
+    ck_assert_int_eq(lull_json_int(earlier_told, "attempt", 0), 2);
+    ck_assert_str_eq(lull_json_string(earlier_told, "proof", ""), "broken");
 }
 END_TEST
 
@@ -114,13 +152,13 @@ START_TEST(test_cuts_nothing_where_the_level_required_is_out_of_reach)
 }
 END_TEST
 
-START_TEST(test_a_hold_that_broke_does_not_reach_the_level)
+START_TEST(test_a_hold_that_broke_does_not_count)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
 
     fake.break_hold = TRUE;
-    outcome = attempt(LULL_LEVEL_FS, NULL);
-    ck_assert(!outcome->reached && outcome->cut_time > 0);
+    outcome = attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, NULL);
+    ck_assert(!outcome->reached && outcome->again && outcome->cut_time > 0);
     ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "broken");
 }
 END_TEST
@@ -223,9 +261,11 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_holds_cuts_and_tells);
     tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
-    tcase_add_test(tcase, test_cuts_without_a_freeze_where_no_level_is_required);
+    tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);
+    tcase_add_test(tcase, test_cuts_at_once_where_there_is_nothing_to_freeze);
+    tcase_add_test(tcase, test_without_a_freeze_it_asks_nobody_and_tells_why_not);
     tcase_add_test(tcase, test_cuts_nothing_where_the_level_required_is_out_of_reach);
-    tcase_add_test(tcase, test_a_hold_that_broke_does_not_reach_the_level);
+    tcase_add_loop_test(tcase, test_a_hold_that_broke_does_not_count, 0, 2);
     tcase_add_test(tcase, test_a_noisy_witness_breaks_what_the_guest_calls_held);
     tcase_add_test(tcase, test_begins_nothing_where_a_promised_volume_is_gone);
     tcase_add_test(tcase, test_thaws_when_the_cut_fails);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/reconcile/content-decide.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/unit/reconcile/must.h"
 
@@ -13,6 +14,16 @@ check_step(const LullContentView *view, const LullContentStep *step)
     case LULL_CONTENT_BEGIN_ATTEMPT:
         MUST(view->wanted && !view->deleting && view->now >= view->retry_at);
         MUST(view->stage == LULL_CONTENT_NEW || view->stage == LULL_CONTENT_FAILED);
+        MUST(view->quiesced < 2 && !view->unquiesced); /* nobody freezes a guest again and again */
+        break;
+    case LULL_CONTENT_BEGIN_UNQUIESCED:
+        MUST(view->wanted && !view->deleting && !view->strict);
+        MUST(view->quiesced > 0 || view->unquiesced);
+        MUST(!view->unquiesced || view->now >= view->retry_at);
+        break;
+    case LULL_CONTENT_RECORD_REFUSAL:
+        MUST(view->wanted && !view->deleting && view->strict);
+        MUST(view->quiesced >= 2 || view->unquiesced);
         break;
     case LULL_CONTENT_START_ATTEMPT: /* only under a number of this life, written before */
         MUST(view->wanted && !view->deleting && view->ours && view->stage == LULL_CONTENT_BEGUN);
@@ -73,6 +84,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
         for (int stage = 0; stage < LULL_CONTENT_N; stage++)
             for (guint work = 0; work < 256; work++)
                 for (int copy = 0; copy <= LULL_COPY_ABSENT; copy++) {
+                    const guint tries = work % 24; /* these matter where no work is */
                     const LullContentView view = {
                         .now = 10,
                         .exists = (bits & 1) != 0,
@@ -83,6 +95,10 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .status_stale = (bits & 32) != 0,
                         .progress_stale = (bits & 128) != 0,
                         .retry_at = bits & 64 ? 11 : 0,
+                        .quiesced = tries % 3,
+                        .strict = tries / 3 % 2 != 0,
+                        .unquiesced = tries / 6 % 2 != 0,
+                        .deadline = tries / 12 ? 15 : 0,
                         .stage = (LullContentStage)stage,
                         .attempt = (LullWork)(work & 3),
                         .discard = (LullWork)(work >> 2 & 3),
@@ -104,6 +120,7 @@ END_TEST
 #define GOING  HERE, .deleting = TRUE
 #define BEGUN  .stage = LULL_CONTENT_BEGUN
 #define CUT    .stage = LULL_CONTENT_CUT
+#define FAILED .stage = LULL_CONTENT_FAILED
 
 static const struct {
     LullContentView view;
@@ -123,6 +140,22 @@ static const struct {
     {{WANTED, BEGUN, .discard = LULL_WORK_DONE}, LULL_CONTENT_RECORD_DISCARD},
     {{WANTED, .stage = LULL_CONTENT_FAILED}, LULL_CONTENT_BEGIN_ATTEMPT},
     {{WANTED, .stage = LULL_CONTENT_FAILED, .retry_at = 11}, LULL_CONTENT_WAIT},
+    /* not quiesced: once more after a pause, then without a freeze and at once */
+    {{WANTED, FAILED, .quiesced = 1, .retry_at = 11}, LULL_CONTENT_WAIT},
+    {{WANTED, FAILED, .quiesced = 1}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{WANTED, FAILED, .quiesced = 2, .retry_at = 11}, LULL_CONTENT_BEGIN_UNQUIESCED},
+    {{WANTED, FAILED, .quiesced = 2, .strict = TRUE, .retry_at = 11}, LULL_CONTENT_RECORD_REFUSAL},
+    /* at once, too, where the deadline leaves no time for another freeze, which only a level worth it waits
+       for */
+    {{WANTED, FAILED, .quiesced = 1, .retry_at = 11, .deadline = 11 + LULL_SEC(10)}, LULL_CONTENT_WAIT},
+    {{WANTED, FAILED, .quiesced = 1, .retry_at = 11, .deadline = 10 + LULL_SEC(10)},
+     LULL_CONTENT_BEGIN_UNQUIESCED},
+    {{WANTED, FAILED, .quiesced = 1, .retry_at = 11, .deadline = 12, .strict = TRUE}, LULL_CONTENT_WAIT},
+    {{WANTED, .deadline = 11}, LULL_CONTENT_BEGIN_ATTEMPT},
+    /* the last resort failed for another reason: again, after a pause */
+    {{WANTED, FAILED, .quiesced = 2, .unquiesced = TRUE, .retry_at = 11}, LULL_CONTENT_WAIT},
+    {{WANTED, FAILED, .quiesced = 2, .unquiesced = TRUE}, LULL_CONTENT_BEGIN_UNQUIESCED},
+    {{HERE, FAILED, .quiesced = 2}, LULL_CONTENT_WAIT},
     {{WANTED, .stage = LULL_CONTENT_REFUSED}, LULL_CONTENT_WAIT},
     {{WANTED, CUT, .status_stale = TRUE}, LULL_CONTENT_WRITE_STATUS},
     {{WANTED, CUT, .copy = LULL_COPY_RUNNING}, LULL_CONTENT_WAIT},

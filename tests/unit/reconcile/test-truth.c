@@ -36,7 +36,8 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
     ck_assert_int_eq(truth->level == LULL_LEVEL_FS || truth->level == LULL_LEVEL_APP,
                      truth->proof == LULL_PROOF_HELD);
     if (truth->proof == LULL_PROOF_HELD) {
-        ck_assert(running && facts->frozen && facts->held && facts->cut_while_frozen && !facts->incomplete);
+        ck_assert(running && !facts->given_up && facts->frozen && facts->held && facts->cut_while_frozen &&
+                  !facts->incomplete);
         ck_assert_int_ne(facts->witness, LULL_WITNESS_NOISY);
         ck_assert(facts->agent == LULL_AGENT_LULL || facts->witness == LULL_WITNESS_QUIET);
         ck_assert_int_eq(truth->proof_by,
@@ -51,7 +52,12 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
     if (truth->proof == LULL_PROOF_BROKEN)
         ck_assert(facts->frozen);
     ck_assert(!(truth->indications & QT) || ((truth->indications & QF) && facts->timed_out));
-    ck_assert_int_eq((truth->indications & NGA) != 0, running && facts->agent == LULL_AGENT_NONE);
+    ck_assert_int_eq((truth->indications & NGA) != 0,
+                     running && facts->agent == LULL_AGENT_NONE && !facts->given_up);
+    /* what is given up is not asked for again; what may go better is */
+    ck_assert(truth->final || (running && !facts->given_up && facts->agent != LULL_AGENT_NONE));
+    ck_assert(truth->final || truth->proof != LULL_PROOF_HELD);
+    ck_assert(!facts->given_up || truth->final);
 }
 
 START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
@@ -59,7 +65,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
     static const char *const texts[] = {NULL, "", "a reason"};
     guint seen = 0;
 
-    for (guint bits = 0; bits < 1u << 6; bits++)
+    for (guint bits = 0; bits < 1u << 8; bits++)
         for (int vm = 0; vm <= LULL_VM_PAUSED; vm++)
             for (int agent = 0; agent <= LULL_AGENT_LULL; agent++)
                 for (int witness = 0; witness <= LULL_WITNESS_NOISY; witness++)
@@ -74,6 +80,8 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                             .cut_while_frozen = (bits & 8) != 0,
                             .writers_met = (bits & 16) != 0,
                             .incomplete = (bits & 32) != 0,
+                            .nothing = (bits & 64) != 0,
+                            .given_up = bits & 128 ? "twice" : NULL,
                             .witness = (LullWitnessVerdict)witness,
                             .problem = texts[text],
                             .broken = texts[text],
@@ -83,7 +91,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                         check_claim(&facts, &truth);
                         seen++;
                     }
-    ck_assert_uint_eq(seen, 64 * 3 * 3 * 3 * 3);
+    ck_assert_uint_eq(seen, 256 * 3 * 3 * 3 * 3);
 }
 END_TEST
 
@@ -100,35 +108,57 @@ static const struct {
     LullLevel level;
     LullProof proof;
     const char *reason;
+    gboolean again;
 } rows[] = {
     {{RUN, OURS, STILL, QUIET}, ON | GA, LULL_LEVEL_FS, LULL_PROOF_HELD, ""},
     {{RUN, OURS, STILL}, ON | GA, LULL_LEVEL_FS, LULL_PROOF_HELD, ""},
     {{RUN, OURS, STILL, QUIET, .writers_met = TRUE}, ON | GA, LULL_LEVEL_APP, LULL_PROOF_HELD, ""},
-    {{RUN, OURS, STILL, NOISY}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy"},
+    {{RUN, OURS, STILL, NOISY}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy", TRUE},
     {{RUN, STOCK, STILL, QUIET}, ON | GA, LULL_LEVEL_FS, LULL_PROOF_HELD, ""},
     {{RUN, STOCK, STILL, QUIET, .writers_met = TRUE}, ON | GA, LULL_LEVEL_FS, LULL_PROOF_HELD, ""},
-    {{RUN, STOCK, STILL, NOISY}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy"},
+    {{RUN, STOCK, STILL, NOISY}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy", TRUE},
     {{RUN, STOCK, STILL}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, NULL},
-    {{RUN, OURS, STILL, QUIET, .incomplete = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
-    {{RUN, OURS, STILL, NOISY, .incomplete = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, "noisy"},
-    {{RUN, OURS, .problem = "vetoed by db"}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, "vetoed by db"},
+    {{RUN, OURS, STILL, QUIET, .incomplete = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL, TRUE},
+    {{RUN, OURS, STILL, NOISY, .incomplete = TRUE},
+     ON | QF,
+     LULL_LEVEL_CRASH,
+     LULL_PROOF_BROKEN,
+     "noisy",
+     TRUE},
+    {{RUN, OURS, .problem = "vetoed by db"},
+     ON | QF,
+     LULL_LEVEL_CRASH,
+     LULL_PROOF_NONE,
+     "vetoed by db",
+     TRUE},
+    {{RUN, OURS, .nothing = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{RUN, .given_up = "foreign thaw"}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_NONE, "foreign thaw"},
+    {{.vm = LULL_VM_PAUSED, .given_up = "foreign thaw"}, ON | PA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{RUN, OURS, .problem = "slow", .timed_out = TRUE},
      ON | QF | QT,
      LULL_LEVEL_CRASH,
      LULL_PROOF_NONE,
-     "slow"},
+     "slow",
+     TRUE},
     {{RUN, OURS, QUIET, .frozen = TRUE, .cut_while_frozen = TRUE, .broken = "foreign thaw"},
      ON | QF,
      LULL_LEVEL_CRASH,
      LULL_PROOF_BROKEN,
-     "foreign thaw"},
+     "foreign thaw",
+     TRUE},
     {{RUN, OURS, QUIET, .frozen = TRUE, .cut_while_frozen = TRUE, .broken = "lease expired",
       .timed_out = TRUE},
      ON | QF | QT,
      LULL_LEVEL_CRASH,
      LULL_PROOF_BROKEN,
-     "lease expired"},
-    {{RUN, OURS, QUIET, .frozen = TRUE, .held = TRUE}, ON | QF, LULL_LEVEL_CRASH, LULL_PROOF_BROKEN, NULL},
+     "lease expired",
+     TRUE},
+    {{RUN, OURS, QUIET, .frozen = TRUE, .held = TRUE},
+     ON | QF,
+     LULL_LEVEL_CRASH,
+     LULL_PROOF_BROKEN,
+     NULL,
+     TRUE},
     {{RUN, .agent_problem = "not connected"}, ON | NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, "not connected"},
     {{RUN, .timed_out = TRUE}, ON | NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{.vm = LULL_VM_PAUSED, OURS, STILL, QUIET}, ON | PA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
@@ -142,6 +172,7 @@ START_TEST(test_claims_what_the_table_allows)
     ck_assert_uint_eq(truth.indications, rows[_i].indications);
     ck_assert_int_eq(truth.level, rows[_i].level);
     ck_assert_int_eq(truth.proof, rows[_i].proof);
+    ck_assert_int_eq(truth.final, !rows[_i].again);
     if (rows[_i].reason)
         ck_assert_str_eq(truth.proof_reason, rows[_i].reason);
 }

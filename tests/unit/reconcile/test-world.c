@@ -5,11 +5,8 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-effects.h"
-#include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/snapshot-effects.h"
-#include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -131,6 +128,7 @@ begin_life(World *world)
     world->contents.tools =
         (LullAttemptTools){.storage = fake_storage(), .intents = world->intents, .claims = world->claims};
     world->contents.life = g_uuid_string_random();
+    world->contents.pause = 1;
 }
 
 static void
@@ -381,24 +379,52 @@ START_TEST(test_a_level_not_reached_fails_it_and_its_data_goes)
 }
 END_TEST
 
-/* As an earlier attempt would have left it, without the time to wait for. */
-static void
-fail_a_cut_before(World *world)
+START_TEST(test_a_guest_that_never_keeps_still_is_cut_without_a_freeze_in_the_end)
 {
-    const LullContentState state = {.stage = LULL_CONTENT_FAILED, .number = 1, .failed_cuts = 1};
-    g_autofree char *text = lull_content_state_to_annotation(&state);
-    g_autoptr(LullJson) content = NULL;
-    g_autoptr(LullJson) patch = NULL;
-    g_autoptr(LullJson) patched = NULL;
-    LullPass pass = {0};
+    World world = {0};
+    g_autoptr(LullJson) snapshot = NULL;
 
-    while (!(content = get_content(world)))
-        lull_snapshot_pass(&world->flaky.store, NS, "snap", &pass, NULL);
-    patch = lull_annotation_patch(content, LULL_ANNOTATION_ATTEMPT, text);
-    patched = lull_store_patch(world->flaky.inner, &lull_kind_content, NS, lull_meta_name(content),
-                               LULL_PATCH_OBJECT, patch, NULL);
-    ck_assert_ptr_nonnull(patched);
+    world_init(&world, (guint32)_i);
+    fake.break_hold = TRUE;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    live_until(&world, is_settled, 0);
+    snapshot = get(&world, &lull_kind_snapshot, "snap");
+    ck_assert_str_eq(phase(&world), "Succeeded");
+    ck_assert_str_eq(fake_story(), "shpf1c2tr"
+                                   "shpf1c2tr"
+                                   "scS");
+    ck_assert_uint_eq(fake_stored(), 1);
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(lull_json_object(snapshot, "status"), "indications")),
+                     "[\"Online\",\"QuiesceFailed\"]");
+    ck_assert_ptr_null(lull_json_object(lull_json_object(snapshot, "status"), "error"));
+    world_clear(&world);
 }
+END_TEST
+
+static guint
+count_freezes(void)
+{
+    guint n = 0;
+
+    for (const char *letter = fake_story(); *letter; letter++)
+        n += *letter == 'f';
+    return n;
+}
+
+START_TEST(test_whoever_dies_no_guest_is_frozen_more_than_twice)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    world.flaky.rate = 8;
+    fake.break_hold = TRUE;
+    take_snapshot(&world, _i % 2 ? "" : "'lull.dev/require':'fs'", ",'failureDeadline':0");
+    live_until(&world, is_settled, 5);
+    ck_assert_str_eq(phase(&world), _i % 2 ? "Succeeded" : "Failed");
+    ck_assert_uint_le(count_freezes(), 2);
+    world_clear(&world);
+}
+END_TEST
 
 START_TEST(test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails)
 {
@@ -408,12 +434,13 @@ START_TEST(test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails)
     world_init(&world, (guint32)_i);
     fake.refuse_cut = TRUE;
     take_snapshot(&world, "", ",'failureDeadline':0");
-    fail_a_cut_before(&world);
     live_until(&world, is_settled, 0);
     snapshot = get(&world, &lull_kind_snapshot, "snap");
     ck_assert_str_eq(phase(&world), "Failed");
     ck_assert_str_eq(lull_condition_reason(snapshot, "Failure"), "no cut");
-    ck_assert_str_eq(fake_story(), "shpf1ctrr");
+    ck_assert_str_eq(fake_story(), "shpf1ctr"
+                                   "shpf1ctr"
+                                   "r");
     check_nothing_left(&world);
     world_clear(&world);
 }
@@ -465,6 +492,8 @@ make_suite(void)
                         SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, SEEDS);
     tcase_add_loop_test(tcase, test_a_level_not_reached_fails_it_and_its_data_goes, 0, 10);
+    tcase_add_loop_test(tcase, test_a_guest_that_never_keeps_still_is_cut_without_a_freeze_in_the_end, 0, 5);
+    tcase_add_loop_test(tcase, test_whoever_dies_no_guest_is_frozen_more_than_twice, 0, SEEDS);
     tcase_add_loop_test(tcase, test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails, 0, 3);
     tcase_add_loop_test(tcase, test_a_lock_of_an_owner_that_does_not_exist_is_void, 0, 2);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
