@@ -14,6 +14,7 @@
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/image-whole.h"
 #include "coordinator/storage/image.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
@@ -166,8 +167,23 @@ fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
 }
 
 static gboolean
-judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCopyProgress *progress,
-          GError **error)
+targets_are_whole(const char *folder, LullJson *attempt)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
+
+        if (!lull_image_is_whole(path))
+            return FALSE;
+    }
+    return volumes != NULL;
+}
+
+static gboolean
+judge_end(LullBackupStorage *self, LullDomain *domain, const char *folder, LullJson *attempt,
+          LullCopyProgress *progress, GError **error)
 {
     g_auto(LullFinishedJob) job = {0};
     const int active = virDomainIsActive(domain);
@@ -179,6 +195,10 @@ judge_end(LullBackupStorage *self, LullDomain *domain, LullJson *attempt, LullCo
         return lull_link_error(error, "state of the virtual machine");
     if (!lull_backup_read_finished(domain, &job, error))
         return FALSE;
+    if (!job.backup && !seen && targets_are_whole(folder, attempt)) {
+        progress->state = LULL_COPY_DONE; /* nobody remembers: the data tell */
+        return TRUE;
+    }
     progress->state = lull_backup_judge(attempt, &job, seen, total, active == 1, &problem);
     progress->problem = g_strdup(problem);
     return TRUE;
@@ -209,7 +229,7 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
         progress->state = LULL_COPY_RUNNING;
         return TRUE;
     }
-    if (!judge_end(self, domain, attempt, progress, error))
+    if (!judge_end(self, domain, folder, attempt, progress, error))
         return FALSE;
     if (progress->state != LULL_COPY_DONE)
         return TRUE;

@@ -102,6 +102,21 @@ def test_the_end_of_a_job_is_known_after_a_restart(guest, host, driver):
         successor.must("seal", content, 1)
 
 
+def test_the_end_of_a_job_is_told_by_its_data_where_libvirt_has_forgotten(guest, host, driver):
+    content = uuid()
+    driver.must("vm", guest.name)
+    driver.must("target", content, 1)
+    driver.must("cut")
+    driver.kill()
+    wait_for(lambda: guest.domain.jobInfo()[0] == 0, 30, "the job is over")
+    assert guest.domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED), "who reads it takes it away"
+
+    with Driver(host, driver.directory) as successor:
+        successor.must("vm", guest.name)
+        assert successor("poll", content, 1)["state"] == "done"
+        successor.must("seal", content, 1)
+
+
 def test_what_was_never_cut_is_absent_after_a_restart(guest, host, driver):
     """Even though libvirt remembers a job of the same machine and size that went well."""
     driver.snapshot(guest)
