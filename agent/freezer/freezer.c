@@ -42,6 +42,7 @@
     200000 /* for a mount that is stuck in the kernel, before the end is told without it \
             */
 #define RETRY_USEC        100000 /* of a FITHAW that failed */
+#define STAND_IN_USEC     100000 /* after which the watcher helps a freezing thread that is slow to thaw */
 #define MARKER_WAIT_USEC  1000000
 #define MARKER_PAUSE_USEC 10000
 
@@ -342,6 +343,16 @@ listen_to_agent(Freezer *self)
         self->peer_gone = true;
 }
 
+/* It has verified and is thawing. Two at it would only double the number of file systems that a kill could
+ * hit in the middle of a FITHAW, which btrfs does not survive (README.md). */
+static bool
+worker_thaws(Freezer *self, int64_t now)
+{
+    return lull_hold_phase(self->hold) == LULL_HOLD_ENDED &&
+           lull_hold_reason(self->hold) == LULL_HOLD_REASON_NONE && !worker_is_idle(self) &&
+           now < atomic_load(&self->hold->ended_at) + STAND_IN_USEC;
+}
+
 /* One look at everything; true when there is nothing left to live for. */
 static bool
 turn(Freezer *self)
@@ -352,7 +363,8 @@ turn(Freezer *self)
     if (self->peer_gone)
         (void)lull_hold_end(self->hold, LULL_HOLD_REASON_AGENT, now);
     if (lull_hold_watch(self->hold, now)) {
-        lull_hold_release(self->hold, LULL_HOLD_SIDE_FREEZER, self->peer_gone, &ops, self);
+        if (!worker_thaws(self, now))
+            lull_hold_release(self->hold, LULL_HOLD_SIDE_FREEZER, self->peer_gone, &ops, self);
         if (lull_hold_settled(self->hold))
             mark_free(self);
     }
@@ -363,6 +375,8 @@ turn(Freezer *self)
     deadline = lull_hold_deadline(self->hold);
     if (lull_hold_phase(self->hold) == LULL_HOLD_ENDED && !lull_hold_settled(self->hold))
         deadline = is_over(self, now) ? now + RETRY_USEC : patience_ends(self);
+    if (worker_thaws(self, now))
+        deadline = atomic_load(&self->hold->ended_at) + STAND_IN_USEC;
     arm(self, deadline);
     return false;
 }
