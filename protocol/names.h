@@ -70,6 +70,10 @@
  * "permille": 0-1000}; a courtesy, nothing may depend on it. */
 #define LULL_ANNOTATION_PROGRESS "lull.dev/progress"
 
+/* On a restore, "true": the target is started once all is in place. Written before a target that runs is told
+ * to stop, and replaced at the end by "started" or "failed: why". */
+#define LULL_ANNOTATION_START_TARGET "lull.dev/start-target"
+
 #define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
 #define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"
 #define LULL_FINALIZER_RESTORE  "snapshot.kubevirt.io/vmrestore-protection"

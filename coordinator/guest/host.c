@@ -287,8 +287,28 @@ lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
         return FALSE;
     if (virDomainIsActive(domain) == 0)
         return TRUE;
+    if (virDomainIsPersistent(domain) == 0) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+            "virtual machine %s: it is transient, and would be gone with its definition: virsh define "
+            "it first",
+            virDomainGetName(domain));
+        return FALSE;
+    }
     return virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
            lull_link_error(error, "asking the guest to shut down");
+}
+
+gboolean
+lull_host_start_vm(LullHost *self, const char *uid, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
+
+    if (!domain)
+        return FALSE;
+    return virDomainIsActive(domain) == 1 || virDomainCreate(domain) == 0 ||
+           lull_link_error(error, "starting the virtual machine");
 }
 
 /* Looks at one domain again and tells the listener. A domain that cannot be read stays as it was told. */

@@ -33,4 +33,7 @@ LullStore *lull_host_vm_store(LullHost *self, LullStore *locks) G_GNUC_WARN_UNUS
 /* For restores: asks a running guest to shut down (ACPI); returns at once. */
 gboolean lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error);
 
+/* Fine if it runs. */
+gboolean lull_host_start_vm(LullHost *self, const char *uid, GError **error);
+
 G_END_DECLS

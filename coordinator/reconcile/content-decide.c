@@ -6,7 +6,6 @@
 #include "protocol/clock.h"
 
 #define STEP(verb_, reason_, at_) ((LullContentStep){LULL_CONTENT_##verb_, (reason_), (at_)})
-#define COPY_INTERVAL             LULL_MSEC(300)
 #define CHECK_INTERVAL            LULL_SEC(300)
 #define MAX_QUIESCED              2
 #define ATTEMPT_TIME              LULL_SEC(10) /* that one to quiesce a guest needs */
@@ -17,6 +16,8 @@ decide_deleting(const LullContentView *view)
 {
     if (view->attempt == LULL_WORK_RUNNING)
         return STEP(CANCEL_ATTEMPT, "ContentDeleted", 0);
+    if (view->follow == LULL_WORK_RUNNING)
+        return STEP(CANCEL_FOLLOW, "ContentDeleted", 0);
     if (view->seal == LULL_WORK_RUNNING)
         return STEP(CANCEL_SEAL, "ContentDeleted", 0);
     if (!view->has_finalizer)
@@ -85,16 +86,17 @@ decide_cut(const LullContentView *view)
     case LULL_WORK_NONE:
         break;
     }
-    switch (view->copy) {
-    case LULL_COPY_RUNNING:
-        return STEP(WAIT, "CopyRuns", view->now + COPY_INTERVAL);
-    case LULL_COPY_DONE:
-        return STEP(START_SEAL, "Copied", 0);
-    case LULL_COPY_FAILED:
-    case LULL_COPY_ABSENT:
+    switch (view->follow) {
+    case LULL_WORK_NONE:
+        return STEP(START_FOLLOW, "Cut", 0);
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "CopyRuns", 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, "CopyNotSeen", 0);
+    case LULL_WORK_DONE:
         break;
     }
-    return STEP(RECORD_LOSS, "CopyLost", 0);
+    return view->copy == LULL_COPY_DONE ? STEP(START_SEAL, "Copied", 0) : STEP(RECORD_LOSS, "CopyLost", 0);
 }
 
 LullContentStep
@@ -144,6 +146,8 @@ lull_content_verb_to_string(LullContentVerb verb)
         [LULL_CONTENT_RECORD_ATTEMPT] = "record-attempt",
         [LULL_CONTENT_START_DISCARD] = "start-discard",
         [LULL_CONTENT_RECORD_DISCARD] = "record-discard",
+        [LULL_CONTENT_START_FOLLOW] = "start-follow",
+        [LULL_CONTENT_CANCEL_FOLLOW] = "cancel-follow",
         [LULL_CONTENT_START_SEAL] = "start-seal",
         [LULL_CONTENT_CANCEL_SEAL] = "cancel-seal",
         [LULL_CONTENT_RECORD_SEAL] = "record-seal",

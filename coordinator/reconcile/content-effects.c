@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-decide.h"
+#include "coordinator/reconcile/content-work.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
@@ -15,32 +16,10 @@
 /* Each froze the guest, or may have. */
 #define MAX_FAILED_CUTS 2
 
-/* What a job needs, for itself alone: the view is gone when it runs. */
-typedef struct {
-    LullAttemptTools tools;
-    LullAttemptOrder *order; /* attempts only */
-    char *vm_uid;
-    char *content_uid;
-    guint number;
-    LullJson *content; /* seal only */
-} Task;
-
-static void
-task_free(gpointer data)
-{
-    Task *task = data;
-
-    lull_attempt_order_free(task->order);
-    g_free(task->vm_uid);
-    g_free(task->content_uid);
-    lull_json_put(task->content);
-    g_free(task);
-}
-
-static Task *
+static LullContentTask *
 task_new(const LullContents *self, const LullContentView *view, guint number)
 {
-    Task *task = g_new0(Task, 1);
+    LullContentTask *task = g_new0(LullContentTask, 1);
 
     task->tools = self->tools;
     task->vm_uid = g_strdup(view->vm_uid);
@@ -51,12 +30,12 @@ task_new(const LullContents *self, const LullContentView *view, guint number)
 
 static void
 start(const LullContents *self, const LullContentView *view, const char *what, LullJobFunc func,
-      Task *take_task, GDestroyNotify free_result)
+      LullContentTask *take_task, GDestroyNotify free_result)
 {
     g_autofree char *id = lull_content_job(what, view->uid);
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
-    lull_jobs_start(self->jobs, id, (LullJob){func, take_task, task_free, free_result}, key,
+    lull_jobs_start(self->jobs, id, (LullJob){func, take_task, lull_content_task_free, free_result}, key,
                     lull_loop_poke_key, self->loop);
 }
 
@@ -74,47 +53,6 @@ cancel(const LullContents *self, const LullContentView *view, const char *what)
     g_autofree char *id = lull_content_job(what, view->uid);
 
     lull_jobs_cancel(self->jobs, id);
-}
-
-/* Removes what the attempt left where nothing good came of it. */
-static gpointer
-run_attempt(gpointer data, GCancellable *cancellable, GError **error)
-{
-    const Task *task = data;
-    LullStorage *storage = task->tools.storage;
-    LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
-    g_autoptr(GError) problem = NULL;
-
-    if (outcome && outcome->reached)
-        return outcome;
-    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, &problem))
-        g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
-                  task->order->owner, problem->message);
-    return outcome;
-}
-
-/* Attempt 0 stands for all there is. Not under a restore that reads it. */
-static gpointer
-run_remove(gpointer data, GCancellable *cancellable, GError **error)
-{
-    const Task *task = data;
-    LullStorage *storage = task->tools.storage;
-
-    if (!lull_claims_take(task->tools.claims, task->content_uid, "the removal of its data", error))
-        return NULL;
-    storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, error);
-    lull_claims_release(task->tools.claims, task->content_uid);
-    return NULL;
-}
-
-static gpointer
-run_seal(gpointer data, GCancellable *cancellable, GError **error)
-{
-    const Task *task = data;
-    LullStorage *storage = task->tools.storage;
-
-    storage->ops->seal(storage, task->content_uid, task->number, task->content, cancellable, error);
-    return NULL;
 }
 
 static char **
@@ -283,6 +221,7 @@ record_seal(const LullContents *self, const LullContentView *view, GError **erro
     state.time = view->state->time;
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
+    drop(self, view, LULL_JOB_FOLLOW);
     drop(self, view, LULL_JOB_SEAL);
     return TRUE;
 }
@@ -293,7 +232,10 @@ record_loss(const LullContents *self, const LullContentView *view, GError **erro
     LullContentState state = next_state(view, LULL_CONTENT_BROKEN, view->problem);
 
     state.time = view->state->time;
-    return write_state(self, view, &state, NULL, error);
+    if (!write_state(self, view, &state, NULL, error))
+        return FALSE;
+    drop(self, view, LULL_JOB_FOLLOW);
+    return TRUE;
 }
 
 static gboolean
@@ -304,6 +246,7 @@ remove_finalizer(const LullContents *self, const LullContentView *view, GError *
         return FALSE;
     drop(self, view, LULL_JOB_ATTEMPT);
     drop(self, view, LULL_JOB_DISCARD);
+    drop(self, view, LULL_JOB_FOLLOW);
     drop(self, view, LULL_JOB_SEAL);
     drop(self, view, LULL_JOB_REMOVE);
     return TRUE;
@@ -315,6 +258,8 @@ forget_failure(const LullContents *self, const LullContentView *view, GError **e
 {
     if (view->discard == LULL_WORK_FAILED)
         drop(self, view, LULL_JOB_DISCARD);
+    if (view->follow == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_FOLLOW);
     if (view->seal == LULL_WORK_FAILED)
         drop(self, view, LULL_JOB_SEAL);
     if (view->removal == LULL_WORK_FAILED)
@@ -324,22 +269,33 @@ forget_failure(const LullContents *self, const LullContentView *view, GError **e
 }
 
 static void
+start_follow(const LullContents *self, const LullContentView *view)
+{
+    LullContentTask *task = task_new(self, view, view->state->number);
+
+    task->jobs = self->jobs;
+    task->id = lull_content_job(LULL_JOB_FOLLOW, view->uid);
+    start(self, view, LULL_JOB_FOLLOW, lull_content_run_follow, task, lull_content_copy_free);
+}
+
+static void
 start_seal(const LullContents *self, const LullContentView *view)
 {
-    Task *task = task_new(self, view, view->state->number);
+    LullContentTask *task = task_new(self, view, view->state->number);
 
     lull_step(LULL_STEP_COORDINATOR_DATA_COPIED);
     task->content = lull_json_dup(view->content);
-    start(self, view, LULL_JOB_SEAL, run_seal, task, NULL);
+    start(self, view, LULL_JOB_SEAL, lull_content_run_seal, task, NULL);
 }
 
 static void
 start_attempt(const LullContents *self, const LullContentView *view)
 {
-    Task *task = task_new(self, view, view->state->number);
+    LullContentTask *task = task_new(self, view, view->state->number);
 
     task->order = order_of(view);
-    start(self, view, LULL_JOB_ATTEMPT, run_attempt, task, (GDestroyNotify)lull_attempt_outcome_free);
+    start(self, view, LULL_JOB_ATTEMPT, lull_content_run_attempt, task,
+          (GDestroyNotify)lull_attempt_outcome_free);
 }
 
 /* Those that change an object: look again at once. A job started or cancelled tells when it ends. */
@@ -379,7 +335,14 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
         cancel(self, view, LULL_JOB_ATTEMPT);
         break;
     case LULL_CONTENT_START_DISCARD:
-        start(self, view, LULL_JOB_DISCARD, run_remove, task_new(self, view, view->state->number), NULL);
+        start(self, view, LULL_JOB_DISCARD, lull_content_run_remove,
+              task_new(self, view, view->state->number), NULL);
+        break;
+    case LULL_CONTENT_START_FOLLOW:
+        start_follow(self, view);
+        break;
+    case LULL_CONTENT_CANCEL_FOLLOW:
+        cancel(self, view, LULL_JOB_FOLLOW);
         break;
     case LULL_CONTENT_START_SEAL:
         start_seal(self, view);
@@ -388,7 +351,7 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
         cancel(self, view, LULL_JOB_SEAL);
         break;
     case LULL_CONTENT_START_REMOVAL:
-        start(self, view, LULL_JOB_REMOVE, run_remove, task_new(self, view, 0), NULL);
+        start(self, view, LULL_JOB_REMOVE, lull_content_run_remove, task_new(self, view, 0), NULL);
         break;
     case LULL_CONTENT_WAIT:
     case LULL_CONTENT_N_VERBS:

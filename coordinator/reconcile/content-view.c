@@ -72,6 +72,7 @@ look_at_jobs(LullContentView *self, LullJobs *jobs)
         self->attempt = LULL_WORK_DONE;
     self->discard = look_at_job(jobs, LULL_JOB_DISCARD, self->uid, &self->work_error);
     self->seal = look_at_job(jobs, LULL_JOB_SEAL, self->uid, &self->work_error);
+    self->follow = look_at_job(jobs, LULL_JOB_FOLLOW, self->uid, &self->work_error);
     self->removal = look_at_job(jobs, LULL_JOB_REMOVE, self->uid, &self->work_error);
     if (self->seal == LULL_WORK_FAILED)
         self->problem = g_strdup(self->work_error);
@@ -89,24 +90,33 @@ look_at_snapshot(LullContentView *self, LullJson *snapshot)
     self->deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
 }
 
-static gboolean
-look_at_data(LullContentView *self, LullStorage *storage, GError **error)
+static void
+look_at_copy(LullContentView *self, LullJobs *jobs)
 {
-    g_auto(LullCopyProgress) progress = {0};
+    g_autofree char *id = lull_content_job(LULL_JOB_FOLLOW, self->uid);
+    gconstpointer result = NULL;
+    const LullCopyProgress *progress = NULL;
+
+    if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_RUNNING)
+        self->progress = lull_progress_text("copying", lull_jobs_told(jobs, id));
+    if (self->follow != LULL_WORK_DONE)
+        return;
+    lull_jobs_state(jobs, id, &result, NULL);
+    progress = result;
+    self->copy = progress->state;
+    if (progress->state != LULL_COPY_DONE)
+        self->problem = g_strdup(progress->problem ? progress->problem : "the copy is gone");
+}
+
+static void
+look_at_data(LullContentView *self, LullStorage *storage, LullJobs *jobs)
+{
     g_autoptr(GError) problem = NULL;
 
     if (self->stage == LULL_CONTENT_SEALED && !storage->ops->check(storage, self->uid, &problem))
         self->problem = g_strdup_printf("VolumeSnapshots missing: %s", problem->message);
-    if (self->stage != LULL_CONTENT_CUT || self->seal != LULL_WORK_NONE)
-        return TRUE;
-    if (!storage->ops->poll(storage, self->vm_uid, self->uid, self->state->number, &progress, error))
-        return FALSE;
-    self->copy = progress.state;
-    if (progress.state == LULL_COPY_RUNNING)
-        self->progress = lull_progress_text("copying", progress.permille);
-    if (progress.state == LULL_COPY_FAILED || progress.state == LULL_COPY_ABSENT)
-        self->problem = g_strdup(progress.problem ? progress.problem : "the copy is gone");
-    return TRUE;
+    if (self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_NONE)
+        look_at_copy(self, jobs);
 }
 
 static gboolean
@@ -157,8 +167,8 @@ lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
         return NULL;
     look_at_snapshot(self, snapshot);
     look_at_jobs(self, jobs);
-    if (!self->deleting && !look_at_data(self, storage, error))
-        return NULL;
+    if (!self->deleting)
+        look_at_data(self, storage, jobs);
     self->status = lull_content_status(self);
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;

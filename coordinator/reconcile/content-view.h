@@ -33,7 +33,8 @@ typedef struct {
     LullWork discard;    /* removal of what an interrupted attempt left */
     LullWork seal;
     LullWork removal;   /* of everything */
-    LullCopyState copy; /* CUT only */
+    LullWork follow;    /* of the copying after a cut */
+    LullCopyState copy; /* follow DONE: how it ended */
     gboolean status_stale;
     gboolean progress_stale;
 
@@ -54,6 +55,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentView, lull_content_view_free)
 char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RESULT;
 #define LULL_JOB_ATTEMPT "attempt"
 #define LULL_JOB_DISCARD "discard"
+#define LULL_JOB_FOLLOW  "follow" /* its result is a LullCopyProgress */
 #define LULL_JOB_SEAL    "seal"
 #define LULL_JOB_REMOVE  "remove"
 

@@ -8,12 +8,30 @@
 #define STEP(verb_, reason_, at_) ((LullRestoreStep){LULL_RESTORE_##verb_, (reason_), (at_)})
 #define SHUT_DOWN_INTERVAL        LULL_SEC(10)
 
+/* Under the lock still, so that no other restore finds it stopped meanwhile. */
+static LullRestoreStep
+decide_start(const LullRestoreView *view)
+{
+    switch (view->start) {
+    case LULL_WORK_NONE:
+        return STEP(START_TARGET, "Complete", 0);
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "TargetStarts", 0);
+    case LULL_WORK_DONE:
+    case LULL_WORK_FAILED:
+        break;
+    }
+    return STEP(RECORD_START, "StartTried", 0);
+}
+
 /* Complete, failed or going: nothing may work on the target before it is let go. */
 static LullRestoreStep
 decide_ended(const LullRestoreView *view)
 {
     if (view->data == LULL_WORK_RUNNING)
         return STEP(CANCEL_DATA, view->deleting ? "RestoreDeleted" : "RestoreFailed", 0);
+    if (view->complete && view->start_target && !view->deleting)
+        return decide_start(view);
     if (view->locked)
         return STEP(UNLOCK, view->complete ? "Complete" : "GivenUp", 0);
     if (view->deleting)
@@ -21,12 +39,33 @@ decide_ended(const LullRestoreView *view)
     return STEP(WAIT, "Final", 0);
 }
 
+/* A guest may overhear it, as while it boots: it is asked again and again. */
+static LullRestoreStep
+decide_running(const LullRestoreView *view)
+{
+    if (!view->start_target)
+        return STEP(NOTE_START, "TargetRuns", 0);
+    switch (view->shut_down) {
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, "TargetIsAsked", 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, "TargetNotAsked", 0);
+    case LULL_WORK_DONE:
+        if (view->now < view->asked_at + SHUT_DOWN_INTERVAL)
+            return STEP(WAIT, "TargetWasAsked", view->asked_at + SHUT_DOWN_INTERVAL);
+        break;
+    case LULL_WORK_NONE:
+        break;
+    }
+    return STEP(SHUT_DOWN, "TargetRuns", 0);
+}
+
 static LullRestoreStep
 decide_not_ready(const LullRestoreView *view)
 {
     switch (view->readiness) {
     case LULL_READINESS_STOP_TARGET:
-        return STEP(SHUT_DOWN, "TargetRuns", view->now + SHUT_DOWN_INTERVAL);
+        return decide_running(view);
     case LULL_READINESS_WAIT_GRACE_PERIOD:
         return STEP(WAIT, "TargetRuns", view->grace_end);
     case LULL_READINESS_WAIT_EVENTUALLY:
@@ -82,7 +121,10 @@ lull_restore_verb_to_string(LullRestoreVerb verb)
         [LULL_RESTORE_ADD_FINALIZER] = "add-finalizer",
         [LULL_RESTORE_WRITE_STATUS] = "write-status",
         [LULL_RESTORE_WRITE_PROGRESS] = "write-progress",
+        [LULL_RESTORE_NOTE_START] = "note-start",
         [LULL_RESTORE_SHUT_DOWN] = "shut-down",
+        [LULL_RESTORE_START_TARGET] = "start-target",
+        [LULL_RESTORE_RECORD_START] = "record-start",
         [LULL_RESTORE_LOCK] = "lock",
         [LULL_RESTORE_START_DATA] = "start-data",
         [LULL_RESTORE_FORGET_FAILURE] = "forget-failure",

@@ -12,7 +12,10 @@ typedef enum {
     LULL_RESTORE_ADD_FINALIZER,
     LULL_RESTORE_WRITE_STATUS,
     LULL_RESTORE_WRITE_PROGRESS,
-    LULL_RESTORE_SHUT_DOWN, /* asks the target to power off */
+    LULL_RESTORE_NOTE_START, /* the target is to be started in the end; written before it is stopped */
+    LULL_RESTORE_SHUT_DOWN,  /* asks the target to power off */
+    LULL_RESTORE_START_TARGET,
+    LULL_RESTORE_RECORD_START,
     LULL_RESTORE_LOCK,
     LULL_RESTORE_START_DATA,
     LULL_RESTORE_FORGET_FAILURE, /* of the data job, so that it is tried again after a while */

@@ -11,6 +11,7 @@
 #include "protocol/names.h"
 
 typedef struct {
+    LullHost *host;
     LullStorage *storage;
     LullClaims *claims;
     LullJobs *jobs;
@@ -55,13 +56,32 @@ run_data(gpointer data, GCancellable *cancel, GError **error)
     return NULL;
 }
 
+static gpointer
+run_shut_down(gpointer data, GCancellable *cancel, GError **error)
+{
+    const Task *task = data;
+    const gint64 now = lull_clock_realtime();
+
+    return lull_host_shutdown_vm(task->host, task->vm_uid, error) ? g_memdup2(&now, sizeof now) : NULL;
+}
+
+static gpointer
+run_start(gpointer data, GCancellable *cancel, GError **error)
+{
+    const Task *task = data;
+
+    lull_host_start_vm(task->host, task->vm_uid, error);
+    return NULL;
+}
+
 static void
-start_data(const LullRestores *self, const LullRestoreView *view)
+start_job(const LullRestores *self, const LullRestoreView *view, const char *what, LullJobFunc func)
 {
     Task *task = g_new0(Task, 1);
-    g_autofree char *id = lull_restore_job(view->uid);
+    g_autofree char *id = lull_restore_job(what, view->uid);
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
+    task->host = self->host;
     task->storage = self->storage;
     task->claims = self->claims;
     task->owner = g_strconcat("restore ", view->name, NULL);
@@ -70,17 +90,25 @@ start_data(const LullRestores *self, const LullRestoreView *view)
     task->content_uid = g_strdup(view->content_uid);
     task->vm_uid = g_strdup(lull_meta_uid(view->vm));
     task->restore_uid = g_strdup(view->uid);
-    lull_jobs_start(self->jobs, id, (LullJob){run_data, task, task_free, NULL}, key, lull_loop_poke_key,
+    lull_jobs_start(self->jobs, id, (LullJob){func, task, task_free, g_free}, key, lull_loop_poke_key,
                     self->loop);
-    lull_loop_poke(self->loop, view->ns, view->name); /* to say that it runs */
+}
+
+static void
+drop(const LullRestores *self, const LullRestoreView *view, const char *what)
+{
+    g_autofree char *id = lull_restore_job(what, view->uid);
+
+    lull_jobs_drop(self->jobs, id);
 }
 
 static gboolean
 forget_failure(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    g_autofree char *id = lull_restore_job(view->uid);
-
-    lull_jobs_drop(self->jobs, id);
+    if (view->data == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_RESTORE);
+    if (view->shut_down == LULL_WORK_FAILED)
+        drop(self, view, LULL_JOB_SHUT_DOWN);
     g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", view->work_error);
     return FALSE;
 }
@@ -89,13 +117,35 @@ forget_failure(const LullRestores *self, const LullRestoreView *view, GError **e
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    g_autofree char *id = lull_restore_job(view->uid);
-
     if (!view->complete && view->content_uid)
         self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
     if (!lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error))
         return FALSE;
-    lull_jobs_drop(self->jobs, id);
+    drop(self, view, LULL_JOB_RESTORE);
+    drop(self, view, LULL_JOB_SHUT_DOWN);
+    return TRUE;
+}
+
+static gboolean
+note_start(const LullRestores *self, const LullRestoreView *view, const char *text, GError **error)
+{
+    return lull_effect_annotate(self->store, &lull_kind_restore, view->restore, LULL_ANNOTATION_START_TARGET,
+                                text, error);
+}
+
+/* Tried once: one that starts an hour later, when what was in the way is gone, would surprise. */
+static gboolean
+record_start(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    g_autofree char *text =
+        view->start_error ? g_strconcat("failed: ", view->start_error, NULL) : g_strdup("started");
+
+    if (view->start_error)
+        g_warning("restore %s: all is in place, but %s does not start again: %s", view->name, view->target,
+                  view->start_error);
+    if (!note_start(self, view, text, error))
+        return FALSE;
+    drop(self, view, LULL_JOB_START);
     return TRUE;
 }
 
@@ -123,14 +173,23 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
         return unlock(self, view, error);
     case LULL_RESTORE_REMOVE_FINALIZER:
         return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, FALSE, error);
+    case LULL_RESTORE_NOTE_START:
+        return note_start(self, view, "true", error);
+    case LULL_RESTORE_RECORD_START:
+        return record_start(self, view, error);
     case LULL_RESTORE_SHUT_DOWN:
-        *ret_acted = FALSE;
-        return lull_host_shutdown_vm(self->host, lull_meta_uid(view->vm), error);
+        drop(self, view, LULL_JOB_SHUT_DOWN);
+        start_job(self, view, LULL_JOB_SHUT_DOWN, run_shut_down);
+        break;
+    case LULL_RESTORE_START_TARGET:
+        start_job(self, view, LULL_JOB_START, run_start);
+        break;
     case LULL_RESTORE_START_DATA:
-        start_data(self, view);
+        start_job(self, view, LULL_JOB_RESTORE, run_data);
+        lull_loop_poke(self->loop, view->ns, view->name); /* to say that it runs */
         break;
     case LULL_RESTORE_CANCEL_DATA:
-        id = lull_restore_job(view->uid);
+        id = lull_restore_job(LULL_JOB_RESTORE, view->uid);
         lull_jobs_cancel(self->jobs, id);
         break;
     case LULL_RESTORE_WAIT:

@@ -27,6 +27,7 @@ lull_restore_view_free(LullRestoreView *self)
     g_free(self->failure);
     g_free(self->problem);
     g_free(self->work_error);
+    g_free(self->start_error);
     lull_json_put(self->restore);
     lull_json_put(self->snapshot);
     lull_json_put(self->content);
@@ -37,9 +38,9 @@ lull_restore_view_free(LullRestoreView *self)
 }
 
 char *
-lull_restore_job(const char *uid)
+lull_restore_job(const char *what, const char *uid)
 {
-    return g_strconcat("restore:", uid, NULL);
+    return g_strconcat(what, ":", uid, NULL);
 }
 
 static LullReadiness
@@ -182,6 +183,8 @@ look_at_restore(LullRestoreView *self)
     self->has_finalizer = lull_meta_has_finalizer(self->restore, LULL_FINALIZER_RESTORE);
     self->readiness = readiness_of(spec);
     self->grace_end = lull_meta_created(self->restore) + GRACE_PERIOD;
+    self->start_target =
+        g_strcmp0(lull_meta_annotation(self->restore, LULL_ANNOTATION_START_TARGET), "true") == 0;
     self->content_uid = g_strdup(lull_meta_uid(self->content));
 }
 
@@ -193,7 +196,7 @@ waits_for_others(const LullRestoreView *self)
 }
 
 static void
-look_at_problems(LullRestoreView *self, const GError *data_error)
+look_at_problems(LullRestoreView *self)
 {
     const char *snapshot =
         lull_json_string(lull_json_object(self->restore, "spec"), "virtualMachineSnapshotName", "");
@@ -201,15 +204,28 @@ look_at_problems(LullRestoreView *self, const GError *data_error)
     g_autofree char *missing = snapshot_problem(self, snapshot);
 
     self->snapshot_ready = !missing;
-    if (data_error)
-        self->problem = g_strdup(data_error->message);
+    if (self->work_error)
+        self->problem = g_strdup(self->work_error);
     else if (self->data == LULL_WORK_NONE && waits_for_others(self))
         self->problem = self->other_locked ? lock_problem(self->vm) : g_steal_pointer(&missing);
 }
 
+static void
+look_at_works(LullRestoreView *self, const LullRestoreWorks *works)
+{
+    const GError *error = works->data.error ? works->data.error : works->shut_down.error;
+
+    self->data = works->data.state;
+    self->shut_down = works->shut_down.state;
+    self->asked_at = works->shut_down.ended_at;
+    self->start = works->start.state;
+    self->work_error = error ? g_strdup(error->message) : NULL;
+    self->start_error = works->start.error ? g_strdup(works->start.error->message) : NULL;
+}
+
 LullRestoreView *
-lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm, LullWork data,
-                      const GError *data_error, guint permille, gint64 now)
+lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm,
+                      const LullRestoreWorks *works, gint64 now)
 {
     LullRestoreView *self = g_new0(LullRestoreView, 1);
     LullJson *status = lull_json_object(restore, "status");
@@ -220,44 +236,48 @@ lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, 
     self->snapshot = snapshot;
     self->content = content;
     self->vm = vm;
-    self->data = data;
+    look_at_works(self, works);
     if (!restore)
         return self;
-    self->work_error = data_error ? g_strdup(data_error->message) : NULL;
     look_at_restore(self);
     look_at_target(self);
     self->failure = g_strdup(lull_condition_reason(restore, "Failure"));
-    self->complete = !self->failure && (lull_json_bool(status, "complete", FALSE) || data == LULL_WORK_DONE);
+    self->complete =
+        !self->failure && (lull_json_bool(status, "complete", FALSE) || self->data == LULL_WORK_DONE);
     if (!self->failure && !self->complete && !self->deleting) {
-        self->failure = find_failure(self, data_error);
-        look_at_problems(self, data_error);
+        self->failure = find_failure(self, works->data.error);
+        look_at_problems(self);
     }
     self->failed = self->failure != NULL;
     self->status = lull_restore_status(self);
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;
-    if (data == LULL_WORK_RUNNING)
-        self->progress = lull_progress_text("restoring", permille);
+    if (self->data == LULL_WORK_RUNNING)
+        self->progress = lull_progress_text("restoring", works->data.permille);
     self->progress_stale = !self->deleting && lull_progress_differs(restore, self->progress);
     return self;
 }
 
-/* @ret_error (lent) is set where the job failed. */
-static LullWork
-look_at_job(LullJobs *jobs, LullJson *restore, const GError **ret_error, guint *ret_permille)
+static LullRestoreWork
+look_at_job(LullJobs *jobs, const char *what, LullJson *restore)
 {
-    g_autofree char *id = lull_restore_job(lull_meta_uid(restore));
+    g_autofree char *id = lull_restore_job(what, lull_meta_uid(restore));
+    gconstpointer result = NULL;
+    LullRestoreWork work = {LULL_WORK_NONE};
 
-    switch (lull_jobs_state(jobs, id, NULL, ret_error)) {
+    switch (lull_jobs_state(jobs, id, &result, &work.error)) {
     case LULL_JOB_NONE:
-        return LULL_WORK_NONE;
+        break;
     case LULL_JOB_RUNNING:
-        *ret_permille = lull_jobs_told(jobs, id);
-        return LULL_WORK_RUNNING;
+        work.state = LULL_WORK_RUNNING;
+        work.permille = lull_jobs_told(jobs, id);
+        break;
     case LULL_JOB_DONE:
+        work.state = work.error ? LULL_WORK_FAILED : LULL_WORK_DONE;
+        work.ended_at = result ? *(const gint64 *)result : 0;
         break;
     }
-    return *ret_error ? LULL_WORK_FAILED : LULL_WORK_DONE;
+    return work;
 }
 
 LullRestoreView *
@@ -268,15 +288,13 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
     g_autoptr(LullJson) snapshot = NULL;
     g_autoptr(LullJson) content = NULL;
     g_autoptr(LullJson) vm = NULL;
-    const GError *data_error = NULL;
     LullJson *spec = NULL;
-    LullWork data = LULL_WORK_NONE;
-    guint permille = 0;
+    LullRestoreWorks works = {0};
 
     if (!lull_effect_get(store, &lull_kind_restore, ns, name, &restore, error))
         return NULL;
     if (!restore)
-        return lull_restore_view_new(NULL, NULL, NULL, NULL, LULL_WORK_NONE, NULL, 0, now);
+        return lull_restore_view_new(NULL, NULL, NULL, NULL, &works, now);
     spec = lull_json_object(restore, "spec");
     if (!lull_effect_get(store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_object(spec, "target"), "name", ""), &vm, error) ||
@@ -290,8 +308,9 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error))
             return NULL;
     }
-    data = look_at_job(jobs, restore, &data_error, &permille);
+    works.data = look_at_job(jobs, LULL_JOB_RESTORE, restore);
+    works.shut_down = look_at_job(jobs, LULL_JOB_SHUT_DOWN, restore);
+    works.start = look_at_job(jobs, LULL_JOB_START, restore);
     return lull_restore_view_new(g_steal_pointer(&restore), g_steal_pointer(&snapshot),
-                                 g_steal_pointer(&content), g_steal_pointer(&vm), data, data_error, permille,
-                                 now);
+                                 g_steal_pointer(&content), g_steal_pointer(&vm), &works, now);
 }

@@ -33,6 +33,10 @@ typedef struct {
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */
     LullWork data;
+    LullWork shut_down; /* of the target, for a restore that may stop it */
+    gint64 asked_at;    /* shut_down DONE: when the guest had been asked */
+    LullWork start;     /* of the target, in the end */
+    gboolean start_target;
     gboolean status_stale;
     gboolean progress_stale;
 
@@ -41,7 +45,8 @@ typedef struct {
     LullJson *restore, *snapshot, *content, *vm; /* NULL: not there */
     char *failure;                               /* why it failed; NULL */
     char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
-    char *work_error; /* of the data job; NULL */
+    char *work_error; /* of the data job, else of the one that stops; NULL */
+    char *start_error;
     char *progress;   /* the annotation as it ought to be; NULL: none */
     LullJson *status; /* as it ought to be */
 } LullRestoreView;
@@ -51,11 +56,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreView, lull_restore_view_free)
 LullRestoreView *lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name,
                                           gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Pure: from the objects (each consumed, each may be NULL) and the state of the data job. */
-LullRestoreView *
-lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm, LullWork data,
-                      const GError *data_error, guint permille, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+/* What became of the jobs of a restore. */
+typedef struct {
+    LullWork state;
+    const GError *error; /* FAILED; lent */
+    guint permille;      /* RUNNING, data only */
+    gint64 ended_at;     /* DONE, shut_down only */
+} LullRestoreWork;
+typedef struct {
+    LullRestoreWork data, shut_down, start;
+} LullRestoreWorks;
 
-char *lull_restore_job(const char *uid) G_GNUC_WARN_UNUSED_RESULT;
+/* Pure: from the objects (each consumed, each may be NULL) and the state of the jobs. */
+LullRestoreView *lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm,
+                                       const LullRestoreWorks *works, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Ids of jobs. */
+char *lull_restore_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RESULT;
+#define LULL_JOB_RESTORE   "restore"
+#define LULL_JOB_SHUT_DOWN "shut-down" /* its result is a gint64: when the guest was asked, wall clock */
+#define LULL_JOB_START     "start"
 
 G_END_DECLS

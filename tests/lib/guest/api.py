@@ -80,6 +80,10 @@ class Api:
         self.rest.delete(path)
         wait_for(lambda: self.rest.get(path)[0] == 404, timeout, f"{name}: deleted")
 
+    def wait_state(self, vm, state):
+        """Until the coordinator has heard that the machine is Running, Paused or Stopped."""
+        wait_for(lambda: self.get(f"{VMS}/{vm}")["status"]["printableStatus"] == state, 10, f"{vm}: {state}")
+
     def data(self, snapshot):
         """The folder of a snapshot's data."""
         return os.path.join(

@@ -73,7 +73,7 @@ def wait_for(condition, timeout, what, interval=0.05):
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
-    """One disk of a guest. @kind: ext4, xfs. @mount: where the guest mounts it; None: not at all."""
+    """One disk of a guest. @kind: ext4, xfs, empty. @mount: where the guest mounts it; None: not at all."""
 
     target: str
     kind: str
@@ -221,6 +221,17 @@ class Guest:
         else:
             wanted = self.agent_kind == "silent"
             wait_for(lambda: self.port_is_open() == wanted, timeout, f"{self.name}: agent is {self.agent_kind}")
+
+    def qemu_pid(self):
+        """The process that this guest is."""
+        needle = f"guest={self.name},".encode()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if any(word.startswith(needle) for word in words) and self.uuid.encode() in words:
+                    return int(pid)
+        raise AssertionError(f"{self.name} does not run")
 
     def destroy(self):
         """Cuts the power."""

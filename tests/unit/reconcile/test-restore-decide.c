@@ -28,13 +28,26 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     case LULL_RESTORE_SHUT_DOWN:
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
         MUST(view->snapshot_ready && !view->other_locked); /* else for nothing */
-        MUST(step->again_at > view->now);
+        MUST(view->start_target);                          /* noted before */
+        MUST(view->shut_down == LULL_WORK_NONE ||
+             (view->shut_down == LULL_WORK_DONE && view->now > view->asked_at));
+        break;
+    case LULL_RESTORE_NOTE_START:
+        MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
+        MUST(view->snapshot_ready && !view->other_locked && !view->start_target);
+        break;
+    case LULL_RESTORE_START_TARGET: /* what was restored, and once */
+        MUST(view->complete && view->start_target && view->start == LULL_WORK_NONE && !view->deleting);
+        MUST(view->data != LULL_WORK_RUNNING);
+        break;
+    case LULL_RESTORE_RECORD_START:
+        MUST(view->start_target && (view->start == LULL_WORK_DONE || view->start == LULL_WORK_FAILED));
         break;
     case LULL_RESTORE_CANCEL_DATA:
         MUST(ended && view->data == LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_FORGET_FAILURE:
-        MUST(view->data == LULL_WORK_FAILED);
+        MUST(view->data == LULL_WORK_FAILED || view->shut_down == LULL_WORK_FAILED);
         break;
     case LULL_RESTORE_ADD_FINALIZER:
         MUST(!view->deleting && !view->has_finalizer);
@@ -53,9 +66,9 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 11; bits++)
+    for (guint bits = 0; bits < 1u << 13; bits++)
         for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
-            for (int data = 0; data <= LULL_WORK_FAILED; data++) {
+            for (int work = 0; work < 64; work++) {
                 const LullRestoreView view = {
                     .now = 10,
                     .grace_end = 20,
@@ -72,7 +85,11 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .status_stale = (bits & 512) != 0,
                     .progress_stale = (bits & 1024) != 0,
                     .readiness = (LullReadiness)readiness,
-                    .data = (LullWork)data,
+                    .start_target = (bits & 2048) != 0,
+                    .asked_at = bits & 4096 ? 9 : 10 - 20 * G_USEC_PER_SEC,
+                    .data = (LullWork)(work & 3),
+                    .shut_down = (LullWork)(work >> 2 & 3),
+                    .start = (LullWork)(work >> 4 & 3),
                 };
                 const LullRestoreStep step = lull_restore_decide(&view);
 
@@ -88,6 +105,7 @@ END_TEST
 #define STOPPED HERE, .target_stopped = TRUE
 #define READY   STOPPED, .snapshot_ready = TRUE
 #define OURS    READY, .locked = TRUE
+#define STOPS   RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
 
 static const struct {
     LullRestoreView view;
@@ -101,8 +119,13 @@ static const struct {
     {{HERE, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_WAIT, 0},
     {{RUNS}, LULL_RESTORE_WAIT, 20},
     {{RUNS, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_WAIT, 0},
-    {{RUNS, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_SHUT_DOWN, 10 + 10 * G_USEC_PER_SEC},
+    {{RUNS, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_NOTE_START, 0},
     {{RUNS, .readiness = LULL_READINESS_STOP_TARGET, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{STOPS}, LULL_RESTORE_SHUT_DOWN, 0},
+    {{STOPS, .shut_down = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
+    {{STOPS, .shut_down = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},
+    {{STOPS, .shut_down = LULL_WORK_DONE, .asked_at = 9}, LULL_RESTORE_WAIT, 9 + 10 * G_USEC_PER_SEC},
+    {{STOPS, .shut_down = LULL_WORK_DONE, .asked_at = -10 * G_USEC_PER_SEC}, LULL_RESTORE_SHUT_DOWN, 0},
     {{STOPPED}, LULL_RESTORE_WAIT, 0},
     {{READY}, LULL_RESTORE_LOCK, 0},
     {{READY, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
@@ -111,6 +134,11 @@ static const struct {
     {{OURS, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},
     {{OURS, .data = LULL_WORK_DONE, .complete = TRUE}, LULL_RESTORE_UNLOCK, 0},
     {{READY, .complete = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{OURS, .complete = TRUE, .start_target = TRUE}, LULL_RESTORE_START_TARGET, 0},
+    {{OURS, .complete = TRUE, .start_target = TRUE, .start = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
+    {{OURS, .complete = TRUE, .start_target = TRUE, .start = LULL_WORK_DONE}, LULL_RESTORE_RECORD_START, 0},
+    {{OURS, .complete = TRUE, .start_target = TRUE, .start = LULL_WORK_FAILED}, LULL_RESTORE_RECORD_START, 0},
+    {{OURS, .failed = TRUE, .start_target = TRUE}, LULL_RESTORE_UNLOCK, 0}, /* half of it may be in place */
     {{OURS, .failed = TRUE}, LULL_RESTORE_UNLOCK, 0},
     {{OURS, .deleting = TRUE, .data = LULL_WORK_RUNNING}, LULL_RESTORE_CANCEL_DATA, 0},
     {{OURS, .deleting = TRUE, .data = LULL_WORK_FAILED}, LULL_RESTORE_UNLOCK, 0},

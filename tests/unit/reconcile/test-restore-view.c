@@ -4,6 +4,8 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/restore-view.h"
 #include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 
@@ -69,10 +71,12 @@ reason(const LullRestoreView *view, const char *type)
     return g_intern_string(lull_condition_reason(object, type));
 }
 
+#define WORK(state_, error_, permille_) (&(LullRestoreWorks){.data = {(state_), (error_), (permille_), 0}})
+
 START_TEST(test_a_new_restore_is_initialised)
 {
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, 0, at(1));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""),
+                                                            WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
     ck_assert_str_eq(reason(view, "Progressing"), "Initializing VirtualMachineRestore");
     ck_assert_str_eq(reason(view, "Ready"), "Initializing VirtualMachineRestore");
@@ -114,8 +118,9 @@ static const struct {
 START_TEST(test_tells_how_it_stands_with_the_target)
 {
     LullJson *target = targets[_i].vm_state ? vm(targets[_i].vm_state, "") : NULL;
-    g_autoptr(LullRestoreView) view = lull_restore_view_new(
-        restore(targets[_i].spec, BEGUN), NULL, NULL, target, LULL_WORK_NONE, NULL, 0, at(targets[_i].now));
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore(targets[_i].spec, BEGUN), NULL, NULL, target,
+                              WORK(LULL_WORK_NONE, NULL, 0), at(targets[_i].now));
 
     ck_assert_int_eq(view->failed, targets[_i].failed);
     ck_assert_msg(g_str_has_prefix(reason(view, "Progressing"), targets[_i].reason), "%s",
@@ -153,7 +158,7 @@ START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
     g_autoptr(LullRestoreView) view =
         lull_restore_view_new(restore("", BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
                               waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
-                              vm("Stopped", waits[_i].vm_status), LULL_WORK_NONE, NULL, 0, at(1));
+                              vm("Stopped", waits[_i].vm_status), WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
     ck_assert(!view->failed);
     ck_assert_int_eq(view->snapshot_ready && !view->other_locked, waits[_i].problem == NULL);
@@ -168,7 +173,7 @@ START_TEST(test_looks_at_the_snapshot_before_it_stops_a_target)
     g_autoptr(LullRestoreView) view =
         lull_restore_view_new(restore(stop, BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
                               waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
-                              vm("Running", waits[_i].vm_status), LULL_WORK_NONE, NULL, 0, at(1));
+                              vm("Running", waits[_i].vm_status), WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
     ck_assert_int_eq(view->snapshot_ready && !view->other_locked, waits[_i].problem == NULL);
     ck_assert_str_eq(reason(view, "Progressing"),
@@ -181,7 +186,7 @@ START_TEST(test_writes_the_plan_once_the_target_is_its_own)
 {
     g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
                                                             vm("Stopped", ",'restoreInProgress':'back'"),
-                                                            LULL_WORK_RUNNING, NULL, 0, at(1));
+                                                            WORK(LULL_WORK_RUNNING, NULL, 0), at(1));
 
     ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "restores")),
                      "[{\"volumeName\":\"vda\",\"persistentVolumeClaim\":\"larry-vda\","
@@ -193,9 +198,9 @@ END_TEST
 
 START_TEST(test_is_complete_when_the_data_is_there)
 {
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_DONE, NULL, 0, at(5));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
+                                                            vm("Stopped", ",'restoreInProgress':'back'"),
+                                                            WORK(LULL_WORK_DONE, NULL, 0), at(5));
     LullJson *object = restore("", "");
     g_autoptr(LullRestoreView) later = NULL;
 
@@ -203,7 +208,8 @@ START_TEST(test_is_complete_when_the_data_is_there)
     ck_assert_str_eq(lull_json_string(view->status, "restoreTime", ""), "2026-03-01T10:00:05Z");
     ck_assert_str_eq(reason(view, "Ready"), "Operation complete");
     lull_json_take(object, "status", lull_json_dup(view->status));
-    later = lull_restore_view_new(object, NULL, NULL, vm("Running", ""), LULL_WORK_NONE, NULL, 0, at(900));
+    later =
+        lull_restore_view_new(object, NULL, NULL, vm("Running", ""), WORK(LULL_WORK_NONE, NULL, 0), at(900));
     ck_assert(later->complete && !later->failed && !later->status_stale);
 }
 END_TEST
@@ -212,12 +218,12 @@ START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
 {
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "image in use");
     g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "other disks");
-    g_autoptr(LullRestoreView) retried =
-        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm("Stopped", ",'restoreInProgress':'back'"), LULL_WORK_FAILED, busy, 0, at(5));
+    g_autoptr(LullRestoreView) retried = lull_restore_view_new(
+        restore("", BEGUN), snapshot(GOOD), content(TRUE), vm("Stopped", ",'restoreInProgress':'back'"),
+        WORK(LULL_WORK_FAILED, busy, 0), at(5));
     g_autoptr(LullRestoreView) failed = lull_restore_view_new(
         restore("", BEGUN), snapshot(GOOD), content(TRUE), vm("Stopped", ",'restoreInProgress':'back'"),
-        LULL_WORK_FAILED, invalid, 0, at(5));
+        WORK(LULL_WORK_FAILED, invalid, 0), at(5));
 
     ck_assert(!retried->failed && failed->failed);
     ck_assert_str_eq(reason(retried, "Progressing"), "image in use");
@@ -239,14 +245,48 @@ static const struct {
 START_TEST(test_a_target_that_was_started_under_it_fails_it)
 {
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "it runs");
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                              vm(begun[_i].vm_state, ",'restoreInProgress':'back'"), begun[_i].data,
-                              begun[_i].data == LULL_WORK_FAILED ? busy : NULL, 0, at(5));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        vm(begun[_i].vm_state, ",'restoreInProgress':'back'"),
+        WORK(begun[_i].data, begun[_i].data == LULL_WORK_FAILED ? busy : NULL, 0), at(5));
 
     ck_assert_int_eq(view->failed, begun[_i].failed);
     if (view->failed)
         ck_assert_str_eq(reason(view, "Failure"), "the target was started while the restore was under way");
+}
+END_TEST
+
+START_TEST(test_tells_why_a_target_cannot_be_stopped)
+{
+    g_autoptr(GError) transient = g_error_new(LULL_ERROR, LULL_ERROR_UNSUPPORTED, "it is transient");
+    const LullRestoreWorks works = {.shut_down = {LULL_WORK_FAILED, transient, 0, 0}};
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore(",'targetReadinessPolicy':'StopTarget'", BEGUN), snapshot(GOOD),
+                              content(TRUE), vm("Running", ""), &works, at(5));
+
+    ck_assert(!view->failed);
+    ck_assert_str_eq(reason(view, "Ready"), "it is transient");
+    ck_assert_str_eq(view->work_error, "it is transient");
+}
+END_TEST
+
+START_TEST(test_a_target_is_started_only_where_that_is_noted)
+{
+    static const struct {
+        const char *annotation;
+        gboolean start;
+    } notes[] = {{NULL, FALSE}, {"true", TRUE}, {"started", FALSE}, {"failed: no memory", FALSE}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(notes); i++) {
+        LullJson *object = restore("", BEGUN);
+        LullJson *annotations = lull_json_ensure(lull_json_object(object, "metadata"), "annotations");
+        g_autoptr(LullRestoreView) view = NULL;
+
+        lull_json_set_string(annotations, LULL_ANNOTATION_START_TARGET, notes[i].annotation);
+        view = lull_restore_view_new(object, NULL, NULL, vm("Stopped", ""), WORK(LULL_WORK_DONE, NULL, 0),
+                                     at(5));
+        ck_assert_int_eq(view->start_target, notes[i].start);
+    }
 }
 END_TEST
 
@@ -264,6 +304,8 @@ make_suite(void)
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
     tcase_add_loop_test(tcase, test_a_target_that_was_started_under_it_fails_it, 0, G_N_ELEMENTS(begun));
+    tcase_add_test(tcase, test_tells_why_a_target_cannot_be_stopped);
+    tcase_add_test(tcase, test_a_target_is_started_only_where_that_is_noted);
     suite_add_tcase(suite, tcase);
     return suite;
 }

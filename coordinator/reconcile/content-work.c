@@ -1,0 +1,97 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/content-work.h"
+
+#include "protocol/clock.h"
+
+#define COPY_INTERVAL LULL_MSEC(200)
+
+void
+lull_content_task_free(gpointer data)
+{
+    LullContentTask *task = data;
+
+    lull_attempt_order_free(task->order);
+    g_free(task->vm_uid);
+    g_free(task->content_uid);
+    lull_json_put(task->content);
+    g_free(task->id);
+    g_free(task);
+}
+
+gpointer
+lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const LullContentTask *task = data;
+    LullStorage *storage = task->tools.storage;
+    LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
+    g_autoptr(GError) problem = NULL;
+
+    if (outcome && outcome->reached)
+        return outcome;
+    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, &problem))
+        g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
+                  task->order->owner, problem->message);
+    return outcome;
+}
+
+gpointer
+lull_content_run_remove(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const LullContentTask *task = data;
+    LullStorage *storage = task->tools.storage;
+
+    if (!lull_claims_take(task->tools.claims, task->content_uid, "the removal of its data", error))
+        return NULL;
+    storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, error);
+    lull_claims_release(task->tools.claims, task->content_uid);
+    return NULL;
+}
+
+void
+lull_content_copy_free(gpointer data)
+{
+    lull_copy_progress_clear(data);
+    g_free(data);
+}
+
+/* FALSE: cancelled. */
+static gboolean
+rest(GCancellable *cancellable, gint64 usec, GError **error)
+{
+    GPollFD fd = {.fd = -1};
+
+    if (g_cancellable_make_pollfd(cancellable, &fd)) {
+        (void)g_poll(&fd, 1, (gint)(usec / 1000));
+        g_cancellable_release_fd(cancellable);
+    }
+    return !g_cancellable_set_error_if_cancelled(cancellable, error);
+}
+
+gpointer
+lull_content_run_follow(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const LullContentTask *task = data;
+    LullStorage *storage = task->tools.storage;
+    LullCopyProgress progress = {LULL_COPY_RUNNING};
+
+    while (storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, error)) {
+        if (progress.state != LULL_COPY_RUNNING)
+            return g_memdup2(&progress, sizeof progress);
+        lull_jobs_tell(task->jobs, task->id, progress.permille);
+        if (!rest(cancellable, COPY_INTERVAL, error))
+            return NULL;
+    }
+    return NULL;
+}
+
+gpointer
+lull_content_run_seal(gpointer data, GCancellable *cancellable, GError **error)
+{
+    const LullContentTask *task = data;
+    LullStorage *storage = task->tools.storage;
+
+    storage->ops->seal(storage, task->content_uid, task->number, task->content, cancellable, error);
+    return NULL;
+}

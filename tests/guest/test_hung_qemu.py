@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""A QEMU that answers nothing any more: its own snapshots wait, and nobody else's."""
+
+import contextlib
+import json
+import os
+import signal
+
+import pytest
+
+import rest
+import rig
+from api import RESTORES, Api, condition, report
+from rig import EXT4, Disk
+
+VAST = Disk("vdb", "empty", format="raw")  # copying it takes a while
+
+
+@pytest.fixture(scope="module")
+def other(host):
+    with host.guest("lively", agent="lull", disks=(EXT4,)) as guest:
+        yield guest
+
+
+@pytest.fixture
+def guest(host):
+    with host.guest("hanging", agent="lull", disks=(EXT4, VAST)) as guest:
+        yield guest
+
+
+@pytest.fixture
+def api(host, guest, other):
+    with host.coordinator("hangs") as coordinator:
+        yield Api(coordinator)
+
+
+@contextlib.contextmanager
+def hung(guest):
+    pid = guest.qemu_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_copying(api, name):
+    content = api.content(api.snapshot(name))
+    text = content and content["metadata"].get("annotations", {}).get("lull.dev/attempt")
+    return text and json.loads(text)["stage"] == "cut"
+
+
+def assert_others_are_served(api, other):
+    """A snapshot from end to end, and an answer to a restore, which have threads of their own to wait for."""
+    snapshot = api.snap("beside", other.name)
+    assert condition(snapshot, "Ready") and report(snapshot)["proof"] == "held", snapshot
+    api.restore("beside", "beside", other.name, targetReadinessPolicy="FailImmediate")
+    assert condition(api.settle_restore("beside", timeout=20), "Failure")
+    api.rest.delete(f"{RESTORES}/beside")
+
+
+def test_a_guest_that_hangs_while_it_is_copied_delays_nobody_else(api, guest, other):
+    api.take("slow", guest.name)
+    rig.wait_for(lambda: is_copying(api, "slow"), 30, "it is cut", interval=0.005)
+    with hung(guest):
+        assert_others_are_served(api, other)
+        assert not condition(api.snapshot("slow"), "Ready")
+    api.delete("slow")
+    api.delete("beside")
+    api.assert_nothing_left(guest.name)
+    guest.assert_writes_resume(within=10)
+
+
+def test_a_guest_that_hangs_before_a_snapshot_or_a_restore_delays_nobody_else(api, guest, other):
+    api.take("good", other.name)
+    api.settle("good")
+    with hung(guest):
+        api.take("stuck", guest.name)
+        rig.wait_for(lambda: api.content(api.snapshot("stuck")), 10, "the attempt begins")
+        assert_others_are_served(api, other)
+        assert api.rest.get(rest.SNAPSHOTS)[0] == 200
+    api.settle("stuck")
+    for name in ("stuck", "beside", "good"):
+        api.delete(name)
+    api.assert_nothing_left(guest.name)

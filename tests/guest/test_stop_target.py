@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Restores that stop their target themselves, and start it again."""
+
+import pytest
+
+import rig
+from api import RESTORES, Api, condition, reason
+
+START = "lull.dev/start-target"
+
+
+@pytest.fixture(scope="module")
+def guest(host):
+    with host.guest("obedient", agent="lull") as guest:
+        yield guest
+
+
+@pytest.fixture(scope="module")
+def api(host, guest):
+    with host.coordinator("stops") as coordinator:
+        yield Api(coordinator)
+
+
+@pytest.fixture(scope="module")
+def snapshot(api, guest):
+    guest.sh("echo before >/mnt/ext4/mark; sync")
+    return api.snap("taken", guest.name)
+
+
+@pytest.fixture
+def changed(guest, snapshot):
+    """The guest, running, with what the snapshot does not have."""
+    if not guest.domain.isActive():
+        guest.start()
+    guest.sh("echo after >/mnt/ext4/mark; sync")
+    return guest
+
+
+def started(api, name):
+    return api.get(f"{RESTORES}/{name}")["metadata"]["annotations"].get(START)
+
+
+def test_a_running_target_is_stopped_restored_and_started_again(api, changed):
+    boot = changed.domain.ID()
+    api.restore("around", "taken", changed.name, targetReadinessPolicy="StopTarget")
+    rig.wait_for(
+        lambda: reason(api.get(f"{RESTORES}/around"), "Ready")
+        == "Automatically stopping restore target for restore operation",
+        10,
+        "told that the target is being stopped",
+    )
+    restore = api.settle_restore("around")
+    assert condition(restore, "Ready"), restore
+    rig.wait_for(lambda: started(api, "around") == "started", 20, "the target is started")
+    changed.control.close()
+    changed.wait_shell()
+    changed.wait_agent()
+
+    assert changed.domain.ID() != boot
+    assert changed.sh("cat /mnt/ext4/mark").strip() == "before"
+    changed.assert_writes_resume(within=5)
+    api.rest.delete(f"{RESTORES}/around")
+    api.assert_nothing_left(changed.name, contents=1)
+
+
+def test_a_target_that_was_off_stays_off(api, changed):
+    changed.poweroff()
+    api.wait_state(changed.name, "Stopped")
+    api.restore("off", "taken", changed.name, targetReadinessPolicy="StopTarget")
+    restore = api.settle_restore("off")
+    api.rest.delete(f"{RESTORES}/off")
+    api.assert_nothing_left(changed.name, contents=1)
+
+    assert condition(restore, "Ready") and START not in restore["metadata"].get("annotations", {})
+    assert not changed.domain.isActive()
+
+
+def test_a_target_that_was_stopped_for_it_is_started_by_the_next_coordinator(api, changed):
+    api.coordinator.stop()
+    api.coordinator.start(step="coordinator.restore-defined=kill")
+    api.restore("killed", "taken", changed.name, targetReadinessPolicy="StopTarget")
+    api.coordinator.wait_end(timeout=60)
+    assert not changed.domain.isActive()
+    api.coordinator.start()
+    rig.wait_for(lambda: started(api, "killed") == "started", 30, "the target is started")
+    changed.control.close()
+    changed.wait_shell()
+
+    assert changed.sh("cat /mnt/ext4/mark").strip() == "before"
+    api.rest.delete(f"{RESTORES}/killed")
+    api.assert_nothing_left(changed.name, contents=1)
