@@ -18,14 +18,21 @@ pci_to_json(const LullDevice *device)
 }
 
 static LullJson *
-disks_to_json(const LullDevice *device)
+ccw_to_json(const LullDevice *device)
 {
-    LullJson *array = json_object_new_array();
-    LullJson *disk;
+    static const char *const members[] = {"cssid", "ssid", "subchno", "devno"};
+    LullJson *ccw = json_object_new_object();
 
-    if (!device->node)
-        return array;
-    disk = json_object_new_object();
+    for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
+        lull_json_set_int(ccw, members[i], (gint64)device->ccw_address[i]);
+    return ccw;
+}
+
+static LullJson *
+disk_to_json(const LullDevice *device)
+{
+    LullJson *disk = json_object_new_object();
+
     lull_json_take(disk, "pci-controller", pci_to_json(device));
     lull_json_set_string(disk, "bus-type", device->bus_type ? device->bus_type : "unknown");
     lull_json_set_int(disk, "bus", device->scsi_address[0]);
@@ -33,7 +40,29 @@ disks_to_json(const LullDevice *device)
     lull_json_set_int(disk, "unit", device->scsi_address[2]);
     lull_json_set_string(disk, "serial", device->udev_name);
     lull_json_set_string(disk, "dev", device->node);
-    json_object_array_add(array, disk);
+    if (device->has_ccw)
+        lull_json_take(disk, "ccw-address", ccw_to_json(device));
+    return disk;
+}
+
+/* All disks under its devices. Into the files of loop devices nobody looks here, as clients know it. */
+static LullJson *
+disks_to_json(const GPtrArray *tops)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    LullJson *array = json_object_new_array();
+
+    for (guint i = 0; i < tops->len; i++) {
+        g_autoptr(GPtrArray) blocks = lull_block_closure(g_ptr_array_index(tops, i));
+
+        for (guint k = 0; k < blocks->len; k++) {
+            const LullBlock *block = g_ptr_array_index(blocks, k);
+
+            if (lull_block_kind(block) == LULL_BLOCK_DISK && block->device->node &&
+                g_hash_table_add(seen, (gpointer)block))
+                json_object_array_add(array, disk_to_json(block->device));
+        }
+    }
     return array;
 }
 
@@ -43,8 +72,8 @@ add_sizes(LullJson *object, const LullSurvey *survey, const LullMount *mount)
 {
     struct statvfs st;
 
-    if (!lull_survey_is_visible(survey, mount) || lull_survey_is_behind_network(survey, mount) ||
-        statvfs(mount->mountpoint, &st) < 0)
+    if (!lull_survey_is_visible(survey, mount) || lull_survey_may_hang(survey, mount) ||
+        lull_filesystem_may_hang(mount->type) || statvfs(mount->mountpoint, &st) < 0)
         return;
     lull_json_set_int(object, "used-bytes", (gint64)((st.f_blocks - st.f_bfree) * st.f_frsize));
     lull_json_set_int(object, "total-bytes",
@@ -53,15 +82,15 @@ add_sizes(LullJson *object, const LullSurvey *survey, const LullMount *mount)
 }
 
 static LullJson *
-filesystem_to_json(const LullSurvey *survey, const LullMount *mount, const LullDevice *device)
+filesystem_to_json(const LullSurvey *survey, const LullMount *mount)
 {
     LullJson *object = json_object_new_object();
 
-    lull_json_set_string(object, "name", device->name);
+    lull_json_set_string(object, "name", lull_survey_device(survey, mount)->name);
     lull_json_set_string(object, "mountpoint", mount->mountpoint);
     lull_json_set_string(object, "type", mount->type);
     add_sizes(object, survey, mount);
-    lull_json_take(object, "disk", disks_to_json(device));
+    lull_json_take(object, "disk", disks_to_json(lull_survey_blocks(survey, mount)));
     return object;
 }
 
@@ -90,7 +119,7 @@ lull_command_get_fsinfo(const LullServices *services, LullCall *call)
     for (guint i = firsts->len; i-- > 0;) {
         const LullMount *mount = g_ptr_array_index(firsts, i);
 
-        json_object_array_add(array, filesystem_to_json(survey, mount, lull_survey_device(survey, mount)));
+        json_object_array_add(array, filesystem_to_json(survey, mount));
     }
     lull_call_return(call, array);
 }

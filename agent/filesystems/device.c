@@ -187,12 +187,57 @@ read_address(LullDevice *self, const char *folder)
         replace(&self->bus_type, g_strdup("scsi"));
 }
 
+/* On mainframes, "devices/css0/0.0.0002/0.0.1000": the subchannel and the device behind it. */
+static void
+read_channel(LullDevice *self, const char *folder)
+{
+    const char *start = strstr(folder, "/devices/css");
+    guint ccw[4];
+
+    if (!start ||
+        sscanf(start, "/devices/css%*x/%x.%x.%x/%*x.%*x.%x/", &ccw[0], &ccw[1], &ccw[2], &ccw[3]) != 4)
+        return;
+    memcpy(self->ccw_address, ccw, sizeof ccw);
+    self->has_ccw = TRUE;
+    if (!self->bus_type && strstr(start, "/virtio"))
+        self->bus_type = g_strdup("virtio");
+}
+
+/* NVMe with several ways to it hangs in the air, and its subsystem has links to the controllers: the folder
+ * of the first of them, NULL where this is nothing of the kind. */
+static char *
+first_controller(const char *folder)
+{
+    g_autofree char *subsystem = g_path_get_dirname(folder);
+    g_autofree char *first = NULL;
+    guint lowest = G_MAXUINT;
+    const char *name;
+    GDir *dir;
+
+    if (!strstr(folder, "/devices/virtual/nvme-subsystem/"))
+        return NULL;
+    dir = g_dir_open(subsystem, 0, NULL);
+    while (dir && (name = g_dir_read_name(dir))) {
+        guint number;
+        int end = 0;
+
+        if (sscanf(name, "nvme%u%n", &number, &end) == 1 && name[end] == '\0' && number < lowest) {
+            lowest = number;
+            replace(&first, g_build_filename(subsystem, name, NULL));
+        }
+    }
+    if (dir)
+        g_dir_close(dir);
+    return first ? realpath(first, NULL) : NULL;
+}
+
 /* What belongs to the whole disk: its folder, not the partition's. */
 static void
 read_disk(LullDevice *self, const char *root, const char *folder)
 {
     g_autofree char *number = read_attribute(folder, "dev");
     g_autofree char *name = g_path_get_basename(folder);
+    g_autofree char *controller = first_controller(folder);
     guint major_number = 0;
     guint minor_number = 0;
     dev_t device = 0;
@@ -210,7 +255,8 @@ read_disk(LullDevice *self, const char *root, const char *folder)
     self->udev_name = read_udev(root, device, "ID_SERIAL");
     if (!self->udev_name)
         self->udev_name = g_strdup(self->disk.serial);
-    read_address(self, folder);
+    read_address(self, controller ? controller : folder);
+    read_channel(self, folder);
 }
 
 LullDevice *
@@ -229,13 +275,12 @@ lull_device_read(const char *root, dev_t device)
     self->name = g_path_get_basename(resolved);
     self->counter = g_build_filename(link, "stat", NULL);
     self->backing_file = read_attribute(resolved, "loop/backing_file");
-    self->is_virtual = strstr(resolved, "/devices/virtual/") != NULL;
+    self->is_virtual = strstr(resolved, "/devices/virtual/block/") != NULL;
+    if (self->is_virtual)
+        return self;
     partition = read_attribute(resolved, "partition");
     disk = partition ? g_path_get_dirname(resolved) : g_strdup(resolved);
-    if (partition && !self->backing_file)
-        self->backing_file = read_attribute(disk, "loop/backing_file");
-    if (!self->is_virtual)
-        read_disk(self, root, disk);
+    read_disk(self, root, disk);
     return self;
 }
 

@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     char *name;          /* "vda1"; "MAJ:MIN" where sysfs does not know it */
     char *counter;       /* path of its stat file, NULL if there is none */
-    char *backing_file;  /* loop devices: the file; else NULL */
+    char *backing_file;  /* loop devices (not their partitions): the file; else NULL */
     gboolean is_virtual; /* loop, dm, md and the like: no hardware of its own */
     LullDisk disk;
     /* for guest-get-fsinfo */
@@ -30,6 +30,8 @@ typedef struct {
     char *udev_name;       /* udev's ID_SERIAL, else the serial */
     guint pci_address[4];  /* domain, bus, slot, function; valid where disk.pci is */
     guint scsi_address[3]; /* bus, target, unit; zero unless SCSI */
+    gboolean has_ccw;
+    guint ccw_address[4]; /* css, subchannel set, subchannel, device */
 } LullDevice;
 
 void lull_device_free(LullDevice *self);

@@ -23,6 +23,7 @@ mount_free(LullMount *self)
     g_free(self->mountpoint);
     g_free(self->type);
     g_free(self->source);
+    g_free(self->options);
     g_free(self);
 }
 
@@ -33,8 +34,8 @@ is_octal(char c)
 }
 
 /* The kernel writes space, tab, newline, backslash and others as \ooo. */
-static char *
-unescape(const char *text)
+char *
+lull_mount_unescape(const char *text)
 {
     GString *out = g_string_new(NULL);
 
@@ -103,10 +104,11 @@ parse_line(const char *line)
     self->id = (int)id;
     self->parent = (int)parent;
     self->device = device;
-    self->root = unescape(fields[3]);
-    self->mountpoint = unescape(fields[4]);
-    self->type = unescape(fields[dash + 1]);
-    self->source = unescape(fields[dash + 2]);
+    self->root = lull_mount_unescape(fields[3]);
+    self->mountpoint = lull_mount_unescape(fields[4]);
+    self->type = lull_mount_unescape(fields[dash + 1]);
+    self->source = lull_mount_unescape(fields[dash + 2]);
+    self->options = g_strdup(fields[dash + 3]);
     self->read_only = has_option(fields[dash + 3], "ro");
     return self;
 }
@@ -129,6 +131,18 @@ lull_mountinfo_parse(const char *text, GError **error)
         }
     }
     return g_steal_pointer(&mounts);
+}
+
+char *
+lull_mount_option(const LullMount *mount, const char *name)
+{
+    g_auto(GStrv) list = g_strsplit(mount->options, ",", -1);
+    const gsize length = strlen(name);
+
+    for (guint i = 0; list[i]; i++)
+        if (strncmp(list[i], name, length) == 0 && list[i][length] == '=')
+            return lull_mount_unescape(list[i] + length + 1);
+    return NULL;
 }
 
 GPtrArray *

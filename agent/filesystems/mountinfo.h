@@ -17,6 +17,7 @@ typedef struct {
     char *mountpoint;   /* as this process sees it, unescaped; bytes, not necessarily UTF-8 */
     char *type;         /* "ext4" */
     char *source;       /* "/dev/vda1" */
+    char *options;      /* the superblock's, escaped as the kernel writes them */
     gboolean read_only; /* the superblock is: no mount of it can be written to */
 } LullMount;
 
@@ -27,6 +28,12 @@ GPtrArray *lull_mountinfo_parse(const char *text, GError **error) G_GNUC_WARN_UN
 
 /* The same for a file. */
 GPtrArray *lull_mountinfo_read(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A text of the kernel's tables, in which blanks and others stand as \ooo. */
+char *lull_mount_unescape(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The value of the superblock's option NAME=VALUE; NULL: it has none of that name. */
+char *lull_mount_option(const LullMount *mount, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Who is seen where: which mount a path leads to, as the kernel walks it. */
 typedef struct _LullMountTree LullMountTree;

@@ -2,21 +2,26 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "agent/quiesce/plan.h"
-#include "protocol/names.h"
 
 #include <string.h>
 
+#include "agent/filesystems/stack.h"
+#include "protocol/names.h"
+
 /* One superblock and all places where it is mounted. */
 typedef struct Candidate {
-    const LullMount *mount;   /* the mount to reach it by: visible if any is */
+    const LullMount *mount;   /* the mount to reach it by: the best there is */
     const LullDevice *device; /* NULL: none */
-    gboolean visible;
+    guint reach;              /* how good that one is */
     gboolean wanted;
-    const LullDisk *disk;    /* hardware that its data ends up on, NULL: not known */
-    struct Candidate *lower; /* holds the loop device's file */
+    LullStack *stack;
+    GPtrArray *uppers; /* of Candidate: who stands on it, in mount order */
     gboolean emitted;
     guint level; /* one more than that of whatever stands on it */
 } Candidate;
+
+/* How a mount point may be reached, from bad to good. */
+enum { REACH_COVERED = 0, REACH_MAY_HANG, REACH_PART, REACH_WHOLE };
 
 typedef struct {
     const LullSurvey *survey;
@@ -46,46 +51,58 @@ candidate_of(const Planner *planner, const LullMount *mount)
 }
 
 static void
+candidate_free(Candidate *candidate)
+{
+    lull_stack_free(candidate->stack);
+    g_ptr_array_unref(candidate->uppers);
+    g_free(candidate);
+}
+
+static guint
+reach_of(const Planner *planner, const LullMount *mount)
+{
+    if (!lull_survey_is_visible(planner->survey, mount))
+        return REACH_COVERED;
+    if (lull_survey_may_hang(planner->survey, mount))
+        return REACH_MAY_HANG;
+    return g_str_equal(mount->root, "/") ? REACH_WHOLE : REACH_PART;
+}
+
+static void
 collect(Planner *planner, const LullMount *mount)
 {
     Candidate *candidate = candidate_of(planner, mount);
-    const gboolean visible = lull_survey_is_visible(planner->survey, mount);
+    const guint reach = reach_of(planner, mount);
 
     if (!candidate) {
         candidate = g_new0(Candidate, 1);
         candidate->mount = mount;
         candidate->device = lull_survey_device(planner->survey, mount);
-        candidate->visible = visible;
+        candidate->reach = reach;
+        candidate->stack = lull_stack_of_mount(planner->survey, mount);
+        candidate->uppers = g_ptr_array_new();
         g_hash_table_insert(planner->by_device, GSIZE_TO_POINTER((gsize)mount->device), candidate);
         g_ptr_array_add(planner->candidates, candidate);
-    } else if (visible && (!candidate->visible ||
-                           (g_str_equal(mount->root, "/") && !g_str_equal(candidate->mount->root, "/")))) {
+    } else if (reach > candidate->reach) {
         candidate->mount = mount;
-        candidate->visible = TRUE;
+        candidate->reach = reach;
     }
 }
 
-/* Loop devices: which file system holds the file, and thereby which disk the data. */
+/* Has those that hold something of @candidate know it. */
 static void
-find_lower(Planner *planner, Candidate *candidate)
+tell_lower(Planner *planner, Candidate *candidate)
 {
-    const LullMount *mount;
+    GHashTableIter iter;
+    gpointer key;
 
-    if (!candidate->device || !candidate->device->backing_file)
-        return;
-    mount = lull_mount_tree_resolve(planner->survey->tree, candidate->device->backing_file);
-    candidate->lower = mount ? candidate_of(planner, mount) : NULL;
-}
+    g_hash_table_iter_init(&iter, candidate->stack->below);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        Candidate *lower = g_hash_table_lookup(planner->by_device, key);
 
-static void
-find_disk(Planner *planner, Candidate *candidate)
-{
-    const Candidate *at = candidate;
-
-    for (guint i = 0; i < planner->candidates->len && at->lower; i++)
-        at = at->lower;
-    if (at->device && !at->device->is_virtual && lull_disk_is_known(&at->device->disk))
-        candidate->disk = &at->device->disk;
+        if (lower && lower != candidate)
+            g_ptr_array_add(lower->uppers, candidate);
+    }
 }
 
 static gboolean
@@ -113,32 +130,53 @@ is_named(const Planner *planner, const Candidate *candidate)
 static gboolean
 hides_its_device(const Candidate *candidate)
 {
-    return !candidate->device && !lull_filesystem_is_network(candidate->mount->type) &&
+    return !candidate->device && !lull_filesystem_may_hang(candidate->mount->type) &&
            !lull_filesystem_is_pseudo(candidate->mount->type);
 }
 
 /* What is on a disk that is not known may be on one asked for: to freeze more than was asked is harmless,
- * to freeze less and call it frozen is not. */
+ * to freeze less and call it frozen is not. So one of several disks is enough, too. */
 static gboolean
-may_be_on_wanted_disk(const Planner *planner, const Candidate *candidate)
+may_be_on_wanted_disk(const Planner *planner, const LullStack *stack)
 {
     LullJson *disks = planner->request->disks;
 
-    if (!candidate->disk)
-        return candidate->device || hides_its_device(candidate);
-    for (size_t i = 0; i < json_object_array_length(disks); i++)
-        if (lull_disk_matches(candidate->disk, json_object_array_get_idx(disks, i)))
+    for (guint i = 0; i < stack->disks->len; i++) {
+        const LullDevice *device = g_ptr_array_index(stack->disks, i);
+
+        if (!lull_disk_is_known(&device->disk))
             return TRUE;
-    return FALSE;
+        for (size_t k = 0; k < json_object_array_length(disks); k++)
+            if (lull_disk_matches(&device->disk, json_object_array_get_idx(disks, k)))
+                return TRUE;
+    }
+    return stack->unknown || stack->disks->len == 0;
+}
+
+static gboolean
+is_wanted(const Planner *planner, const Candidate *candidate)
+{
+    if (planner->request->mountpoints && !is_named(planner, candidate))
+        return FALSE;
+    if (!planner->request->disks)
+        return TRUE;
+    return (candidate->device || hides_its_device(candidate)) &&
+           may_be_on_wanted_disk(planner, candidate->stack);
 }
 
 /* Why it cannot or need not be frozen, whoever asks; NULL: it can. */
 static const char *
 obstacle(const Planner *planner, const Candidate *candidate, LullPlanResult *ret_result)
 {
+    const char *type = candidate->mount->type;
+
     *ret_result = LULL_PLAN_SKIPPED;
-    if (lull_filesystem_is_network(candidate->mount->type))
+    if (lull_filesystem_is_network(type))
         return "network file system";
+    if (lull_filesystem_is_served(type))
+        return "a process in the guest serves it";
+    if (!candidate->device && lull_filesystem_is_view(type))
+        return "a view of other file systems, which count themselves";
     if (candidate->mount->read_only)
         return "read-only";
     if (!candidate->device && planner->request->standard)
@@ -146,20 +184,40 @@ obstacle(const Planner *planner, const Candidate *candidate, LullPlanResult *ret
     *ret_result = LULL_PLAN_FAILED;
     if (!candidate->device)
         return "its device is not known";
-    if (!candidate->visible)
+    if (candidate->reach == REACH_COVERED)
         return "covered by another mount: no path leads to it";
+    if (lull_survey_opened(planner->survey, candidate->mount) == 0)
+        return "the only way to it leads through a file system that may not answer";
     *ret_result = LULL_PLAN_FREEZE;
     return NULL;
 }
 
+static gboolean
+has_equal(LullJson *array, LullJson *object)
+{
+    for (size_t i = 0; i < json_object_array_length(array); i++)
+        if (json_object_equal(json_object_array_get_idx(array, i), object))
+            return TRUE;
+    return FALSE;
+}
+
+/* An empty object stands for what is not known beside what is. */
 static LullJson *
-disks_to_json(const LullDisk *disk)
+disks_to_json(const LullStack *stack)
 {
     LullJson *array = json_object_new_array();
-    LullJson *object = disk ? lull_disk_to_json(disk) : NULL;
+    gboolean lost = stack->unknown;
 
-    if (object)
-        json_object_array_add(array, object);
+    for (guint i = 0; i < stack->disks->len; i++) {
+        const LullDevice *device = g_ptr_array_index(stack->disks, i);
+        g_autoptr(LullJson) object = lull_disk_to_json(&device->disk);
+
+        lost = lost || !object;
+        if (object && !has_equal(array, object))
+            json_object_array_add(array, g_steal_pointer(&object));
+    }
+    if (lost && json_object_array_length(array) > 0)
+        json_object_array_add(array, json_object_new_object());
     return array;
 }
 
@@ -177,7 +235,8 @@ emit(Planner *planner, const LullMount *mount, const Candidate *candidate, LullP
     entry->counter = g_strdup(device ? device->counter : NULL);
     entry->level = candidate->level;
     entry->opened_as = lull_survey_opened(planner->survey, mount);
-    entry->disks = disks_to_json(candidate->disk);
+    entry->may_hang = candidate->reach == REACH_MAY_HANG;
+    entry->disks = disks_to_json(candidate->stack);
     entry->result = result;
     entry->reason = g_strdup(reason);
     g_ptr_array_add(planner->entries, entry);
@@ -193,11 +252,9 @@ emit_in_order(Planner *planner, Candidate *candidate)
     if (candidate->emitted)
         return;
     candidate->emitted = TRUE;
-    for (guint i = planner->candidates->len; i-- > 0;) {
-        Candidate *upper = g_ptr_array_index(planner->candidates, i);
+    for (guint i = candidate->uppers->len; i-- > 0;) {
+        Candidate *upper = g_ptr_array_index(candidate->uppers, i);
 
-        if (upper->lower != candidate)
-            continue;
         emit_in_order(planner, upper);
         candidate->level = MAX(candidate->level, upper->level + 1);
     }
@@ -254,15 +311,37 @@ emit_unknown_names(Planner *planner)
     }
 }
 
-/* A device of the kernel's own making of which it is not known what it stands on (device mapper, md). */
+/* Swapping goes past the file system that holds the file, so that no freeze stops it. */
+static void
+emit_swaps(Planner *planner)
+{
+    for (guint i = 0; !planner->request->mountpoints && i < planner->survey->swaps->len; i++) {
+        const LullSwap *swap = g_ptr_array_index(planner->survey->swaps, i);
+        g_autoptr(LullStack) stack = lull_stack_of_swap(planner->survey, swap);
+        LullPlanEntry *entry;
+
+        if (stack->is_in_memory || (planner->request->disks && !may_be_on_wanted_disk(planner, stack)))
+            continue;
+        entry = g_new0(LullPlanEntry, 1);
+        entry->mountpoint = g_strdup(swap->path);
+        entry->type = g_strdup("swap");
+        entry->device = g_strdup(swap->block ? swap->block->device->name : "");
+        entry->disks = disks_to_json(stack);
+        entry->result = LULL_PLAN_SKIPPED;
+        entry->reason =
+            g_strdup("the kernel writes to it whatever is frozen; it means nothing after a restore");
+        g_ptr_array_add(planner->entries, entry);
+    }
+}
+
+/* Something to be frozen may stand on more than is known. */
 static gboolean
 has_unknown_stack(const GPtrArray *candidates)
 {
     for (guint i = 0; i < candidates->len; i++) {
         const Candidate *candidate = g_ptr_array_index(candidates, i);
 
-        if (candidate->wanted && candidate->device && candidate->device->is_virtual &&
-            !candidate->device->backing_file)
+        if (candidate->wanted && candidate->device && candidate->stack->unknown)
             return TRUE;
     }
     return FALSE;
@@ -279,13 +358,14 @@ make_sequential(GPtrArray *entries)
 static gboolean
 is_told(const LullSurvey *survey, const LullMount *mount)
 {
-    return lull_survey_device(survey, mount) || !lull_filesystem_is_pseudo(mount->type);
+    return lull_survey_device(survey, mount) || !lull_filesystem_is_pseudo(mount->type) ||
+           lull_filesystem_is_view(mount->type);
 }
 
 GPtrArray *
 lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request)
 {
-    g_autoptr(GPtrArray) candidates = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) candidates = g_ptr_array_new_with_free_func((GDestroyNotify)candidate_free);
     g_autoptr(GHashTable) by_device = g_hash_table_new(NULL, NULL);
     Planner planner = {survey, request, candidates, by_device,
                        g_ptr_array_new_with_free_func((GDestroyNotify)entry_free)};
@@ -296,14 +376,11 @@ lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request)
         if (is_told(survey, mount))
             collect(&planner, mount);
     }
-    for (guint i = 0; i < candidates->len; i++)
-        find_lower(&planner, g_ptr_array_index(candidates, i));
     for (guint i = 0; i < candidates->len; i++) {
         Candidate *candidate = g_ptr_array_index(candidates, i);
 
-        find_disk(&planner, candidate);
-        candidate->wanted = (!request->mountpoints || is_named(&planner, candidate)) &&
-                            (!request->disks || may_be_on_wanted_disk(&planner, candidate));
+        tell_lower(&planner, candidate);
+        candidate->wanted = is_wanted(&planner, candidate);
     }
     for (guint i = candidates->len; i-- > 0;)
         emit_in_order(&planner, g_ptr_array_index(candidates, i));
@@ -315,6 +392,7 @@ lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request)
         if (is_told(survey, mount))
             emit_rest(&planner, mount);
     }
+    emit_swaps(&planner);
     emit_unknown_names(&planner);
     return planner.entries;
 }

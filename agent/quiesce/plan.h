@@ -22,12 +22,13 @@ typedef enum {
 typedef struct {
     char *mountpoint;
     char *type;
-    char *device;    /* "vda1" */
-    char *serial;    /* of its disk, or NULL */
-    char *counter;   /* stat file of the device, or NULL */
-    guint level;     /* of freezing: 0 for one on which nothing stands, then what that stands on, ... */
-    dev_t opened_as; /* st_dev that opening the mount point must show */
-    LullJson *disks; /* array of {serial?, pci?, scsi?} */
+    char *device;      /* "vda1" */
+    char *serial;      /* of its disk, or NULL */
+    char *counter;     /* stat file of the device, or NULL */
+    guint level;       /* of freezing: 0 for one on which nothing stands, then what that stands on, ... */
+    dev_t opened_as;   /* st_dev that opening the mount point must show */
+    gboolean may_hang; /* the way to the mount point leads through one that may not answer */
+    LullJson *disks;   /* array of {serial?, pci?, scsi?}; an empty one stands for others, not known */
     LullPlanResult result;
     char *reason; /* NULL for LULL_PLAN_FREEZE */
 } LullPlanEntry;
@@ -41,9 +42,9 @@ typedef struct {
 } LullPlanRequest;
 
 /* Array of LullPlanEntry: first those to freeze, in the order in which to do it, level by level (thaw is the
- * mirror), then the others. An upper file system (on a loop device, mounted later) goes before the one that
- * its data ends up on, since its last writes still have to get there. The kernel's own file systems are left
- * out. */
+ * mirror), then the others, then swap spaces. An upper file system (on a loop device) goes before the one
+ * that its data ends up on, since its last writes still have to get there; where it is not known on what one
+ * stands, each has a level of its own, latest mounted first. The kernel's own file systems are left out. */
 GPtrArray *lull_plan_make(const LullSurvey *survey, const LullPlanRequest *request) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How many are to be frozen: the first so many entries. */

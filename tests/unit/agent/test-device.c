@@ -151,7 +151,7 @@ static const struct {
      "nv 1"},
     {8, 16, "sdb", "{\"pci\":\"0000:00:1f.2\",\"scsi\":\"0:0:1\"}", "sata", {0, 0, 1}, "/dev/sdb"},
     {7, 0, "loop0", "", NULL, {0}, NULL, NULL, "/srv/a b.img"},
-    {259, 7, "loop0p1", "", NULL, {0}, NULL, NULL, "/srv/a b.img"},
+    {259, 7, "loop0p1", "", NULL, {0}},
     {9, 9, "9:9", ""},
 };
 

@@ -42,6 +42,12 @@ loop(const char *name, const char *file)
     return device;
 }
 
+static void
+add(LullSurvey *survey, dev_t number, LullDevice *take)
+{
+    lull_survey_add_device(survey, number, lull_graph_add(survey->graph, number, take));
+}
+
 static LullSurvey *
 survey_of(const char *mounts)
 {
@@ -52,15 +58,15 @@ survey_of(const char *mounts)
 
     LullSurvey *survey = lull_survey_new(parsed);
 
-    lull_survey_add_device(survey, makedev(252, 1), disk("vda1", "root", "0000:00:05.0"));
-    lull_survey_add_device(survey, makedev(252, 2), disk("vda2", "root", "0000:00:05.0"));
-    lull_survey_add_device(survey, makedev(252, 16), disk("vdb", NULL, "0000:00:06.0"));
-    lull_survey_add_device(survey, makedev(11, 0), disk("sr0", NULL, "0000:00:1f.2"));
-    lull_survey_add_device(survey, makedev(7, 0), loop("loop0", "/srv/image.ext4"));
-    lull_survey_add_device(survey, makedev(7, 1), loop("loop1", "/var/b.img"));
-    lull_survey_add_device(survey, makedev(7, 2), loop("loop2", NULL));
-    lull_survey_add_device(survey, makedev(253, 0), loop("dm-0", NULL));
-    lull_survey_add_device(survey, makedev(8, 0), disk("sda", NULL, NULL));
+    add(survey, makedev(252, 1), disk("vda1", "root", "0000:00:05.0"));
+    add(survey, makedev(252, 2), disk("vda2", "root", "0000:00:05.0"));
+    add(survey, makedev(252, 16), disk("vdb", NULL, "0000:00:06.0"));
+    add(survey, makedev(11, 0), disk("sr0", NULL, "0000:00:1f.2"));
+    add(survey, makedev(7, 0), loop("loop0", "/srv/image.ext4"));
+    add(survey, makedev(7, 1), loop("loop1", "/var/b.img"));
+    add(survey, makedev(7, 2), loop("loop2", NULL));
+    add(survey, makedev(253, 0), loop("dm-0", NULL));
+    add(survey, makedev(8, 0), disk("sda", NULL, NULL));
     return survey;
 }
 
@@ -88,8 +94,8 @@ static const struct {
     gboolean standard;
     const char *expected;
 } cases[] = {
-    {NULL, NULL, NULL, FALSE, "/srv/image /srv /boot / | /cdrom /net /var/www !/pool"},
-    {NULL, NULL, NULL, TRUE, "/srv/image /srv /boot / | /cdrom /net /var/www /pool"},
+    {NULL, NULL, NULL, FALSE, "/srv/image /srv /boot / | /cdrom /net /var/www !/pool /merged"},
+    {NULL, NULL, NULL, TRUE, "/srv/image /srv /boot / | /cdrom /net /var/www /pool /merged"},
     /* any mount point of a file system names it; slashes do not matter */
     {NULL, "['/boot/']", NULL, FALSE, "/boot"},
     {NULL, "['/var/www']", NULL, FALSE, "/srv | /var/www"},
@@ -119,7 +125,7 @@ static const struct {
     {"1 0 0:2 / / rw - rootfs rootfs rw\n2 1 0:20 / / rw - overlay o rw\n3 2 0:21 / /a rw - fuse.sshfs a rw\n"
      "4 2 0:22 / /b rw - fuse b rw\n5 2 0:23 / /c rw - virtiofs c rw\n6 2 0:24 / /d rw - 9p d rw\n"
      "7 2 0:25 / /e rw - autofs e rw\n8 2 0:26 / /f rw - ramfs f rw\n9 2 0:27 / /g rw - ecryptfs /h rw\n",
-     NULL, NULL, FALSE, "| /a /b /c /d"},
+     NULL, NULL, FALSE, "| / /a /b /c /d /g"},
     {"1 0 252:1 / / rw - ext4 a rw\n2 1 0:30 / /b rw - btrfs /dev/gone rw\n3 1 0:31 / /c rw - bcachefs x:y "
      "rw\n"
      "4 1 0:32 / /z ro - zfs z ro\n",
