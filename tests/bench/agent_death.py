@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import freezing  # noqa: E402
 import loopfs  # noqa: E402
 import scratch  # noqa: E402
+import waiting  # noqa: E402
 from bench import Figure  # noqa: E402
 
 KINDS = ["ext4", "xfs", "btrfs"]
@@ -37,7 +38,7 @@ def _sample(build, mountpoints, writers):
         killed = freezing.boottime()
         driver.kill()
         for writer, done in zip(writers, before):
-            freezing.wait_for(lambda: len(writer.done) > done, "a write after the agent's death")
+            waiting.wait_for(lambda: len(writer.done) > done, "a write after the agent's death")
         return [(writer.done[done] - killed) * 1000 for writer, done in zip(writers, before)]
     finally:
         driver.close()

@@ -212,14 +212,24 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
     seen->version = g_strdup(lull_meta_version(object));
 }
 
+static gboolean
+on_late(gpointer user_data)
+{
+    *(gboolean *)user_data = TRUE;
+    return G_SOURCE_CONTINUE;
+}
+
 static void
 assert_seen(Seen *seen, GMainContext *context, const char *wanted)
 {
-    const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    g_autoptr(GSource) timer = g_timeout_source_new_seconds(20);
+    gboolean late = FALSE;
 
-    while (!g_str_equal(seen->events->str, wanted) && g_get_monotonic_time() < until)
-        if (!g_main_context_iteration(context, FALSE))
-            g_usleep(1000);
+    g_source_set_callback(timer, on_late, &late, NULL);
+    g_source_attach(timer, context);
+    while (!g_str_equal(seen->events->str, wanted) && !late)
+        g_main_context_iteration(context, TRUE);
+    g_source_destroy(timer);
     ck_assert_str_eq(seen->events->str, wanted);
 }
 

@@ -8,13 +8,13 @@ import pty
 import resource
 import select
 import subprocess
-import time
 import tty
 
 import pytest
 
-from agents import Agent, Refused, wait_for
+from agents import Agent, Refused
 from freezing import is_frozen
+from waiting import wait_for, wait_for_rest
 
 NAMES = {
     "__dev.lull_quiesce-prepare",
@@ -209,10 +209,7 @@ def test_a_client_that_never_reads_costs_little_memory_and_no_time(agent, client
         for _ in range(200000):
             client.send(b'{"execute":"guest-info"}' * 100)
     assert resident_kb(agent.process.pid) - before < 64 << 10
-    ticks = [sum(map(int, open(f"/proc/{agent.process.pid}/stat").read().split()[13:15]))]
-    time.sleep(0.5)
-    ticks.append(sum(map(int, open(f"/proc/{agent.process.pid}/stat").read().split()[13:15])))
-    assert ticks[1] - ticks[0] < 25  # of 50: it does not spin
+    wait_for_rest(agent.process.pid)  # it does not spin
     client.close()
     assert agent.client().call("guest-sync", id=5) == 5
 

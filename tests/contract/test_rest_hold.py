@@ -5,11 +5,11 @@
 import json
 import os
 import subprocess
-import time
 
 import pytest
 
 from rest import SUBRESOURCES, Client
+from waiting import wait_for
 
 LARRY = f"{SUBRESOURCES}/larry"
 
@@ -32,17 +32,11 @@ class Holds(Client):
         return self.put("story")[1]["frozen"]
 
     def wait_thawed(self):
-        deadline = time.monotonic() + 20
-        while self.is_frozen() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not self.is_frozen()
+        wait_for(lambda: not self.is_frozen(), "the thaw")
 
     def wait_idle(self):
         """Until the last operation has left nothing behind: then the guest may be frozen again."""
-        deadline = time.monotonic() + 20
-        while os.listdir(self.intents) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not os.listdir(self.intents)
+        wait_for(lambda: not os.listdir(self.intents), "the end of the last operation")
 
     def hold(self, body=None):
         return Hold(self.send("PUT", f"{LARRY}/hold", body))

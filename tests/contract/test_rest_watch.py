@@ -3,11 +3,11 @@
 """Watches over REST: in order, none lost, and nobody waited for."""
 
 import os
-import time
 
 import pytest
 
 from rest import SNAPSHOTS, snapshot
+from waiting import wait_for
 
 ALPHA = SNAPSHOTS.replace("v1beta1", "v1alpha1")
 SLOW_LIMIT = 4 * 1024 * 1024  # what the server keeps for a client that does not read
@@ -149,10 +149,7 @@ def test_watchers_that_leave_are_forgotten(client, server):
     before = descriptors()
     for _ in range(20):
         client.watch(SNAPSHOTS).close()
-    deadline = time.monotonic() + 20
-    while descriptors() > before + 1 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert descriptors() <= before + 1
+    wait_for(lambda: descriptors() <= before + 1, "the end of the watches' descriptors")
 
 
 def test_the_server_ends_with_watches_open(client, server):

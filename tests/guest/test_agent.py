@@ -3,7 +3,6 @@
 """Our agent in a guest, driven over libvirt: what it holds, and that it lets go whatever dies."""
 
 import contextlib
-import time
 import uuid
 
 import libvirt
@@ -96,10 +95,12 @@ def test_an_operation_holds_from_freeze_to_thaw(operation):
 def test_renewing_keeps_a_freeze_beyond_its_first_lease(operation):
     operation.lease_ms = 2000
     operation.freeze()
-    for _ in range(6):
-        time.sleep(0.5)
-        operation.call("renew", epoch=operation.epoch, lease_ms=2000)
 
+    def renewed_beyond():
+        operation.call("renew", epoch=operation.epoch, lease_ms=2000)
+        return operation.status()["epoch-age-ms"] > 3000
+
+    wait_for(renewed_beyond, 20, "a freeze older than its lease", interval=0.2)
     assert operation.thaw()["proof"] == "held"
 
 

@@ -67,7 +67,8 @@ def test_a_guest_that_writes_makes_the_witness_noisy(ours, driver):
 
 def test_renewals_outlast_the_lease(ours, driver):
     driver.freeze(ours, lease_ms=1500)
-    time.sleep(4)
+    age = lambda: ours.agent("__dev.lull_quiesce-status")["epoch-age-ms"]
+    wait_for(lambda: age() > 4000, 20, "a freeze that is older than two leases", interval=0.5)
     ours.assert_frozen("ext4")
     facts = driver("thaw", 5000)
 

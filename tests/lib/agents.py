@@ -8,9 +8,9 @@ import os
 import signal
 import socket
 import subprocess
-import time
 
 import island
+from waiting import wait_for
 
 STOCK = "/usr/sbin/qemu-ga"
 PREFIX = "__dev.lull_quiesce-"
@@ -23,16 +23,6 @@ class Refused(Exception):
         super().__init__(error["desc"])
         self.klass = error["class"]
         self.desc = error["desc"]
-
-
-def wait_for(condition, what, timeout=20):
-    deadline = time.monotonic() + timeout
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"it never came: {what}"
-        time.sleep(0.002)
 
 
 class Client:

@@ -16,6 +16,7 @@ import threading
 import time
 
 import scratch
+from waiting import wait_for
 
 FIFREEZE = 0xC0045877
 EXPEDITED = "/sys/kernel/rcu_expedited"
@@ -34,13 +35,6 @@ while True:
 def boottime():
     """Seconds on the clock on which leases count."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def wait_for(condition, what, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"it never came: {what}"
-        time.sleep(0.002)
 
 
 def freeze(mountpoint):

@@ -26,21 +26,35 @@ def own_namespace():
         raise OSError(ctypes.get_errno(), "a mount namespace of our own")
 
 
+def _make(kind, image, mountpoint):
+    size, command = _MAKE[kind]
+    with open(image, "wb") as file:
+        file.truncate(size)
+    subprocess.run([*command, image], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(["mount", "-o", "loop", image, mountpoint], check=True)
+
+
+def renew(mountpoint):
+    """Makes what mounted() has mounted anew, if the kernel has given it up (made it read-only)."""
+    if not os.statvfs(mountpoint).f_flag & os.ST_RDONLY:
+        return
+    kind = subprocess.check_output(["findmnt", "-no", "FSTYPE", mountpoint], text=True).strip()
+    subprocess.run(["umount", mountpoint], check=True)
+    os.unlink(f"{mountpoint}.img")
+    _make(kind, f"{mountpoint}.img", mountpoint)
+
+
 @contextlib.contextmanager
 def mounted(directory, kind, name=None):
     """Mounts a new file system of @kind at @directory/@name, which is what it yields.
 
     @directory comes from scratch.make(), so that a killed run is cleared. However the block ends, the
     file system is thawed and gone afterwards."""
-    size, command = _MAKE[kind]
     name = name or kind
     image = os.path.join(directory, f"{name}.img")
     mountpoint = os.path.join(directory, name)
-    with open(image, "wb") as file:
-        file.truncate(size)
-    subprocess.run([*command, image], stdout=subprocess.DEVNULL, check=True)
     os.mkdir(mountpoint)
-    subprocess.run(["mount", "-o", "loop", image, mountpoint], check=True)
+    _make(kind, image, mountpoint)
     try:
         yield mountpoint
     finally:

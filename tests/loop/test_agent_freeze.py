@@ -9,8 +9,9 @@ import signal
 import pytest
 
 import scratch
-from agents import Agent, Refused, make_island, wait_for
+from agents import Agent, Refused, make_island
 from freezing import Writer, boottime, children_of, freeze, is_expedited, is_frozen, state_of
+from waiting import wait_for
 
 SLACK = 2.0  # generous: a busy machine, not a figure of merit
 ALL = ["/mnt/b", "/mnt/c", "/mnt/a"]
