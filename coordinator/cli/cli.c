@@ -4,6 +4,7 @@
 #include "coordinator/cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "coordinator/cli/names.h"
@@ -321,6 +322,12 @@ lull_cli_duration(const char *option, const char *word, gint64 min, gint64 *ret_
     }
     *ret_usec = usec;
     return TRUE;
+}
+
+char *
+lull_cli_go_duration(const char *word)
+{
+    return g_strconcat(word, g_ascii_isdigit(word[strlen(word) - 1]) ? "s" : "", NULL);
 }
 
 LullExit

@@ -17,7 +17,8 @@ typedef enum {
     LULL_EXIT_DONE = 0,
     LULL_EXIT_FAILED = 1,
     LULL_EXIT_USAGE = 2,
-    LULL_EXIT_BELOW = 3, /* done, but below the level asked for */
+    LULL_EXIT_BELOW = 3,   /* done, but below the level asked for */
+    LULL_EXIT_COMMAND = 4, /* hold: done, but the command that was run failed */
 } LullExit;
 
 /* What all sub-commands share: the options before or after the sub-command, and the way to the server.
@@ -80,6 +81,9 @@ void lull_cli_suggest(LullCli *self, const LullKind *kind, const char *name, GEr
 /* A time such as 30s that the user gave with @option; at least @min usec. */
 gboolean
 lull_cli_duration(const char *option, const char *word, gint64 min, gint64 *ret_usec, GError **error);
+
+/* The same word as the API takes it: a bare number is seconds to us and nothing to Go. */
+char *lull_cli_go_duration(const char *word) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sends @body (may be NULL) to a machine's subresource, then prints "VM: @said" and the facts that came back;
  * *@ret_facts (may be NULL): those, owned by the caller, NULL where there are none. */

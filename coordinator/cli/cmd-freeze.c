@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
-
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/names.h"
 
@@ -36,9 +34,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
                               "--for 30s");
     if (!lull_cli_duration("--for", wanted.time, 1, &usec, error))
         return LULL_EXIT_USAGE;
-    /* a bare number is seconds to us and nothing to Go */
-    timeout =
-        g_strconcat(wanted.time, g_ascii_isdigit(wanted.time[strlen(wanted.time) - 1]) ? "s" : "", NULL);
+    timeout = lull_cli_go_duration(wanted.time);
     lull_json_set_string(body, "unfreezeTimeout", timeout);
     said = g_strdup_printf("frozen for at most %s; end it with: lull thaw %s", timeout, argv[1]);
     return lull_cli_put(cli, argv[1], "freeze", body, said, NULL, error);

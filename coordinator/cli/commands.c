@@ -15,7 +15,8 @@
     X(delete)       \
     X(apply)        \
     X(freeze)       \
-    X(thaw)
+    X(thaw)         \
+    X(hold)
 /* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const LullCommand lull_command_##name;

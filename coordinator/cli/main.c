@@ -18,7 +18,8 @@ print_help(FILE *stream)
     (void)fputs(
         "\nlull COMMAND --help tells more. The coordinator's socket is --socket, else LULL_SOCKET, else the\n"
         "system's (root) or your session's.\n"
-        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but below the level asked for.\n",
+        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but below the level asked for,\n"
+        "4 (hold) held, but the command that was run failed.\n",
         stream);
 }
 

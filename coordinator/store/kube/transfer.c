@@ -4,6 +4,7 @@
 #include "coordinator/store/kube/transfer.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "protocol/error.h"
 
@@ -46,6 +47,13 @@ lull_transfer_set_error(LullClient *self, CURLcode code, const LullTransfer *req
                     self->socket_path, request->method, request->path, curl_easy_strerror(code));
 }
 
+/* Of no program that is started meanwhile: a connection that should end something must end with us. */
+static curl_socket_t
+open_socket(void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 void
 lull_transfer_begin(LullClient *self, const LullTransfer *request, struct curl_slist *headers)
 {
@@ -57,6 +65,7 @@ lull_transfer_begin(LullClient *self, const LullTransfer *request, struct curl_s
     curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(self->easy, CURLOPT_PROXY, "");
     curl_easy_setopt(self->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(self->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(self->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, request->timeout_ms);
     curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);

@@ -4,7 +4,7 @@
 
 import pytest
 
-COMMANDS = "snapshot restore vms snapshots restores show wait delete apply freeze thaw".split()
+COMMANDS = "snapshot restore vms snapshots restores show wait delete apply freeze thaw hold".split()
 
 WRONG = [
     ([], "Usage: lull"),
@@ -44,6 +44,10 @@ WRONG = [
     (["freeze", "larry", "--for", "0"], '--for, "0": must be more than nothing'),
     (["freeze", "larry", "--for", "-3s"], "must be more than nothing"),
     (["freeze", "larry", "--for", "long"], '"long" is no duration'),
+    (["hold", "larry"], "arguments are missing: hold VM -- COMMAND..."),
+    (["hold", "larry", "--"], "arguments are missing: hold VM -- COMMAND..."),
+    (["hold", "larry", "--for", "0", "--", "true"], '--for, "0": must be more than nothing'),
+    (["hold", "a/b", "--", "true"], 'virtual machine, "a/b"'),
     (["thaw"], "arguments are missing"),
     (["thaw", "a/b"], 'virtual machine, "a/b"'),
 ]
