@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     const LullAttemptTools *tools;
     const LullAttemptOrder *order;
+    GCancellable *cancel;
     char *op;
     LullVm *vm;
     LullAttemptView view;
@@ -120,6 +121,8 @@ prepare_storage(Attempt *self)
     self->cut = self->tools->storage->ops->prepare(self->tools->storage, self->vm, self->order->content_uid,
                                                    self->order->number, &self->error);
     self->view.storage = tried(self->cut != NULL);
+    if (self->cut)
+        self->cut->cancel = self->cancel;
 }
 
 /* A hold that cannot even be made is a guest without an agent; a witness that cannot be made is none. */
@@ -347,14 +350,9 @@ attempt_init(Attempt *self, GError **error)
     self->vm = lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;
-    if (self->vm->state == LULL_VM_STOPPED) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                    "VM %s is stopped: snapshots of stopped VMs are not supported yet, start it",
-                    self->vm->name);
-        return FALSE;
-    }
-    self->view.unasked = self->order->unquiesced || self->vm->state == LULL_VM_PAUSED;
-    self->view.strict = self->order->require > LULL_LEVEL_CRASH;
+    self->view.unasked = self->order->unquiesced || self->vm->state != LULL_VM_RUNNING;
+    /* one that is off is as good as can be */
+    self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
     self->view.deadline = self->order->deadline;
     return exclude(self->vm, (const char *const *)self->order->exclude, error) &&
            check_promised(self->vm, (const char *const *)self->order->volumes, error);
@@ -364,7 +362,7 @@ static LullAttemptOutcome *
 run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCancellable *cancel,
             GError **error)
 {
-    g_auto(Attempt) self = {.tools = tools, .order = order};
+    g_auto(Attempt) self = {.tools = tools, .order = order, .cancel = cancel};
     const char *reason = NULL;
 
     if (!attempt_init(&self, error))

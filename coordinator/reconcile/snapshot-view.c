@@ -100,11 +100,6 @@ has_volume(LullJson *vm, const char *name)
 static char *
 source_problem(LullJson *vm, const LullPolicy *policy)
 {
-    const char *state = lull_json_string(lull_json_object(vm, "status"), "printableStatus", "");
-
-    if (g_str_equal(state, "Stopped"))
-        return g_strdup_printf("VM %s is stopped: snapshots of stopped VMs are not supported yet, start it",
-                               lull_meta_name(vm));
     for (gsize i = 0; policy->exclude[i]; i++)
         if (!has_volume(vm, policy->exclude[i]))
             return g_strdup_printf(LULL_ANNOTATION_EXCLUDE ": VM %s has no volume \"%s\"", lull_meta_name(vm),

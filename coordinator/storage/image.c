@@ -109,11 +109,25 @@ lull_image_convert(const char *from, const char *to, const char *format, gboolea
     return run(argv, progress, user_data, cancel, error);
 }
 
+gboolean
+lull_image_fill(const char *from, const char *format, const char *to, GCancellable *cancel, GError **error)
+{
+    const char *const argv[] = {"qemu-img", "convert", "-p", "-n", "--target-is-zero", "-f", format, "-O",
+                                "qcow2",    from,      to,   NULL};
+
+    return run(argv, NULL, NULL, cancel, error);
+}
+
 /* The places of QEMU's protocol: a byte is locked for each permission that is used, and for each that is not
  * shared with others. */
 #define USED_BASE     100
 #define UNSHARED_BASE 200
 #define PERMISSIONS   4 /* consistent read, write, write unchanged, resize */
+
+#define READ   (1u << 0)
+#define WRITE  (1u << 1)
+#define RESIZE (1u << 3)
+#define ALL    ((1u << PERMISSIONS) - 1)
 
 struct _LullImageLock {
     int fd;
@@ -135,23 +149,34 @@ is_locked_by_other(int fd, off_t byte)
     return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
-LullImageLock *
-lull_image_lock(const char *path, GError **error)
+/* Locked first and looked at then: of two who come at the same time, at least one sees the other. */
+static gboolean
+lock_permissions(int fd, guint used, guint unshared)
 {
-    const int fd = open(path, O_RDWR | O_CLOEXEC);
-    gboolean free_of_others = TRUE;
+    gboolean ok = TRUE;
+
+    for (off_t i = 0; i < PERMISSIONS; i++) {
+        ok &= !(used & 1u << i) || lock_byte(fd, USED_BASE + i);
+        ok &= !(unshared & 1u << i) || lock_byte(fd, UNSHARED_BASE + i);
+    }
+    for (off_t i = 0; i < PERMISSIONS; i++) {
+        ok &= !(used & 1u << i) || !is_locked_by_other(fd, UNSHARED_BASE + i);
+        ok &= !(unshared & 1u << i) || !is_locked_by_other(fd, USED_BASE + i);
+    }
+    return ok;
+}
+
+static LullImageLock *
+take_lock(const char *path, int flags, guint used, guint unshared, GError **error)
+{
+    const int fd = open(path, flags | O_CLOEXEC);
     LullImageLock *self;
 
     if (fd < 0) {
         lull_folder_errno(error, errno, "image", path);
         return NULL;
     }
-    for (off_t i = 0; i < PERMISSIONS; i++)
-        free_of_others &= lock_byte(fd, USED_BASE + i) && lock_byte(fd, UNSHARED_BASE + i);
-    for (off_t i = 0; i < PERMISSIONS; i++)
-        free_of_others &=
-            !is_locked_by_other(fd, USED_BASE + i) && !is_locked_by_other(fd, UNSHARED_BASE + i);
-    if (!free_of_others) {
+    if (!lock_permissions(fd, used, unshared)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
                     "image %s: another process has it open: stop what uses it and try again", path);
         close(fd);
@@ -160,6 +185,18 @@ lull_image_lock(const char *path, GError **error)
     self = g_new0(LullImageLock, 1);
     self->fd = fd;
     return self;
+}
+
+LullImageLock *
+lull_image_lock(const char *path, GError **error)
+{
+    return take_lock(path, O_RDWR, ALL, ALL, error);
+}
+
+LullImageLock *
+lull_image_lock_reading(const char *path, GError **error)
+{
+    return take_lock(path, O_RDONLY, READ, WRITE | RESIZE, error);
 }
 
 void

@@ -20,10 +20,17 @@ gboolean
 lull_image_convert(const char *from, const char *to, const char *format, gboolean existing,
                    LullImageProgress progress, gpointer user_data, GCancellable *cancel, GError **error);
 
+/* Copies @from, of any @format, into the qcow2 @to, which is there and empty. */
+gboolean
+lull_image_fill(const char *from, const char *format, const char *to, GCancellable *cancel, GError **error);
+
 /* QEMU's image lock on @path, taken as a writer that shares with nobody takes it: byte ranges of open file
  * descriptions, which QEMU and its tools respect. BUSY: somebody has the image open. */
 typedef struct _LullImageLock LullImageLock;
 LullImageLock *lull_image_lock(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* As a reader takes it that shares with readers only: no machine that uses @path can be started. */
+LullImageLock *lull_image_lock_reading(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_image_unlock(LullImageLock *self);
 
 G_END_DECLS

@@ -14,8 +14,11 @@
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/header.h"
 #include "coordinator/storage/image-whole.h"
 #include "coordinator/storage/image.h"
+#include "coordinator/storage/offline.h"
+#include "coordinator/storage/owner.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
@@ -26,6 +29,8 @@ typedef struct {
     LullHost *host;
     LullLink *link;
     LullDomain *domain;
+    LullOffline *offline; /* NULL: it runs */
+    char *folder;
     char *uid; /* the virtual machine's */
     char *xml;
 } BackupCut;
@@ -41,6 +46,17 @@ static guint64
 overhead(guint64 bytes)
 {
     return bytes / 256 + 1024 * 1024;
+}
+
+/* What it takes up itself, and what shines through it. */
+static guint64
+allocation(const LullVmVolume *volume, const virDomainBlockInfo *info)
+{
+    const guint64 own = info->allocation ? info->allocation : info->physical;
+    const guint64 behind =
+        g_str_equal(volume->format, "qcow2") ? lull_image_allocated_behind(volume->path) : 0;
+
+    return behind >= info->capacity ? info->capacity : MIN(info->capacity, own + behind);
 }
 
 static gboolean
@@ -61,7 +77,7 @@ measure(LullDomain *domain, const LullVm *vm, GArray *capacities, guint64 *ret_n
         }
         capacity = info.capacity;
         g_array_append_val(capacities, capacity);
-        need += MIN(capacity, info.allocation ? info.allocation : info.physical) + overhead(capacity);
+        need += allocation(volume, &info) + overhead(capacity);
     }
     *ret_need = need;
     if (capacities->len)
@@ -80,10 +96,20 @@ make_targets(const LullVm *vm, const char *folder, const GArray *capacities, GEr
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         g_autofree char *path = g_strdup_printf("%s/%s.qcow2", folder, volume->name);
 
-        if (!volume->excluded && !lull_image_create(path, g_array_index(capacities, guint64, n++), error))
+        if (volume->excluded)
+            continue;
+        if (!lull_image_create(path, g_array_index(capacities, guint64, n++), error) ||
+            !lull_owner_lend(path, volume->path, error))
             return FALSE;
     }
     return TRUE;
+}
+
+/* One that was never started has none yet. */
+static gboolean
+has_nvram(const LullVm *vm)
+{
+    return vm->nvram && (vm->state != LULL_VM_STOPPED || g_file_test(vm->nvram, G_FILE_TEST_EXISTS));
 }
 
 static gboolean
@@ -92,7 +118,7 @@ keep_definition(const LullVm *vm, const char *folder, GError **error)
     g_autofree char *nvram = g_build_filename(folder, LULL_FOLDER_NVRAM, NULL);
 
     return lull_folder_write(folder, LULL_FOLDER_DOMAIN, vm->xml, error) &&
-           (!vm->nvram || lull_folder_copy(vm->nvram, nvram, error));
+           (!has_nvram(vm) || lull_folder_copy(vm->nvram, nvram, error));
 }
 
 static gboolean
@@ -101,8 +127,10 @@ fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArr
 {
     g_autoptr(LullJson) attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data);
 
+    if (!has_nvram(vm))
+        json_object_object_del(attempt, "nvram");
     return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
-           lull_backup_forget_finished(domain, error) &&
+           (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
@@ -114,6 +142,8 @@ backup_cut_free(LullCut *data)
     if (cut->domain)
         virDomainFree(cut->domain);
     lull_link_return(cut->link);
+    g_clear_pointer(&cut->offline, lull_offline_free);
+    g_free(cut->folder);
     g_free(cut->uid);
     g_free(cut->xml);
     g_free(cut);
@@ -127,11 +157,14 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(LullLink) link = folder ? lull_link_borrow(self->host, error) : NULL;
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm->uid, error) : NULL;
+    g_autoptr(LullOffline) offline = NULL;
+    const gboolean off = vm->state == LULL_VM_STOPPED;
     guint64 need = 0;
     BackupCut *cut;
 
-    if (!domain || !measure(domain, vm, capacities, &need, error) ||
-        !lull_backup_check_idle(domain, vm, error) ||
+    if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
+        !measure(domain, vm, capacities, &need, error) ||
+        (!off && !lull_backup_check_idle(domain, vm, error)) ||
         !lull_folder_check_space(self->directory, need, error) || !lull_folder_make(folder, error))
         return NULL;
     if (!fill_folder(domain, vm, folder, capacities, error)) {
@@ -144,6 +177,8 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     cut->uid = g_strdup(vm->uid);
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
+    cut->offline = g_steal_pointer(&offline);
+    cut->folder = g_strdup(folder);
     cut->xml = lull_backup_xml(vm, folder);
     lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
     return &cut->cut;
@@ -154,6 +189,8 @@ backup_cut(LullCut *data, GError **error)
 {
     BackupCut *cut = (BackupCut *)data;
 
+    if (cut->offline)
+        return lull_offline_copy(cut->offline, cut->domain, cut->folder, data->cancel, error);
     lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */
     return virDomainBackupBegin(cut->domain, cut->xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0 ||
            lull_link_error(error, "starting the backup job");

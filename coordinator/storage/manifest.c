@@ -9,6 +9,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/owner.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
@@ -127,7 +128,7 @@ seal_volume(const char *folder, LullJson *volume, GCancellable *cancel, GError *
     if (!file || strchr(file, '/'))
         return bad(error, "a volume's file is missing or not a plain name");
     path = g_build_filename(folder, file, NULL);
-    if (!lull_folder_sync(path, error))
+    if (!lull_owner_take_back(path, error) || !lull_folder_sync(path, error))
         return FALSE;
     sum = lull_folder_sha256(path, cancel, error);
     if (!sum)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,6 +198,29 @@ load(Restore *self, const char *content_uid, const char *vm_uid, const char *res
     return self->link != NULL;
 }
 
+/* One that is smaller than it was would be found out with half of it written. */
+static gboolean
+check_device(const Volume *volume, GError **error)
+{
+    const gboolean raw = g_str_equal(lull_json_string(volume->row, "sourceFormat", "raw"), "raw");
+    const gint64 need = lull_json_int(volume->row, raw ? "capacity" : "size", 0);
+    const int fd = open(volume->target, O_RDONLY | O_CLOEXEC);
+    const off_t have = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    const int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (have < 0)
+        return lull_folder_errno(error, saved, "block device", volume->target);
+    if (have >= need)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                "block device %s: it has %" G_GINT64_FORMAT " bytes, the snapshot needs %" G_GINT64_FORMAT
+                ": make it larger, nothing was restored",
+                volume->target, (gint64)have, need);
+    return FALSE;
+}
+
 /* From here to the end nobody else can open the old images, so nobody can start the virtual machine. */
 static gboolean
 lock_images(Restore *self, GError **error)
@@ -215,6 +239,8 @@ lock_images(Restore *self, GError **error)
                         volume->target, volume->block ? "block device" : "file");
             return FALSE;
         }
+        if (volume->block && !check_device(volume, error))
+            return FALSE;
         volume->lock = lull_image_lock(volume->target, error);
         if (!volume->lock)
             return FALSE;
@@ -283,14 +309,16 @@ copy_file(Restore *self, Volume *volume, GError **error)
            lull_folder_errno(error, errno, "image", volume->fresh);
 }
 
-/* The tool takes the image lock itself, so it has to be lent. */
+/* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means
+ * nothing any more; a raw device is written as it is, zeroes too. */
 static gboolean
 copy_device(Restore *self, Volume *volume, GError **error)
 {
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+
     g_clear_pointer(&volume->lock, lull_image_unlock);
-    if (!lull_image_convert(volume->stored, volume->target,
-                            lull_json_string(volume->row, "sourceFormat", "raw"), TRUE, on_image_progress,
-                            self, self->cancel, error) ||
+    if (!lull_image_convert(volume->stored, volume->target, format, g_str_equal(format, "raw"),
+                            on_image_progress, self, self->cancel, error) ||
         !lull_folder_sync(volume->target, error))
         return FALSE;
     volume->lock = lull_image_lock(volume->target, error);

@@ -36,7 +36,8 @@ typedef struct {
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
                         GError **error);
-    /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. */
+    /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
+     * that is off the cut is a whole copy. */
     gboolean (*cut)(LullCut *cut, GError **error);
     void (*cut_free)(LullCut *cut);
     /* How far the copying after the cut is. ABSENT: no such job and no whole data. */
@@ -68,6 +69,7 @@ struct _LullStorage {
 };
 struct _LullCut {
     LullStorage *storage;
+    GCancellable *cancel; /* lent; NULL until set: the copying of a machine that is off heeds it */
 };
 
 static inline void

@@ -79,6 +79,7 @@ class Disk:
     kind: str
     mount: str = None
     format: str = "qcow2"
+    block: bool = False  # on a loop device
     serial: str = None
     alias: str = None
     readonly: bool = False
@@ -86,9 +87,9 @@ class Disk:
 
     def xml(self, path):
         parts = [
-            "<disk type='file' device='disk'>",
+            f"<disk type='{'block' if self.block else 'file'}' device='disk'>",
             f"<driver name='qemu' type='{self.format}'" + (f" cache='{self.cache}'" if self.cache else "") + "/>",
-            f"<source file='{escape(path)}'/><target dev='{self.target}' bus='virtio'/>",
+            f"<source {'dev' if self.block else 'file'}='{escape(path)}'/><target dev='{self.target}' bus='virtio'/>",
         ]
         if self.readonly:
             parts.append("<readonly/>")
@@ -104,17 +105,18 @@ XFS = Disk("vdb", "xfs", "/mnt/xfs", serial="XFSDISK")
 
 
 class Host:
-    """A scratch directory with a libvirtd of its own in it."""
+    """A scratch directory with a libvirtd of its own in it, whose QEMUs run as @qemu_user, else as root."""
 
-    def __init__(self):
+    def __init__(self, qemu_user=None):
         self.dir = scratch.make("host")
+        self.qemu_user = qemu_user
         self.uri = None
         self._connection = None
 
     def __enter__(self):
         try:
             done = subprocess.run(
-                [os.path.join(HERE, "private-libvirtd"), "start", self.dir],
+                [os.path.join(HERE, "private-libvirtd"), "start", self.dir, *filter(None, [self.qemu_user])],
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
@@ -187,7 +189,10 @@ class Guest:
         self.console_path = os.path.join(self.dir, "console.log")
         self.nvram_path = os.path.join(self.dir, "nvram.fd")
         self.control = Control(os.path.join(self.dir, "control.sock"))
+        self.loops = {}  # target: device
         os.mkdir(self.dir)
+        if host.qemu_user:
+            shutil.chown(self.dir, host.qemu_user)  # it makes its log there
 
     # Life
 
@@ -195,6 +200,8 @@ class Guest:
         for disk in self.disks:
             path = self.disk_path(disk.target)
             subprocess.run([os.path.join(HERE, "make-disk"), path, disk.kind, disk.format], check=True)
+            if disk.block:
+                self.loops[disk.target] = _attach(path)
         self.host.connection.defineXML(self._domain_xml())
 
     def start(self, wait=True):
@@ -252,6 +259,8 @@ class Guest:
         with contextlib.suppress(libvirt.libvirtError):
             flags = libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
             self.domain.undefineFlags(flags)
+        for device in self.loops.values():
+            subprocess.run(["losetup", "-d", device])
         shutil.rmtree(self.dir, ignore_errors=True)  # the name is free for another module's guest
 
     @property
@@ -373,7 +382,7 @@ class Guest:
         return os.path.join(self.dir, f"{target}.{disk.format}")
 
     def current_disk_path(self, target):
-        pattern = rf"<source file='([^']+)'[^>]*/>(?:(?!</disk>).)*<target dev='{target}'"
+        pattern = rf"<source (?:file|dev)='([^']+)'[^>]*/>(?:(?!</disk>).)*<target dev='{target}'"
         return re.search(pattern, self.domain.XMLDesc(0), re.DOTALL).group(1)
 
     def diagnosis(self):
@@ -413,14 +422,29 @@ class Guest:
             "MACHINE": "q35" if self.firmware == "uefi" else "pc",
             "NAME": self.name,
             "FIRMWARE": firmware,
-            "KERNEL": os.path.join(kernel, f"boot/vmlinuz-{release}"),
-            "INITRD": _tool("make-initramfs", kernel, build_dir()),
+            "KERNEL": self._readable(os.path.join(kernel, f"boot/vmlinuz-{release}")),
+            "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir())),
             "CMDLINE": " ".join(words),
-            "DISKS": "".join(disk.xml(self.disk_path(disk.target)) for disk in self.disks),
+            "DISKS": "".join(
+                disk.xml(self.loops.get(disk.target) or self.disk_path(disk.target)) for disk in self.disks
+            ),
             "DIR": self.dir,
         }
         with open(os.path.join(HERE, "domain.xml.in")) as file:
             return re.sub(r"@([A-Z]+)@", lambda match: values[match.group(1)], file.read())
+
+
+    def _readable(self, path):
+        """A copy that libvirt may give to QEMU's user."""
+        return shutil.copy(path, self.dir) if self.host.qemu_user else path
+
+
+def _attach(path):
+    """A loop device over @path with room for what its format adds."""
+    with open(path, "ab") as file:
+        file.truncate(os.path.getsize(path) if path.endswith(".raw") else 1 << 29)
+    done = subprocess.run(["losetup", "-f", "--show", path], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
 
 
 def wait_for_standstill(value, what, timeout=10):

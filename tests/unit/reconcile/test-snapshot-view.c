@@ -137,7 +137,6 @@ static const struct {
      "Source not locked snapshot \"x\" in progress", NULL},
     {"", "", "Running", ",'restoreInProgress':'r'", 1, "InProgress",
      "Source not locked restore \"r\" in progress", NULL},
-    {"", "", "Stopped", "", 1, "Failed", "Operation failed", "VM larry is stopped"},
     {"", "", "Paused", "", 1, "InProgress", "Source not locked", NULL},
     {"", "'lull.dev/require':'much'", "Running", "", 1, "Failed", "Operation failed", "lull.dev/require:"},
     {"", "'lull.dev/exclude-volumes':'vdz'", "Running", "", 1, "Failed", "Operation failed",

@@ -89,6 +89,43 @@ START_TEST(a_refused_lock_leaves_nothing_locked)
 }
 END_TEST
 
+/* Only reading, as a tool has it that looks at an image. */
+START_TEST(readers_share_an_image_and_keep_writers_out)
+{
+    const int reader = hold_bytes(0, 1);
+    LullImageLock *lock = lull_image_lock_reading(path, NULL);
+    LullImageLock *other = lull_image_lock_reading(path, NULL);
+
+    ck_assert_ptr_nonnull(lock);
+    ck_assert_ptr_nonnull(other);
+    assert_busy();
+    close(reader);
+    assert_busy();
+    lull_image_unlock(other);
+    assert_busy();
+    lull_image_unlock(lock);
+    lock = lull_image_lock(path, NULL);
+    ck_assert_ptr_nonnull(lock);
+    lull_image_unlock(lock);
+}
+END_TEST
+
+START_TEST(an_image_that_is_written_is_not_read)
+{
+    const off_t permissions[] = {1, 3}; /* write, resize */
+    int fd;
+
+    for (guint i = 0; i < G_N_ELEMENTS(permissions); i++) {
+        fd = hold_bytes(permissions[i], 2);
+        ck_assert_ptr_null(lull_image_lock_reading(path, NULL));
+        close(fd);
+    }
+    fd = hold_bytes(2, 0); /* one that suffers no reader */
+    ck_assert_ptr_null(lull_image_lock_reading(path, NULL));
+    close(fd);
+}
+END_TEST
+
 START_TEST(an_image_that_is_not_there_is_not_found)
 {
     g_autoptr(GError) error = NULL;
@@ -108,6 +145,8 @@ make_suite(void)
     tcase_add_test(cases, a_free_image_is_locked_and_unlocked);
     tcase_add_test(cases, an_image_that_is_written_or_read_is_busy);
     tcase_add_test(cases, a_refused_lock_leaves_nothing_locked);
+    tcase_add_test(cases, readers_share_an_image_and_keep_writers_out);
+    tcase_add_test(cases, an_image_that_is_written_is_not_read);
     tcase_add_test(cases, an_image_that_is_not_there_is_not_found);
     suite_add_tcase(suite, cases);
     return suite;

@@ -1,0 +1,24 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The first bytes of a disk image, as far as they tell what belongs to it. Only of images whose format is
+ * known to be qcow2: what a guest wrote at the start of a raw disk means nothing. */
+typedef struct {
+    gboolean is_qcow2;
+    gboolean is_plain;  /* closed properly, undamaged, its data in the same file */
+    char backing[1024]; /* the name as it stands there; "" for none */
+} LullImageHeader;
+
+/* FALSE: it cannot be read, or is not what it says. */
+gboolean lull_image_header_read(const char *path, LullImageHeader *ret_header);
+
+/* Bytes that the images behind @path (a qcow2) take up on their disks; G_MAXUINT64: unknown. */
+guint64 lull_image_allocated_behind(const char *path);
+
+G_END_DECLS
