@@ -109,6 +109,18 @@ check_promised(const LullVm *vm, const char *const *names, GError **error)
     return TRUE;
 }
 
+/* One that was plugged in since was not asked for, and nothing would tell that it was saved. */
+static void
+leave_out_unpromised(LullVm *vm, const char *const *names)
+{
+    for (guint i = 0; names && names[0] && i < vm->volumes->len; i++) {
+        LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded && !g_strv_contains(names, volume->name))
+            volume->excluded = g_strdup("it came after the snapshot had been asked for");
+    }
+}
+
 static LullTried
 tried(gboolean done)
 {
@@ -354,8 +366,10 @@ attempt_init(Attempt *self, GError **error)
     /* one that is off is as good as can be */
     self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
     self->view.deadline = self->order->deadline;
-    return exclude(self->vm, (const char *const *)self->order->exclude, error) &&
-           check_promised(self->vm, (const char *const *)self->order->volumes, error);
+    if (!exclude(self->vm, (const char *const *)self->order->exclude, error))
+        return FALSE;
+    leave_out_unpromised(self->vm, (const char *const *)self->order->volumes);
+    return check_promised(self->vm, (const char *const *)self->order->volumes, error);
 }
 
 static LullAttemptOutcome *

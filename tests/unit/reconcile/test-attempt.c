@@ -237,18 +237,41 @@ START_TEST(test_asks_a_guest_for_nothing_that_it_could_not_note_before)
 }
 END_TEST
 
-START_TEST(test_a_paused_guest_is_left_in_peace_and_a_stopped_one_refused)
+START_TEST(test_a_paused_guest_is_left_in_peace)
 {
-    g_autoptr(GError) error = NULL;
     g_autoptr(LullAttemptOutcome) outcome = NULL;
 
     fake.state = LULL_VM_PAUSED;
     outcome = attempt(LULL_LEVEL_CRASH, NULL);
     ck_assert_str_eq(fake_story(), "sc");
     ck_assert(outcome->reached);
+}
+END_TEST
+
+START_TEST(test_what_came_later_than_the_promise_is_left_out_and_told)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+    LullJson *rows = NULL;
+
+    promised = "vda";
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "volumes")), 1);
+    rows = lull_json_array(outcome->report, "excluded");
+    ck_assert_uint_eq(json_object_array_length(rows), 1);
+    ck_assert_str_eq(lull_json_string(json_object_array_get_idx(rows, 0), "name", ""), "vdb");
+}
+END_TEST
+
+START_TEST(test_a_stopped_guest_is_as_good_as_can_be)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
     fake.state = LULL_VM_STOPPED;
-    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
-    ck_assert_error(error, LULL_ERROR_UNSUPPORTED);
+    outcome = attempt(LULL_LEVEL_APP, NULL);
+    ck_assert_str_eq(fake_story(), "sc");
+    ck_assert(outcome->reached && outcome->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "stopped");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "none");
 }
 END_TEST
 
@@ -272,7 +295,9 @@ make_suite(void)
     tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
     tcase_add_test(tcase, test_thaws_at_once_when_it_is_cancelled_while_frozen);
     tcase_add_test(tcase, test_asks_a_guest_for_nothing_that_it_could_not_note_before);
-    tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace_and_a_stopped_one_refused);
+    tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace);
+    tcase_add_test(tcase, test_what_came_later_than_the_promise_is_left_out_and_told);
+    tcase_add_test(tcase, test_a_stopped_guest_is_as_good_as_can_be);
     suite_add_tcase(suite, tcase);
     return suite;
 }

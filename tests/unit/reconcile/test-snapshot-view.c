@@ -164,7 +164,7 @@ END_TEST
 START_TEST(test_a_failure_is_the_third_condition_and_stays)
 {
     g_autoptr(LullSnapshotView) first =
-        lull_snapshot_view_new(snapshot("", "", ""), NULL, vm("Stopped", ""), at(1));
+        lull_snapshot_view_new(snapshot("", "", ""), NULL, vm("Running", ""), at(301));
     LullJson *object = snapshot("", "", "");
     LullJson *conditions = lull_json_array(first->status, "conditions");
     g_autoptr(LullSnapshotView) later = NULL;
@@ -172,7 +172,7 @@ START_TEST(test_a_failure_is_the_third_condition_and_stays)
     ck_assert_uint_eq(json_object_array_length(conditions), 3);
     ck_assert_str_eq(lull_json_string(json_object_array_get_idx(conditions, 2), "type", ""), "Failure");
     lull_json_take(object, "status", lull_json_dup(first->status));
-    later = lull_snapshot_view_new(object, NULL, vm("Running", ""), at(2));
+    later = lull_snapshot_view_new(object, NULL, vm("Running", ""), at(302));
     ck_assert(later->failed && !later->status_stale);
 }
 END_TEST
