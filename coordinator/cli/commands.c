@@ -16,7 +16,8 @@
     X(apply)        \
     X(freeze)       \
     X(thaw)         \
-    X(hold)
+    X(hold)         \
+    X(proxy)
 /* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const LullCommand lull_command_##name;

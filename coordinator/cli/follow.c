@@ -12,6 +12,7 @@
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
+#include "coordinator/model/age.h"
 #include "coordinator/model/meta.h"
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
@@ -181,7 +182,7 @@ say_done(LullCli *cli, const Follow *self)
     if (report && *report->witness)
         (void)printf(", witness %s", report->witness);
     if (report && report->window_ms >= 0) {
-        g_autofree char *window = lull_text_ms(report->window_ms);
+        g_autofree char *window = lull_age_format_ms(report->window_ms);
 
         (void)printf(", frozen for %s%s", report->measured ? "" : "at most ", window);
     }

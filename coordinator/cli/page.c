@@ -8,6 +8,7 @@
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/cli/timeline.h"
+#include "coordinator/model/age.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
@@ -36,7 +37,7 @@ line_time(GString *page, const char *label, const char *text, gint64 now)
     if (!text || !lull_clock_parse(text, &when))
         return;
     stamp = lull_clock_format(when);
-    age = lull_text_age(now - when);
+    age = lull_age_format(now - when);
     both = g_strdup_printf("%s (%s ago)", stamp, age);
     line(page, label, both);
 }
@@ -190,7 +191,7 @@ append_writers(GString *page, const LullReport *report)
     lull_table_add(table, (const char *const[]){"NAME", "RESULT", "HELD", "MESSAGE"});
     for (guint i = 0; i < report->writers->len; i++) {
         const LullReportRow *row = report->writers->pdata[i];
-        g_autofree char *held = row->hold_ms >= 0 ? lull_text_ms(row->hold_ms) : NULL;
+        g_autofree char *held = row->hold_ms >= 0 ? lull_age_format_ms(row->hold_ms) : NULL;
 
         lull_table_add(table, (const char *const[]){row->name, row->result, held, row->reason});
     }

@@ -4,6 +4,7 @@
 #include "coordinator/cli/progress.h"
 
 #include "coordinator/cli/text.h"
+#include "coordinator/model/age.h"
 #include "protocol/clock.h"
 
 #define BAR        24
@@ -35,7 +36,7 @@ lull_progress_view_new(FILE *stream, gboolean terminal, const char *subject)
 char *
 lull_progress_bar(const char *subject, const LullProgress *progress, gint64 elapsed)
 {
-    g_autofree char *age = lull_text_age(elapsed);
+    g_autofree char *age = lull_age_format(elapsed);
     g_autofree char *reason = progress->waiting ? lull_text_clean(progress->waiting, MAX_REASON) : NULL;
     GString *line = g_string_new(NULL);
 

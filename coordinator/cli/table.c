@@ -7,6 +7,7 @@
 
 #include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
+#include "coordinator/model/age.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
@@ -77,61 +78,17 @@ lull_table_free(LullTable *self)
     g_free(self);
 }
 
-/* The one filter that columns use: the item of a list of conditions with this type. */
-#define FILTER     "[?(@.type=='"
-#define FILTER_END "')]"
-
-static LullJson *
-find_keys(LullJson *value, const char *path, gsize length)
-{
-    g_autofree char *text = g_strndup(path, length);
-    g_auto(GStrv) keys = g_strsplit(*text == '.' ? text + 1 : text, ".", 16);
-
-    for (char **key = keys; *key && value; key++)
-        value = lull_json_at(value, *key, NULL);
-    return value;
-}
-
-static LullJson *
-find_typed(LullJson *list, const char *type, gsize length)
-{
-    for (gsize i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
-        LullJson *item = json_object_array_get_idx(list, i);
-        const char *found = lull_json_string(item, "type", "");
-
-        if (strlen(found) == length && strncmp(found, type, length) == 0)
-            return item;
-    }
-    return NULL;
-}
-
-/* Follows ".a.b.c" through objects, and at most one FILTER on the way. */
-static LullJson *
-find(LullJson *object, const char *path)
-{
-    const char *filter = strstr(path, FILTER);
-    const char *end = filter ? strstr(filter, FILTER_END) : NULL;
-    const char *type = NULL;
-
-    if (!end)
-        return find_keys(object, path, strlen(path));
-    type = filter + strlen(FILTER);
-    object = find_typed(find_keys(object, path, (gsize)(filter - path)), type, (gsize)(end - type));
-    end += strlen(FILTER_END);
-    return find_keys(object, end, strlen(end));
-}
-
 /* A path like ".a.b.c" to a scalar; a date becomes an age; "" where there is nothing. */
 static char *
 cell_of(const LullColumn *column, LullJson *object, gint64 now)
 {
-    LullJson *value = find(object, column->path);
+    LullJson *value = lull_kind_find(object, column->path);
     gint64 when;
 
     if (!value || json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array))
         return g_strdup("");
     if (g_str_equal(column->type, "date"))
-        return lull_clock_parse(json_object_get_string(value), &when) ? lull_text_age(now - when)
+        return lull_clock_parse(json_object_get_string(value), &when) ? lull_age_format(now - when)
                                                                       : g_strdup("<unknown>");
     return g_strdup(json_object_get_string(value));
 }
@@ -145,7 +102,8 @@ add_report_cells(GPtrArray *cells, LullJson *object)
     g_ptr_array_add(cells, g_strdup(report ? report->level : ""));
     g_ptr_array_add(cells, g_strdup(report ? report->proof : ""));
     g_ptr_array_add(cells, g_strdup(report ? report->witness : ""));
-    g_ptr_array_add(cells, report && report->window_ms >= 0 ? lull_text_ms(report->window_ms) : g_strdup(""));
+    g_ptr_array_add(cells,
+                    report && report->window_ms >= 0 ? lull_age_format_ms(report->window_ms) : g_strdup(""));
 }
 
 static GPtrArray *

@@ -20,12 +20,6 @@ guint lull_text_width(const char *text);
 /* Appends @text and blanks up to @columns. */
 void lull_text_append_padded(GString *line, const char *text, guint columns);
 
-/* A duration as kubectl shows ages: "42s", "5m10s", "3h", "2d4h", "<invalid>" for the future. */
-char *lull_text_age(gint64 usec) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Milliseconds as one reads them: "26.0 ms", "2.50 s", "1m30s". */
-char *lull_text_ms(double ms) G_GNUC_WARN_UNUSED_RESULT;
-
 /* Those of @names (NULL-terminated) that @word may have been meant to be, best first; at most 3. */
 GPtrArray *lull_text_near(const char *word, const char *const *names) G_GNUC_WARN_UNUSED_RESULT;
 

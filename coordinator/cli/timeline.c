@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "coordinator/cli/text.h"
+#include "coordinator/model/age.h"
 
 #define WIDTH    50 /* columns of the drawing */
 #define MAX_CUTS 16 /* rows; more are counted */
@@ -48,7 +49,7 @@ column(const Axis *axis, double ms)
 static void
 begin_row(Axis *axis, const char *name, double ms)
 {
-    g_autofree char *number = ms >= 0 ? lull_text_ms(ms) : g_strdup("unknown");
+    g_autofree char *number = ms >= 0 ? lull_age_format_ms(ms) : g_strdup("unknown");
 
     g_string_append_printf(axis->text, "%s%-8s%10s ", axis->indent, name, number);
 }
@@ -83,7 +84,7 @@ draw_cut(Axis *axis, const LullReportRow *volume)
 static void
 draw_scale(Axis *axis)
 {
-    g_autofree char *end = lull_text_ms(axis->end);
+    g_autofree char *end = lull_age_format_ms(axis->end);
 
     g_string_append_printf(axis->text, "%s%-19s|0%*s|\n", axis->indent, "", WIDTH - 1, end);
 }

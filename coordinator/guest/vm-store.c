@@ -5,6 +5,7 @@
 
 #include "coordinator/guest/host.h"
 #include "coordinator/guest/link.h"
+#include "coordinator/store/selector.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -49,6 +50,8 @@ typedef struct {
 typedef struct {
     LullWatch watch;
     gatomicrefcount refs;
+    char *ns;               /* NULL: all */
+    LullSelector *selector; /* domains have no labels, so none starts or stops matching */
     GMainContext *context;
     LullWatchFunc func;
     gpointer user_data;
@@ -85,6 +88,8 @@ watch_unref(VmWatch *watch)
     if (!g_atomic_ref_count_dec(&watch->refs))
         return;
     g_main_context_unref(watch->context);
+    lull_selector_free(watch->selector);
+    g_free(watch->ns);
     g_free(watch);
 }
 
@@ -99,6 +104,13 @@ delivery_free(gpointer data)
 }
 
 static gboolean
+is_for(const VmWatch *watch, LullJson *object)
+{
+    return (!watch->ns || g_str_equal(watch->ns, LULL_NAMESPACE)) &&
+           lull_selector_matches(watch->selector, object);
+}
+
+static gboolean
 deliver(gpointer data)
 {
     Delivery *delivery = data;
@@ -109,7 +121,8 @@ deliver(gpointer data)
     g_mutex_lock(&delivery->store->lock);
     watch->pending--;
     g_mutex_unlock(&delivery->store->lock);
-    watch->func(delivery->type, delivery->object, watch->user_data);
+    if (delivery->type == LULL_WATCH_ERROR || is_for(watch, delivery->object))
+        watch->func(delivery->type, delivery->object, watch->user_data);
     return G_SOURCE_REMOVE;
 }
 
@@ -275,31 +288,13 @@ by_name(gconstpointer a, gconstpointer b)
                      lull_json_string(lull_json_object(*(LullJson **)b, "metadata"), "name", ""));
 }
 
-/* Domains have no labels: only a term that asks for something else can hold. */
 static gboolean
-labels_match(const char *selector)
-{
-    g_auto(GStrv) terms = g_strsplit(selector ? selector : "", ",", -1);
-
-    for (guint i = 0; terms[i]; i++)
-        if (*terms[i] && !strstr(terms[i], "!="))
-            return FALSE;
-    return TRUE;
-}
-
-static gboolean
-selected(LullJson *object, const LullListOptions *options)
+selected(LullJson *object, const LullSelector *selector, const LullListOptions *options)
 {
     const char *name = lull_json_string(lull_json_object(object, "metadata"), "name", "");
 
-    if (!options)
-        return TRUE;
-    if (options->continue_token && strcmp(name, options->continue_token) <= 0)
-        return FALSE;
-    if (options->field_selector && g_str_has_prefix(options->field_selector, "metadata.name=") &&
-        !g_str_equal(name, options->field_selector + strlen("metadata.name=")))
-        return FALSE;
-    return labels_match(options->label_selector);
+    return (!options->continue_token || strcmp(name, options->continue_token) > 0) &&
+           lull_selector_matches(selector, object);
 }
 
 static LullJson *
@@ -308,26 +303,28 @@ vm_store_list(LullStore *store, const LullKind *kind, const char *ns, const Lull
 {
     VmStore *self = (VmStore *)store;
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(options->label_selector, options->field_selector, error);
     LullJson *list;
     LullJson *items;
     LullJson *meta;
     GHashTableIter iter;
     gpointer object;
 
-    if (!check_kind(kind, error))
+    if (!selector || !check_kind(kind, error))
         return NULL;
     list = json_object_new_object();
     items = json_object_new_array();
     g_mutex_lock(&self->lock);
     g_hash_table_iter_init(&iter, self->objects);
     while (g_hash_table_iter_next(&iter, NULL, &object))
-        if ((!ns || g_str_equal(ns, LULL_NAMESPACE)) && selected(object, options))
+        if ((!ns || g_str_equal(ns, LULL_NAMESPACE)) && selected(object, selector, options))
             g_ptr_array_add(sorted, object);
     g_ptr_array_sort(sorted, by_name);
     set_version(list, self->version);
     meta = lull_json_object(list, "metadata");
     for (guint i = 0; i < sorted->len; i++) {
-        if (options && options->limit && i == options->limit) {
+        if (options->limit && i == options->limit) {
             LullJson *last = g_ptr_array_index(sorted, i - 1);
             lull_json_set_string(meta, "continue",
                                  lull_json_string(lull_json_object(last, "metadata"), "name", NULL));
@@ -497,22 +494,26 @@ replay(VmStore *self, VmWatch *watch, const char *since, GError **error)
 }
 
 static LullWatch *
-vm_store_watch(LullStore *store, const LullKind *kind, const char *ns, const char *since,
+vm_store_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWatchOptions *options,
                GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
 {
     VmStore *self = (VmStore *)store;
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(options->label_selector, options->field_selector, error);
     VmWatch *watch;
 
-    if (!check_kind(kind, error))
+    if (!selector || !check_kind(kind, error))
         return NULL;
     watch = g_new0(VmWatch, 1);
+    watch->ns = g_strdup(ns);
+    watch->selector = g_steal_pointer(&selector);
     watch->watch.store = store;
     g_atomic_ref_count_init(&watch->refs);
     watch->context = g_main_context_ref(context ? context : g_main_context_default());
     watch->func = func;
     watch->user_data = user_data;
     g_mutex_lock(&self->lock);
-    if (replay(self, watch, since, error)) {
+    if (replay(self, watch, options->since, error)) {
         g_ptr_array_add(self->watches, watch);
     } else {
         watch_unref(watch);

@@ -123,6 +123,14 @@ static const LullColumn snapshot_columns[] = {
     END,
 };
 
+static const LullColumn report_columns[] = {
+    {"Level", ".level", "string"},
+    {"Proof", ".proof", "string"},
+    {"Witness", ".witness", "string"},
+    {"Window", ".windowMs", "duration"},
+    END,
+};
+
 const LullKind lull_kind_snapshot = {
     .group = LULL_GROUP_SNAPSHOT,
     .version = "v1beta1",
@@ -132,7 +140,10 @@ const LullKind lull_kind_snapshot = {
     .singular = "virtualmachinesnapshot",
     .short_names = {"vmsnapshot", "vmsnapshots"},
     .columns = snapshot_columns,
+    .more_columns = report_columns,
+    .doc = "A snapshot of a virtual machine: asked for by its spec, taken once.",
     .spec = snapshot_spec,
+    .reference = "source",
     .status = snapshot_status,
     .spec_fixed = TRUE,
 };
@@ -206,6 +217,7 @@ const LullKind lull_kind_content = {
     .singular = "virtualmachinesnapshotcontent",
     .short_names = {"vmsnapshotcontent", "vmsnapshotcontents"},
     .columns = content_columns,
+    .doc = "What a snapshot holds; made and kept by the coordinator, not by users.",
     .spec = content_spec,
     .status = content_status,
     .spec_fixed = TRUE,
@@ -275,7 +287,9 @@ const LullKind lull_kind_restore = {
     .singular = "virtualmachinerestore",
     .short_names = {"vmrestore", "vmrestores"},
     .columns = restore_columns,
+    .doc = "Brings a virtual machine back to what a snapshot holds, once.",
     .spec = restore_spec,
+    .reference = "target",
     .status = restore_status,
     .spec_fixed = TRUE,
 };
@@ -297,6 +311,27 @@ const LullKind lull_kind_vm = {
     .singular = "virtualmachine",
     .short_names = {"vm", "vms"},
     .columns = vm_columns,
+    .doc = "A virtual machine of the host, as it is; changed by other means.",
+    .read_only = TRUE,
+};
+
+/* Event */
+
+static const LullColumn event_columns[] = {
+    {"Last Seen", ".lastTimestamp", "date"}, {"Type", ".type", "string"},
+    {"Reason", ".reason", "string"},         {"Object", ".involvedObject.name", "string"},
+    {"Message", ".message", "string"},       END,
+};
+
+const LullKind lull_kind_event = {
+    .group = "",
+    .version = "v1",
+    .kind = "Event",
+    .plural = "events",
+    .singular = "event",
+    .short_names = {"ev"},
+    .columns = event_columns,
+    .doc = "Something that happened to an object.",
     .read_only = TRUE,
 };
 
@@ -340,5 +375,11 @@ lull_kind_by_name(const char *api_version, const char *name)
 char *
 lull_kind_api_version(const LullKind *kind)
 {
-    return g_strdup_printf("%s/%s", kind->group, kind->version);
+    return lull_group_version(kind->group, kind->version);
+}
+
+char *
+lull_group_version(const char *group, const char *version)
+{
+    return *group ? g_strdup_printf("%s/%s", group, version) : g_strdup(version);
 }

@@ -10,7 +10,7 @@
 G_BEGIN_DECLS
 
 /* The kinds of objects that the API knows, as one table: names, columns of tables, schema. REST
- * paths, validation, tables of the command line and (later) CRDs and OpenAPI all come from it. */
+ * paths, validation, tables, CRDs and OpenAPI all come from it. */
 
 typedef enum {
     LULL_FIELD_STRING = 0,
@@ -48,17 +48,24 @@ typedef struct {
     const char *plural;
     const char *singular;
     const char *short_names[3];
-    const LullColumn *columns; /* NULL name ends */
-    const LullField *spec;     /* fields of spec; NULL: anything */
+    const LullColumn *columns;      /* NULL name ends */
+    const LullColumn *more_columns; /* of wide tables: paths into the report; or NULL */
+    const LullField *spec;          /* fields of spec; NULL: anything */
     const LullField *status;
-    gboolean read_only;  /* a view of something else: writes answer 405 */
-    gboolean spec_fixed; /* a patch that changes spec is refused */
+    const char *reference; /* the field of spec that names a virtual machine, or NULL */
+    const char *doc;       /* one sentence */
+    gboolean read_only;    /* a view of something else: writes answer 405 */
+    gboolean spec_fixed;   /* a patch that changes spec is refused */
 } LullKind;
 
 extern const LullKind lull_kind_snapshot; /* VirtualMachineSnapshot */
 extern const LullKind lull_kind_content;  /* VirtualMachineSnapshotContent */
 extern const LullKind lull_kind_restore;  /* VirtualMachineRestore */
 extern const LullKind lull_kind_vm;       /* VirtualMachine: a view of the host's domains */
+
+/* Event, of the group without a name: clients ask for it, nothing but a list is made of it. Not in the table.
+ */
+extern const LullKind lull_kind_event;
 
 const LullKind *const *lull_kinds(void);                                      /* all four; NULL ends */
 const LullKind *lull_kind_by_plural(const char *group, const char *plural);   /* NULL: unknown */
@@ -75,10 +82,20 @@ gboolean lull_kind_validate(const LullKind *kind, LullJson *object, gboolean str
 #define LULL_KIND_MAX_CAUSES 10
 LullJson *lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Follows a column's path ".a.b.c" through objects, and at most one filter "[?(@.type=='X')]" through a list
+ * on the way. Lent; NULL where nothing is there. */
+LullJson *lull_kind_find(LullJson *object, const char *path);
+
+/* What the field at such a path means; NULL: not told. Lent. */
+const char *lull_kind_doc(const LullKind *kind, const char *path);
+
 /* Fields of metadata, the same for every kind. */
 extern const LullField lull_kind_meta_fields[];
 
 /* "snapshot.kubevirt.io/v1beta1": the stored version. */
 char *lull_kind_api_version(const LullKind *kind) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same of any group, "" for the one without a name. */
+char *lull_group_version(const char *group, const char *version) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

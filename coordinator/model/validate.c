@@ -298,10 +298,11 @@ check_parts(LullCheck *check, const LullKind *kind, LullJson *object)
         lull_check_fields(check, "spec", kind->spec, spec);
     if (kind->status && status)
         lull_check_fields(check, "status", kind->status, status);
-    if (kind == &lull_kind_snapshot)
-        check_reference(check, "spec.source", lull_json_at(spec, "source", NULL));
+    if (kind->reference) {
+        g_autofree char *path = g_strconcat("spec.", kind->reference, NULL);
+        check_reference(check, path, lull_json_at(spec, kind->reference, NULL));
+    }
     if (kind == &lull_kind_restore) {
-        check_reference(check, "spec.target", lull_json_at(spec, "target", NULL));
         check_overrides(check, lull_json_array(spec, "volumeRestoreOverrides"));
         check_patches(check, lull_json_array(spec, "patches"));
     }

@@ -21,6 +21,7 @@ struct _LullFeedEvents {
 
 typedef struct {
     LullWatchType type;
+    gsize before; /* where the labels begin in @text; 0: they did not change */
     char text[];
 } Event;
 
@@ -29,6 +30,7 @@ typedef struct {
     LullFeed *feed; /* a reference: the lock outlives the store */
     const LullKind *kind;
     char *ns; /* NULL: all */
+    LullSelector *selector;
     GMainContext *context;
     LullWatchFunc func;
     gpointer user_data;
@@ -41,13 +43,17 @@ typedef struct {
 } Watch;
 
 static Event *
-event_new(LullWatchType type, const char *text)
+event_new(const LullFeedChange *change)
 {
-    const gsize size = strlen(text) + 1;
-    Event *event = (Event *)g_malloc(sizeof(Event) + size);
+    const gsize size = strlen(change->text) + 1;
+    const gsize more = change->before ? strlen(change->before) + 1 : 0;
+    Event *event = (Event *)g_malloc(sizeof(Event) + size + more);
 
-    event->type = type;
-    memcpy(event->text, text, size);
+    event->type = change->type;
+    event->before = more ? size : 0;
+    memcpy(event->text, change->text, size);
+    if (more)
+        memcpy(event->text + size, change->before, more);
     return event;
 }
 
@@ -69,6 +75,7 @@ watch_clear(Watch *watch)
 {
     g_queue_clear_full(&watch->events, g_free);
     g_main_context_unref(watch->context);
+    lull_selector_free(watch->selector);
     g_free(watch->ns);
     feed_unref(watch->feed);
 }
@@ -104,9 +111,9 @@ lull_feed_events_new(void)
 }
 
 void
-lull_feed_events_add(LullFeedEvents *self, LullWatchType type, const char *text)
+lull_feed_events_add(LullFeedEvents *self, const LullFeedChange *change)
 {
-    g_queue_push_tail(&self->queue, event_new(type, text));
+    g_queue_push_tail(&self->queue, event_new(change));
 }
 
 void
@@ -134,6 +141,39 @@ take_event(Watch *watch)
 }
 
 static gboolean
+matched_before(const Watch *watch, const Event *event, LullJson *object)
+{
+    g_autoptr(LullJson) labels = NULL;
+    g_autoptr(LullJson) old = NULL;
+
+    if (event->type == LULL_WATCH_ADDED)
+        return FALSE;
+    if (!event->before)
+        return lull_selector_matches(watch->selector, object);
+    old = json_object_new_object();
+    labels = lull_json_parse(event->text + event->before, -1, NULL);
+    lull_json_take(old, "metadata", lull_json_dup(lull_json_object(object, "metadata")));
+    lull_json_take(lull_json_ensure(old, "metadata"), "labels", g_steal_pointer(&labels));
+    return lull_selector_matches(watch->selector, old);
+}
+
+/* What the event is to who sees only what is selected. FALSE: nothing. */
+static gboolean
+select_event(const Watch *watch, const Event *event, LullJson *object, LullWatchType *ret_type)
+{
+    gboolean before, after;
+
+    *ret_type = event->type;
+    if (event->type == LULL_WATCH_ERROR || lull_selector_is_everything(watch->selector))
+        return TRUE;
+    before = matched_before(watch, event, object);
+    after = event->type != LULL_WATCH_DELETED && lull_selector_matches(watch->selector, object);
+    if (before != after)
+        *ret_type = after ? LULL_WATCH_ADDED : LULL_WATCH_DELETED;
+    return before || after;
+}
+
+static gboolean
 deliver(gpointer user_data)
 {
     Watch *watch = (Watch *)user_data;
@@ -143,7 +183,9 @@ deliver(gpointer user_data)
         if (!event)
             return G_SOURCE_REMOVE;
         g_autoptr(LullJson) object = lull_json_parse(event->text, -1, NULL);
-        watch->func(event->type, object, watch->user_data);
+        LullWatchType type;
+        if (select_event(watch, event, object, &type))
+            watch->func(type, object, watch->user_data);
         if (watch->stopped)
             return G_SOURCE_REMOVE;
     }
@@ -172,12 +214,13 @@ cut_off(Watch *watch)
 
     g_queue_clear_full(&watch->events, g_free);
     g_queue_init(&watch->events);
-    g_queue_push_tail(&watch->events, event_new(LULL_WATCH_ERROR, lull_json_to_line(status)));
+    const LullFeedChange error = {.type = LULL_WATCH_ERROR, .text = lull_json_to_line(status)};
+    g_queue_push_tail(&watch->events, event_new(&error));
     watch->deaf = TRUE;
 }
 
 void
-lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, LullWatchType type, const char *text)
+lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, const LullFeedChange *change)
 {
     g_mutex_lock(&self->lock);
     for (guint i = 0; i < self->watches->len; i++) {
@@ -187,7 +230,7 @@ lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, LullWatc
         if (g_queue_get_length(&watch->events) - watch->first_left >= self->max_pending)
             cut_off(watch);
         else
-            g_queue_push_tail(&watch->events, event_new(type, text));
+            g_queue_push_tail(&watch->events, event_new(change));
         schedule(watch);
     }
     g_mutex_unlock(&self->lock);
@@ -195,7 +238,8 @@ lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, LullWatc
 
 LullWatch *
 lull_feed_add(LullFeed *self, LullStore *store, const LullKind *kind, const char *ns,
-              LullFeedEvents *take_events, GMainContext *context, LullWatchFunc func, gpointer user_data)
+              LullSelector *take_selector, LullFeedEvents *take_events, GMainContext *context,
+              LullWatchFunc func, gpointer user_data)
 {
     Watch *watch = g_atomic_rc_box_new0(Watch);
 
@@ -203,6 +247,7 @@ lull_feed_add(LullFeed *self, LullStore *store, const LullKind *kind, const char
     watch->feed = (LullFeed *)g_atomic_rc_box_acquire(self);
     watch->kind = kind;
     watch->ns = g_strdup(ns);
+    watch->selector = take_selector;
     watch->context = g_main_context_ref(context ? context : g_main_context_default());
     watch->func = func;
     watch->user_data = user_data;

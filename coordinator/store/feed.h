@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/store/selector.h"
 #include "coordinator/store/store.h"
 
 G_BEGIN_DECLS
@@ -18,20 +19,25 @@ typedef struct _LullFeed LullFeed;
 LullFeed *lull_feed_new(guint max_pending) G_GNUC_WARN_UNUSED_RESULT;
 void lull_feed_free(LullFeed *self);
 
-/* Events as text, so that none is shared between threads. @text: of the object. */
-void
-lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, LullWatchType type, const char *text);
+/* A change, as text, so that none is shared between threads. */
+typedef struct {
+    LullWatchType type;
+    const char *text;   /* of the object */
+    const char *before; /* its labels before the change, as an object; NULL: they were the same */
+} LullFeedChange;
+
+void lull_feed_publish(LullFeed *self, const LullKind *kind, const char *ns, const LullFeedChange *change);
 
 typedef struct _LullFeedEvents LullFeedEvents; /* what a watch begins with */
 LullFeedEvents *lull_feed_events_new(void) G_GNUC_WARN_UNUSED_RESULT;
-void lull_feed_events_add(LullFeedEvents *self, LullWatchType type, const char *text);
+void lull_feed_events_add(LullFeedEvents *self, const LullFeedChange *change);
 void lull_feed_events_free(LullFeedEvents *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullFeedEvents, lull_feed_events_free)
 
-/* As lull_store_watch(); stop it with lull_feed_stop(). */
+/* As lull_store_watch_selected(); stop it with lull_feed_stop(). */
 LullWatch *lull_feed_add(LullFeed *self, LullStore *store, const LullKind *kind, const char *ns,
-                         LullFeedEvents *take_events, GMainContext *context, LullWatchFunc func,
-                         gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
+                         LullSelector *take_selector, LullFeedEvents *take_events, GMainContext *context,
+                         LullWatchFunc func, gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
 void lull_feed_stop(LullWatch *watch);
 
 G_END_DECLS

@@ -111,10 +111,7 @@ check_preconditions(const LullKind *kind, LullJson *current, LullJson *patch, GE
         return FALSE;
     }
     if (version && *version && g_strcmp0(version, lull_meta_version(current)) != 0) {
-        g_set_error(
-            error, LULL_ERROR, LULL_ERROR_CONFLICT,
-            "%s.%s \"%s\" has been modified: read it again and apply the changes to the latest version",
-            kind->plural, kind->group, lull_meta_name(current));
+        lull_object_conflict(kind, current, error);
         return FALSE;
     }
     return lull_object_check_uid(kind, current, lull_json_string(metadata, "uid", NULL), error);
@@ -255,13 +252,25 @@ lull_object_exists(const LullKind *kind, const char *name, GError **error)
                 kind->group, name);
 }
 
+void
+lull_object_conflict(const LullKind *kind, LullJson *object, GError **error)
+{
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_CONFLICT,
+        "Operation cannot be fulfilled on %s.%s \"%s\": the object has been modified; please apply your "
+        "changes to the latest version and try again",
+        kind->plural, kind->group, lull_meta_name(object));
+}
+
 gboolean
 lull_object_check_uid(const LullKind *kind, LullJson *object, const char *uid, GError **error)
 {
     if (!uid || !*uid || g_strcmp0(uid, lull_meta_uid(object)) == 0)
         return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_CONFLICT,
-                "%s.%s \"%s\" is another object by now: its uid is %s, not the one asked for", kind->plural,
-                kind->group, lull_meta_name(object), lull_meta_uid(object));
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_CONFLICT,
+        "Operation cannot be fulfilled on %s.%s \"%s\": Precondition failed: UID in precondition: %.80s, "
+        "UID in object meta: %s",
+        kind->plural, kind->group, lull_meta_name(object), uid, lull_meta_uid(object));
     return FALSE;
 }

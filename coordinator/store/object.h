@@ -33,6 +33,7 @@ void lull_object_set_version(LullJson *object, gint64 version);
 /* Errors with Kubernetes' wording. */
 void lull_object_not_found(const LullKind *kind, const char *name, GError **error);
 void lull_object_exists(const LullKind *kind, const char *name, GError **error);
+void lull_object_conflict(const LullKind *kind, LullJson *object, GError **error);
 
 /* CONFLICT unless @uid is NULL or the object's. */
 gboolean lull_object_check_uid(const LullKind *kind, LullJson *object, const char *uid, GError **error);

@@ -10,8 +10,8 @@
 typedef struct {
     gboolean field; /* else a label */
     gboolean negated;
-    char *key;   /* of metadata or of its labels */
-    char *value; /* NULL: presence counts */
+    char *key;     /* of metadata or of its labels */
+    char **values; /* any of them; NULL: presence counts */
 } Term;
 
 struct _LullSelector {
@@ -22,7 +22,7 @@ static void
 term_free(Term *term)
 {
     g_free(term->key);
-    g_free(term->value);
+    g_strfreev(term->values);
     g_free(term);
 }
 
@@ -36,47 +36,96 @@ is_key(const char *key)
     return c > key && *c == '\0';
 }
 
-static Term *
-term_parse(const char *text, gboolean field)
+static char **
+one_value(const char *text)
 {
-    const char *equals = strchr(text, '=');
-    Term *term = g_new0(Term, 1);
+    char **values = g_new0(char *, 2);
 
-    term->field = field;
-    if (equals) {
-        term->negated = equals > text && equals[-1] == '!';
-        term->key = g_strstrip(g_strndup(text, (gsize)(equals - text) - (term->negated ? 1 : 0)));
-        term->value = g_strstrip(g_strdup(equals[1] == '=' ? equals + 2 : equals + 1));
-    } else {
-        term->negated = text[0] == '!';
-        term->key = g_strstrip(g_strdup(text + (term->negated ? 1 : 0)));
-    }
-    return term;
+    values[0] = g_strstrip(g_strdup(text));
+    return values;
+}
+
+/* "KEY in (A,B)" and "KEY notin (A)": @open is where the parenthesis is. */
+static gboolean
+parse_set(Term *term, const char *text, const char *open)
+{
+    const char *close = strchr(open, ')');
+    g_autofree char *head = g_strstrip(g_strndup(text, (gsize)(open - text)));
+    g_autofree char *list = close ? g_strndup(open + 1, (gsize)(close - open - 1)) : NULL;
+    char *word = strpbrk(head, " \t");
+
+    if (!close || close[1] || !word)
+        return FALSE;
+    *word++ = '\0';
+    word = g_strstrip(word);
+    term->negated = g_str_equal(word, "notin");
+    term->key = g_strdup(head);
+    term->values = g_strsplit(list, ",", -1);
+    for (char **value = term->values; *value; value++)
+        (void)g_strstrip(*value);
+    return *term->values && (term->negated || g_str_equal(word, "in"));
 }
 
 static gboolean
-term_is_sound(const Term *term)
+parse_equality(Term *term, const char *text)
 {
-    if (!is_key(term->key) || (term->value && *term->value && !is_key(term->value)))
-        return FALSE;
-    return !term->field || (term->value && (g_str_equal(term->key, "metadata.name") ||
-                                            g_str_equal(term->key, "metadata.namespace")));
+    const char *equals = strchr(text, '=');
+
+    if (!equals) {
+        term->negated = text[0] == '!';
+        term->key = g_strstrip(g_strdup(text + (term->negated ? 1 : 0)));
+        return TRUE;
+    }
+    term->negated = equals > text && equals[-1] == '!';
+    term->key = g_strstrip(g_strndup(text, (gsize)(equals - text) - (term->negated ? 1 : 0)));
+    term->values = one_value(equals[1] == '=' ? equals + 2 : equals + 1);
+    return TRUE;
 }
 
+static gboolean
+is_sound(const Term *term)
+{
+    if (!is_key(term->key))
+        return FALSE;
+    for (char **value = term->values; value && *value; value++)
+        if (**value && !is_key(*value))
+            return FALSE;
+    return !term->field || (term->values && (g_str_equal(term->key, "metadata.name") ||
+                                             g_str_equal(term->key, "metadata.namespace")));
+}
+
+static gboolean
+add_term(LullSelector *self, char *text, gboolean field, GError **error)
+{
+    Term *term = g_new0(Term, 1);
+    const char *open = field ? NULL : strchr(g_strstrip(text), '(');
+
+    term->field = field;
+    g_ptr_array_add(self->terms, term);
+    if ((open ? parse_set(term, text, open) : parse_equality(term, g_strstrip(text))) && is_sound(term))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                "%s selector: \"%.80s\" is not understood: expected %s", field ? "field" : "label", text,
+                field ? "metadata.name=NAME or metadata.namespace=NAME"
+                      : "KEY=VALUE, KEY!=VALUE, KEY, !KEY, KEY in (VALUES) or KEY notin (VALUES)");
+    return FALSE;
+}
+
+/* Terms end at commas, but not at those between parentheses. */
 static gboolean
 add_terms(LullSelector *self, const char *text, gboolean field, GError **error)
 {
-    g_auto(GStrv) parts = g_strsplit(text ? text : "", ",", -1);
+    while (text && *text) {
+        const gsize head = strcspn(text, ",(");
+        const gsize inner = text[head] == '(' ? strcspn(text + head, ")") : 0;
+        const gsize length = head + inner + strcspn(text + head + inner, ",");
+        g_autofree char *term = g_strndup(text, length);
 
-    for (guint i = 0; parts[i]; i++) {
-        Term *term = term_parse(g_strstrip(parts[i]), field);
-        g_ptr_array_add(self->terms, term);
-        if (term_is_sound(term))
-            continue;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "%s selector: \"%.80s\" is not understood: expected %s", field ? "field" : "label",
-                    parts[i], field ? "metadata.name=NAME" : "KEY=VALUE, KEY!=VALUE, KEY or !KEY");
-        return FALSE;
+        if (!add_term(self, term, field, error))
+            return FALSE;
+        text += length;
+        if (*text == ',' && !*++text) /* nothing follows the comma */
+            return add_term(self, (char[]){""}, field, error);
     }
     return TRUE;
 }
@@ -104,7 +153,8 @@ term_matches(const Term *term, LullJson *metadata)
     LullJson *labels = lull_json_object(metadata, "labels");
     const char *found = term->field ? lull_json_string(metadata, term->key + strlen("metadata."), NULL)
                                     : lull_json_string(labels, term->key, NULL);
-    const gboolean matches = found && (!term->value || g_str_equal(found, term->value));
+    const gboolean matches =
+        found && (!term->values || g_strv_contains((const char *const *)term->values, found));
 
     return matches != term->negated;
 }

@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Which objects of a list or watch are meant: labels "a=b,c!=d,e,!f" (a missing label differs from every
- * value), fields "metadata.name=X" or "metadata.namespace=X". */
+/* Which objects of a list or watch are meant: labels "a=b,c!=d,e,!f,g in (h,i),j notin (k)" (a missing label
+ * differs from every value), fields "metadata.name=X", "metadata.namespace!=X". */
 typedef struct _LullSelector LullSelector;
 
 /* INVALID names the term that is not understood. NULL or "" selects everything. */

@@ -54,10 +54,10 @@ set_remove(LullStore *self, const LullKind *kind, const char *ns, const char *na
 
 /* The watch belongs to the store chosen, so stopping it never comes here. */
 static LullWatch *
-set_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since, GMainContext *context,
-          LullWatchFunc func, gpointer user_data, GError **error)
+set_watch(LullStore *self, const LullKind *kind, const char *ns, const LullWatchOptions *options,
+          GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
 {
-    return lull_store_watch(choose(self, kind), kind, ns, since, context, func, user_data, error);
+    return lull_store_watch_selected(choose(self, kind), kind, ns, options, context, func, user_data, error);
 }
 
 static void

@@ -42,7 +42,17 @@ LullWatch *
 lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
                  GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
 {
-    return self->ops->watch(self, kind, ns, since, context, func, user_data, error);
+    const LullWatchOptions options = {.since = since};
+
+    return self->ops->watch(self, kind, ns, &options, context, func, user_data, error);
+}
+
+LullWatch *
+lull_store_watch_selected(LullStore *self, const LullKind *kind, const char *ns,
+                          const LullWatchOptions *options, GMainContext *context, LullWatchFunc func,
+                          gpointer user_data, GError **error)
+{
+    return self->ops->watch(self, kind, ns, options, context, func, user_data, error);
 }
 
 void

@@ -29,7 +29,7 @@ typedef enum { LULL_PATCH_OBJECT = 0, LULL_PATCH_STATUS } LullPatchTarget;
 
 typedef struct {
     const char *label_selector; /* "a=b,c!=d,e", or NULL */
-    const char *field_selector; /* metadata.name=X only, or NULL */
+    const char *field_selector; /* metadata.name=X, metadata.namespace=X, or NULL */
     guint limit;                /* 0: all */
     const char *continue_token; /* from the page before, or NULL */
 } LullListOptions;
@@ -41,6 +41,12 @@ typedef enum {
     LULL_WATCH_BOOKMARK,
     LULL_WATCH_ERROR
 } LullWatchType;
+
+typedef struct {
+    const char *since;          /* resourceVersion; NULL: first what there is */
+    const char *label_selector; /* as for a list, or NULL */
+    const char *field_selector;
+} LullWatchOptions;
 
 /* Runs on the context given to lull_store_watch(). @object is lent; ERROR carries a Status. */
 typedef void (*LullWatchFunc)(LullWatchType type, LullJson *object, gpointer user_data);
@@ -54,8 +60,9 @@ typedef struct {
                        LullPatchTarget target, LullJson *patch, GError **error);
     gboolean (*remove)(LullStore *self, const LullKind *kind, const char *ns, const char *name,
                        const char *uid, GError **error);
-    LullWatch *(*watch)(LullStore *self, const LullKind *kind, const char *ns, const char *since,
-                        GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error);
+    LullWatch *(*watch)(LullStore *self, const LullKind *kind, const char *ns,
+                        const LullWatchOptions *options, GMainContext *context, LullWatchFunc func,
+                        gpointer user_data, GError **error);
     void (*watch_stop)(LullWatch *watch);
     void (*free)(LullStore *self);
 } LullStoreOps;
@@ -94,6 +101,13 @@ gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns
 LullWatch *lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
                             GMainContext *context, LullWatchFunc func, gpointer user_data,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same of the objects that are selected: one that starts to match is ADDED, one that stops DELETED, also
+ * where that happened between @since and now. INVALID: a selector is not understood. */
+LullWatch *
+lull_store_watch_selected(LullStore *self, const LullKind *kind, const char *ns,
+                          const LullWatchOptions *options, GMainContext *context, LullWatchFunc func,
+                          gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_watch_stop(LullWatch *watch); /* on the context's thread; no call of the function after it */
 
 void lull_store_free(LullStore *self);

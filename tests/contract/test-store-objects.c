@@ -285,7 +285,7 @@ START_TEST(lists_are_chosen_by_labels_and_name)
         g_autofree char *names = names_of(found);
         ck_assert_str_eq(names, rows[i].names);
     }
-    const LullListOptions wrong = {.label_selector = "vm in (larry)"};
+    const LullListOptions wrong = {.label_selector = "vm in (larry"};
     g_autoptr(GError) error = NULL;
     ck_assert_ptr_null(lull_store_list(store, KIND, NS, &wrong, &error));
     ck_assert_error(error, LULL_ERROR_INVALID);

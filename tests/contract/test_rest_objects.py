@@ -8,6 +8,7 @@ import pytest
 
 from rest import BASE, GROUP, MERGE, SNAPSHOTS, restore, snapshot
 
+JSON_PATCH = "application/json-patch+json"
 ALPHA = SNAPSHOTS.replace("v1beta1", "v1alpha1")
 RESTORES = f"{BASE}/virtualmachinerestores"
 FINALIZED = {"finalizers": ["example.org/protection"]}
@@ -147,7 +148,6 @@ def test_conflicts_are_told_from_each_other(client):
 @pytest.mark.parametrize(
     "method, path, code, reason",
     [
-        ("PUT", f"{SNAPSHOTS}/a", 405, "MethodNotAllowed"),
         ("DELETE", SNAPSHOTS, 405, "MethodNotAllowed"),
         ("POST", f"{SNAPSHOTS}/a", 405, "MethodNotAllowed"),
         ("POST", "/apis/kubevirt.io/v1/namespaces/default/virtualmachines", 405, "MethodNotAllowed"),
@@ -158,7 +158,7 @@ def test_conflicts_are_told_from_each_other(client):
         ("GET", f"{SNAPSHOTS}/a/spec", 404, "NotFound"),
         ("GET", f"{SNAPSHOTS}/A%2Fb", 404, "NotFound"),
         ("GET", f"{SNAPSHOTS}?limit=many", 400, "BadRequest"),
-        ("GET", f"{SNAPSHOTS}?labelSelector=a+in+(b)", 400, "BadRequest"),
+        ("GET", f"{SNAPSHOTS}?labelSelector=a+in+(b", 400, "BadRequest"),
         ("GET", f"{SNAPSHOTS}?continue=nonsense", 400, "BadRequest"),
     ],
 )
@@ -187,11 +187,53 @@ def test_a_wrong_body_is_refused(client, body, content_type, code, reason):
     assert client.get(SNAPSHOTS)[1]["items"] == []
 
 
-@pytest.mark.parametrize("content_type", ["application/json-patch+json", "application/json"])
-def test_only_merge_patches_are_served(client, content_type):
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/strategic-merge-patch+json", "application/apply-patch+yaml", ""],
+)
+def test_other_patches_are_refused_with_what_to_use_instead(client, content_type):
     client.post(SNAPSHOTS, snapshot("a"))
     status = assert_status(client.patch(f"{SNAPSHOTS}/a", {}, content_type), 415, "UnsupportedMediaType")
-    assert MERGE in status["message"]
+    assert f"application/json-patch+json, {MERGE}" in status["message"]
+    assert ("server-side apply is not served" in status["message"]) == ("apply" in content_type)
+
+
+LABEL_A = {"op": "add", "path": "/metadata/labels", "value": {"a": "1"}}
+
+
+def test_a_json_patch_is_done_as_a_whole_or_not_at_all(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+
+    def patch(*operations, path=f"{SNAPSHOTS}/a"):
+        return client.patch(path, list(operations), JSON_PATCH)
+
+    code, patched = patch(LABEL_A, {"op": "copy", "from": "/metadata/labels/a", "path": "/metadata/labels/b"})
+    assert (code, patched["metadata"]["labels"]) == (200, {"a": "1", "b": "1"})
+    test = {"op": "test", "path": "/metadata/labels/a", "value": "2"}
+    status = assert_status(patch({"op": "remove", "path": "/metadata/labels/b"}, test), 422, "Invalid")
+    assert "operation 1 of the JSON patch, test /metadata/labels/a" in status["message"]
+    assert client.get(f"{SNAPSHOTS}/a")[1] == patched
+    assert_status(patch({"op": "replace", "path": "/spec/source/name", "value": "moe"}), 422, "Invalid")
+    code, patched = patch({"op": "add", "path": "/status", "value": {"phase": "Failed"}}, path=f"{SNAPSHOTS}/a/status")
+    assert (code, patched["status"]) == (200, {"phase": "Failed"})
+    stale = {"op": "replace", "path": "/metadata/resourceVersion", "value": "1"}
+    assert_status(patch(LABEL_A, stale), 409, "Conflict")
+    assert_status(client.patch(f"{SNAPSHOTS}/a", {}, JSON_PATCH), 400, "BadRequest")
+
+
+def test_an_object_is_replaced_by_who_read_it_last(client):
+    _, first = client.post(SNAPSHOTS, snapshot("a", metadata={"labels": {"x": "1"}}))
+    changed = {**first, "metadata": {**first["metadata"], "labels": {"y": "2"}}}
+    code, replaced = client.call("PUT", f"{SNAPSHOTS}/a", changed)
+    assert (code, replaced["metadata"]["labels"], replaced["spec"]) == (200, {"y": "2"}, first["spec"])
+    assert_status(client.call("PUT", f"{SNAPSHOTS}/a", changed), 409, "Conflict")
+    assert_status(client.call("PUT", f"{SNAPSHOTS}/b", changed), 400, "BadRequest")
+    assert_status(client.call("PUT", f"{SNAPSHOTS}/a", snapshot("a")), 422, "Invalid")
+    other = {**replaced, "spec": {**replaced["spec"], "failureDeadline": "9m"}}
+    assert_status(client.call("PUT", f"{SNAPSHOTS}/a", other), 422, "Invalid")
+    code, replaced = client.call("PUT", f"{SNAPSHOTS}/a/status", {**replaced, "status": {"phase": "Failed"}})
+    assert (code, replaced["status"]) == (200, {"phase": "Failed"})
+    assert_status(client.call("PUT", f"{SNAPSHOTS}/none", {**snapshot("none", metadata={"resourceVersion": "1"})}), 404, "NotFound")
 
 
 def test_only_the_default_namespace_exists(client):
@@ -200,19 +242,35 @@ def test_only_the_default_namespace_exists(client):
     assert status["message"].startswith('namespaces "other" not found')
 
 
-def test_a_trial_run_is_refused_and_changes_nothing(client):
-    assert_status(client.post(f"{SNAPSHOTS}?dryRun=All", snapshot("a")), 400, "BadRequest")
-    client.post(SNAPSHOTS, snapshot("b"))
-    assert_status(client.delete(f"{SNAPSHOTS}/b", {"dryRun": ["All"]}), 400, "BadRequest")
-    assert [item["metadata"]["name"] for item in client.get(SNAPSHOTS)[1]["items"]] == ["b"]
+def test_a_trial_run_answers_as_the_real_one_and_changes_nothing(client):
+    _, there = client.post(SNAPSHOTS, snapshot("b", metadata=FINALIZED))
+    code, made = client.post(f"{SNAPSHOTS}?dryRun=All", snapshot("a"))
+    assert (code, made["metadata"]["name"]) == (201, "a") and made["metadata"]["uid"]
+    assert_status(client.post(f"{SNAPSHOTS}?dryRun=All", snapshot("b")), 409, "AlreadyExists")
+    assert_status(client.post(f"{SNAPSHOTS}?dryRun=All", snapshot("c", deletionPolicy="x")), 422, "Invalid")
+
+    path = f"{SNAPSHOTS}/b?dryRun=All"
+    code, patched = client.patch(path, {"metadata": {"labels": {"x": "1"}}})
+    assert (code, patched["metadata"]["labels"]) == (200, {"x": "1"})
+    code, patched = client.patch(path, [LABEL_A], JSON_PATCH)
+    assert (code, patched["metadata"]["labels"]) == (200, {"a": "1"})
+    assert_status(client.patch(path, {"metadata": {"resourceVersion": "1"}}), 409, "Conflict")
+    assert client.call("PUT", path, there)[0] == 200
+    code, left = client.delete(f"{SNAPSHOTS}/b", {"dryRun": ["All"]})
+    assert (code, "deletionTimestamp" in left["metadata"]) == (200, True)
+    assert_status(client.delete(f"{SNAPSHOTS}/none?dryRun=All"), 404, "NotFound")
+    assert_status(client.post(f"{SNAPSHOTS}?dryRun=Some", snapshot("a")), 422, "Invalid")
+    assert client.get(SNAPSHOTS)[1]["items"] == [there]
 
 
 def test_discovery_names_what_is_served(client):
     _, groups = client.get("/apis")
     assert [group["name"] for group in groups["groups"]] == [GROUP, "kubevirt.io"]
+    assert client.get(f"/apis/{GROUP}")[1]["preferredVersion"]["version"] == "v1beta1"
     for version in groups["groups"][0]["versions"]:
         _, resources = client.get(f"/apis/{version['groupVersion']}")
         names = [resource["name"] for resource in resources["resources"]]
         assert "virtualmachinesnapshots" in names and "virtualmachinerestores/status" in names
     assert client.get("/version")[1]["gitVersion"]
-    assert client.get("/api") == (200, {"kind": "APIVersions", "apiVersion": "v1", "versions": []})
+    assert client.get("/api") == (200, {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"]})
+    assert client.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da")[1]["items"] == []

@@ -62,7 +62,7 @@ def test_a_forgotten_version_is_expired(server):
     assert (code, status["code"], status["reason"]) == (410, 410, "Expired")
 
 
-@pytest.mark.parametrize("query", ["resourceVersion=x", "timeoutSeconds=x", "labelSelector=a+in+(b)"])
+@pytest.mark.parametrize("query", ["resourceVersion=x", "timeoutSeconds=x", "labelSelector=a+in+(b", "includeObject=x"])
 def test_a_wrong_query_is_refused(client, query):
     code, status = client.get(f"{SNAPSHOTS}?watch=true&{query}")
     assert (code, status["reason"]) == (400, "BadRequest")

@@ -13,7 +13,7 @@
 
 #include "protocol/error.h"
 
-#define SCHEMA_VERSION  1
+#define SCHEMA_VERSION  2
 #define APPLICATION_ID  0x4c554c4c /* "LULL" */
 #define BUSY_TIMEOUT_MS 2000
 #define PRAGMA_MAX      128
@@ -29,7 +29,21 @@ static const char schema[] =
     "CREATE TABLE objects(kind TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,"
     " PRIMARY KEY(kind, ns, name));"
     "CREATE TABLE events(version INTEGER PRIMARY KEY, kind TEXT NOT NULL, ns TEXT NOT NULL,"
-    " type INTEGER NOT NULL, size INTEGER NOT NULL, body TEXT NOT NULL);";
+    " type INTEGER NOT NULL, size INTEGER NOT NULL, body TEXT NOT NULL, before TEXT);";
+
+/* How a file of an older schema becomes one of the next, [0] from 1 to 2. Each runs in a transaction of its
+ * own with the new number; never change one that was released.
+ *
+ * 2: events tell the labels that an object had before. Those of older events are not known, so the log is
+ * emptied, and watches that began before it are told to list again; the new event is of no kind, it keeps the
+ * version. */
+static const char *const migrations[] = {
+    "ALTER TABLE events ADD COLUMN before TEXT;"
+    "INSERT INTO events(version, kind, ns, type, size, body) SELECT version + 1, '', '', 0, 0, '' FROM events"
+    " ORDER BY version DESC LIMIT 1;"
+    "DELETE FROM events WHERE kind <> '';",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(migrations) == SCHEMA_VERSION - 1);
 
 #define PAGE "FROM objects WHERE kind = ?1 AND (?2 IS NULL OR ns = ?2) AND (ns, name) > (?3, ?4)"
 
@@ -44,14 +58,24 @@ static const char *const texts[LULL_SQL_N] = {
     [LULL_SQL_LIST] = "SELECT ns, name, body " PAGE " ORDER BY ns, name LIMIT ?5",
     [LULL_SQL_COUNT] = "SELECT count(*) " PAGE,
     [LULL_SQL_LOG_ADD] =
-        "INSERT INTO events(version, kind, ns, type, size, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [LULL_SQL_LOG_SINCE] = "SELECT type, body FROM events WHERE version > ?1 AND kind = ?2"
+        "INSERT INTO events(version, kind, ns, type, size, body, before) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [LULL_SQL_LOG_SINCE] = "SELECT type, body, before FROM events WHERE version > ?1 AND kind = ?2"
                            " AND (?3 IS NULL OR ns = ?3) ORDER BY version",
     [LULL_SQL_LOG_BOUNDS] = "SELECT ifnull(min(version), 0), ifnull(max(version), 0), count(*),"
                             " ifnull(sum(size), 0) FROM events",
     [LULL_SQL_LOG_PRUNE] =
         "DELETE FROM events WHERE version IN (SELECT version FROM events ORDER BY version LIMIT ?1)",
 };
+
+static void
+set_corrupt(const LullDatabase *self, const char *reason, GError **error)
+{
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_FAILED,
+        "store %s: the file is corrupt (%s): move it away or bring back a copy; the snapshots' folders "
+        "are not touched by this",
+        self->path, reason);
+}
 
 static void
 set_error(LullDatabase *self, int result, const char *what, GError **error)
@@ -73,11 +97,7 @@ set_error(LullDatabase *self, int result, const char *what, GError **error)
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        g_set_error(
-            error, LULL_ERROR, LULL_ERROR_FAILED,
-            "store %s: the file is corrupt (%s): move it away or bring back a copy; the snapshots' folders "
-            "are not touched by this",
-            self->path, reason);
+        set_corrupt(self, reason, error);
         break;
     default:
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "store %s: %s: %s", self->path, what, reason);
@@ -149,8 +169,9 @@ query(LullDatabase *self, const char *sql, GError **error)
     return text;
 }
 
+/* @ret_version: of its schema, 0 for a new file. */
 static gboolean
-check_ours(LullDatabase *self, gboolean *ret_fresh, GError **error)
+check_ours(LullDatabase *self, int *ret_version, GError **error)
 {
     g_autofree char *version = query(self, "PRAGMA user_version", error);
     g_autofree char *id = version ? query(self, "PRAGMA application_id", error) : NULL;
@@ -160,20 +181,17 @@ check_ours(LullDatabase *self, gboolean *ret_fresh, GError **error)
     if (!health)
         return FALSE;
     if (!g_str_equal(health, "ok")) {
-        g_set_error(
-            error, LULL_ERROR, LULL_ERROR_FAILED,
-            "store %s: the file is corrupt (%s): move it away or bring back a copy; the snapshots' folders "
-            "are not touched by this",
-            self->path, health);
+        set_corrupt(self, health, error);
         return FALSE;
     }
-    *ret_fresh = g_str_equal(tables, "0") && g_str_equal(version, "0");
-    if (!*ret_fresh && g_ascii_strtoll(id, NULL, 10) != APPLICATION_ID) {
+    const gboolean fresh = g_str_equal(tables, "0") && g_str_equal(version, "0");
+    if (!fresh && g_ascii_strtoll(id, NULL, 10) != APPLICATION_ID) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
                     "store %s: the file is a database of another program: choose another path", self->path);
         return FALSE;
     }
-    if (g_ascii_strtoll(version, NULL, 10) > SCHEMA_VERSION) {
+    const gint64 found = g_ascii_strtoll(version, NULL, 10);
+    if (found > SCHEMA_VERSION) {
         g_set_error(
             error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
             "store %s: the file has schema %s, this program knows up to %d: use the newer lull-coordinator "
@@ -181,6 +199,11 @@ check_ours(LullDatabase *self, gboolean *ret_fresh, GError **error)
             self->path, version, SCHEMA_VERSION);
         return FALSE;
     }
+    if (!fresh && found < 1) {
+        set_corrupt(self, "it has no schema", error);
+        return FALSE;
+    }
+    *ret_version = (int)found;
     return TRUE;
 }
 
@@ -193,6 +216,21 @@ lay_out(LullDatabase *self, GError **error)
                    SCHEMA_VERSION);
     g_autofree char *sql = g_strconcat("BEGIN IMMEDIATE;", schema, stamp, "COMMIT;", NULL);
     return execute(self, sql, "cannot lay out", error);
+}
+
+/* A step that fails leaves the file as it was before that step. */
+static gboolean
+migrate(LullDatabase *self, int version, GError **error)
+{
+    for (; version < SCHEMA_VERSION; version++) {
+        g_autofree char *sql = g_strdup_printf("BEGIN IMMEDIATE;%sPRAGMA user_version=%d;COMMIT;",
+                                               migrations[version - 1], version + 1);
+        g_autofree char *what = g_strdup_printf("cannot bring it from schema %d to %d", version, version + 1);
+        if (!execute(self, sql, what, error))
+            return FALSE;
+        g_message("store %s: brought from schema %d to %d", self->path, version, version + 1);
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -212,7 +250,7 @@ prepare(LullDatabase *self, GError **error)
 static gboolean
 open_file(LullDatabase *self, GError **error)
 {
-    gboolean fresh = FALSE;
+    int version = 0;
     const int result = sqlite3_open_v2(
         self->path, &self->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
@@ -221,10 +259,10 @@ open_file(LullDatabase *self, GError **error)
         return FALSE;
     }
     (void)sqlite3_busy_timeout(self->handle, BUSY_TIMEOUT_MS);
-    return check_ours(self, &fresh, error) &&
+    return check_ours(self, &version, error) &&
            execute(self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
                    "cannot set up", error) &&
-           (!fresh || lay_out(self, error)) && prepare(self, error);
+           (version ? migrate(self, version, error) : lay_out(self, error)) && prepare(self, error);
 }
 
 LullDatabase *

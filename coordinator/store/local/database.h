@@ -24,8 +24,8 @@ typedef enum {
     LULL_SQL_DELETE,     /* kind, ns, name */
     LULL_SQL_LIST,       /* kind, ns or NULL, after ns, after name, limit -> ns, name, body */
     LULL_SQL_COUNT,      /* kind, ns or NULL, after ns, after name -> count */
-    LULL_SQL_LOG_ADD,    /* version, kind, ns, type, size, body */
-    LULL_SQL_LOG_SINCE,  /* version, kind, ns or NULL -> type, body */
+    LULL_SQL_LOG_ADD,    /* version, kind, ns, type, size, body, before */
+    LULL_SQL_LOG_SINCE,  /* version, kind, ns or NULL -> type, body, before */
     LULL_SQL_LOG_BOUNDS, /* -> first version, last version, count, bytes */
     LULL_SQL_LOG_PRUNE,  /* count: drops so many of the oldest */
     LULL_SQL_N

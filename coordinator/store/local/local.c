@@ -101,8 +101,8 @@ prune_log(Local *self, GError **error)
 }
 
 static gboolean
-write_change(Local *self, const LullKind *kind, const Change *change, LullJson *object, gint64 version,
-             GError **error)
+write_change(Local *self, const LullKind *kind, const Change *change, LullJson *object, const char *before,
+             gint64 version, GError **error)
 {
     const char *ns = lull_meta_namespace(object);
     const char *name = lull_meta_name(object);
@@ -116,8 +116,8 @@ write_change(Local *self, const LullKind *kind, const Change *change, LullJson *
     if (!lull_database_run(
             database, lull_database_use(database, change->sql, args, key_of(kind), ns, name, body), error) ||
         !lull_database_run(database,
-                           lull_database_use(database, LULL_SQL_LOG_ADD, "issiis", version, key_of(kind), ns,
-                                             (gint64)change->type, size, body),
+                           lull_database_use(database, LULL_SQL_LOG_ADD, "issiiss", version, key_of(kind), ns,
+                                             (gint64)change->type, size, body, before),
                            error))
         return FALSE;
     self->log_events++;
@@ -126,14 +126,28 @@ write_change(Local *self, const LullKind *kind, const Change *change, LullJson *
            lull_database_run(database, lull_database_use(database, LULL_SQL_COMMIT, ""), error);
 }
 
-/* Gives the object the next version, writes it with its event in one transaction, and tells the watches. */
+/* The labels of @old as text, where @object has others. NULL: it has not. */
+static char *
+labels_before(LullJson *old, LullJson *object)
+{
+    LullJson *before = lull_json_at(old, "metadata", "labels", NULL);
+
+    if (!old || lull_json_equal(before, lull_json_at(object, "metadata", "labels", NULL)))
+        return NULL;
+    return g_strdup(before ? lull_json_to_line(before) : "{}");
+}
+
+/* Gives the object the next version, writes it with its event in one transaction, and tells the watches.
+ * @old: as it was, NULL for a new one. */
 static gboolean
-commit(Local *self, const LullKind *kind, const Change *change, LullJson *object, GError **error)
+commit(Local *self, const LullKind *kind, const Change *change, LullJson *old, LullJson *object,
+       GError **error)
 {
     const gint64 next = self->version + 1;
+    g_autofree char *before = labels_before(old, object);
 
     lull_object_set_version(object, next);
-    if (!write_change(self, kind, change, object, next, error)) {
+    if (!write_change(self, kind, change, object, before, next, error)) {
         /* SQLite has rolled back by itself after some errors. */
         (void)lull_database_run(self->database, lull_database_use(self->database, LULL_SQL_ROLLBACK, ""),
                                 NULL);
@@ -143,7 +157,8 @@ commit(Local *self, const LullKind *kind, const Change *change, LullJson *object
     self->version = next;
     if (self->first == 0)
         self->first = next;
-    lull_feed_publish(self->feed, kind, lull_meta_namespace(object), change->type, lull_json_to_line(object));
+    const LullFeedChange news = {change->type, lull_json_to_line(object), before};
+    lull_feed_publish(self->feed, kind, lull_meta_namespace(object), &news);
     return TRUE;
 }
 
@@ -178,7 +193,7 @@ local_create(LullStore *store, const LullKind *kind, LullJson *object, GError **
         g_autoptr(LullJson) created = lull_object_created(kind, object, lull_clock_realtime(), error);
         if (!created)
             return NULL;
-        if (commit(self, kind, &creation, created, &problem))
+        if (commit(self, kind, &creation, NULL, created, &problem))
             return g_steal_pointer(&created);
         if (!lull_error_is(problem, LULL_ERROR_EXISTS)) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -207,7 +222,7 @@ local_patch(LullStore *store, const LullKind *kind, const char *ns, const char *
     if (!patched)
         return NULL;
     if (!lull_json_equal(current, patched) &&
-        !commit(self, kind, lull_object_may_go(patched) ? &removal : &update, patched, error))
+        !commit(self, kind, lull_object_may_go(patched) ? &removal : &update, current, patched, error))
         return NULL;
     return g_steal_pointer(&patched);
 }
@@ -226,11 +241,11 @@ local_remove(LullStore *store, const LullKind *kind, const char *ns, const char 
     if (!object || !lull_object_check_uid(kind, object, uid, error))
         return FALSE;
     if (!lull_object_has_finalizers(object))
-        return commit(self, kind, &removal, object, error);
+        return commit(self, kind, &removal, NULL, object, error);
     if (lull_meta_is_deleting(object))
         return TRUE;
     lull_object_mark_deleted(object, lull_clock_realtime());
-    return commit(self, kind, &update, object, error);
+    return commit(self, kind, &update, NULL, object, error);
 }
 
 /* A position that the log still reaches. One that is yet to come is of another file. */
@@ -356,8 +371,9 @@ events_since(Local *self, const LullKind *kind, const char *ns, const char *sinc
     sqlite3_stmt *statement =
         lull_database_use(self->database, LULL_SQL_LOG_SINCE, "iss", version, key_of(kind), ns);
     while ((ok = lull_database_step(self->database, statement, &row, error)) && row)
-        lull_feed_events_add(events, (LullWatchType)sqlite3_column_int(statement, 0),
-                             (const char *)sqlite3_column_text(statement, 1));
+        lull_feed_events_add(events, &(LullFeedChange){(LullWatchType)sqlite3_column_int(statement, 0),
+                                                       (const char *)sqlite3_column_text(statement, 1),
+                                                       (const char *)sqlite3_column_text(statement, 2)});
     return ok ? g_steal_pointer(&events) : NULL;
 }
 
@@ -370,20 +386,29 @@ events_of_all(Local *self, const LullKind *kind, const char *ns, GError **error)
     gboolean row = FALSE, ok;
 
     while ((ok = lull_database_step(self->database, statement, &row, error)) && row)
-        lull_feed_events_add(events, LULL_WATCH_ADDED, (const char *)sqlite3_column_text(statement, 2));
+        lull_feed_events_add(
+            events,
+            &(LullFeedChange){LULL_WATCH_ADDED, (const char *)sqlite3_column_text(statement, 2), NULL});
     return ok ? g_steal_pointer(&events) : NULL;
 }
 
 static LullWatch *
-local_watch(LullStore *store, const LullKind *kind, const char *ns, const char *since, GMainContext *context,
-            LullWatchFunc func, gpointer user_data, GError **error)
+local_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWatchOptions *options,
+            GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
 {
     Local *self = (Local *)store;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    LullFeedEvents *events =
-        since ? events_since(self, kind, ns, since, error) : events_of_all(self, kind, ns, error);
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(options->label_selector, options->field_selector, error);
+    LullFeedEvents *events = NULL;
 
-    return events ? lull_feed_add(self->feed, store, kind, ns, events, context, func, user_data) : NULL;
+    if (!selector)
+        return NULL;
+    events = options->since ? events_since(self, kind, ns, options->since, error)
+                            : events_of_all(self, kind, ns, error);
+    return events ? lull_feed_add(self->feed, store, kind, ns, g_steal_pointer(&selector), events, context,
+                                  func, user_data)
+                  : NULL;
 }
 
 static void

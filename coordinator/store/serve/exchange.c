@@ -31,32 +31,66 @@ lull_exchange_query_uint(const LullExchange *self, const char *key, guint fallba
     return TRUE;
 }
 
-LullJson *
-lull_exchange_body(const LullExchange *self, const char *content_type, gboolean optional, gboolean *ret_ok)
+gboolean
+lull_exchange_query_bool(const LullExchange *self, const char *key)
+{
+    const char *text = lull_exchange_query(self, key);
+
+    return text && (g_str_equal(text, "true") || g_str_equal(text, "1"));
+}
+
+const char *
+lull_exchange_content_type(const LullExchange *self)
 {
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(self->message);
-    SoupMessageBody *body = soup_server_message_get_request_body(self->message);
     const char *given = soup_message_headers_get_content_type(headers, NULL);
+
+    return given ? given : "";
+}
+
+static void
+fail_unparsed(const LullExchange *self, gboolean list, const GError *error)
+{
+    lull_exchange_fail(self, 400, "BadRequest", "the body is no JSON %s%s%s", list ? "array" : "object",
+                       error ? ": " : "", error ? error->message : "");
+}
+
+LullJson *
+lull_exchange_body(const LullExchange *self, gboolean list)
+{
+    SoupMessageBody *body = soup_server_message_get_request_body(self->message);
     g_autoptr(GBytes) bytes = soup_message_body_flatten(body);
     g_autoptr(GError) error = NULL;
-    LullJson *document;
     gsize size;
     const char *data = (const char *)g_bytes_get_data(bytes, &size);
+    LullJson *document = lull_json_parse(data ? data : "", (gssize)size, &error);
 
-    *ret_ok = optional && size == 0;
-    if (*ret_ok)
-        return NULL;
-    if (g_strcmp0(given, content_type) != 0) {
-        lull_exchange_fail(self, 415, "UnsupportedMediaType", "the body must be %s, not %.80s", content_type,
-                           given ? given : "of an unnamed type");
-        return NULL;
-    }
-    document = lull_json_parse(data ? data : "", (gssize)size, &error);
-    if (document && !json_object_is_type(document, json_type_object))
+    if (document && !json_object_is_type(document, list ? json_type_array : json_type_object))
         g_clear_pointer(&document, lull_json_put);
     if (!document)
-        lull_exchange_fail(self, 400, "BadRequest", "the body is no JSON object%s%s", error ? ": " : "",
-                           error ? error->message : "");
+        fail_unparsed(self, list, error);
+    return document;
+}
+
+gboolean
+lull_exchange_has_body(const LullExchange *self)
+{
+    return soup_server_message_get_request_body(self->message)->length > 0;
+}
+
+LullJson *
+lull_exchange_json_body(const LullExchange *self, gboolean optional, gboolean *ret_ok)
+{
+    LullJson *document;
+
+    *ret_ok = optional && !lull_exchange_has_body(self);
+    if (*ret_ok)
+        return NULL;
+    if (!g_str_equal(lull_exchange_content_type(self), "application/json")) {
+        lull_exchange_fail_type(self, "application/json");
+        return NULL;
+    }
+    document = lull_exchange_body(self, FALSE);
     *ret_ok = document != NULL;
     return document;
 }
@@ -85,7 +119,8 @@ send_status(const LullExchange *self, const char *name, LullJson *status)
 
     if (kind) {
         lull_json_set_string(details, "name", name ? name : self->route->name);
-        lull_json_set_string(details, "group", kind->group);
+        if (*kind->group)
+            lull_json_set_string(details, "group", kind->group);
         lull_json_set_string(details, "kind", kind->plural);
     }
     lull_exchange_send(self, (guint)lull_status_code(status), status);
@@ -101,6 +136,14 @@ lull_exchange_fail(const LullExchange *self, int code, const char *reason, const
     va_end(args);
     g_autoptr(LullJson) status = lull_status_new(code, reason, message);
     send_status(self, NULL, status);
+}
+
+void
+lull_exchange_fail_type(const LullExchange *self, const char *accepted)
+{
+    lull_exchange_fail(self, 415, "UnsupportedMediaType",
+                       "the body of the request was in an unknown format - accepted media types include: %s",
+                       accepted);
 }
 
 static void
@@ -151,12 +194,17 @@ lull_exchange_fail_causes(const LullExchange *self, const char *name, LullJson *
     send_status(self, name, status);
 }
 
-LullJson *
-lull_exchange_present(const LullExchange *self, LullJson *object)
+LullPresent
+lull_exchange_form(const LullExchange *self)
 {
-    g_autofree char *api_version = g_strdup_printf("%s/%s", self->route->group, self->route->version);
+    return (LullPresent){self->route->kind, self->route->version, self->form, self->include};
+}
 
-    lull_json_set_string(object, "apiVersion", api_version);
-    lull_json_set_string(object, "kind", self->route->kind->kind);
-    return object;
+void
+lull_exchange_send_object(const LullExchange *self, guint code, LullJson *object)
+{
+    const LullPresent form = lull_exchange_form(self);
+    g_autoptr(LullJson) shown = lull_present_object(&form, object);
+
+    lull_exchange_send(self, code, shown);
 }

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Get, list, create, patch and delete; answers the exchange in any case. A watch is not for here. */
+/* Get, list, create, update, patch and delete; answers the exchange in any case. A watch is not for here. */
 void lull_resource_handle(const LullExchange *exchange);
 
 G_END_DECLS

@@ -14,9 +14,12 @@ typedef enum {
     LULL_ROUTE_NONE = 0, /* nothing is there */
     LULL_ROUTE_HEALTH,
     LULL_ROUTE_VERSION,
-    LULL_ROUTE_LEGACY,    /* /api: the group without a name, which is empty here */
+    LULL_ROUTE_LEGACY,    /* /api: the group without a name */
     LULL_ROUTE_GROUPS,    /* /apis */
-    LULL_ROUTE_RESOURCES, /* /apis/GROUP/VERSION */
+    LULL_ROUTE_GROUP,     /* /apis/GROUP */
+    LULL_ROUTE_RESOURCES, /* /apis/GROUP/VERSION, /api/v1 */
+    LULL_ROUTE_OPENAPI,   /* /openapi/v3 */
+    LULL_ROUTE_SCHEMA,    /* /openapi/v3/apis/GROUP/VERSION, /openapi/v3/api/v1 */
     LULL_ROUTE_COLLECTION,
     LULL_ROUTE_OBJECT,
     LULL_ROUTE_STATUS,
@@ -26,7 +29,7 @@ typedef enum {
 typedef struct {
     LullRouteType type;
     const LullKind *kind; /* COLLECTION, OBJECT, STATUS */
-    char *group;
+    char *group;          /* "": the one without a name */
     char *version;
     char *ns; /* NULL: a collection in all namespaces */
     char *name;

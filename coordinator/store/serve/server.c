@@ -7,16 +7,20 @@
 #include <unistd.h>
 
 #include "coordinator/store/serve/discovery.h"
+#include "coordinator/store/empty.h"
 #include "coordinator/store/serve/exchange.h"
+#include "coordinator/store/serve/openapi.h"
 #include "coordinator/store/serve/reply.h"
 #include "coordinator/store/serve/resource.h"
 #include "coordinator/store/serve/socket.h"
 #include "coordinator/store/serve/stream.h"
 
-#define RECEIVED "lull-received" /* bytes of the body so far, on the message */
+#define BOOKMARK_MS 60000
+#define RECEIVED    "lull-received" /* bytes of the body so far, on the message */
 
 struct _LullServer {
     LullStore *store;
+    LullStore *empty; /* of what clients ask for as a matter of course */
     SoupServer *soup;
     char *path;
     LullStreams *streams;
@@ -46,7 +50,7 @@ handle_subresource(LullServer *self, const LullExchange *exchange)
         lull_exchange_fail(exchange, 405, "MethodNotAllowed", "only PUT is served on %s", route->subresource);
         return;
     }
-    g_autoptr(LullJson) body = lull_exchange_body(exchange, "application/json", TRUE, &ok);
+    g_autoptr(LullJson) body = lull_exchange_json_body(exchange, TRUE, &ok);
     if (!ok)
         return;
     reply = lull_replies_add(self->replies, exchange->message);
@@ -58,19 +62,41 @@ handle_document(const LullExchange *exchange, LullJson *take_document)
 {
     g_autoptr(LullJson) document = take_document;
 
-    if (g_str_equal(soup_server_message_get_method(exchange->message), "GET"))
-        lull_exchange_send(exchange, 200, document);
-    else
+    if (!g_str_equal(soup_server_message_get_method(exchange->message), "GET")) {
         lull_exchange_fail(exchange, 405, "MethodNotAllowed", "only GET is served here");
+        return;
+    }
+    lull_exchange_send(exchange, 200, document);
+    if (exchange->form == LULL_ACCEPT_DISCOVERY)
+        soup_message_headers_replace(soup_server_message_get_response_headers(exchange->message),
+                                     "Content-Type", LULL_CONTENT_TYPE_DISCOVERY);
 }
 
 static gboolean
 is_watch(const LullExchange *exchange)
 {
-    const char *watch = lull_exchange_query(exchange, "watch");
-
-    return watch && (g_str_equal(watch, "1") || g_str_equal(watch, "true")) &&
+    return lull_exchange_query_bool(exchange, "watch") &&
            g_str_equal(soup_server_message_get_method(exchange->message), "GET");
+}
+
+static LullJson *
+document_of(const LullExchange *exchange)
+{
+    const LullRoute *route = exchange->route;
+    const gboolean aggregated = exchange->form == LULL_ACCEPT_DISCOVERY;
+
+    if (route->type == LULL_ROUTE_VERSION)
+        return lull_discovery_version();
+    if (route->type == LULL_ROUTE_LEGACY)
+        return aggregated ? lull_discovery_aggregated(TRUE) : lull_discovery_legacy();
+    if (route->type == LULL_ROUTE_GROUPS)
+        return aggregated ? lull_discovery_aggregated(FALSE) : lull_discovery_groups();
+    if (route->type == LULL_ROUTE_GROUP)
+        return lull_discovery_group(route->group);
+    if (route->type == LULL_ROUTE_RESOURCES)
+        return lull_discovery_resources(route->group, route->version);
+    return route->type == LULL_ROUTE_OPENAPI ? lull_openapi_index()
+                                             : lull_openapi_document(route->group, route->version);
 }
 
 static void
@@ -84,16 +110,13 @@ dispatch(LullServer *self, const LullExchange *exchange)
         soup_server_message_set_response(exchange->message, "text/plain", SOUP_MEMORY_STATIC, "ok", 2);
         break;
     case LULL_ROUTE_VERSION:
-        handle_document(exchange, lull_discovery_version());
-        break;
     case LULL_ROUTE_LEGACY:
-        handle_document(exchange, lull_discovery_legacy());
-        break;
     case LULL_ROUTE_GROUPS:
-        handle_document(exchange, lull_discovery_groups());
-        break;
+    case LULL_ROUTE_GROUP:
     case LULL_ROUTE_RESOURCES:
-        handle_document(exchange, lull_discovery_resources(route->group, route->version));
+    case LULL_ROUTE_OPENAPI:
+    case LULL_ROUTE_SCHEMA:
+        handle_document(exchange, document_of(exchange));
         break;
     case LULL_ROUTE_COLLECTION:
         if (is_watch(exchange)) {
@@ -115,6 +138,34 @@ dispatch(LullServer *self, const LullExchange *exchange)
     }
 }
 
+static guint
+forms_of(LullRouteType type)
+{
+    if (type == LULL_ROUTE_COLLECTION || type == LULL_ROUTE_OBJECT || type == LULL_ROUTE_STATUS)
+        return LULL_ACCEPT_OBJECTS;
+    return type == LULL_ROUTE_LEGACY || type == LULL_ROUTE_GROUPS ? LULL_ACCEPT_JSON | LULL_ACCEPT_DISCOVERY
+                                                                  : LULL_ACCEPT_JSON;
+}
+
+/* FALSE: answered. Errors are JSON whatever is accepted. */
+static gboolean
+choose_form(LullExchange *exchange)
+{
+    SoupMessageHeaders *headers = soup_server_message_get_request_headers(exchange->message);
+    const char *accept = soup_message_headers_get_list(headers, "Accept");
+
+    exchange->form = lull_accept_parse(accept, forms_of(exchange->route->type));
+    if (exchange->form == LULL_ACCEPT_NONE && exchange->route->type != LULL_ROUTE_HEALTH)
+        lull_exchange_fail(exchange, 406, "NotAcceptable",
+                           "only the following media types are accepted: application/json");
+    else if (!lull_include_parse(lull_exchange_query(exchange, "includeObject"), &exchange->include))
+        lull_exchange_fail(exchange, 400, "BadRequest",
+                           "includeObject: unsupported value: supported values: None, Metadata, Object");
+    else
+        return TRUE;
+    return FALSE;
+}
+
 static gsize
 received(SoupServerMessage *message)
 {
@@ -126,12 +177,15 @@ handle(SoupServer *soup, SoupServerMessage *message, const char *path, GHashTabl
 {
     LullServer *self = (LullServer *)user_data;
     g_autoptr(LullRoute) route = lull_route_parse(path);
-    const LullExchange exchange = {.store = self->store, .message = message, .route = route, .query = query};
+    LullExchange exchange = {.store = route->kind == &lull_kind_event ? self->empty : self->store,
+                             .message = message,
+                             .route = route,
+                             .query = query};
 
     if (received(message) > LULL_EXCHANGE_MAX_BODY)
         lull_exchange_fail(&exchange, 413, "RequestEntityTooLarge", "the body is larger than %d bytes",
                            LULL_EXCHANGE_MAX_BODY);
-    else
+    else if (choose_form(&exchange))
         dispatch(self, &exchange);
 }
 
@@ -165,7 +219,8 @@ lull_server_new(LullStore *store, const char *socket_path, const char *group, GE
         return NULL;
     self->path = g_strdup(socket_path);
     self->store = store;
-    self->streams = lull_streams_new();
+    self->empty = lull_store_empty_new();
+    self->streams = lull_streams_new(BOOKMARK_MS);
     self->subresources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     self->replies = lull_replies_new();
     self->soup = soup_server_new("server-header", "lull/" LULL_VERSION, NULL);
@@ -199,6 +254,7 @@ lull_server_free(LullServer *self)
         g_object_unref(self->soup);
         g_hash_table_unref(self->subresources);
         (void)unlink(self->path);
+        lull_store_free(self->empty);
     }
     g_free(self->path);
     g_free(self);

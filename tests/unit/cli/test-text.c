@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/cli/text.h"
+#include "coordinator/model/age.h"
 #include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 
@@ -76,7 +77,7 @@ START_TEST(ages_read_as_those_of_kubectl)
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *age = lull_text_age(cases[i].seconds * LULL_SEC(1));
+        g_autofree char *age = lull_age_format(cases[i].seconds * LULL_SEC(1));
 
         ck_assert_str_eq(age, cases[i].age);
     }
@@ -94,7 +95,7 @@ START_TEST(milliseconds_are_written_in_a_unit_that_fits)
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *text = lull_text_ms(cases[i].ms);
+        g_autofree char *text = lull_age_format_ms(cases[i].ms);
 
         ck_assert_str_eq(text, cases[i].text);
     }

@@ -26,6 +26,14 @@ static const struct {
     {"empty=", NULL, TRUE},
     {"a.org/key=1", NULL, TRUE},
     {"vm=larry,tier=silver", NULL, FALSE},
+    {"vm in (moe, larry)", NULL, TRUE},
+    {"vm in (moe)", NULL, FALSE},
+    {"vm notin (moe,curly)", NULL, TRUE},
+    {"vm notin (larry)", NULL, FALSE},
+    {"none notin (x)", NULL, TRUE},
+    {"none in (x)", NULL, FALSE},
+    {"tier in (gold,silver),vm!=moe , a.org/key in(1)", NULL, TRUE},
+    {"tier in (gold),vm in (moe)", NULL, FALSE},
     {NULL, "metadata.name=snap", TRUE},
     {NULL, "metadata.name==snap", TRUE},
     {NULL, "metadata.name!=snap", FALSE},
@@ -50,9 +58,21 @@ END_TEST
 static const struct {
     const char *labels, *fields;
 } wrong[] = {
-    {"vm in (larry)", NULL}, {"=x", NULL},         {"!", NULL},     {"a b=c", NULL},
-    {"a=b c", NULL},         {"a,,b", NULL},       {"a=b=c", NULL}, {NULL, "status.phase=Failed"},
-    {NULL, "metadata.name"}, {NULL, "metadata=x"},
+    {"vm in (larry", NULL},
+    {"vm at (larry)", NULL},
+    {"in (x)", NULL},
+    {"vm in (a)b", NULL},
+    {"vm in (a b)", NULL},
+    {"a,", NULL},
+    {"=x", NULL},
+    {"!", NULL},
+    {"a b=c", NULL},
+    {"a=b c", NULL},
+    {"a,,b", NULL},
+    {"a=b=c", NULL},
+    {NULL, "status.phase=Failed"},
+    {NULL, "metadata.name"},
+    {NULL, "metadata=x"},
 };
 
 START_TEST(what_is_not_understood_is_refused)

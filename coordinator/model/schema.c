@@ -1,0 +1,282 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/model/schema.h"
+
+#define PRESERVE "x-kubernetes-preserve-unknown-fields"
+
+static LullJson *
+add_object(LullJson *parent, const char *key)
+{
+    LullJson *object = json_object_new_object();
+
+    lull_json_take(parent, key, object);
+    return object;
+}
+
+static LullJson *
+add_strings(LullJson *parent, const char *key, const char *const *values)
+{
+    LullJson *array = json_object_new_array();
+
+    for (; values && *values; values++)
+        lull_json_append_string(array, *values);
+    lull_json_take(parent, key, array);
+    return array;
+}
+
+static LullJson *
+new_typed(const char *type)
+{
+    LullJson *schema = json_object_new_object();
+
+    lull_json_set_string(schema, "type", type);
+    return schema;
+}
+
+static LullJson *
+array_of(const LullField *fields)
+{
+    LullJson *schema = new_typed("array");
+
+    lull_json_take(schema, "items", fields ? lull_schema_of_fields(fields) : new_typed("string"));
+    lull_json_set_string(schema, "x-kubernetes-list-type", "atomic");
+    return schema;
+}
+
+static LullJson *
+anything(void)
+{
+    LullJson *schema = new_typed("object");
+
+    lull_json_set_bool(schema, PRESERVE, TRUE);
+    return schema;
+}
+
+static LullJson *
+new_map(void)
+{
+    LullJson *schema = new_typed("object");
+
+    lull_json_take(schema, "additionalProperties", new_typed("string"));
+    return schema;
+}
+
+/* A null counts as absent wherever there may be a time. */
+static LullJson *
+new_time(void)
+{
+    LullJson *schema = new_typed("string");
+
+    lull_json_set_string(schema, "format", "date-time");
+    lull_json_set_bool(schema, "nullable", TRUE);
+    return schema;
+}
+
+static LullJson *
+new_int(void)
+{
+    LullJson *schema = new_typed("integer");
+
+    lull_json_set_string(schema, "format", "int64");
+    return schema;
+}
+
+static LullJson *
+new_duration(void)
+{
+    LullJson *schema = json_object_new_object();
+
+    lull_json_set_bool(schema, "x-kubernetes-int-or-string", TRUE);
+    return schema;
+}
+
+static LullJson *
+schema_of(const LullField *field)
+{
+    switch (field->type) {
+    case LULL_FIELD_STRING:
+        return new_typed("string");
+    case LULL_FIELD_INT:
+        return new_int();
+    case LULL_FIELD_BOOL:
+        return new_typed("boolean");
+    case LULL_FIELD_DURATION:
+        return new_duration();
+    case LULL_FIELD_TIME:
+        return new_time();
+    case LULL_FIELD_OBJECT:
+        return lull_schema_of_fields(field->fields);
+    case LULL_FIELD_ARRAY:
+        return array_of(field->fields);
+    case LULL_FIELD_MAP:
+        return new_map();
+    case LULL_FIELD_ANY:
+        break;
+    }
+    return anything();
+}
+
+LullJson *
+lull_schema_of_fields(const LullField *fields)
+{
+    LullJson *schema = new_typed("object");
+    LullJson *properties = add_object(schema, "properties");
+    g_autoptr(LullJson) required = json_object_new_array();
+
+    for (const LullField *field = fields; field && field->name; field++) {
+        LullJson *property = schema_of(field);
+
+        lull_json_set_string(property, "description", field->doc);
+        if (field->values)
+            (void)add_strings(property, "enum", field->values);
+        if (field->required)
+            lull_json_append_string(required, field->name);
+        lull_json_take(properties, field->name, property);
+    }
+    if (json_object_array_length(required) > 0)
+        lull_json_take(schema, "required", json_object_get(required));
+    return schema;
+}
+
+LullJson *
+lull_schema_of_part(const LullKind *kind, const LullField *fields)
+{
+    LullJson *schema = fields ? lull_schema_of_fields(fields) : anything();
+
+    lull_json_set_string(schema, "description",
+                         fields && fields == kind->status ? "What the coordinator has found and done."
+                                                          : "What is wanted.");
+    return schema;
+}
+
+/* Rules that one field alone cannot express; their texts are those of the local store. */
+static void
+add_rule(LullJson *schema, const char *rule, const char *message)
+{
+    LullJson *rules = lull_json_array(schema, "x-kubernetes-validations");
+    LullJson *entry = json_object_new_object();
+
+    if (!rules) {
+        rules = json_object_new_array();
+        lull_json_take(schema, "x-kubernetes-validations", rules);
+    }
+    lull_json_set_string(entry, "rule", rule);
+    lull_json_set_string(entry, "message", message);
+    json_object_array_add(rules, entry);
+}
+
+static LullJson *
+spec_of(const LullKind *kind)
+{
+    LullJson *spec = lull_schema_of_part(kind, kind->spec);
+
+    if (kind->spec_fixed)
+        add_rule(spec, "self == oldSelf", "spec in immutable after creation");
+    if (kind->reference) {
+        LullJson *reference = lull_json_at(spec, "properties", kind->reference, NULL);
+        add_rule(reference, "has(self.apiGroup) && self.apiGroup == 'kubevirt.io'",
+                 "invalid apiGroup: expected kubevirt.io");
+        add_rule(reference, "self.kind == 'VirtualMachine'", "invalid kind: expected VirtualMachine");
+    }
+    return spec;
+}
+
+static LullJson *
+whole(const LullKind *kind)
+{
+    LullJson *schema = new_typed("object");
+    LullJson *properties;
+
+    lull_json_set_string(schema, "description", kind->doc);
+    properties = add_object(schema, "properties");
+    lull_json_take(properties, "apiVersion", new_typed("string"));
+    lull_json_take(properties, "kind", new_typed("string"));
+    lull_json_take(properties, "metadata", new_typed("object"));
+    lull_json_take(properties, "spec", spec_of(kind));
+    lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status));
+    (void)add_strings(schema, "required", (const char *const[]){"spec", NULL});
+    return schema;
+}
+
+static LullJson *
+columns_of(const LullKind *kind)
+{
+    LullJson *columns = json_object_new_array();
+
+    for (const LullColumn *column = kind->columns; column && column->name; column++) {
+        LullJson *entry = json_object_new_object();
+
+        lull_json_set_string(entry, "name", column->name);
+        lull_json_set_string(entry, "type", column->type);
+        lull_json_set_string(entry, "jsonPath", column->path);
+        lull_json_set_string(entry, "description", lull_kind_doc(kind, column->path));
+        json_object_array_add(columns, entry);
+    }
+    return columns;
+}
+
+static LullJson *
+version_of(const LullKind *kind, const char *name)
+{
+    LullJson *version = json_object_new_object();
+
+    lull_json_set_string(version, "name", name);
+    lull_json_set_bool(version, "served", TRUE);
+    lull_json_set_bool(version, "storage", g_str_equal(name, kind->version));
+    (void)add_object(add_object(version, "subresources"), "status");
+    lull_json_take(version, "additionalPrinterColumns", columns_of(kind));
+    lull_json_take(add_object(version, "schema"), "openAPIV3Schema", whole(kind));
+    return version;
+}
+
+static void
+add_names(LullJson *spec, const LullKind *kind)
+{
+    LullJson *names = add_object(spec, "names");
+    g_autofree char *list = g_strconcat(kind->kind, "List", NULL);
+
+    lull_json_set_string(names, "kind", kind->kind);
+    lull_json_set_string(names, "listKind", list);
+    lull_json_set_string(names, "plural", kind->plural);
+    lull_json_set_string(names, "singular", kind->singular);
+    (void)add_strings(names, "shortNames", kind->short_names);
+    (void)add_strings(names, "categories", (const char *const[]){"all", NULL});
+}
+
+LullJson *
+lull_schema_crd(const LullKind *kind)
+{
+    LullJson *crd = json_object_new_object();
+    g_autofree char *name = g_strdup_printf("%s.%s", kind->plural, kind->group);
+    LullJson *spec, *versions;
+
+    lull_json_set_string(crd, "apiVersion", "apiextensions.k8s.io/v1");
+    lull_json_set_string(crd, "kind", "CustomResourceDefinition");
+    lull_json_set_string(add_object(crd, "metadata"), "name", name);
+    spec = add_object(crd, "spec");
+    lull_json_set_string(spec, "group", kind->group);
+    lull_json_set_string(spec, "scope", "Namespaced");
+    add_names(spec, kind);
+    versions = json_object_new_array();
+    lull_json_take(spec, "versions", versions);
+    json_object_array_add(versions, version_of(kind, kind->version));
+    if (kind->other_version)
+        json_object_array_add(versions, version_of(kind, kind->other_version));
+    return crd;
+}
+
+LullJson *
+lull_schema_crds(void)
+{
+    LullJson *list = json_object_new_object();
+    LullJson *items = json_object_new_array();
+
+    lull_json_set_string(list, "apiVersion", "v1");
+    lull_json_set_string(list, "kind", "List");
+    lull_json_take(list, "items", items);
+    for (const LullKind *const *kind = lull_kinds(); *kind; kind++)
+        if (!(*kind)->read_only)
+            json_object_array_add(items, lull_schema_crd(*kind));
+    return list;
+}

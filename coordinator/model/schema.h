@@ -1,0 +1,26 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "coordinator/model/kind.h"
+
+G_BEGIN_DECLS
+
+/* The table of kinds as JSON Schema, in the form that Kubernetes calls structural. */
+
+/* spec or status of a kind: {"type":"object",...}. */
+LullJson *lull_schema_of_part(const LullKind *kind, const LullField *fields) G_GNUC_WARN_UNUSED_RESULT;
+
+/* An object with these fields, as a schema. */
+LullJson *lull_schema_of_fields(const LullField *fields) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The CustomResourceDefinition that serves a kind in a cluster. */
+LullJson *lull_schema_crd(const LullKind *kind) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Those of all kinds that are not a view, as a List. */
+LullJson *lull_schema_crds(void) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS
