@@ -19,12 +19,13 @@
 #define SEEDS      40
 #define MAX_PASSES 3000
 
-/* A store in front of another one that loses one call in `rate`. */
+/* A store in front of another one that loses one call in `rate`, and the one that makes `countdown` zero. */
 typedef struct {
     LullStore store;
     LullStore *inner;
     GRand *dice;
-    gint rate; /* 0: none */
+    gint rate;      /* 0: none */
+    gint countdown; /* of calls and their answers; 0: none, or it is over */
 } Flaky;
 
 typedef struct {
@@ -50,7 +51,9 @@ writable(const LullKind *kind)
 static gboolean
 lose(Flaky *self, GError **error)
 {
-    if (self->rate == 0 || g_rand_int_range(self->dice, 0, self->rate) != 0)
+    const gboolean this_one = self->countdown > 0 && --self->countdown == 0;
+
+    if (!this_one && (self->rate == 0 || g_rand_int_range(self->dice, 0, self->rate) != 0))
         return FALSE;
     g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the store went away");
     return TRUE;
@@ -152,7 +155,7 @@ world_init(World *world, guint32 seed)
     ck_assert_no_error(error);
     path = g_build_filename(world->dir, "store.db", NULL);
     world->dice = g_rand_new_with_seed(seed);
-    world->flaky = (Flaky){{&flaky_ops}, lull_store_local_open(path, &error), world->dice, 0};
+    world->flaky = (Flaky){{&flaky_ops}, lull_store_local_open(path, &error), world->dice, 0, 0};
     ck_assert_no_error(error);
     world->intents = lull_intents_open(world->dir, &error);
     world->contents.store = &world->flaky.store;
@@ -305,6 +308,16 @@ check_nothing_left(World *world)
     ck_assert_uint_eq(fake_stored(), 0);
 }
 
+static guint
+count_freezes(void)
+{
+    guint n = 0;
+
+    for (const char *letter = fake_story(); *letter; letter++)
+        n += *letter == 'f';
+    return n;
+}
+
 START_TEST(test_in_a_good_world_one_attempt_is_enough)
 {
     World world = {0};
@@ -342,6 +355,55 @@ START_TEST(test_whatever_is_lost_and_whoever_dies_it_is_taken_and_goes_without_a
     delete_snapshot(&world);
     live_until(&world, is_gone, 2);
     check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+static void
+live_and_go(World *world)
+{
+    take_snapshot(world, "", ",'failureDeadline':0");
+    live_until(world, is_settled, 0);
+    ck_assert_str_eq(phase(world), "Succeeded");
+    ck_assert_uint_eq(fake_sealed(), 1);
+    delete_snapshot(world);
+    live_until(world, is_gone, 0);
+    check_nothing_left(world);
+}
+
+/* One after the other, on the way there and on the way back, until a whole life has fewer. */
+START_TEST(test_whichever_call_of_the_store_is_lost_nothing_comes_of_it)
+{
+    for (gint lost = 1;; lost++) {
+        World world = {0};
+        gboolean was_lost = FALSE;
+
+        world_init(&world, (guint32)_i);
+        world.flaky.countdown = lost;
+        live_and_go(&world);
+        was_lost = world.flaky.countdown == 0;
+        world_clear(&world);
+        if (!was_lost)
+            break;
+        ck_assert_int_lt(lost, 2000);
+    }
+}
+END_TEST
+
+START_TEST(test_restarted_after_any_step_it_goes_on_where_it_was)
+{
+    World world = {0};
+
+    world_init(&world, 7);
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    for (int i = 0; i < _i; i++)
+        pass_once(&world);
+    end_life(&world);
+    begin_life(&world);
+    live_until(&world, is_settled, 0);
+    ck_assert_str_eq(phase(&world), "Succeeded");
+    ck_assert_uint_eq(fake_sealed(), 1);
+    ck_assert_uint_le(count_freezes(), 2);
     world_clear(&world);
 }
 END_TEST
@@ -400,16 +462,6 @@ START_TEST(test_a_guest_that_never_keeps_still_is_cut_without_a_freeze_in_the_en
     world_clear(&world);
 }
 END_TEST
-
-static guint
-count_freezes(void)
-{
-    guint n = 0;
-
-    for (const char *letter = fake_story(); *letter; letter++)
-        n += *letter == 'f';
-    return n;
-}
 
 START_TEST(test_whoever_dies_no_guest_is_frozen_more_than_twice)
 {
@@ -490,6 +542,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_in_a_good_world_one_attempt_is_enough, 0, 5);
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_is_taken_and_goes_without_a_trace, 0,
                         SEEDS);
+    tcase_add_loop_test(tcase, test_whichever_call_of_the_store_is_lost_nothing_comes_of_it, 0, 2);
+    tcase_add_loop_test(tcase, test_restarted_after_any_step_it_goes_on_where_it_was, 0, SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, SEEDS);
     tcase_add_loop_test(tcase, test_a_level_not_reached_fails_it_and_its_data_goes, 0, 10);
     tcase_add_loop_test(tcase, test_a_guest_that_never_keeps_still_is_cut_without_a_freeze_in_the_end, 0, 5);
