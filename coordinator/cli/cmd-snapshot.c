@@ -5,6 +5,7 @@
 
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/follow.h"
+#include "coordinator/cli/left-out.h"
 #include "coordinator/cli/names.h"
 #include "coordinator/cli/report-read.h"
 #include "coordinator/cli/text.h"
@@ -28,6 +29,7 @@ typedef struct {
     char *require;
     char *deadline;
     char **exclude;
+    gboolean partial;
     gboolean retry;
     gboolean wait, no_wait;
 } Wish;
@@ -39,6 +41,8 @@ static const GOptionEntry options[] = {
      "fail if it is not taken by then (default 5m; 0: none)", "TIME"},
     {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, LULL_OPTION_AT(Wish, exclude),
      "leave this volume out; may be repeated", "VOLUME"},
+    {"partial", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, partial),
+     "take it although volumes with data cannot be included", NULL},
     {"retry", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, retry),
      "if it fails, delete it and try again, at most three times in all; waits", NULL},
     {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Wish, wait),
@@ -74,58 +78,12 @@ make_snapshot(const Wish *wish)
     return object;
 }
 
-static LullJson *
-find_volume(LullJson *statuses, const char *name)
-{
-    for (gsize i = 0; statuses && i < json_object_array_length(statuses); i++) {
-        LullJson *status = json_object_array_get_idx(statuses, i);
-
-        if (g_strcmp0(lull_json_string(status, "name", NULL), name) == 0)
-            return status;
-    }
-    return NULL;
-}
-
-/* A volume excluded by a name that the machine does not have would be a snapshot of too much. */
-static gboolean
-check_excluded(LullJson *statuses, const Wish *wish, GError **error)
-{
-    for (char **name = wish->exclude; name && *name; name++) {
-        g_autoptr(GString) has = g_string_new(NULL);
-
-        if (!statuses || find_volume(statuses, *name))
-            continue;
-        for (gsize i = 0; i < json_object_array_length(statuses); i++)
-            g_string_append_printf(has, "%s%s", i ? ", " : "",
-                                   lull_json_string(json_object_array_get_idx(statuses, i), "name", "?"));
-        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
-                    "--exclude, \"%s\": vm \"%s\" has no such volume; it has: %s", *name, wish->vm, has->str);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static void
-note_left_out(LullJson *statuses)
-{
-    for (gsize i = 0; statuses && i < json_object_array_length(statuses); i++) {
-        LullJson *status = json_object_array_get_idx(statuses, i);
-        g_autofree char *name = lull_text_clean(lull_json_string(status, "name", "?"), 0);
-        g_autofree char *reason =
-            lull_text_clean(lull_json_string(status, "reason", "no reason was given"), 0);
-
-        if (!lull_json_bool(status, "enabled", TRUE))
-            (void)fprintf(stderr, "lull: note: volume %s cannot be included: %s\n", name, reason);
-    }
-}
-
 /* Before anything is made: is there such a machine, and what of it cannot be included? */
 static gboolean
 look_at_vm(LullCli *cli, const Wish *wish, GError **error)
 {
     GError *problem = NULL;
     g_autoptr(LullJson) vm = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, wish->vm, &problem);
-    LullJson *statuses = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
 
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         lull_cli_suggest(cli, &lull_kind_vm, wish->vm, &problem);
@@ -133,10 +91,7 @@ look_at_vm(LullCli *cli, const Wish *wish, GError **error)
         g_propagate_error(error, problem);
         return FALSE;
     }
-    if (!check_excluded(statuses, wish, error))
-        return FALSE;
-    note_left_out(statuses);
-    return TRUE;
+    return lull_left_out_check(vm, (const char *const *)wish->exclude, wish->partial, error);
 }
 
 static LullJson *

@@ -59,11 +59,28 @@ def lull(program, api):
     return Lull(program, api.socket)
 
 
+def add_machine(api, name, *volumes):
+    """A machine with @volumes: (name, type, why it cannot be included or None)."""
+    spec = {"template": {"spec": {"volumes": [{"name": volume, kind: {}} for volume, kind, _ in volumes]}}}
+    statuses = [{"name": volume, "enabled": True} if not why else {"name": volume, "enabled": False, "reason": why}
+                for volume, _, why in volumes]
+    return api.add("virtualmachines", name, spec=spec,
+                   status={"printableStatus": "Running", "volumeSnapshotStatuses": statuses})
+
+
+ROOT_DISK = ("rootdisk", "persistentVolumeClaim", None)
+
+
 @pytest.fixture
 def larry(api):
     """A machine with a disk and a CD-ROM."""
-    return api.add("virtualmachines", "larry", status={"printableStatus": "Running", "volumeSnapshotStatuses": [
-        {"name": "rootdisk", "enabled": True}, {"name": "cdrom", "enabled": False, "reason": "it is a CD-ROM"}]})
+    return add_machine(api, "larry", ROOT_DISK, ("cdrom", "hostDisk", "it is a CD-ROM"))
+
+
+@pytest.fixture
+def moe(api):
+    """A machine with a disk that cannot be included."""
+    return add_machine(api, "moe", ROOT_DISK, ("shared", "persistentVolumeClaim", "it is shareable"))
 
 
 @pytest.fixture

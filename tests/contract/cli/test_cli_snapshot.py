@@ -13,6 +13,7 @@ import subprocess
 import termios
 
 import fakeapi
+import pytest
 
 SNAPSHOTS = "virtualmachinesnapshots"
 
@@ -54,6 +55,47 @@ def test_unknown_volume_to_exclude_is_named_and_nothing_is_left(lull, api, larry
 def test_volumes_that_cannot_be_included_are_listed_before(lull, larry):
     result = lull("snapshot", "larry", "snap-larry")
     assert result.stderr == "lull: note: volume cdrom cannot be included: it is a CD-ROM\n"
+
+
+NOTE = "lull: note: volume shared cannot be included: it is shareable\n"
+
+
+def test_nothing_is_begun_without_a_word_where_data_would_be_missed(lull, api, moe):
+    result = lull("snapshot", "moe", "snap-moe")
+    assert result.returncode == 1
+    assert result.stderr == NOTE + (
+        'lull: snapshot: vm "moe": data would be missed, on shared: nothing was done; say --partial to take a '
+        "snapshot without it\n")
+    assert api.writes() == []
+
+
+def test_partial_takes_it_without_what_cannot_be_included(lull, api, moe):
+    result = lull("snapshot", "moe", "snap-moe", "--partial")
+    assert (result.returncode, result.stderr) == (0, NOTE)
+    assert len(api.writes()) == 1
+
+
+def test_whoever_leaves_the_volume_out_himself_is_not_asked(lull, api, moe):
+    result = lull("snapshot", "moe", "snap-moe", "--exclude", "shared")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(api.writes()) == 1
+
+
+@pytest.mark.parametrize("answer, code, writes", [(b"y\n", 0, 1), (b"n\n", 1, 0), (b"\n", 1, 0), (b"\x04", 1, 0)])
+def test_on_a_terminal_there_is_a_question_before_anything_happens(lull, api, moe, answer, code, writes):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([lull.program, "snapshot", "moe", "snap-moe", "--no-wait"], stdin=slave, stdout=slave,
+                               stderr=slave, env=lull.environment)
+    os.close(slave)
+    seen = b""
+    while b"[y/N] " not in seen:
+        seen += os.read(master, 4096)
+    assert api.writes() == []
+    os.write(master, answer)
+    assert process.wait(20) == code
+    os.close(master)
+    assert b"without the data on shared?" in seen
+    assert len(api.writes()) == writes
 
 
 def test_refusal_is_told_with_its_causes(lull, api, larry):
