@@ -188,6 +188,8 @@ read_volume(const xmlNode *disk, GError **error)
     volume->flushes_ignored = attribute_is(driver, "cache", "unsafe");
     volume->serial = text_of(child(disk, "serial"));
     read_address(disk, volume);
+    volume->keeps_data =
+        (!device || g_str_equal(device, "disk")) && !volume->read_only && !child(disk, "transient") && source;
     volume->excluded = why_excluded(disk, device, type, volume);
     return volume;
 }

@@ -37,7 +37,7 @@ volume_to_json(const LullVm *vm, const LullVmVolume *volume)
     LullJson *json = json_object_new_object();
 
     lull_json_set_string(json, "name", volume->name);
-    if (!volume->excluded) {
+    if (volume->keeps_data) {
         g_autofree char *claim = g_strdup_printf("%s-%s", vm->name, volume->name);
         lull_json_set_string(lull_json_ensure(json, "persistentVolumeClaim"), "claimName", claim);
     } else if (volume->path) {

@@ -24,6 +24,7 @@ typedef struct {
     char *scsi; /* BUS:TARGET:UNIT behind that controller; NULL: not SCSI */
     gboolean block;           /* a block device, not a file */
     gboolean read_only;       /* the guest cannot write to it */
+    gboolean keeps_data;      /* the guest may have data on it that outlives it, saved or not */
     gboolean flushes_ignored; /* cache=unsafe: no witness */
     char
         *excluded; /* why it cannot be included (read-only, cdrom, no source, transient, ...); NULL: it can */

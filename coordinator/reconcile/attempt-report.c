@@ -37,6 +37,15 @@ lull_attempt_cut_disks(const LullVm *vm)
     return disks;
 }
 
+gboolean
+lull_attempt_has_volumes(const LullVm *vm)
+{
+    for (guint i = 0; i < vm->volumes->len; i++)
+        if (!((const LullVmVolume *)vm->volumes->pdata[i])->excluded)
+            return TRUE;
+    return FALSE;
+}
+
 #define INTERRUPTED "attempts to quiesce it were interrupted"
 
 /* What the last attempt to quiesce the guest came to, for one that did not try any more. */
@@ -74,6 +83,7 @@ lull_attempt_truth(const LullAttemptRecord *record)
         facts.problem = hold->problem;
         facts.broken = hold->broken;
     }
+    facts.no_volumes = !lull_attempt_has_volumes(record->vm);
     if (record->unquiesced)
         remember(record, &facts);
     return lull_truth_of(&facts);

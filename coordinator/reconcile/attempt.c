@@ -113,7 +113,7 @@ check_promised(const LullVm *vm, const char *const *names, GError **error)
 static void
 leave_out_unpromised(LullVm *vm, const char *const *names)
 {
-    for (guint i = 0; names && names[0] && i < vm->volumes->len; i++) {
+    for (guint i = 0; names && i < vm->volumes->len; i++) {
         LullVmVolume *volume = vm->volumes->pdata[i];
 
         if (!volume->excluded && !g_strv_contains(names, volume->name))
@@ -362,13 +362,14 @@ attempt_init(Attempt *self, GError **error)
     self->vm = lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;
-    self->view.unasked = self->order->unquiesced || self->vm->state != LULL_VM_RUNNING;
-    /* one that is off is as good as can be */
-    self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
-    self->view.deadline = self->order->deadline;
     if (!exclude(self->vm, (const char *const *)self->order->exclude, error))
         return FALSE;
     leave_out_unpromised(self->vm, (const char *const *)self->order->volumes);
+    self->view.unasked =
+        self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);
+    /* one that is off is as good as can be */
+    self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
+    self->view.deadline = self->order->deadline;
     return check_promised(self->vm, (const char *const *)self->order->volumes, error);
 }
 

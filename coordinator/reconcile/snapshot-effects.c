@@ -6,23 +6,10 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-decide.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
 #include "protocol/step.h"
-
-static gboolean
-is_enabled(LullJson *vm, const char *volume)
-{
-    LullJson *list = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
-
-    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-        LullJson *entry = json_object_array_get_idx(list, i);
-
-        if (g_str_equal(lull_json_string(entry, "name", ""), volume))
-            return lull_json_bool(entry, "enabled", FALSE);
-    }
-    return FALSE;
-}
 
 static LullJson *
 backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
@@ -44,7 +31,7 @@ backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
 static LullJson *
 volume_backups(const LullSnapshotView *view)
 {
-    LullJson *volumes = lull_json_array(lull_json_at(view->vm, "spec", "template", "spec", NULL), "volumes");
+    LullJson *volumes = lull_volumes_of(view->vm);
     LullJson *backups = json_object_new_array();
 
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
@@ -53,7 +40,8 @@ volume_backups(const LullSnapshotView *view)
         const char *claim =
             lull_json_string(lull_json_at(volume, "persistentVolumeClaim", NULL), "claimName", name);
 
-        if (is_enabled(view->vm, name) && !lull_policy_excludes(view->policy, name))
+        if (lull_json_bool(lull_volume_status(view->vm, name), "enabled", FALSE) &&
+            !lull_policy_excludes(view->policy, name))
             json_object_array_add(backups, backup_of(view, name, claim));
     }
     return backups;

@@ -6,8 +6,14 @@
 #include <string.h>
 
 #include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/names.h"
+
+#define PARTIAL "PartialSnapshot"
+#define PARTIAL_MESSAGE                                                                                      \
+    "Not all snapshotable volumes were included in the snapshot. Check status.snapshotVolumes for excluded " \
+    "volumes and VM VolumeSnapshotStatus for details."
 
 static void
 copy_member(LullJson *to, LullJson *from, const char *key)
@@ -46,30 +52,66 @@ is_in(GPtrArray *names, const char *name)
     return FALSE;
 }
 
+static void
+add_indication(LullJson *status, const char *name, const char *message)
+{
+    LullJson *source = json_object_new_object();
+
+    lull_json_append_string(lull_json_array(status, "indications"), name);
+    lull_json_set_string(source, "indication", name);
+    lull_json_set_string(source, "message", message);
+    json_object_array_add(lull_json_array(status, "sourceIndications"), source);
+}
+
+static void
+begin_indications(LullJson *status)
+{
+    lull_json_take(status, "indications", json_object_new_array());
+    lull_json_take(status, "sourceIndications", json_object_new_array());
+}
+
+/* Once, after what the report says. */
+static void
+indicate_partial(LullJson *status)
+{
+    LullJson *list = lull_json_array(status, "indications");
+
+    if (!list)
+        begin_indications(status);
+    for (size_t i = 0; list && i < json_object_array_length(list); i++)
+        if (g_strcmp0(json_object_get_string(json_object_array_get_idx(list, i)), PARTIAL) == 0)
+            return;
+    add_indication(status, PARTIAL, PARTIAL_MESSAGE);
+}
+
 /* Of every volume that the captured VM has: is there a backup of it? */
 static void
 set_volumes(LullJson *status, LullJson *content)
 {
     LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
-    LullJson *volumes = lull_json_array(
-        lull_json_at(content, "spec", "source", "virtualMachine", "spec", "template", "spec", NULL),
-        "volumes");
+    LullJson *volumes = lull_volumes_of(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
     g_autoptr(GPtrArray) included = g_ptr_array_new();
     g_autoptr(GPtrArray) excluded = g_ptr_array_new();
     LullJson *both = json_object_new_object();
+    gboolean partial = FALSE;
 
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++)
         g_ptr_array_add(included,
                         (gpointer)lull_json_string(json_object_array_get_idx(backups, i), "volumeName", ""));
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
-        const char *name = lull_json_string(json_object_array_get_idx(volumes, i), "name", "");
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const char *name = lull_json_string(volume, "name", "");
 
-        if (!is_in(included, name))
-            g_ptr_array_add(excluded, (gpointer)name);
+        if (is_in(included, name))
+            continue;
+        g_ptr_array_add(excluded, (gpointer)name);
+        partial = partial || lull_volume_keeps_data(volume);
     }
     lull_json_take(both, "includedVolumes", sorted(included));
     lull_json_take(both, "excludedVolumes", sorted(excluded));
     lull_json_take(status, "snapshotVolumes", both);
+    if (partial)
+        indicate_partial(status);
 }
 
 /* From the report: facts, told once. */
@@ -79,20 +121,13 @@ set_indications(LullJson *status, LullJson *content)
     const char *text = lull_meta_annotation(content, LULL_ANNOTATION_REPORT);
     g_autoptr(LullJson) report = text ? lull_json_parse(text, -1, NULL) : NULL;
     LullJson *names = lull_json_array(report, "indications");
-    LullJson *list = json_object_new_array();
-    LullJson *sources = json_object_new_array();
 
+    begin_indications(status);
     for (size_t i = 0; names && i < json_object_array_length(names); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-        LullJson *source = json_object_new_object();
 
-        lull_json_append_string(list, name);
-        lull_json_set_string(source, "indication", name);
-        lull_json_set_string(source, "message", lull_indication_message(name));
-        json_object_array_add(sources, source);
+        add_indication(status, name, lull_indication_message(name));
     }
-    lull_json_take(status, "indications", list);
-    lull_json_take(status, "sourceIndications", sources);
 }
 
 static void

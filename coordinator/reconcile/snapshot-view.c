@@ -8,6 +8,7 @@
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-status.h"
+#include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -62,38 +63,30 @@ lull_snapshot_deadline(LullJson *snapshot)
     return after ? lull_meta_created(snapshot) + after : 0;
 }
 
-/* NULL for the volume statuses of a VM that has something to save under @policy; else what to tell the user.
- */
+/* Why nothing of the data of a VM can be saved under @policy. NULL: something can, or there is none, and the
+ * configuration is what is wanted. */
 static char *
 nothing_to_save(LullJson *vm, const LullPolicy *policy)
 {
-    LullJson *volumes = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
+    LullJson *volumes = lull_volumes_of(vm);
     g_autoptr(GString) why = g_string_new(NULL);
 
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         const char *name = lull_json_string(volume, "name", "");
-        const gboolean excluded = lull_policy_excludes(policy, name);
+        LullJson *status = lull_volume_status(vm, name);
 
-        if (lull_json_bool(volume, "enabled", FALSE) && !excluded)
+        if (lull_policy_excludes(policy, name))
+            continue;
+        if (lull_json_bool(status, "enabled", FALSE))
             return NULL;
-        g_string_append_printf(why, "%s%s: %s", why->len ? "; " : "", name,
-                               excluded ? "left out by " LULL_ANNOTATION_EXCLUDE
-                                        : lull_json_string(volume, "reason", "cannot be saved"));
+        if (lull_volume_keeps_data(volume))
+            g_string_append_printf(why, "%s%s: %s", why->len ? "; " : "", name,
+                                   lull_json_string(status, "reason", "cannot be saved"));
     }
-    return g_strdup_printf("VM %s has no volume that can be saved (%s)", lull_meta_name(vm),
-                           why->len ? why->str : "no volumes at all");
-}
-
-static gboolean
-has_volume(LullJson *vm, const char *name)
-{
-    LullJson *volumes = lull_json_array(lull_json_object(vm, "status"), "volumeSnapshotStatuses");
-
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
-        if (g_str_equal(lull_json_string(json_object_array_get_idx(volumes, i), "name", ""), name))
-            return TRUE;
-    return FALSE;
+    return why->len
+               ? g_strdup_printf("VM %s has no volume that can be saved (%s)", lull_meta_name(vm), why->str)
+               : NULL;
 }
 
 /* Rules across objects that the schema cannot express: why this source cannot be saved. NULL: it can. */
@@ -101,7 +94,7 @@ static char *
 source_problem(LullJson *vm, const LullPolicy *policy)
 {
     for (gsize i = 0; policy->exclude[i]; i++)
-        if (!has_volume(vm, policy->exclude[i]))
+        if (!lull_volume_status(vm, policy->exclude[i]))
             return g_strdup_printf(LULL_ANNOTATION_EXCLUDE ": VM %s has no volume \"%s\"", lull_meta_name(vm),
                                    policy->exclude[i]);
     return nothing_to_save(vm, policy);

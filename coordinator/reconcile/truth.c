@@ -82,6 +82,13 @@ lull_truth_of(const LullTruthFacts *facts)
                            LULL_PROOF_BY_NOTHING,
                            "the VM was paused",
                            TRUE};
+    if (facts->no_volumes)
+        return (LullTruth){LULL_INDICATION_ONLINE,
+                           LULL_LEVEL_CRASH,
+                           LULL_PROOF_NONE,
+                           LULL_PROOF_BY_NOTHING,
+                           "no volume is included, only the configuration",
+                           TRUE};
     if (facts->given_up)
         return not_quiesced(facts, LULL_PROOF_NONE, facts->given_up, TRUE);
     if (facts->agent == LULL_AGENT_NONE)

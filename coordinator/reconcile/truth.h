@@ -30,6 +30,7 @@ typedef struct {
     LullAgentKind agent;       /* who answered; NONE: nobody who could freeze */
     const char *agent_problem; /* NONE: why */
     gboolean frozen;           /* acknowledged, at least one file system */
+    gboolean no_volumes;       /* only the configuration is saved: there is nothing to hold still */
     gboolean nothing;          /* a freeze was answered, and there was nothing to freeze */
     gboolean incomplete;       /* a file system on the cut disks could not be frozen */
     gboolean held;             /* as far as the guest can say, until after the last cut */

@@ -80,11 +80,7 @@ measure(LullDomain *domain, const LullVm *vm, GArray *capacities, guint64 *ret_n
         need += allocation(volume, &info) + overhead(capacity);
     }
     *ret_need = need;
-    if (capacities->len)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                "virtual machine %s: it has no disk that can be included in a snapshot", vm->name);
-    return FALSE;
+    return TRUE;
 }
 
 static gboolean
@@ -129,6 +125,8 @@ fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArr
 
     if (!has_nvram(vm))
         json_object_object_del(attempt, "nvram");
+    if (!capacities->len)
+        lull_json_set_bool(attempt, "copied", TRUE); /* the definition is all there is */
     return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
            (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
@@ -179,7 +177,7 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
     cut->folder = g_strdup(folder);
-    cut->xml = lull_backup_xml(vm, folder);
+    cut->xml = capacities->len ? lull_backup_xml(vm, folder) : NULL;
     lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
     return &cut->cut;
 }
@@ -189,6 +187,8 @@ backup_cut(LullCut *data, GError **error)
 {
     BackupCut *cut = (BackupCut *)data;
 
+    if (!cut->xml)
+        return TRUE;
     if (cut->offline)
         return lull_offline_copy(cut->offline, cut->domain, cut->folder, data->cancel, error);
     lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */

@@ -97,8 +97,8 @@ lull_manifest_check(LullJson *manifest, GError **error)
 
     if (lull_json_int(manifest, "version", 0) != MANIFEST_VERSION)
         return bad(error, "not of a version that is known here");
-    if (!volumes || json_object_array_length(volumes) == 0)
-        return bad(error, "it has no volumes");
+    if (!volumes)
+        return bad(error, "it has no list of volumes");
     if (!lull_json_string(manifest, "vm", NULL) || !lull_json_string(manifest, "domain", NULL))
         return bad(error, "it does not say of which virtual machine");
     if (nvram && !g_path_is_absolute(nvram))

@@ -5,13 +5,14 @@
 import contextlib
 import os
 import subprocess
+import time
 
 import libvirt
 import pytest
 
 import rest
 import rig
-from api import Api, condition, indications, reason, report
+from api import RESTORES, Api, condition, indications, reason, report
 from images import verify_disk
 
 SNAP_LARRY = """\
@@ -129,6 +130,7 @@ def test_a_paused_guest_is_not_asked(api, guest):
 def test_a_volume_left_out_is_named(api, guest):
     snapshot = api.snap("partial", guest.name, annotations={"lull.dev/exclude-volumes": "vdb"})
 
+    assert indications(snapshot) == {"Online", "GuestAgent", "PartialSnapshot"}
     assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda"], "excludedVolumes": ["vdb"]}
     assert [row["name"] for row in report(snapshot)["excluded"]] == ["vdb"]
     assert not os.path.exists(os.path.join(api.data(snapshot), "vdb.qcow2"))
@@ -167,12 +169,82 @@ def paused_guest(host, name, disks):
         guest.remove()
 
 
-def test_a_vm_without_persistent_disks_fails_naming_each(api, host):
+SHARED = rig.Disk("vdb", "ext4", format="raw", shareable=True)
+
+
+def test_a_vm_without_data_has_its_configuration_saved_and_restored(api, host):
     with paused_guest(host, "diskless", [rig.Disk("vda", "ext4", readonly=True)]) as other:
-        snapshot = api.snap("diskless", other.name, timeout=10)
+        snapshot = api.snap("diskless", other.name)
+        stored = sorted(os.listdir(api.data(snapshot)))
+        other.destroy()
+        api.restore("diskless", "diskless", other.name)
+        restored = api.settle_restore("diskless")
+        api.rest.delete(f"{RESTORES}/diskless")
+
+    assert condition(snapshot, "Ready") and indications(snapshot) == {"Online", "Paused"}
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": [], "excludedVolumes": ["vda"]}
+    assert stored == ["domain.xml", "manifest.json"]
+    assert condition(restored, "Ready")
+
+
+def test_a_running_guest_is_not_asked_to_hold_still_for_its_configuration_alone(api, guest):
+    snapshot = api.snap("config", guest.name, annotations={"lull.dev/exclude-volumes": "vda,vdb"})
+
+    assert condition(snapshot, "Ready")
+    assert indications(snapshot) == {"Online", "PartialSnapshot"}
+    assert (report(snapshot)["agent"], report(snapshot)["level"], report(snapshot)["proof"]) == (None, "crash", "none")
+
+
+def test_a_vm_none_of_whose_data_can_be_saved_fails_naming_each_disk(api, host):
+    with paused_guest(host, "hopeless", [SHARED]) as other:
+        snapshot = api.snap("hopeless", other.name, timeout=10)
 
     assert snapshot["status"]["phase"] == "Failed"
-    assert "vda" in reason(snapshot, "Failure")
+    assert "vdb" in reason(snapshot, "Failure") and "shareable" in reason(snapshot, "Failure")
+
+
+def test_a_disk_whose_data_is_missed_makes_a_snapshot_partial(api, host):
+    with paused_guest(host, "sharing", [rig.EXT4, SHARED]) as other:
+        snapshot = api.snap("sharing", other.name)
+
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda"], "excludedVolumes": ["vdb"]}
+    assert snapshot["status"]["indications"] == ["Online", "Paused", "PartialSnapshot"]
+    assert [entry["indication"] for entry in snapshot["status"]["sourceIndications"]][-1] == "PartialSnapshot"
+    assert "shareable" in report(snapshot)["excluded"][0]["reason"]
+
+
+def test_a_disk_that_was_plugged_in_is_included(api, host):
+    disk = rig.Disk("vdc", "ext4")
+    with paused_guest(host, "plugged", [rig.EXT4]) as other:
+        path = os.path.join(other.dir, "plugged.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "16M"], check=True)
+        other.domain.attachDeviceFlags(disk.xml(path), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        snapshot = api.snap("plugged", other.name)
+
+    assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda", "vdc"], "excludedVolumes": []}
+    assert os.path.exists(os.path.join(api.data(snapshot), "vdc.qcow2"))
+
+
+def poke(api, name):
+    """Has the coordinator look again at once."""
+    api.rest.patch(f"{rest.SNAPSHOTS}/{name}", {"metadata": {"annotations": {"test": str(time.monotonic())}}})
+
+
+def test_a_stored_volume_that_vanishes_makes_the_snapshot_not_ready_until_it_is_back(api, guest):
+    snapshot = api.snap("vanishing", guest.name)
+    path = os.path.join(api.data(snapshot), "vdb.qcow2")
+    os.rename(path, path + ".away")
+    poke(api, "vanishing")
+    rig.wait_for(lambda: not condition(api.snapshot("vanishing"), "Ready"), 10, "it is not ready")
+    lost = api.snapshot("vanishing")
+    os.rename(path + ".away", path)
+    poke(api, "vanishing")
+    found = api.settle("vanishing", timeout=10)
+
+    assert (lost["status"]["phase"], lost["status"]["readyToUse"]) == ("Succeeded", False)
+    assert "vdb.qcow2" in lost["status"]["error"]["message"]
+    assert reason(lost, "Progressing") == "In error state"
+    assert found["status"]["readyToUse"] and "error" not in found["status"]
 
 
 def test_a_read_only_disk_is_left_out_with_its_reason(api, host):
@@ -182,6 +254,7 @@ def test_a_read_only_disk_is_left_out_with_its_reason(api, host):
 
     assert snapshot["status"]["snapshotVolumes"] == {"includedVolumes": ["vda"], "excludedVolumes": ["vdb"]}
     assert [row["name"] for row in excluded] == ["vdb"] and excluded[0]["reason"]
+    assert "PartialSnapshot" not in snapshot["status"]["indications"]
 
 
 def test_a_stopped_vm_is_refused(api, host):

@@ -83,6 +83,7 @@ class Disk:
     serial: str = None
     alias: str = None
     readonly: bool = False
+    shareable: bool = False
     cache: str = None
 
     def xml(self, path):
@@ -93,6 +94,8 @@ class Disk:
         ]
         if self.readonly:
             parts.append("<readonly/>")
+        if self.shareable:
+            parts.append("<shareable/>")
         if self.serial:
             parts.append(f"<serial>{self.serial}</serial>")
         if self.alias:

@@ -200,6 +200,19 @@ START_TEST(test_begins_nothing_where_a_promised_volume_is_gone)
 }
 END_TEST
 
+START_TEST(test_asks_nobody_to_hold_still_for_the_configuration_alone)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    promised = "";
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    promised = NULL;
+    ck_assert(outcome->reached);
+    ck_assert_str_eq(fake_story(), "sc");
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "excluded")), 2);
+}
+END_TEST
+
 START_TEST(test_asks_nobody_when_there_is_no_room)
 {
     g_autoptr(GError) error = NULL;
@@ -292,6 +305,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_noisy_witness_breaks_what_the_guest_calls_held);
     tcase_add_test(tcase, test_begins_nothing_where_a_promised_volume_is_gone);
     tcase_add_test(tcase, test_thaws_when_the_cut_fails);
+    tcase_add_test(tcase, test_asks_nobody_to_hold_still_for_the_configuration_alone);
     tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
     tcase_add_test(tcase, test_thaws_at_once_when_it_is_cancelled_while_frozen);
     tcase_add_test(tcase, test_asks_a_guest_for_nothing_that_it_could_not_note_before);

@@ -37,7 +37,9 @@ vm(const char *state, const char *status)
 {
     g_autofree char *text = g_strdup_printf(
         "{'metadata':{'name':'larry','namespace':'default','uid':'v1','resourceVersion':'7'},"
-        "'spec':{'template':{'spec':{'volumes':[{'name':'vda'},{'name':'cdrom'}]}}},"
+        "'spec':{'template':{'spec':{'volumes':[{'name':'vda','persistentVolumeClaim':{'claimName':'larry-"
+        "vda'}},"
+        "{'name':'cdrom','hostDisk':{}}]}}},"
         "'status':{'printableStatus':'%s','volumeSnapshotStatuses':[{'name':'vda','enabled':true},"
         "{'name':'cdrom','enabled':false,'reason':'read-only'}]%s}}",
         state, status);
@@ -141,9 +143,10 @@ static const struct {
     {"", "'lull.dev/require':'much'", "Running", "", 1, "Failed", "Operation failed", "lull.dev/require:"},
     {"", "'lull.dev/exclude-volumes':'vdz'", "Running", "", 1, "Failed", "Operation failed",
      "lull.dev/exclude-volumes: VM larry has no volume \"vdz\""},
-    {"", "'lull.dev/exclude-volumes':'vda'", "Running", "", 1, "Failed", "Operation failed",
-     "VM larry has no volume that can be saved (vda: left out by lull.dev/exclude-volumes; cdrom: "
-     "read-only)"},
+    /* nothing but the configuration is left, as the user wants it */
+    {"", "'lull.dev/exclude-volumes':'vda'", "Running", "", 1, "InProgress", "Source not locked", NULL},
+    {"", "", "Running", ",'volumeSnapshotStatuses':[{'name':'vda','enabled':false,'reason':'encrypted'}]", 1,
+     "Failed", "Operation failed", "VM larry has no volume that can be saved (vda: encrypted)"},
 };
 
 START_TEST(test_tells_how_it_stands_with_the_source)

@@ -29,15 +29,15 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
     ck_assert_uint_le(count_bits(truth->indications & (GA | NGA | QF)), 1);
     ck_assert_int_eq((truth->indications & ON) != 0, facts->vm != LULL_VM_STOPPED);
     ck_assert_int_eq((truth->indications & PA) != 0, facts->vm == LULL_VM_PAUSED);
-    ck_assert_uint_eq(count_bits(truth->indications & (GA | NGA | QF)), running);
+    ck_assert_uint_eq(count_bits(truth->indications & (GA | NGA | QF)), running && !facts->no_volumes);
     ck_assert_int_eq(truth->level == LULL_LEVEL_STOPPED, facts->vm == LULL_VM_STOPPED);
     /* a claim above crash is earned, and only then is the agent praised */
     ck_assert_int_eq((truth->indications & GA) != 0, truth->proof == LULL_PROOF_HELD);
     ck_assert_int_eq(truth->level == LULL_LEVEL_FS || truth->level == LULL_LEVEL_APP,
                      truth->proof == LULL_PROOF_HELD);
     if (truth->proof == LULL_PROOF_HELD) {
-        ck_assert(running && !facts->given_up && facts->frozen && facts->held && facts->cut_while_frozen &&
-                  !facts->incomplete);
+        ck_assert(running && !facts->given_up && !facts->no_volumes && facts->frozen && facts->held &&
+                  facts->cut_while_frozen && !facts->incomplete);
         ck_assert_int_ne(facts->witness, LULL_WITNESS_NOISY);
         ck_assert(facts->agent == LULL_AGENT_LULL || facts->witness == LULL_WITNESS_QUIET);
         ck_assert_int_eq(truth->proof_by,
@@ -53,7 +53,7 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
         ck_assert(facts->frozen);
     ck_assert(!(truth->indications & QT) || ((truth->indications & QF) && facts->timed_out));
     ck_assert_int_eq((truth->indications & NGA) != 0,
-                     running && facts->agent == LULL_AGENT_NONE && !facts->given_up);
+                     running && facts->agent == LULL_AGENT_NONE && !facts->given_up && !facts->no_volumes);
     /* what is given up is not asked for again; what may go better is */
     ck_assert(truth->final || (running && !facts->given_up && facts->agent != LULL_AGENT_NONE));
     ck_assert(truth->final || truth->proof != LULL_PROOF_HELD);
@@ -65,7 +65,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
     static const char *const texts[] = {NULL, "", "a reason"};
     guint seen = 0;
 
-    for (guint bits = 0; bits < 1u << 8; bits++)
+    for (guint bits = 0; bits < 1u << 9; bits++)
         for (int vm = 0; vm <= LULL_VM_PAUSED; vm++)
             for (int agent = 0; agent <= LULL_AGENT_LULL; agent++)
                 for (int witness = 0; witness <= LULL_WITNESS_NOISY; witness++)
@@ -82,6 +82,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                             .incomplete = (bits & 32) != 0,
                             .nothing = (bits & 64) != 0,
                             .given_up = bits & 128 ? "twice" : NULL,
+                            .no_volumes = (bits & 256) != 0,
                             .witness = (LullWitnessVerdict)witness,
                             .problem = texts[text],
                             .broken = texts[text],
@@ -91,7 +92,7 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                         check_claim(&facts, &truth);
                         seen++;
                     }
-    ck_assert_uint_eq(seen, 256 * 3 * 3 * 3 * 3);
+    ck_assert_uint_eq(seen, 512 * 3 * 3 * 3 * 3);
 }
 END_TEST
 
@@ -162,6 +163,7 @@ static const struct {
     {{RUN, .agent_problem = "not connected"}, ON | NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, "not connected"},
     {{RUN, .timed_out = TRUE}, ON | NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{.vm = LULL_VM_PAUSED, OURS, STILL, QUIET}, ON | PA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{RUN, .no_volumes = TRUE}, ON, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{.vm = LULL_VM_STOPPED}, 0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, NULL},
 };
 

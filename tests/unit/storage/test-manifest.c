@@ -77,7 +77,8 @@ static const struct {
     {"\"version\":1,", ""},
     {"\"vm\":\"u\",", ""},
     {"\"domain\":\"d\"", "\"domain\":5"},
-    {"[" VOLUME "]", "[]"},
+    {",\"volumes\":[" VOLUME "]", ""},
+    {"[" VOLUME "]", "{}"},
     {"[" VOLUME "]", "[7]"},
     {"[" VOLUME "]", "[" VOLUME "," VOLUME "]"},
     {"\"name\":\"vda\",", ""},
@@ -108,6 +109,15 @@ START_TEST(a_manifest_that_is_not_right_is_refused)
 }
 END_TEST
 
+START_TEST(a_manifest_may_have_no_volumes)
+{
+    g_autoptr(LullJson) manifest =
+        lull_json_parse("{\"version\":1,\"vm\":\"u\",\"domain\":\"d\",\"volumes\":[]}", -1, NULL);
+
+    ck_assert(lull_manifest_check(manifest, NULL)); /* of a machine whose configuration is all there is */
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -116,6 +126,7 @@ make_suite(void)
 
     tcase_add_test(cases, an_attempt_describes_what_it_copies);
     tcase_add_test(cases, a_manifest_has_sums_report_and_content);
+    tcase_add_test(cases, a_manifest_may_have_no_volumes);
     tcase_add_loop_test(cases, a_manifest_that_is_not_right_is_refused, 0, G_N_ELEMENTS(faults));
     suite_add_tcase(suite, cases);
     return suite;
