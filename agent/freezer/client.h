@@ -35,6 +35,7 @@ typedef struct {
     dev_t device;           /* st_dev that the opened directory must have */
     const char *counter;    /* path of the block device's stat file in sysfs, or NULL: no counter */
     guint level;            /* lower ones are frozen first, those of one level at the same time */
+    gboolean may_hang;      /* the way there may not answer: it is given a second (ETIMEDOUT) */
 } LullFreezerMount;         /* thawed in the mirrored order */
 
 typedef enum {

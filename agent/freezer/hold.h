@@ -71,6 +71,7 @@ typedef struct {
     uint32_t path_offset;    /* of the mount point's name, from the start of the table */
     uint32_t counter_offset; /* the same of the counter's file; 0: none */
     uint32_t level;          /* mounts of one level do not stand on each other; lower ones go first */
+    uint32_t may_hang;       /* opening it may take for ever */
     _Atomic uint32_t state;  /* LullMountState */
     _Atomic int32_t error;   /* errno of open, fstat, FIFREEZE, or of FITHAW in STUCK */
     _Atomic int64_t sync_usec;

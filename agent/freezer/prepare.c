@@ -10,8 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/freezer/reach.h"
 #include "agent/freezer/table.h"
 #include "protocol/clock.h"
+
+#define REACH_ONE_USEC 1000000 /* for one whose way may hang */
+#define REACH_ALL_USEC 3000000 /* for all of them: who prepares for a standard freeze has 5 s */
 
 /* Two descriptors a mount outgrow the usual soft limit at some hundreds of mounts. */
 static void
@@ -58,10 +62,18 @@ check_device(int fd, uint64_t device)
 }
 
 static int
-open_planned(LullHold *hold, uint32_t index)
+open_in_child(const char *path, void *context)
+{
+    return open_mountpoint(path);
+}
+
+static int
+open_planned(LullHold *hold, uint32_t index, int64_t reach_until)
 {
     LullHoldMount *mount = &hold->mounts[index];
-    const int fd = open_mountpoint(lull_table_path(hold, index));
+    const char *path = lull_table_path(hold, index);
+    const int fd =
+        mount->may_hang ? lull_reach(path, open_in_child, NULL, reach_until) : open_mountpoint(path);
     const int error = fd < 0 ? errno : check_device(fd, mount->device);
 
     if (!error)
@@ -71,6 +83,20 @@ open_planned(LullHold *hold, uint32_t index)
     atomic_store(&mount->error, error);
     atomic_store(&mount->state, LULL_MOUNT_FAILED);
     return -1;
+}
+
+/* Those last, so that they take nothing from the others. */
+static void
+reach(LullHold *hold, int *mounts)
+{
+    const int64_t until = lull_clock_boottime() + REACH_ALL_USEC;
+
+    for (uint32_t i = 0; i < hold->n_mounts; i++) {
+        const int64_t now = lull_clock_boottime();
+
+        if (hold->mounts[i].may_hang)
+            mounts[i] = open_planned(hold, i, now + REACH_ONE_USEC < until ? now + REACH_ONE_USEC : until);
+    }
 }
 
 bool
@@ -88,9 +114,10 @@ lull_prepare_open(LullHold *hold, LullPrepared *ret_prepared)
     for (uint32_t i = 0; i < hold->n_mounts; i++) {
         const char *counter = lull_table_counter(hold, i);
 
-        prepared.mounts[i] = open_planned(hold, i);
+        prepared.mounts[i] = hold->mounts[i].may_hang ? -1 : open_planned(hold, i, 0);
         prepared.counters[i] = counter ? open(counter, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
     }
+    reach(hold, prepared.mounts);
     *ret_prepared = prepared;
     return true;
 }

@@ -12,7 +12,7 @@
 
 #include "protocol/error.h"
 
-#define TABLE_MAGIC  0x4c554c33u /* changes with the layout: agent and freezer may be of two builds */
+#define TABLE_MAGIC  0x4c554c34u /* changes with the layout: agent and freezer may be of two builds */
 #define MOUNTS_LIMIT 65536
 
 static size_t
@@ -52,6 +52,7 @@ table_fill(LullHold *hold, size_t size, const LullFreezerMount *mounts, guint n_
 
         mount->device = mounts[i].device;
         mount->level = mounts[i].level;
+        mount->may_hang = mounts[i].may_hang;
         mount->path_offset = name_put(hold, &offset, mounts[i].mountpoint);
         mount->counter_offset = name_put(hold, &offset, mounts[i].counter);
         atomic_init(&mount->writes_frozen, -1);

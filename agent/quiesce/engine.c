@@ -118,7 +118,8 @@ do_start(LullEngine *self)
     for (guint i = 0; i < operation->n_freeze; i++) {
         const LullPlanEntry *entry = g_ptr_array_index(operation->plan, i);
 
-        mounts[i] = (LullFreezerMount){entry->mountpoint, entry->opened_as, entry->counter, entry->level};
+        mounts[i] = (LullFreezerMount){entry->mountpoint, entry->opened_as, entry->counter, entry->level,
+                                       entry->may_hang};
     }
     if (operation->n_freeze == 0) {
         post(self, (LullEvent){.kind = LULL_EVENT_PREPARED});

@@ -3,6 +3,7 @@
  */
 #include "agent/quiesce/operation.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "protocol/clock.h"
@@ -91,6 +92,10 @@ judge(const LullOperation *self, guint i, const char **ret_reason)
     if (outcome->result == LULL_FREEZER_RESULT_SKIPPED) {
         *ret_reason = "this file system cannot be frozen";
         return "skipped";
+    }
+    if (entry->may_hang && outcome->error == ETIMEDOUT) {
+        *ret_reason = "the way to it leads through a file system that does not answer";
+        return "failed";
     }
     if (outcome->result == LULL_FREEZER_RESULT_FAILED || outcome->error != 0) {
         *ret_reason = g_strerror(outcome->error);

@@ -7,16 +7,20 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/filesystems/mountinfo.h"
+#include "agent/filesystems/survey.h"
 #include "agent/freezer/expedite.h"
 #include "agent/freezer/hold.h"
+#include "agent/freezer/reach.h"
 #include "agent/quiesce/record.h"
 #include "protocol/clock.h"
 #include "protocol/json.h"
@@ -24,6 +28,7 @@
 #define FREEZER_WAIT  LULL_MSEC(80) /* a living freezer sees our predecessor's death at once */
 #define FREEZER_PAUSE LULL_MSEC(2)
 #define RETRY         LULL_MSEC(100)
+#define REACH         LULL_MSEC(300) /* for a mount whose way may not answer */
 
 typedef struct {
     char *path;
@@ -32,7 +37,8 @@ typedef struct {
     int error;      /* errno of the last FITHAW; 0 */
     gboolean ended; /* nothing of ours is frozen there any more, or nothing can be done about it */
     gboolean thawed;
-    gboolean lost; /* no way to it */
+    gboolean lost;     /* no way to it */
+    gboolean far_away; /* the way to it may not answer: not tried yet, or in vain */
 } Mount;
 
 struct _LullRecovery {
@@ -101,36 +107,128 @@ mount_at(LullRecovery *self, guint index)
     return &g_array_index(self->mounts, Mount, index);
 }
 
+/* ------- the way to a mount */
+
 static int
-open_device(const char *path, dev_t device)
+open_device(const char *path, void *context)
 {
+    const dev_t *device = context;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
 
-    if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_dev != device)) {
+    if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_dev != *device)) {
         (void)close(fd);
+        errno = ESTALE;
         return -1;
     }
     return fd;
 }
 
-/* By its old name, or, where something has been mounted over that, by any other. */
+/* -1 with ETIMEDOUT: whatever is on the way does not answer. */
 static int
-find_device(const char *path, dev_t device)
+open_place(const LullSurvey *survey, const char *path, dev_t device, gboolean even_far, gboolean *ret_far)
 {
-    g_autoptr(GPtrArray) mounts = NULL;
-    int fd = open_device(path, device);
+    const LullMount *mount = survey ? lull_mount_tree_resolve(survey->tree, path) : NULL;
 
-    if (fd >= 0)
-        return fd;
-    mounts = lull_mountinfo_read("/proc/self/mountinfo", NULL);
-    for (guint i = 0; mounts && i < mounts->len && fd < 0; i++) {
-        const LullMount *mount = g_ptr_array_index(mounts, i);
+    if (mount && lull_filesystem_may_hang(mount->type))
+        return -1;
+    if (!mount || !lull_survey_may_hang(survey, mount))
+        return open_device(path, &device);
+    *ret_far = TRUE;
+    return even_far ? lull_reach(path, open_device, &device, lull_clock_boottime() + REACH) : -1;
+}
 
-        if (mount->device == device)
-            fd = open_device(mount->mountpoint, device);
+/* By its old name, or, where something has been mounted over that, by any other. @even_far: also where the
+ * way may not answer. */
+static void
+find_way(Mount *self, const LullSurvey *survey, gboolean even_far)
+{
+    gboolean is_far = FALSE;
+    gboolean late = FALSE;
+
+    self->fd = open_place(survey, self->path, self->device, even_far, &is_far);
+    late = is_far && errno == ETIMEDOUT;
+    for (guint i = 0; survey && i < survey->mounts->len && self->fd < 0; i++) {
+        const LullMount *mount = g_ptr_array_index(survey->mounts, i);
+
+        if (mount->device != self->device)
+            continue;
+        self->fd = open_place(survey, mount->mountpoint, self->device, even_far, &is_far);
+        late = late || (is_far && errno == ETIMEDOUT);
     }
-    return fd;
+    self->far_away = self->fd < 0 && (even_far ? late : is_far);
+}
+
+static LullSurvey *
+read_mount_table(void)
+{
+    GPtrArray *mounts = lull_mountinfo_read("/proc/self/mountinfo", NULL);
+
+    return mounts ? lull_survey_new(mounts) : NULL;
+}
+
+/* What could not be reached at first. Names are looked at here, but by a child, which holds nothing. */
+static void
+reach_far(LullRecovery *self)
+{
+    g_autoptr(LullSurvey) survey = NULL;
+
+    for (guint i = 0; i < self->mounts->len; i++) {
+        Mount *mount = mount_at(self, i);
+
+        if (!mount->far_away)
+            continue;
+        if (!survey)
+            survey = read_mount_table();
+        find_way(mount, survey, TRUE);
+    }
+}
+
+/* ------- the freezer before us */
+
+/* Who has the marker's lock, by the kernel's table of locks; 0: nobody that can be seen. */
+static pid_t
+find_lock_owner(int marker)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    struct stat st;
+
+    if (fstat(marker, &st) < 0 || !g_file_get_contents("/proc/locks", &text, NULL, NULL))
+        return 0;
+    lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        unsigned long long inode;
+        unsigned int where[2];
+        int pid;
+
+        if (sscanf(lines[i], "%*d: FLOCK %*s WRITE %d %x:%x:%llu", &pid, &where[0], &where[1], &inode) == 4 &&
+            makedev(where[0], where[1]) == st.st_dev && inode == st.st_ino)
+            return pid;
+    }
+    return 0;
+}
+
+/* It has seen for long that its agent is gone: it is stopped, or stuck in the kernel. Were it let be, what it
+ * was in the middle of would stay frozen for as long as that lasts. Its lock goes with it, as soon as the
+ * kernel has nothing of it under way. */
+static void
+end_freezer(LullRecovery *self)
+{
+    const pid_t owner = self->marker >= 0 && !self->owns_marker ? find_lock_owner(self->marker) : 0;
+
+    if (owner > 0 && owner != getpid())
+        (void)kill(owner, SIGKILL);
+}
+
+static void
+wait_for_marker(LullRecovery *self, gint64 until)
+{
+    while (self->marker >= 0 && !self->owns_marker && lull_clock_boottime() < until) {
+        self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
+        if (!self->owns_marker)
+            g_usleep(FREEZER_PAUSE);
+    }
 }
 
 /* ------- thawing: nothing from here to the thread opens a name or allocates */
@@ -174,7 +272,7 @@ attempt(LullRecovery *self)
         if (mark == LULL_MARK_FROZEN || (mark == LULL_MARK_FREEZING && self->owns_marker)) {
             if (mount->fd >= 0)
                 thaw(self, i);
-            else
+            else if (!mount->far_away)
                 mount->ended = mount->lost = TRUE;
             all = all && mount->ended;
         } else if (mark == LULL_MARK_FREEZING) {
@@ -207,6 +305,7 @@ thread_main(void *data)
 
     while (!atomic_load(&self->done)) {
         g_usleep(RETRY);
+        reach_far(self);
         attempt(self);
     }
     recovery_unref(self);
@@ -221,7 +320,7 @@ lull_recovery_start(const char *folder)
     g_autofree char *marker = g_build_filename(folder, "frozen", NULL);
     g_autoptr(LullJson) record = read_record(folder);
     LullRecovery *self = g_new0(LullRecovery, 1);
-    const gint64 until = lull_clock_boottime() + FREEZER_WAIT;
+    g_autoptr(LullSurvey) survey = NULL;
 
     self->folder = g_strdup(folder);
     self->marker = -1;
@@ -233,18 +332,20 @@ lull_recovery_start(const char *folder)
     self->standard = lull_json_bool(record, "standard", FALSE);
     self->marker = open(marker, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     read_mounts(self, lull_json_array(record, "mounts"));
-    while (self->marker >= 0 && !self->owns_marker && lull_clock_boottime() < until) {
-        self->owns_marker = flock(self->marker, LOCK_EX | LOCK_NB) == 0;
-        if (!self->owns_marker)
-            g_usleep(FREEZER_PAUSE);
+    wait_for_marker(self, lull_clock_boottime() + FREEZER_WAIT);
+    if (!self->owns_marker) {
+        end_freezer(self);
+        wait_for_marker(self, lull_clock_boottime() + FREEZER_WAIT);
     }
-    for (guint i = 0; i < self->mounts->len; i++) {
-        Mount *mount = mount_at(self, i);
-
+    survey = read_mount_table();
+    for (guint i = 0; i < self->mounts->len; i++)
         if (mark_of(self, i) != LULL_MARK_FREE || !self->owns_marker)
-            mount->fd = find_device(mount->path, mount->device);
-    }
+            find_way(mount_at(self, i), survey, FALSE);
     attempt(self);
+    if (!lull_recovery_is_done(self)) {
+        reach_far(self);
+        attempt(self);
+    }
     return self;
 }
 

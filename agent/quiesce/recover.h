@@ -10,11 +10,13 @@ G_BEGIN_DECLS
 /* Undoes what an earlier agent and freezer of this boot froze and cannot thaw any more. It reads the record
  * and, mount by mount, the marker (agent/quiesce/record.h): what was never ours is left alone.
  *
- * A freezer that was killed inside a FIFREEZE is not gone before the kernel gives that back. Until then it
- * has the marker's lock; what it was in the middle of cannot be thawed, and the record stays. */
+ * A freezer that is still there is stopped or stuck, and is killed. One that was killed inside a FIFREEZE is
+ * not gone before the kernel gives that back. Until then it has the marker's lock; what it was in the middle
+ * of cannot be thawed, and the record stays. The same goes for a file system that can only be reached through
+ * one that does not answer: the others are thawed before it is tried. */
 typedef struct _LullRecovery LullRecovery;
 
-/* Thaws at once whatever can be, after at most 100 ms of waiting for a freezer that is on its way out.
+/* Thaws at once whatever can be, after at most 200 ms of waiting for a freezer that is on its way out.
  * @folder need not exist. Logs: lines must be held back (lull_log_hold()) until it is done. To be called
  * before any file is opened outside of @folder. */
 LullRecovery *lull_recovery_start(const char *folder) G_GNUC_WARN_UNUSED_RESULT;
