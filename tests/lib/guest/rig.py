@@ -427,13 +427,8 @@ class Guest:
             "MACHINE": "q35" if self.firmware == "uefi" else "pc",
             "NAME": self.name,
             "FIRMWARE": firmware,
-<<<<<<< HEAD
             "KERNEL": self._readable(os.path.join(kernel, f"boot/vmlinuz-{release}")),
-            "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir())),
-=======
-            "KERNEL": os.path.join(kernel, f"boot/vmlinuz-{release}"),
-            "INITRD": _tool("make-initramfs", kernel, build_dir(), *([self.kit] if self.kit else [])),
->>>>>>> d36d802 (tests/guest: storage stacks in a real guest)
+            "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir(), *([self.kit] if self.kit else []))),
             "CMDLINE": " ".join(words),
             "DISKS": "".join(
                 disk.xml(self.loops.get(disk.target) or self.disk_path(disk.target)) for disk in self.disks
