@@ -77,6 +77,15 @@ fail(const GError *error, int status)
     return status;
 }
 
+static void
+on_signal_quit(int number, GMainLoop *loop)
+{
+    g_autoptr(GSource) source = g_unix_signal_source_new(number);
+
+    g_source_set_callback(source, on_signal, loop, NULL);
+    (void)g_source_attach(source, g_main_loop_get_context(loop));
+}
+
 /* All that is said goes to standard error, warnings and information alike. */
 static void
 set_up_log(void)
@@ -88,7 +97,8 @@ int
 main(int argc, char **argv)
 {
     g_auto(LullDaemonOptions) options = {NULL};
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(GMainContext) context = g_main_context_new();
+    g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
     g_autoptr(LullDaemon) daemon = NULL;
     g_autoptr(GError) error = NULL;
     gboolean version = FALSE;
@@ -104,11 +114,13 @@ main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     lull_daemon_options_complete(&options);
+    /* Never the default one: libvirt's event loop, which is a thread of its own, takes that. */
+    g_main_context_push_thread_default(context);
     daemon = lull_daemon_start(&options, &error);
     if (!daemon)
         return fail(error, 1);
-    g_unix_signal_add(SIGTERM, on_signal, loop);
-    g_unix_signal_add(SIGINT, on_signal, loop);
+    on_signal_quit(SIGTERM, loop);
+    on_signal_quit(SIGINT, loop);
     (void)fprintf(stderr, "lull-coordinator: ready on %s\n", options.socket);
     notify("READY=1");
     g_main_loop_run(loop);

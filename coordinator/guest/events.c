@@ -6,6 +6,8 @@
 #include "coordinator/guest/host-private.h"
 #include "protocol/error.h"
 
+#define TICK_MSEC 60000
+
 static gpointer
 run_events(gpointer data)
 {
@@ -34,7 +36,7 @@ lull_events_start(GError **error)
 
     if (g_once_init_enter(&started)) {
         const gboolean ok = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 &&
-                            virEventAddTimeout(5000, tick, NULL, NULL) >= 0;
+                            virEventAddTimeout(TICK_MSEC, tick, NULL, NULL) >= 0;
         virSetErrorFunc(NULL, swallow);
         if (ok)
             g_thread_unref(g_thread_new("libvirt-events", run_events, NULL));

@@ -10,9 +10,9 @@
 
 #define MAX_IDLE 8
 
-/* A daemon that does not answer for this long is as good as gone: 3 s, five times. */
-#define KEEPALIVE_SECONDS 3
-#define KEEPALIVE_COUNT   5
+/* A daemon that does not answer for this long is as good as gone: 5 s, three times. */
+#define KEEPALIVE_SECONDS 5
+#define KEEPALIVE_COUNT   3
 
 struct _LullLink {
     LullHost *host;
@@ -57,6 +57,14 @@ lull_link_error(GError **error, const char *what)
     return FALSE;
 }
 
+/* Only while somebody waits for it. Not every driver has keep-alive (test:///); then there is no daemon that
+ * could hang. */
+static void
+keep_alive(virConnectPtr connection, gboolean on)
+{
+    (void)virConnectSetKeepAlive(connection, on ? KEEPALIVE_SECONDS : 0, on ? KEEPALIVE_COUNT : 0);
+}
+
 virConnectPtr
 lull_host_connect(LullHost *self, GError **error)
 {
@@ -67,8 +75,7 @@ lull_host_connect(LullHost *self, GError **error)
         lull_link_error(error, what);
         return NULL;
     }
-    /* Not every driver has keep-alive (test:///); then there is no daemon that could hang. */
-    (void)virConnectSetKeepAlive(connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+    keep_alive(connection, TRUE);
     return connection;
 }
 
@@ -80,7 +87,9 @@ lull_link_borrow(LullHost *host, GError **error)
 
     while ((connection = lull_host_take_idle(host)) && virConnectIsAlive(connection) != 1)
         virConnectClose(connection);
-    if (!connection && !(connection = lull_host_connect(host, error)))
+    if (connection)
+        keep_alive(connection, TRUE);
+    else if (!(connection = lull_host_connect(host, error)))
         return NULL;
     link = g_new0(LullLink, 1);
     link->host = host;
@@ -93,6 +102,7 @@ lull_link_return(LullLink *self)
 {
     if (!self)
         return;
+    keep_alive(self->connection, FALSE);
     if (virConnectIsAlive(self->connection) != 1 ||
         !lull_host_give_idle(self->host, self->connection, MAX_IDLE))
         virConnectClose(self->connection);
