@@ -18,6 +18,21 @@ pending(const LullChannel *self)
     return self->output->len - self->sent;
 }
 
+/* No handler runs the loop, and one that may lets GLib leave the descriptor in its poll while it is
+ * dispatched: taking it out and putting it back costs more than answering a ping. */
+static guint
+watch(LullChannel *self, GIOCondition needs)
+{
+    GSource *source = g_unix_fd_source_new(self->fd, needs);
+    guint id;
+
+    g_source_set_callback(source, (GSourceFunc)(void (*)(void))on_ready, self, NULL);
+    g_source_set_can_recurse(source, TRUE);
+    id = g_source_attach(source, NULL);
+    g_source_unref(source);
+    return id;
+}
+
 static void
 poll_for_needs(LullChannel *self)
 {
@@ -28,7 +43,7 @@ poll_for_needs(LullChannel *self)
         return;
     if (self->source > 0)
         g_source_remove(self->source);
-    self->source = needs && self->fd >= 0 ? g_unix_fd_add(self->fd, needs, on_ready, self) : 0;
+    self->source = needs && self->fd >= 0 ? watch(self, needs) : 0;
     self->polled = self->source > 0 ? needs : 0;
 }
 
