@@ -104,6 +104,11 @@ class Agent:
     def _argv(self, path):
         return [self.program, "-m", "unix-listen", "-p", path, "-t", self._state, *self._options]
 
+    @property
+    def socket_path(self):
+        """As the outside names it."""
+        return self.home.path(self._socket)
+
     def set_options(self, *options):
         """For the next start."""
         self._options = options
