@@ -6,6 +6,7 @@
 #include <libvirt/virterror.h>
 
 #include "coordinator/guest/host-private.h"
+#include "coordinator/guest/vm-definition.h"
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -199,6 +200,22 @@ state_of(LullDomain *domain)
     }
 }
 
+static gboolean
+set_definition(LullVm *vm, const char *live, const char *inactive, GError **error)
+{
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    char *xml =
+        vm->state == LULL_VM_STOPPED ? g_strdup(inactive) : lull_vm_definition(live, inactive, notes, error);
+
+    if (!xml)
+        return FALSE;
+    g_free(vm->xml);
+    vm->xml = xml;
+    if (notes->len)
+        vm->differences = g_steal_pointer(&notes);
+    return TRUE;
+}
+
 LullVm *
 lull_vm_from_domain(LullDomain *domain, GError **error)
 {
@@ -211,10 +228,8 @@ lull_vm_from_domain(LullDomain *domain, GError **error)
         lull_link_error(error, virDomainGetName(domain));
     else
         vm = lull_vm_from_xml(live, state, error);
-    if (vm) {
-        g_free(vm->xml);
-        vm->xml = g_strdup(inactive);
-    }
+    if (vm && !set_definition(vm, live, inactive, error))
+        g_clear_pointer(&vm, lull_vm_free);
     free(live);
     free(inactive);
     return vm;

@@ -324,6 +324,7 @@ lull_vm_free(LullVm *self)
     g_free(self->uid);
     g_free(self->nvram);
     g_free(self->xml);
+    g_clear_pointer(&self->differences, g_ptr_array_unref);
     g_ptr_array_unref(self->volumes);
     g_free(self);
 }

@@ -39,7 +39,9 @@ typedef struct {
     gboolean agent_connected; /* and a process in the guest has it open */
     char *nvram;              /* path of the UEFI variables, NULL: none */
     GPtrArray *volumes;       /* of LullVmVolume, in the XML's order */
-    char *xml;                /* inactive definition, security info included: what a restore defines */
+    char *xml; /* what a restore defines: the inactive definition, security info included, with the disks of
+                  @volumes */
+    GPtrArray *differences; /* (char *) for people: disks of it that differ from the definition; NULL: none */
 } LullVm;
 
 void lull_vm_free(LullVm *self);

@@ -54,7 +54,8 @@ static const LullField condition_fields[] = {
     FIELD("lastProbeTime", TIME, .doc = "Never set."),
     FIELD("lastTransitionTime", TIME, .doc = "When status or reason changed last."),
     FIELD("reason", STRING, .doc = "The sentence for people."),
-    FIELD("message", STRING, .doc = "Never set; the sentence stands in reason."),
+    FIELD("message", STRING,
+          .doc = "What a restore did to the definition; else not set: the sentence stands in reason."),
     END,
 };
 

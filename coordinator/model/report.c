@@ -9,6 +9,8 @@
 #define MAX_METADATA_BYTES 1024
 #define MAX_OMITTED_BYTES  128 /* the counts of rows left out */
 
+#define MAX_SENTENCES 8
+
 static const char *const row_lists[] = {"filesystems", "writers", "excluded",
                                         "volumes"}; /* give way in this order */
 
@@ -80,6 +82,16 @@ tidy_rows(LullJson *rows)
     return copy;
 }
 
+static LullJson *
+sentences(const GPtrArray *texts)
+{
+    LullJson *list = json_object_new_array();
+
+    for (guint i = 0; i < MIN(texts->len, MAX_SENTENCES); i++)
+        lull_json_append_string(list, texts->pdata[i]);
+    return list;
+}
+
 LullJson *
 lull_report_to_json(const LullReportFacts *report)
 {
@@ -110,6 +122,8 @@ lull_report_to_json(const LullReportFacts *report)
     set_msec(json, "windowMs", report->window_usec);
     if (report->window_usec >= 0)
         lull_json_set_string(json, "windowIs", report->window_measured ? "measured" : "upper-bound");
+    if (report->definition)
+        lull_json_take(json, "definition", sentences(report->definition));
     if (report->earlier)
         lull_json_take(json, "earlier", tidy_row(report->earlier));
     lull_json_take(json, "volumes", tidy_rows(report->volumes));

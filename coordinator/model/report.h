@@ -37,6 +37,7 @@ typedef struct {
     gint64 window_usec;
     gboolean window_measured;       /* FALSE: upper bound */
     const char *const *indications; /* NULL-terminated */
+    GPtrArray *definition;          /* (char *): how the disks differ from the definition; NULL: not at all */
     LullJson *earlier;              /* of the last attempt that was quiesced in vain; NULL: none */
     LullJson *volumes;              /* rows {name, disk, cutReceivedAtMs?, storageTime, atomicGroup} */
     LullJson *excluded;             /* rows {name, reason} */

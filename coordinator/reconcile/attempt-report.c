@@ -181,6 +181,7 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
         .window_measured = hold && hold->window_measured,
         .indications = names,
         .earlier = earlier,
+        .definition = record->vm->differences,
         .volumes = volumes,
         .excluded = excluded,
         .filesystems = hold ? hold->filesystems : NULL,

@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 
 #define WAITING \
     "Waiting for target VM to be powered off. Please stop the restore target to proceed with restore"
@@ -31,6 +32,30 @@ not_ready_reason(LullReadiness readiness)
     return WAITING ", or the operation will fail after 5m0s";
 }
 
+/* The definition is not quite the one that it was: with the disks of the snapshot, or without those it lacks.
+ */
+static void
+tell_differences(LullJson *content, LullJson *status)
+{
+    const char *text = content ? lull_meta_annotation(content, LULL_ANNOTATION_REPORT) : NULL;
+    g_autoptr(LullJson) report = text ? lull_json_parse(text, -1, NULL) : NULL;
+    LullJson *sentences = lull_json_array(report, "definition");
+    LullJson *conditions = lull_json_array(status, "conditions");
+    g_autoptr(GString) all = g_string_new(NULL);
+
+    for (size_t i = 0; sentences && i < json_object_array_length(sentences); i++) {
+        const char *sentence = json_object_get_string(json_object_array_get_idx(sentences, i));
+
+        g_string_append_printf(all, "%s%s", i ? "; " : "", sentence ? sentence : "");
+    }
+    for (size_t i = 0; all->len && i < json_object_array_length(conditions); i++) {
+        LullJson *condition = json_object_array_get_idx(conditions, i);
+
+        if (g_str_equal(lull_json_string(condition, "type", ""), "Ready"))
+            lull_json_set_string(condition, "message", all->str);
+    }
+}
+
 static void
 set_conditions(const LullRestoreView *view, LullJson *status)
 {
@@ -43,7 +68,8 @@ set_conditions(const LullRestoreView *view, LullJson *status)
         lull_condition_set(status, "Failure", TRUE, view->failure, now);
     } else if (view->complete) {
         lull_condition_set(status, "Progressing", FALSE, "Operation complete", now);
-        lull_condition_set(status, "Ready", TRUE, "Operation complete", now);
+        if (lull_condition_set(status, "Ready", TRUE, "Operation complete", now))
+            tell_differences(view->content, status);
     } else if (!lull_json_object(view->restore, "status")) {
         set_both(status, TRUE, "Initializing VirtualMachineRestore", "Initializing VirtualMachineRestore",
                  now);
