@@ -60,11 +60,13 @@ lull_content_copy_free(gpointer data)
 static gboolean
 rest(GCancellable *cancellable, gint64 usec, GError **error)
 {
-    GPollFD fd = {.fd = -1};
+    GPollFD fd = {-1, 0, 0};
 
     if (g_cancellable_make_pollfd(cancellable, &fd)) {
         (void)g_poll(&fd, 1, (gint)(usec / 1000));
         g_cancellable_release_fd(cancellable);
+    } else {
+        g_usleep((gulong)usec); /* descriptors are short */
     }
     return !g_cancellable_set_error_if_cancelled(cancellable, error);
 }
