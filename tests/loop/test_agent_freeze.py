@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import scratch
-from agents import Agent, Refused, make_island
+from agents import PREFIX, Agent, Refused, make_island
 from freezing import Writer, boottime, children_of, freeze, is_expedited, is_frozen, state_of
 from waiting import wait_for
 
@@ -191,6 +191,23 @@ def test_when_both_die_while_freezing_the_next_start_puts_grace_periods_back(sta
     agent.start()
     assert frozen() == []
     assert not is_expedited()
+
+
+def test_a_stopped_freezer_without_an_agent_is_ended_by_the_next_one(start, frozen):
+    agent = start(at_step="freezer.first-frozen=stop")
+    client = agent.client()
+    client.prepare("o1")
+    freezer = [pid for pid in children_of(agent.process.pid) if state_of(pid) != "Z"][0]
+    client.request(PREFIX + "freeze", op="o1", lease_ms=30000)
+    wait_for(lambda: state_of(freezer) in "Tt", "the freezer is stopped")
+    assert frozen() != []
+    agent.kill()
+    agent.start()
+    wait_for(lambda: frozen() == [], "thawed", SLACK)
+    client = agent.client()
+    wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")
+    assert verdict(client) == ("broken", "agent lost")
+    assert verdict(client, epoch=client.freeze("o2")["epoch"], op="o2") == ("held", "")
 
 
 def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, island, frozen):

@@ -178,9 +178,10 @@ class Guest:
     or one of those that lie (pretender.c): lying, lying-stock, empty, commandless.
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
-    first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path."""
+    first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for
+    the tools and modules of storage stacks."""
 
-    def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios"):
+    def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios", kit=None):
         self.host = host
         self.name = name
         self.agent_kind = agent
@@ -188,6 +189,7 @@ class Guest:
         self.step = step
         self.disks = disks
         self.firmware = firmware
+        self.kit = kit
         self.dir = os.path.join(host.dir, name)
         self.console_path = os.path.join(self.dir, "console.log")
         self.nvram_path = os.path.join(self.dir, "nvram.fd")
@@ -426,7 +428,7 @@ class Guest:
             "NAME": self.name,
             "FIRMWARE": firmware,
             "KERNEL": self._readable(os.path.join(kernel, f"boot/vmlinuz-{release}")),
-            "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir())),
+            "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir(), *([self.kit] if self.kit else []))),
             "CMDLINE": " ".join(words),
             "DISKS": "".join(
                 disk.xml(self.loops.get(disk.target) or self.disk_path(disk.target)) for disk in self.disks
