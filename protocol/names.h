@@ -73,6 +73,8 @@
 /* On a restore, "true": the target is started once all is in place. Written before a target that runs is told
  * to stop, and replaced at the end by "started" or "failed: why". */
 #define LULL_ANNOTATION_START_TARGET "lull.dev/start-target"
+/* In a domain's <metadata>: <snapshots xmlns=... incremental="yes"/>. */
+#define LULL_XML_NAMESPACE "https://lull.dev/domain/1"
 
 #define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
 #define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"

@@ -43,6 +43,9 @@ G_BEGIN_DECLS
     X(COORDINATOR_REPORTED, "coordinator.reported")                 \
     X(COORDINATOR_DATA_COPIED, "coordinator.data-copied")           \
     X(COORDINATOR_MANIFEST_WRITTEN, "coordinator.manifest-written") \
+    X(COORDINATOR_MERGE_COMMITTED, "coordinator.merge-committed")   \
+    X(COORDINATOR_MERGE_MOVED, "coordinator.merge-moved")           \
+    X(COORDINATOR_MERGED, "coordinator.merged")                     \
     X(COORDINATOR_RESTORE_COPIED, "coordinator.restore-copied")     \
     X(COORDINATOR_RESTORE_SWAPPED, "coordinator.restore-swapped")   \
     X(COORDINATOR_RESTORE_DEFINED, "coordinator.restore-defined")

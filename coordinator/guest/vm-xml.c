@@ -247,6 +247,18 @@ read_channel(const xmlNode *devices, LullVm *vm)
     }
 }
 
+/* <metadata><snapshots xmlns="https://lull.dev/domain/1" incremental="yes"/></metadata> */
+static gboolean
+wants_incremental(const xmlNode *metadata)
+{
+    for (const xmlNode *each = metadata ? metadata->children : NULL; each; each = each->next)
+        if (each->type == XML_ELEMENT_NODE && each->ns &&
+            g_strcmp0((const char *)each->ns->href, LULL_XML_NAMESPACE) == 0 &&
+            g_str_equal((const char *)each->name, "snapshots"))
+            return attribute_is(each, "incremental", "yes");
+    return FALSE;
+}
+
 static xmlDoc *
 parse(const char *xml, GError **error)
 {
@@ -307,6 +319,7 @@ lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
     }
     vm->name = lull_vm_api_name(vm->domain, vm->uid);
     vm->nvram = text_of(child(child(root, "os"), "nvram"));
+    vm->incremental = wants_incremental(child(root, "metadata"));
     vm->xml = g_strdup(xml);
     read_channel(child(root, "devices"), vm);
     if (!read_volumes(child(root, "devices"), vm, error))

@@ -89,6 +89,25 @@ lull_attempt_truth(const LullAttemptRecord *record)
     return lull_truth_of(&facts);
 }
 
+/* What storage and host say of one volume: how it was copied, and what it lacks. */
+static void
+add_copy(const LullAttemptRecord *record, const LullVmVolume *volume, LullJson *row)
+{
+    for (size_t i = 0; record->volumes && i < json_object_array_length(record->volumes); i++) {
+        LullJson *told = json_object_array_get_idx(record->volumes, i);
+
+        if (g_strcmp0(lull_json_string(told, "name", NULL), volume->name) != 0)
+            continue;
+        lull_json_set_string(row, "copy", lull_json_string(told, "copy", NULL));
+        lull_json_set_string(row, "copyReason", lull_json_string(told, "copyReason", NULL));
+    }
+    if (volume->flushes_ignored)
+        lull_json_set_string(
+            row, "note",
+            "its cache mode is unsafe: what it acknowledges may not be on disk, so there is no "
+            "witness for it");
+}
+
 static LullJson *
 volume_rows(const LullAttemptRecord *record)
 {
@@ -109,6 +128,7 @@ volume_rows(const LullAttemptRecord *record)
                                  (double)(record->cut_known - record->freeze_asked) / 1000.0);
         lull_json_set_string(row, "storageTime", when);
         lull_json_set_string(row, "atomicGroup", "");
+        add_copy(record, volume, row);
         json_object_array_add(rows, row);
     }
     return rows;

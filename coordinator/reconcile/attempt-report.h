@@ -24,7 +24,8 @@ typedef struct {
     gint64 freeze_asked; /* boot clock; 0: no freeze was asked for */
     gint64 cut_asked;
     gint64 cut_known;
-    gint64 cut_time; /* wall clock */
+    gint64 cut_time;   /* wall clock */
+    LullJson *volumes; /* how each was copied, as LullStorageOps.cut_volumes tells; NULL: not told */
 } LullAttemptRecord;
 
 /* Target devices of the volumes that are cut, lent by @vm, NULL-terminated: what a witness is asked about. */

@@ -313,6 +313,7 @@ log_notes(const Attempt *self)
 static LullAttemptOutcome *
 conclude(Attempt *self)
 {
+    const LullStorageOps *ops = self->tools->storage->ops;
     g_autoptr(GPtrArray) disks = lull_attempt_cut_disks(self->vm);
     const LullAttemptRecord record = {
         .op = self->op,
@@ -330,6 +331,7 @@ conclude(Attempt *self)
         .cut_asked = self->cut_asked,
         .cut_known = self->cut_known,
         .cut_time = self->cut_time,
+        .volumes = self->cut && ops->cut_volumes ? ops->cut_volumes(self->cut) : NULL,
     };
     const LullTruth truth = lull_attempt_truth(&record);
     LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);

@@ -16,10 +16,20 @@
 #define ABORT_USEC LULL_SEC(10)
 #define LOOK_USEC  LULL_MSEC(50)
 
+static void
+append_target(GString *xml, const char *disk, const char *file, const char *base)
+{
+    g_string_append_printf(xml, "<disk name='%s' backup='yes' type='file'", disk);
+    if (base)
+        g_string_append_printf(xml, " backupmode='incremental' incremental='%s'", base);
+    g_string_append_printf(xml, "><driver type='qcow2'/><target file='%s'/></disk>", file);
+}
+
 char *
-lull_backup_xml(const LullVm *vm, const char *folder)
+lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
 {
     GString *xml = g_string_new("<domainbackup mode='push'><disks>");
+    guint n = 0;
 
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
@@ -27,13 +37,12 @@ lull_backup_xml(const LullVm *vm, const char *folder)
         g_autofree char *disk = g_markup_escape_text(volume->disk, -1);
         g_autofree char *file = g_markup_escape_text(path, -1);
 
-        if (volume->excluded)
+        if (volume->excluded) {
             g_string_append_printf(xml, "<disk name='%s' backup='no'/>", disk);
-        else
-            g_string_append_printf(xml,
-                                   "<disk name='%s' backup='yes' type='file'><driver type='qcow2'/>"
-                                   "<target file='%s'/></disk>",
-                                   disk, file);
+            continue;
+        }
+        append_target(xml, disk, file, plan && plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->base : NULL);
+        n++;
     }
     return g_string_free(g_string_append(xml, "</disks></domainbackup>"), FALSE);
 }
@@ -154,9 +163,11 @@ is_total_of(LullJson *attempt, guint64 total)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
     const guint64 n = volumes ? json_object_array_length(volumes) : 0;
-    const guint64 least = lull_attempt_total(attempt);
+    guint64 least;
+    guint64 most;
 
-    return total >= least && total - least < n * CLUSTER;
+    lull_attempt_total(attempt, &least, &most);
+    return total >= least && total < most + n * CLUSTER;
 }
 
 LullCopyState

@@ -5,6 +5,7 @@
 
 #include "coordinator/guest/link.h"
 #include "coordinator/guest/vm.h"
+#include "coordinator/storage/chain-plan.h"
 #include "coordinator/storage/storage.h"
 #include "protocol/json.h"
 
@@ -13,8 +14,9 @@ G_BEGIN_DECLS
 /* libvirt's backup job of one domain: describing it, finding it again, and proof of its end. */
 
 /* <domainbackup>: push into the files <folder>/<volume>.qcow2, which exist; all other disks are left out by
- * name. */
-char *lull_backup_xml(const LullVm *vm, const char *folder) G_GNUC_WARN_UNUSED_RESULT;
+ * name. @plan: which ones get only what changed; NULL: none. */
+char *
+lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE if the text of virDomainBackupGetXMLDesc() has a target below @folder (a path, or the start of one).
  * Pure. */

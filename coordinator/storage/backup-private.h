@@ -4,6 +4,8 @@
 #pragma once
 
 #include "coordinator/guest/host.h"
+#include "coordinator/storage/chain-lock.h"
+#include "coordinator/storage/chain-plan.h"
 #include "coordinator/storage/storage.h"
 
 G_BEGIN_DECLS
@@ -12,16 +14,22 @@ typedef struct {
     LullStorage storage;
     LullHost *host;
     char *directory;
+    LullChainLocks *chains;
+    GMutex mutex;
+    GHashTable
+        *distrusted; /* with the mutex: uids of machines whose last cut with a checkpoint was refused */
 } LullBackupStorage;
 
 /* manifest.c: what an attempt says of itself, and what a content does. */
 
 /* For attempt.json: the volumes, where they came from and what they are called. @capacities: bytes, in the
- * order of the volumes that are not excluded. */
-LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities) G_GNUC_WARN_UNUSED_RESULT;
+ * order of the volumes that are not excluded. @plan: NULL where all are whole, as @plan's OFF says. */
+LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
+                           const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Sum of capacities: what a job over them has to copy. */
-guint64 lull_attempt_total(LullJson *attempt);
+/* What a job over them has to copy, at least and at most: how much has changed since the last snapshot is
+ * known to none but the job. */
+void lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most);
 
 /* Reads <folder>/manifest.json and refuses one that names files outside, repeats itself or lacks something.
  */
@@ -31,6 +39,18 @@ gboolean lull_manifest_check(LullJson *manifest, GError **error);
 /* The sealing itself: sums, manifest, durable. The folder is still the attempt's. */
 gboolean lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, LullJson *content,
                              GCancellable *cancel, GError **error);
+
+/* The manifest as it is, once it was found to be right; durable. */
+gboolean lull_manifest_store(const char *folder, LullJson *manifest, GError **error);
+
+/* remove.c */
+gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
+                            GError **error);
+
+/* Goes on with the merges into @content_uid and what it is based on that an earlier life left. With the
+ * chains of the machine locked. */
+gboolean
+lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellable *cancel, GError **error);
 
 /* restore.c */
 gboolean lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,

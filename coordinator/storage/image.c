@@ -5,14 +5,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "coordinator/storage/folder.h"
 #include "protocol/error.h"
+#include "protocol/json.h"
 
 #define MAX_COMPLAINT 2000
+#define MAX_ANSWER    (1024 * 1024)
 
 /* What qemu-img -p writes: "    (12.50/100%)\r". */
 static void
@@ -56,43 +60,129 @@ complaint(GInputStream *stream)
     return g_utf8_make_valid(text, -1);
 }
 
-static gboolean
-run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
-    GError **error)
+/* In the child: whoever reads and writes images for us must not go on when we are gone. */
+static void
+die_with_parent(gpointer user_data)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static GSubprocess *
+spawn(const char *const *argv, GError **error)
 {
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
-    g_autoptr(GSubprocess) process = NULL;
-    g_autofree char *said = NULL;
 
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
-    process = g_subprocess_launcher_spawnv(launcher, argv, error);
-    if (!process)
-        return FALSE;
-    if (!drain(g_subprocess_get_stdout_pipe(process), progress, user_data, cancel, error)) {
-        g_subprocess_force_exit(process);
-        (void)g_subprocess_wait(process, NULL, NULL);
-        return FALSE;
-    }
-    said = complaint(g_subprocess_get_stderr_pipe(process));
+    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
+    return g_subprocess_launcher_spawnv(launcher, argv, error);
+}
+
+static gboolean
+finish(GSubprocess *process, const char *name, GError **error)
+{
+    g_autofree char *said = complaint(g_subprocess_get_stderr_pipe(process));
+
     if (!g_subprocess_wait(process, NULL, error))
         return FALSE;
     if (g_subprocess_get_successful(process))
         return TRUE;
     g_set_error(error, LULL_ERROR, strstr(said, "No space left") ? LULL_ERROR_NO_SPACE : LULL_ERROR_FAILED,
-                "%s: %s", argv[0], *said ? said : "failed without a word");
+                "%s: %s", name, *said ? said : "failed without a word");
     return FALSE;
 }
 
+static void
+put_down(GSubprocess *process)
+{
+    g_subprocess_force_exit(process);
+    (void)g_subprocess_wait(process, NULL, NULL);
+}
+
+static gboolean
+run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
+    GError **error)
+{
+    g_autoptr(GSubprocess) process = spawn(argv, error);
+
+    if (!process)
+        return FALSE;
+    if (!drain(g_subprocess_get_stdout_pipe(process), progress, user_data, cancel, error)) {
+        put_down(process);
+        return FALSE;
+    }
+    return finish(process, argv[0], error);
+}
+
+/* The output of a command that says little. */
+static char *
+ask(const char *const *argv, GError **error)
+{
+    g_autoptr(GSubprocess) process = spawn(argv, error);
+    g_autofree char *text = g_malloc0(MAX_ANSWER + 1);
+    gsize got = 0;
+
+    if (!process)
+        return NULL;
+    if (!g_input_stream_read_all(g_subprocess_get_stdout_pipe(process), text, MAX_ANSWER, &got, NULL,
+                                 error)) {
+        put_down(process);
+        return NULL;
+    }
+    return finish(process, argv[0], error) ? g_steal_pointer(&text) : NULL;
+}
+
 gboolean
-lull_image_create(const char *path, guint64 capacity, GError **error)
+lull_image_create(const char *path, guint64 capacity, const char *backing, GError **error)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, capacity);
-    const char *const argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL};
+    const char *argv[14] = {"qemu-img", "create", "-q", "-f", "qcow2"};
+    guint n = 5;
 
+    if (backing) {
+        argv[n++] = "-u";
+        argv[n++] = "-F";
+        argv[n++] = "qcow2";
+        argv[n++] = "-b";
+        argv[n++] = backing;
+    }
+    argv[n++] = path;
+    argv[n] = size;
     if (!run(argv, NULL, NULL, NULL, error))
         return FALSE;
     return chmod(path, 0600) == 0 || lull_folder_errno(error, errno, "target", path);
+}
+
+void
+lull_image_info_clear(LullImageInfo *self)
+{
+    g_clear_pointer(&self->backing, g_free);
+}
+
+gboolean
+lull_image_info(const char *path, LullImageInfo *ret_info, GError **error)
+{
+    const char *const argv[] = {"qemu-img", "info", "-U", "--output=json", "-f", "qcow2", path, NULL};
+    g_autofree char *text = ask(argv, error);
+    g_autoptr(LullJson) json = text ? lull_json_parse(text, -1, error) : NULL;
+    LullJson *data = lull_json_at(json, "format-specific", "data", NULL);
+
+    if (!json)
+        return FALSE;
+    *ret_info = (LullImageInfo){
+        .backing = g_strdup(lull_json_string(json, "backing-filename", NULL)),
+        .old = g_str_equal(lull_json_string(data, "compat", ""), "0.10"),
+        .dirty = lull_json_bool(json, "dirty-flag", FALSE) || lull_json_bool(data, "corrupt", FALSE),
+    };
+    return TRUE;
+}
+
+gboolean
+lull_image_commit(const char *path, GCancellable *cancel, GError **error)
+{
+    const char *const argv[] = {"qemu-img", "commit", "-q", "-d", "-f", "qcow2", path, NULL};
+
+    return run(argv, NULL, NULL, cancel, error);
 }
 
 gboolean

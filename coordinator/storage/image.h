@@ -10,8 +10,24 @@ G_BEGIN_DECLS
 /* Disk images, by the tools that know them. Formats are always named and never probed: what a guest wrote at
  * the start of a raw disk must not decide how it is read. */
 
-/* An empty qcow2 of @capacity bytes, mode 0600. */
-gboolean lull_image_create(const char *path, guint64 capacity, GError **error);
+/* An empty qcow2 of @capacity bytes, mode 0600. @backing: what shows through it, another qcow2, by a name
+ * relative to @path's folder, which is not looked at; NULL: nothing. */
+gboolean lull_image_create(const char *path, guint64 capacity, const char *backing, GError **error);
+
+/* What a qcow2 says of itself. */
+typedef struct {
+    char *backing;  /* the name as it stands there; NULL: none */
+    gboolean old;   /* of the first version, without room for bitmaps */
+    gboolean dirty; /* not closed, or known to be damaged */
+} LullImageInfo;
+void lull_image_info_clear(LullImageInfo *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullImageInfo, lull_image_info_clear)
+
+/* Also of one that is in use. */
+gboolean lull_image_info(const char *path, LullImageInfo *ret_info, GError **error);
+
+/* Writes what @path (qcow2) has into the image behind it; @path stays as it is. May be repeated. */
+gboolean lull_image_commit(const char *path, GCancellable *cancel, GError **error);
 
 typedef void (*LullImageProgress)(guint permille, gpointer user_data);
 

@@ -13,10 +13,12 @@
 #include "coordinator/guest/link.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/header.h"
 #include "coordinator/storage/image-whole.h"
 #include "coordinator/storage/image.h"
+#include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
 #include "coordinator/storage/owner.h"
 #include "protocol/error.h"
@@ -33,6 +35,8 @@ typedef struct {
     char *folder;
     char *uid; /* the virtual machine's */
     char *xml;
+    char *checkpoint_xml; /* NULL: none is made */
+    LullJson *volumes;    /* as attempt.json has them */
 } BackupCut;
 
 void
@@ -59,15 +63,15 @@ allocation(const LullVmVolume *volume, const virDomainBlockInfo *info)
     return behind >= info->capacity ? info->capacity : MIN(info->capacity, own + behind);
 }
 
+/* @needs: bytes that a full copy of each takes. */
 static gboolean
-measure(LullDomain *domain, const LullVm *vm, GArray *capacities, guint64 *ret_need, GError **error)
+measure(LullDomain *domain, const LullVm *vm, GArray *capacities, GArray *needs, GError **error)
 {
-    guint64 need = 0;
-
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         virDomainBlockInfo info = {0};
         guint64 capacity;
+        guint64 need;
 
         if (volume->excluded)
             continue;
@@ -76,25 +80,29 @@ measure(LullDomain *domain, const LullVm *vm, GArray *capacities, guint64 *ret_n
             return lull_link_error(error, what);
         }
         capacity = info.capacity;
+        need = allocation(volume, &info) + overhead(capacity);
         g_array_append_val(capacities, capacity);
-        need += allocation(volume, &info) + overhead(capacity);
+        g_array_append_val(needs, need);
     }
-    *ret_need = need;
     return TRUE;
 }
 
 static gboolean
-make_targets(const LullVm *vm, const char *folder, const GArray *capacities, GError **error)
+make_targets(const LullVm *vm, const char *folder, const GArray *capacities, const LullChainPlan *plan,
+             GError **error)
 {
     guint n = 0;
 
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         g_autofree char *path = g_strdup_printf("%s/%s.qcow2", folder, volume->name);
+        g_autofree char *backing = NULL;
 
         if (volume->excluded)
             continue;
-        if (!lull_image_create(path, g_array_index(capacities, guint64, n++), error) ||
+        if (plan->kinds[n] == LULL_CHAIN_INCREMENTAL)
+            backing = lull_lineage_backing(plan->parent, volume->name);
+        if (!lull_image_create(path, g_array_index(capacities, guint64, n++), backing, error) ||
             !lull_owner_lend(path, volume->path, error))
             return FALSE;
     }
@@ -119,15 +127,16 @@ keep_definition(const LullVm *vm, const char *folder, GError **error)
 
 static gboolean
 fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArray *capacities,
-            GError **error)
+            const LullChainPlan *plan, LullJson **ret_volumes, GError **error)
 {
-    g_autoptr(LullJson) attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data);
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, plan);
 
     if (!has_nvram(vm))
         json_object_object_del(attempt, "nvram");
     if (!capacities->len)
         lull_json_set_bool(attempt, "copied", TRUE); /* the definition is all there is */
-    return make_targets(vm, folder, capacities, error) && keep_definition(vm, folder, error) &&
+    *ret_volumes = json_object_get(lull_json_array(attempt, "volumes"));
+    return make_targets(vm, folder, capacities, plan, error) && keep_definition(vm, folder, error) &&
            (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
@@ -144,7 +153,66 @@ backup_cut_free(LullCut *data)
     g_free(cut->folder);
     g_free(cut->uid);
     g_free(cut->xml);
+    g_free(cut->checkpoint_xml);
+    lull_json_put(cut->volumes);
     g_free(cut);
+}
+
+static gboolean
+is_distrusted(LullBackupStorage *self, const char *vm_uid)
+{
+    gboolean found;
+
+    g_mutex_lock(&self->mutex);
+    found = g_hash_table_remove(self->distrusted, vm_uid);
+    g_mutex_unlock(&self->mutex);
+    return found;
+}
+
+/* What is copied whole was counted by measure() already. */
+static guint64
+planned_need(const LullChainPlan *plan, const GArray *needs)
+{
+    guint64 need = 0;
+
+    for (guint i = 0; i < plan->n; i++) {
+        const guint64 whole = g_array_index(needs, guint64, i);
+        need +=
+            plan->kinds[i] == LULL_CHAIN_INCREMENTAL ? MIN(whole, plan->changed[i] + overhead(whole)) : whole;
+    }
+    return need;
+}
+
+/* With the chains locked: from what they are to a description that says what this attempt is based on. */
+static LullCut *
+prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid,
+               guint attempt, const char *folder, GError **error)
+{
+    g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GArray) needs = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(LullChainPlan) plan = NULL;
+    g_autoptr(LullJson) volumes = NULL;
+    BackupCut *cut;
+
+    if (!measure(domain, vm, capacities, needs, error))
+        return NULL;
+    plan = lull_chain_plan_new(domain, vm, self->directory, (const guint64 *)(const void *)capacities->data,
+                               content_uid, attempt, is_distrusted(self, vm->uid), error);
+    if (!plan || !lull_folder_check_space(self->directory, planned_need(plan, needs), error) ||
+        !lull_folder_make(folder, error))
+        return NULL;
+    if (!fill_folder(domain, vm, folder, capacities, plan, &volumes, error)) {
+        lull_folder_remove(folder, NULL);
+        return NULL;
+    }
+    cut = g_new0(BackupCut, 1);
+    cut->cut.storage = &self->storage;
+    cut->host = self->host;
+    cut->uid = g_strdup(vm->uid);
+    cut->xml = plan->n ? lull_backup_xml(vm, folder, plan) : NULL;
+    cut->checkpoint_xml = lull_chain_plan_checkpoint_xml(plan, vm);
+    cut->volumes = g_steal_pointer(&volumes);
+    return &cut->cut;
 }
 
 static LullCut *
@@ -152,34 +220,37 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
-    g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(LullLink) link = folder ? lull_link_borrow(self->host, error) : NULL;
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm->uid, error) : NULL;
     g_autoptr(LullOffline) offline = NULL;
     const gboolean off = vm->state == LULL_VM_STOPPED;
-    guint64 need = 0;
+    LullCut *data = NULL;
     BackupCut *cut;
 
     if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
-        !measure(domain, vm, capacities, &need, error) ||
         (!off && !lull_backup_check_idle(domain, vm, error)) ||
-        !lull_folder_check_space(self->directory, need, error) || !lull_folder_make(folder, error))
+        !lull_chain_lock(self->chains, vm->uid, 0, NULL, error))
         return NULL;
-    if (!fill_folder(domain, vm, folder, capacities, error)) {
-        lull_folder_remove(folder, NULL);
+    data = prepare_locked(self, domain, vm, content_uid, MAX(attempt, 1), folder, error);
+    lull_chain_unlock(self->chains, vm->uid);
+    if (!data)
         return NULL;
-    }
-    cut = g_new0(BackupCut, 1);
-    cut->cut.storage = storage;
-    cut->host = self->host;
-    cut->uid = g_strdup(vm->uid);
+    cut = (BackupCut *)data;
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
     cut->folder = g_strdup(folder);
-    cut->xml = capacities->len ? lull_backup_xml(vm, folder) : NULL;
     lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
-    return &cut->cut;
+    return data;
+}
+
+/* The next attempt does without, whatever was wrong with it. */
+static void
+distrust(LullBackupStorage *self, const char *vm_uid)
+{
+    g_mutex_lock(&self->mutex);
+    g_hash_table_add(self->distrusted, g_strdup(vm_uid));
+    g_mutex_unlock(&self->mutex);
 }
 
 static gboolean
@@ -192,8 +263,18 @@ backup_cut(LullCut *data, GError **error)
     if (cut->offline)
         return lull_offline_copy(cut->offline, cut->domain, cut->folder, data->cancel, error);
     lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */
-    return virDomainBackupBegin(cut->domain, cut->xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0 ||
-           lull_link_error(error, "starting the backup job");
+    if (virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
+                             VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
+        return TRUE;
+    if (cut->checkpoint_xml)
+        distrust((LullBackupStorage *)data->storage, cut->uid);
+    return lull_link_error(error, "starting the backup job");
+}
+
+static LullJson *
+backup_cut_volumes(LullCut *data)
+{
+    return ((BackupCut *)data)->volumes;
 }
 
 static void
@@ -268,10 +349,10 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
     }
     if (!judge_end(self, domain, folder, attempt, progress, error))
         return FALSE;
-    if (progress->state != LULL_COPY_DONE)
+    if (progress->state != LULL_COPY_DONE && progress->state != LULL_COPY_FAILED)
         return TRUE;
     /* libvirt forgets; from here on we know by ourselves */
-    lull_json_set_bool(attempt, "copied", TRUE);
+    lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
     return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
@@ -309,6 +390,40 @@ backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, g
     return TRUE;
 }
 
+/* With the chains locked: who looks for what is based on a content must not miss one that is just renamed. */
+static gboolean
+publish(LullBackupStorage *self, const char *folder, const char *sealed, GCancellable *cancel, GError **error)
+{
+    g_autofree char *plan = g_build_filename(folder, LULL_FOLDER_ATTEMPT, NULL);
+    g_autoptr(LullJson) manifest = lull_manifest_read(folder, error);
+    const char *vm = lull_json_string(manifest, "vm", "");
+    gboolean ok;
+
+    if (!manifest || !lull_chain_lock(self->chains, vm, G_MAXINT64 / 2, cancel, error))
+        return FALSE;
+    (void)g_unlink(plan); /* the manifest says it all */
+    ok = rename(folder, sealed) == 0 || lull_folder_errno(error, errno, "sealing", sealed);
+    lull_chain_unlock(self->chains, vm);
+    return ok && lull_folder_sync(self->directory, error);
+}
+
+/* Only the last one is of use; without it the next content is a full one, and says so. */
+static void
+keep_checkpoint(LullBackupStorage *self, const char *sealed)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) manifest = lull_manifest_read(sealed, NULL);
+    const char *name = lull_json_string(manifest, "checkpoint", NULL);
+    g_autoptr(LullLink) link = name ? lull_link_borrow(self->host, &problem) : NULL;
+    g_autoptr(LullDomain) domain =
+        link ? lull_link_domain(link, lull_json_string(manifest, "vm", ""), &problem) : NULL;
+
+    if (domain && virDomainIsActive(domain) == 1)
+        (void)lull_checkpoint_remove(domain, LULL_CHECKPOINT_PREFIX, name, &problem);
+    if (problem)
+        g_message("%s: older checkpoints stay until the next snapshot: %s", sealed, problem->message);
+}
+
 static gboolean
 backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJson *content,
             GCancellable *cancel, GError **error)
@@ -316,7 +431,6 @@ backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJs
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
     g_autofree char *sealed = lull_folder_path(self->directory, content_uid, 0, NULL);
-    g_autofree char *plan = NULL;
 
     if (!folder)
         return FALSE;
@@ -333,52 +447,25 @@ backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJs
         if (!lull_manifest_write(folder, content_uid, description, content, cancel, error))
             return FALSE;
     }
-    plan = g_build_filename(folder, LULL_FOLDER_ATTEMPT, NULL);
-    (void)g_unlink(plan); /* the manifest says it all */
-    if (rename(folder, sealed) < 0)
-        return lull_folder_errno(error, errno, "sealing", sealed);
-    if (!lull_folder_sync(self->directory, error))
+    if (!publish(self, folder, sealed, cancel, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_MANIFEST_WRITTEN);
+    keep_checkpoint(self, sealed);
     return TRUE;
 }
 
-/* @folder may be the start of several attempts' paths. */
 static gboolean
-stop_job(LullBackupStorage *self, const char *vm_uid, const char *folder, GError **error)
+check_file(const LullStoredFile *file, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
-    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+    struct stat info;
 
-    if (!link)
-        return FALSE;
-    if (domain)
-        return lull_backup_abort(domain, folder, error);
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
+    if (stat(file->path, &info) < 0)
+        return lull_folder_errno(error, errno, "stored volume", file->path);
+    if (file->unsettled || info.st_size == file->size)
         return TRUE;
-    g_propagate_error(error, g_steal_pointer(&problem));
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "stored volume %s: its size is not what it was",
+                file->path);
     return FALSE;
-}
-
-static gboolean
-backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
-              GError **error)
-{
-    LullBackupStorage *self = (LullBackupStorage *)storage;
-    g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
-    g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
-    g_autoptr(GPtrArray) all = NULL;
-
-    if (!folder || (vm_uid && !stop_job(self, vm_uid, below, error)))
-        return FALSE;
-    if (attempt)
-        return lull_folder_remove(folder, error);
-    all = lull_folder_list(self->directory, content_uid);
-    for (guint i = 0; i < all->len; i++)
-        if (!lull_folder_remove(g_ptr_array_index(all, i), error))
-            return FALSE;
-    return TRUE;
 }
 
 static gboolean
@@ -387,22 +474,13 @@ backup_check(LullStorage *storage, const char *content_uid, GError **error)
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, 0, error);
     g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
-    LullJson *volumes = manifest ? lull_json_array(manifest, "volumes") : NULL;
+    g_autoptr(GPtrArray) files =
+        manifest ? lull_lineage_files(self->directory, content_uid, manifest, error) : NULL;
 
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
-        LullJson *volume = json_object_array_get_idx(volumes, i);
-        g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
-        struct stat info;
-
-        if (stat(path, &info) < 0)
-            return lull_folder_errno(error, errno, "stored volume", path);
-        if (info.st_size != lull_json_int(volume, "size", -1)) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "stored volume %s: its size is not what it was",
-                        path);
+    for (guint i = 0; files && i < files->len; i++)
+        if (!check_file(files->pdata[i], error))
             return FALSE;
-        }
-    }
-    return manifest != NULL;
+    return files != NULL;
 }
 
 static void
@@ -410,6 +488,9 @@ backup_free(LullStorage *storage)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
 
+    lull_chain_locks_free(self->chains);
+    g_hash_table_unref(self->distrusted);
+    g_mutex_clear(&self->mutex);
     g_free(self->directory);
     g_free(self);
 }
@@ -421,7 +502,8 @@ static const LullStorageOps ops = {
     .cut_free = backup_cut_free,
     .poll = backup_poll,
     .seal = backup_seal,
-    .remove = backup_remove,
+    .cut_volumes = backup_cut_volumes,
+    .remove = lull_backup_remove,
     .restore = lull_backup_restore,
     .drop_restore = lull_backup_drop_restore,
     .check = backup_check,
@@ -447,5 +529,8 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->storage.ops = &ops;
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
+    self->chains = lull_chain_locks_new();
+    g_mutex_init(&self->mutex);
+    self->distrusted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return &self->storage;
 }

@@ -9,14 +9,22 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/lineage.h"
 #include "coordinator/storage/owner.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
 #define MANIFEST_VERSION 1
 
+static void
+set_copy(LullJson *row, LullChainKind kind)
+{
+    lull_json_set_string(row, "copy", kind == LULL_CHAIN_INCREMENTAL ? "incremental" : "full");
+    lull_json_set_string(row, "copyReason", lull_chain_why(kind));
+}
+
 LullJson *
-lull_attempt_new(const LullVm *vm, const guint64 *capacities)
+lull_attempt_new(const LullVm *vm, const guint64 *capacities, const LullChainPlan *plan)
 {
     LullJson *attempt = json_object_new_object();
     LullJson *volumes = json_object_new_array();
@@ -25,6 +33,10 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities)
     lull_json_set_string(attempt, "vm", vm->uid);
     lull_json_set_string(attempt, "domain", vm->domain);
     lull_json_set_string(attempt, "nvram", vm->nvram);
+    if (plan) {
+        lull_json_set_string(attempt, "parent", plan->parent);
+        lull_json_set_string(attempt, "checkpoint", plan->checkpoint);
+    }
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         g_autofree char *file = g_strconcat(volume->name, ".qcow2", NULL);
@@ -37,7 +49,9 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities)
         lull_json_set_string(row, "disk", volume->disk);
         lull_json_set_string(row, "file", file);
         lull_json_set_string(row, "format", "qcow2");
-        lull_json_set_int(row, "capacity", (gint64)capacities[n++]);
+        lull_json_set_int(row, "capacity", (gint64)capacities[n]);
+        set_copy(row, plan ? plan->kinds[n] : LULL_CHAIN_OFF);
+        n++;
         lull_json_set_string(row, "sourcePath", volume->path);
         lull_json_set_string(row, "sourceFormat", volume->format);
         lull_json_set_bool(row, "sourceIsBlock", volume->block);
@@ -47,15 +61,20 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities)
     return attempt;
 }
 
-guint64
-lull_attempt_total(LullJson *attempt)
+void
+lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
-    guint64 total = 0;
 
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
-        total += (guint64)lull_json_int(json_object_array_get_idx(volumes, i), "capacity", 0);
-    return total;
+    *ret_least = *ret_most = 0;
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const guint64 capacity = (guint64)lull_json_int(volume, "capacity", 0);
+
+        *ret_most += capacity;
+        if (!lull_lineage_is_incremental(volume))
+            *ret_least += capacity;
+    }
 }
 
 static gboolean
@@ -66,8 +85,9 @@ bad(GError **error, const char *what)
 }
 
 static gboolean
-check_volume(LullJson *volume, GHashTable *seen, GError **error)
+check_volume(LullJson *volume, GHashTable *seen, gboolean based, GError **error)
 {
+    const char *copy = lull_json_string(volume, "copy", "full");
     const char *file = lull_json_string(volume, "file", NULL);
     const char *path = lull_json_string(volume, "sourcePath", NULL);
     const char *format = lull_json_string(volume, "sourceFormat", "");
@@ -81,6 +101,8 @@ check_volume(LullJson *volume, GHashTable *seen, GError **error)
         return bad(error, "a volume's source is missing, repeated or not an absolute path");
     if (!g_str_equal(format, "raw") && !g_str_equal(format, "qcow2"))
         return bad(error, "a volume's source has a format other than raw and qcow2");
+    if (!g_str_equal(copy, "full") && !(based && g_str_equal(copy, "incremental")))
+        return bad(error, "a volume is neither a full copy nor based on a parent");
     if (strlen(sum) != 64 || strspn(sum, "0123456789abcdef") != 64)
         return bad(error, "a volume has no sha256");
     if (lull_json_int(volume, "size", -1) < 0 || lull_json_int(volume, "capacity", -1) < 0)
@@ -94,6 +116,7 @@ lull_manifest_check(LullJson *manifest, GError **error)
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     LullJson *volumes = lull_json_array(manifest, "volumes");
     const char *nvram = lull_json_string(manifest, "nvram", NULL);
+    const char *parent = lull_json_string(manifest, "parent", NULL);
 
     if (lull_json_int(manifest, "version", 0) != MANIFEST_VERSION)
         return bad(error, "not of a version that is known here");
@@ -103,8 +126,10 @@ lull_manifest_check(LullJson *manifest, GError **error)
         return bad(error, "it does not say of which virtual machine");
     if (nvram && !g_path_is_absolute(nvram))
         return bad(error, "the NVRAM's path is not absolute");
+    if (parent && !g_uuid_string_is_valid(parent))
+        return bad(error, "its parent is not a UUID");
     for (size_t i = 0; i < json_object_array_length(volumes); i++)
-        if (!check_volume(json_object_array_get_idx(volumes, i), seen, error))
+        if (!check_volume(json_object_array_get_idx(volumes, i), seen, parent != NULL, error))
             return FALSE;
     return TRUE;
 }
@@ -115,6 +140,16 @@ lull_manifest_read(const char *folder, GError **error)
     g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, error);
 
     return manifest && lull_manifest_check(manifest, error) ? g_steal_pointer(&manifest) : NULL;
+}
+
+gboolean
+lull_manifest_store(const char *folder, LullJson *manifest, GError **error)
+{
+    return lull_manifest_check(manifest, error) &&
+           lull_folder_write(folder, LULL_FOLDER_MANIFEST,
+                             json_object_to_json_string_ext(manifest, JSON_C_TO_STRING_PRETTY |
+                                                                          JSON_C_TO_STRING_NOSLASHESCAPE),
+                             error);
 }
 
 static gboolean
@@ -159,9 +194,5 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
         lull_json_take(manifest, "content", lull_json_dup(content));
     if (parsed)
         lull_json_take(manifest, "report", parsed);
-    return lull_manifest_check(manifest, error) &&
-           lull_folder_write(folder, LULL_FOLDER_MANIFEST,
-                             json_object_to_json_string_ext(manifest, JSON_C_TO_STRING_PRETTY |
-                                                                          JSON_C_TO_STRING_NOSLASHESCAPE),
-                             error);
+    return lull_manifest_store(folder, manifest, error);
 }

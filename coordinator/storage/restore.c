@@ -11,8 +11,11 @@
 
 #include "coordinator/guest/link.h"
 #include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/image.h"
+#include "coordinator/storage/lineage.h"
+#include "coordinator/storage/merge.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
@@ -28,6 +31,7 @@ typedef struct {
     char *target; /* where links lead */
     char *part;   /* being written; NULL for a device */
     char *fresh;  /* finished, beside the target */
+    guint64 size; /* of what is stored, with what it is based on */
     gboolean block;
     LullImageLock *lock; /* on the image that has the name; NULL where there is none */
 } Volume;
@@ -37,6 +41,7 @@ typedef struct {
     char *folder;
     LullJson *manifest;
     GPtrArray *volumes;
+    GPtrArray *files; /* of LullStoredFile: all that is read */
     LullLink *link;
     void (*progress)(guint permille, gpointer user_data);
     gpointer user_data;
@@ -65,6 +70,7 @@ restore_clear(Restore *self)
     g_clear_pointer(&self->folder, g_free);
     g_clear_pointer(&self->manifest, lull_json_put);
     g_clear_pointer(&self->volumes, g_ptr_array_unref);
+    g_clear_pointer(&self->files, g_ptr_array_unref);
     g_clear_pointer(&self->link, lull_link_return);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restore, restore_clear)
@@ -95,26 +101,42 @@ volume_new(const Restore *self, LullJson *row, const char *restore_uid)
     return volume;
 }
 
-/* The stored data are what they were when they were sealed: else nothing is touched. */
+/* The stored data, and what they are based on, are what they were when they were sealed: else nothing is
+ * touched. */
 static gboolean
 verify_stored(Restore *self, GError **error)
 {
-    for (guint i = 0; i < self->volumes->len; i++) {
-        const Volume *volume = g_ptr_array_index(self->volumes, i);
-        g_autofree char *sum = lull_folder_sha256(volume->stored, self->cancel, error);
+    for (guint i = 0; i < self->files->len; i++) {
+        const LullStoredFile *file = g_ptr_array_index(self->files, i);
+        g_autofree char *sum = lull_folder_sha256(file->path, self->cancel, error);
 
         if (!sum)
             return FALSE;
-        if (!g_str_equal(sum, lull_json_string(volume->row, "sha256", ""))) {
+        if (!g_str_equal(sum, file->sha256)) {
             g_set_error(
                 error, LULL_ERROR, LULL_ERROR_INVALID,
                 "stored volume %s: its data are not what was stored: the snapshot is damaged, nothing was "
                 "restored",
-                volume->stored);
+                file->path);
             return FALSE;
         }
     }
     return TRUE;
+}
+
+/* The images become others: what was recorded of their changes is void, and the next snapshot a full one. */
+static gboolean
+forget_checkpoints(Restore *self, const char *vm_uid, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
+
+    if (domain)
+        return lull_checkpoint_remove(domain, LULL_CHECKPOINT_PREFIX, NULL, error);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }
 
 /* A saved state goes on with what it remembers of disks that are others by then. */
@@ -160,6 +182,20 @@ check_stopped(Restore *self, const char *vm_uid, GError **error)
     return TRUE;
 }
 
+static guint64
+stored_size(const Restore *self, const char *volume)
+{
+    guint64 size = 0;
+
+    for (guint i = 0; i < self->files->len; i++) {
+        const LullStoredFile *file = g_ptr_array_index(self->files, i);
+
+        if (g_strcmp0(file->volume, volume) == 0)
+            size += (guint64)file->size;
+    }
+    return size;
+}
+
 static gboolean
 load_volumes(Restore *self, const char *content_uid, const char *restore_uid, GError **error)
 {
@@ -178,15 +214,32 @@ load_volumes(Restore *self, const char *content_uid, const char *restore_uid, GE
     for (size_t i = 0; i < json_object_array_length(rows); i++) {
         LullJson *row = json_object_array_get_idx(rows, i);
         g_ptr_array_add(self->volumes, volume_new(self, row, restore_uid));
-        self->total += (guint64)lull_json_int(row, "size", 0);
     }
     return TRUE;
 }
 
 static gboolean
+load_files(Restore *self, const char *content_uid, GError **error)
+{
+    if (lull_merge_is_removing(self->folder)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "snapshot content %s: it is being deleted",
+                    content_uid);
+        return FALSE;
+    }
+    self->files = lull_lineage_files(self->storage->directory, content_uid, self->manifest, error);
+    for (guint i = 0; self->files && i < self->volumes->len; i++) {
+        Volume *volume = g_ptr_array_index(self->volumes, i);
+
+        volume->size = stored_size(self, lull_json_string(volume->row, "name", NULL));
+        self->total += volume->size;
+    }
+    return self->files != NULL;
+}
+
+static gboolean
 load(Restore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
 {
-    if (!load_volumes(self, content_uid, restore_uid, error))
+    if (!load_volumes(self, content_uid, restore_uid, error) || !load_files(self, content_uid, error))
         return FALSE;
     if (g_strcmp0(lull_json_string(self->manifest, "vm", NULL), vm_uid) != 0) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
@@ -261,7 +314,7 @@ check_space(Restore *self, GError **error)
             const Volume *other = g_ptr_array_index(self->volumes, k);
             g_autofree char *place = g_path_get_dirname(other->target);
             if (!other->block && g_str_equal(place, parent) && !g_file_test(other->fresh, G_FILE_TEST_EXISTS))
-                need += (guint64)lull_json_int(other->row, "size", 0);
+                need += other->size;
         }
         if (!volume->block && !lull_folder_check_space(parent, need, error))
             return FALSE;
@@ -333,7 +386,7 @@ copy_all(Restore *self, gboolean block, GError **error)
 
         if (volume->block != block)
             continue;
-        self->current = (guint64)lull_json_int(volume->row, "size", 0);
+        self->current = volume->size;
         if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, error))
             return FALSE;
         self->done += self->current;
@@ -446,10 +499,10 @@ remove_leftovers(const Restore *self)
     }
 }
 
-gboolean
-lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
-                    const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
-                    gpointer user_data, GCancellable *cancel, GError **error)
+static gboolean
+restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid, const char *restore_uid,
+               void (*progress)(guint permille, gpointer user_data), gpointer user_data, GCancellable *cancel,
+               GError **error)
 {
     g_auto(Restore) self = {
         .storage = (LullBackupStorage *)storage,
@@ -458,12 +511,13 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
         .cancel = cancel,
     };
 
-    if (!load(&self, content_uid, vm_uid, restore_uid, error))
+    if (!lull_backup_settle(self.storage, content_uid, cancel, error) ||
+        !load(&self, content_uid, vm_uid, restore_uid, error))
         return FALSE;
     if (is_marked(&self, restore_uid))
         return TRUE;
     if (!check_stopped(&self, vm_uid, error) || !verify_stored(&self, error) || !lock_images(&self, error) ||
-        !check_space(&self, error))
+        !check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error))
         return FALSE;
     if (!copy_all(&self, FALSE, error)) {
         remove_leftovers(&self);
@@ -484,6 +538,21 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
+}
+
+gboolean
+lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
+                    const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                    gpointer user_data, GCancellable *cancel, GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    gboolean ok;
+
+    if (!lull_chain_lock(self->chains, vm_uid, G_MAXINT64 / 2, cancel, error))
+        return FALSE;
+    ok = restore_locked(storage, content_uid, vm_uid, restore_uid, progress, user_data, cancel, error);
+    lull_chain_unlock(self->chains, vm_uid);
+    return ok;
 }
 
 void

@@ -39,6 +39,9 @@ typedef struct {
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
      * that is off the cut is a whole copy. */
     gboolean (*cut)(LullCut *cut, GError **error);
+    /* How each volume is copied, for reports: rows {name, copy: "full|incremental", copyReason?}. Lent by the
+     * cut. May be NULL, and may give NULL. */
+    LullJson *(*cut_volumes)(LullCut *cut);
     void (*cut_free)(LullCut *cut);
     /* How far the copying after the cut is. ABSENT: no such job and no whole data. */
     gboolean (*poll)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
@@ -47,7 +50,8 @@ typedef struct {
      * in the manifest. */
     gboolean (*seal)(LullStorage *self, const char *content_uid, guint attempt, LullJson *content,
                      GCancellable *cancel, GError **error);
-    /* Stops a job of that attempt and removes its data. Attempt 0: the whole content with all attempts. */
+    /* Stops a job of that attempt and removes its data. Attempt 0: the whole content with all attempts; what
+     * is based on it takes over what it needs first. BUSY where that is not possible yet. */
     gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
                        GError **error);
     /* Puts content onto the stopped VM, in place: data first, definition last. Resumable: the same
@@ -59,7 +63,7 @@ typedef struct {
     /* Removes what a restore that is given up, and does not run, left beside the images. As far as it goes:
      * nothing depends on it. */
     void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
-    /* Are all stored volumes of the content there? (names and sizes only) */
+    /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only) */
     gboolean (*check)(LullStorage *self, const char *content_uid, GError **error);
     void (*free)(LullStorage *self);
 } LullStorageOps;

@@ -17,11 +17,35 @@ START_TEST(the_job_copies_what_is_included_and_names_the_rest)
         "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/><alias name='ua-root'/></disk>"
         "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk></devices></domain>",
         LULL_VM_RUNNING, NULL);
-    g_autofree char *xml = lull_backup_xml(vm, "/a&b/it's");
+    g_autofree char *xml = lull_backup_xml(vm, "/a&b/it's", NULL);
 
     ck_assert_str_eq(xml, "<domainbackup mode='push'><disks><disk name='vda' backup='yes' type='file'>"
                           "<driver type='qcow2'/><target file='/a&amp;b/it&apos;s/root.qcow2'/></disk>"
                           "<disk name='sda' backup='no'/></disks></domainbackup>");
+}
+END_TEST
+
+START_TEST(what_changed_is_asked_for_disk_by_disk)
+{
+    g_autoptr(LullVm) vm = lull_vm_from_xml(
+        "<domain><name>d</name><uuid>dbf88f9f-5838-45bb-9799-33a82fdb7ad1</uuid><devices>"
+        "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk>"
+        "<disk type='file' device='disk'><source file='/c'/><target dev='vdb'/></disk>"
+        "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk></devices></domain>",
+        LULL_VM_RUNNING, NULL);
+    LullChainKind kinds[] = {LULL_CHAIN_RAW, LULL_CHAIN_INCREMENTAL};
+    const LullChainPlan plan = {.base = "lull-b", .n = 2, .kinds = kinds, .checkpoint = "lull-c"};
+    g_autofree char *xml = lull_backup_xml(vm, "/f", &plan);
+    g_autofree char *checkpoint = lull_chain_plan_checkpoint_xml(&plan, vm);
+
+    ck_assert_str_eq(xml, "<domainbackup mode='push'><disks><disk name='sda' backup='no'/>"
+                          "<disk name='vdb' backup='yes' type='file'><driver type='qcow2'/>"
+                          "<target file='/f/vdb.qcow2'/></disk><disk name='vda' backup='yes' type='file' "
+                          "backupmode='incremental' incremental='lull-b'><driver type='qcow2'/>"
+                          "<target file='/f/vda.qcow2'/></disk></disks></domainbackup>");
+    ck_assert_str_eq(checkpoint, "<domaincheckpoint><name>lull-c</name><disks><disk name='vda' "
+                                 "checkpoint='bitmap'/><disk name='sda' checkpoint='no'/>"
+                                 "<disk name='vdb' checkpoint='no'/></disks></domaincheckpoint>");
 }
 END_TEST
 
@@ -91,6 +115,26 @@ START_TEST(a_copy_is_whole_only_where_its_own_job_is_proven_to_have_ended_well)
 }
 END_TEST
 
+static const struct {
+    guint64 total;
+    LullCopyState state;
+} partial_ends[] = {
+    {64 * KIB, LULL_COPY_DONE},   {100 * KIB, LULL_COPY_DONE},    {ALL, LULL_COPY_DONE},
+    {63 * KIB, LULL_COPY_FAILED}, {1024 * KIB, LULL_COPY_FAILED},
+};
+
+START_TEST(a_job_over_changes_has_a_range_of_totals)
+{
+    g_autoptr(LullJson) attempt = lull_json_parse(
+        "{\"volumes\":[{\"capacity\":102400,\"copy\":\"incremental\"},{\"capacity\":65536}]}", -1, NULL);
+    const LullFinishedJob none = {0};
+    const char *problem = NULL;
+
+    ck_assert_int_eq(lull_backup_judge(attempt, &none, 1, partial_ends[_i].total, TRUE, &problem),
+                     partial_ends[_i].state);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -98,6 +142,8 @@ make_suite(void)
     TCase *cases = tcase_create("backup-job");
 
     tcase_add_test(cases, the_job_copies_what_is_included_and_names_the_rest);
+    tcase_add_loop_test(cases, a_job_over_changes_has_a_range_of_totals, 0, G_N_ELEMENTS(partial_ends));
+    tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
     tcase_add_test(cases, a_pull_job_is_nobodys_of_ours);
     tcase_add_test(cases, what_is_not_a_job_is_not_ours);

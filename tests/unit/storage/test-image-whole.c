@@ -20,7 +20,7 @@ set_up(void)
 
     ck_assert_int_ge(fd, 0);
     close(fd);
-    ck_assert(lull_image_create(path, 4 * CLUSTER - 512, NULL)); /* the last one is a part only */
+    ck_assert(lull_image_create(path, 4 * CLUSTER - 512, NULL, NULL)); /* the last one is a part only */
 }
 
 static void

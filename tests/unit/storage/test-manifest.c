@@ -32,14 +32,36 @@ START_TEST(an_attempt_describes_what_it_copies)
 {
     g_autoptr(LullVm) vm = machine();
     const guint64 capacity = 4096;
-    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity);
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, NULL);
     LullJson *volumes = lull_json_array(attempt, "volumes");
+    guint64 least, most;
 
     ck_assert_uint_eq(json_object_array_length(volumes), 1);
     ck_assert_str_eq(lull_json_string(json_object_array_get_idx(volumes, 0), "file", ""), "root.qcow2");
     ck_assert_str_eq(lull_json_string(json_object_array_get_idx(volumes, 0), "sourcePath", ""), "/a");
-    ck_assert_uint_eq(lull_attempt_total(attempt), 4096);
+    lull_attempt_total(attempt, &least, &most);
+    ck_assert(least == 4096 && most == 4096);
     ck_assert_str_eq(lull_json_string(attempt, "nvram", ""), "/n.fd");
+}
+END_TEST
+
+START_TEST(an_attempt_says_what_it_is_based_on_and_why_not)
+{
+    g_autoptr(LullVm) vm = machine();
+    const guint64 capacity = 4096;
+    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL};
+    LullChainPlan plan = {.parent = "p", .checkpoint = "lull-x", .n = 1, .kinds = kinds};
+    g_autoptr(LullJson) changes = lull_attempt_new(vm, &capacity, &plan);
+    g_autoptr(LullJson) whole = NULL;
+    guint64 least, most;
+
+    lull_attempt_total(changes, &least, &most);
+    ck_assert(least == 0 && most == 4096);
+    ck_assert_str_eq(lull_json_string(changes, "parent", ""), "p");
+    ck_assert_str_eq(lull_json_string(changes, "checkpoint", ""), "lull-x");
+    kinds[0] = LULL_CHAIN_RAW;
+    whole = lull_attempt_new(vm, &capacity, &plan);
+    ck_assert_ptr_nonnull(strstr(lull_json_to_line(whole), "a raw image keeps no record"));
 }
 END_TEST
 
@@ -49,7 +71,7 @@ START_TEST(a_manifest_has_sums_report_and_content)
     g_autofree char *file = g_build_filename(folder, "root.qcow2", NULL);
     g_autoptr(LullVm) vm = machine();
     const guint64 capacity = 4096;
-    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity);
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, NULL);
     g_autoptr(LullJson) content = lull_json_parse(
         "{\"metadata\":{\"annotations\":{\"lull.dev/quiesce-report\":\"{\\\"level\\\":\\\"app\\\"}\"}}}", -1,
         NULL);
@@ -92,6 +114,9 @@ static const struct {
     {"\"capacity\":5", "\"capacity\":\"5\""},
     {SUM, "abc"},
     {"\"version\":1", "\"version\":1,\"nvram\":\"n.fd\""},
+    {"\"version\":1", "\"version\":1,\"parent\":\"../x\""},
+    {"\"name\":\"vda\",", "\"name\":\"vda\",\"copy\":\"incremental\","},
+    {"\"name\":\"vda\",", "\"name\":\"vda\",\"copy\":\"partly\","},
 };
 
 START_TEST(a_manifest_that_is_not_right_is_refused)
@@ -125,6 +150,7 @@ make_suite(void)
     TCase *cases = tcase_create("manifest");
 
     tcase_add_test(cases, an_attempt_describes_what_it_copies);
+    tcase_add_test(cases, an_attempt_says_what_it_is_based_on_and_why_not);
     tcase_add_test(cases, a_manifest_has_sums_report_and_content);
     tcase_add_test(cases, a_manifest_may_have_no_volumes);
     tcase_add_loop_test(cases, a_manifest_that_is_not_right_is_refused, 0, G_N_ELEMENTS(faults));

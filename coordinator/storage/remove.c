@@ -1,0 +1,119 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/guest/link.h"
+#include "coordinator/storage/backup-job.h"
+#include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/checkpoint.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/lineage.h"
+#include "coordinator/storage/merge.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+/* How long a removal waits for a restore or a check: after that its caller tries again. */
+#define LOCK_USEC LULL_SEC(2)
+
+/* The job that writes below @below, a path or the start of several, and the checkpoints that were made for
+ * it: of attempt @attempt, 0: of all. A machine that is gone has neither. */
+static gboolean
+clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, const char *content_uid,
+              guint attempt, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *name = lull_checkpoint_name(content_uid, attempt);
+    g_autofree char *prefix = g_strconcat(LULL_CHECKPOINT_PREFIX, content_uid, "-", NULL);
+    g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
+
+    if (!link)
+        return FALSE;
+    if (domain)
+        return lull_backup_abort(domain, below, error) &&
+               (attempt ? lull_checkpoint_remove_one(domain, name, error)
+                        : lull_checkpoint_remove(domain, prefix, NULL, error));
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+gboolean
+lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellable *cancel, GError **error)
+{
+    g_autoptr(GPtrArray) members = lull_lineage_read(self->directory, NULL);
+    const LullMember *member = lull_lineage_find(members, content_uid);
+
+    for (guint i = 0; member && member->parent && i < members->len; i++) {
+        g_autofree char *heir = lull_merge_heir(self->directory, member->parent);
+
+        if (g_strcmp0(heir, member->uid) == 0 &&
+            !lull_merge_run(self->directory, member->parent, member->uid, cancel, error))
+            return FALSE;
+        member = lull_lineage_find(members, member->parent);
+    }
+    return TRUE;
+}
+
+static gboolean
+merge_into_child(LullBackupStorage *self, GPtrArray *members, const char *content_uid, GError **error)
+{
+    const LullMember *child = lull_lineage_child(members, content_uid);
+
+    /* what goes as well needs nothing of it */
+    if (!child || lull_lineage_all_removing(members, content_uid))
+        return TRUE;
+    if (child->attempt) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_BUSY,
+            "content %s: content %s, which is just being made, is based on it: try again when that is "
+            "whole",
+            content_uid, child->uid);
+        return FALSE;
+    }
+    return lull_backup_settle(self, content_uid, NULL, error) &&
+           lull_merge_run(self->directory, content_uid, child->uid, NULL, error);
+}
+
+static gboolean
+remove_folders(LullBackupStorage *self, const char *content_uid, GError **error)
+{
+    g_autoptr(GPtrArray) all = lull_folder_list(self->directory, content_uid);
+
+    for (guint i = 0; i < all->len; i++)
+        if (!lull_folder_remove(g_ptr_array_index(all, i), error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Says first that it goes, so that of a whole chain that goes nothing is merged. */
+static gboolean
+remove_content(LullBackupStorage *self, const char *content_uid, const char *folder, GError **error)
+{
+    g_autoptr(LullJson) manifest = lull_manifest_read(folder, NULL);
+    g_autoptr(GPtrArray) members = NULL;
+    const char *vm = lull_json_string(manifest, "vm", content_uid);
+    gboolean ok;
+
+    if (!lull_json_string(manifest, "checkpoint", NULL))
+        return remove_folders(self, content_uid, error); /* nothing can be based on it */
+    if (!lull_merge_mark(folder, error) || !lull_chain_lock(self->chains, vm, LOCK_USEC, NULL, error))
+        return FALSE;
+    members = lull_lineage_read(self->directory, NULL);
+    ok = merge_into_child(self, members, content_uid, error) && remove_folders(self, content_uid, error);
+    lull_chain_unlock(self->chains, vm);
+    return ok;
+}
+
+gboolean
+lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
+                   GError **error)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
+    g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
+
+    if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
+        return FALSE;
+    return attempt ? lull_folder_remove(folder, error) : remove_content(self, content_uid, folder, error);
+}
