@@ -124,10 +124,10 @@ append_claims(GString *page, const LullReport *report)
 }
 
 static const char *
-excluded_reason(const LullReport *report, const char *name)
+reason_in(const GPtrArray *rows, const char *name)
 {
-    for (guint i = 0; report && i < report->excluded->len; i++) {
-        const LullReportRow *row = report->excluded->pdata[i];
+    for (guint i = 0; rows && i < rows->len; i++) {
+        const LullReportRow *row = rows->pdata[i];
 
         if (g_strcmp0(row->name, name) == 0)
             return row->reason;
@@ -136,15 +136,14 @@ excluded_reason(const LullReport *report, const char *name)
 }
 
 static void
-add_volumes(LullTable *table, LullJson *names, const char *state, const LullReport *report)
+add_volumes(LullTable *table, LullJson *names, const char *state, const GPtrArray *rows)
 {
     for (gsize i = 0; names && i < MIN(json_object_array_length(names), MAX_ROWS); i++) {
         LullJson *name = json_object_array_get_idx(names, i);
 
         if (json_object_is_type(name, json_type_string))
-            lull_table_add(table,
-                           (const char *const[]){json_object_get_string(name), state,
-                                                 excluded_reason(report, json_object_get_string(name))});
+            lull_table_add(table, (const char *const[]){json_object_get_string(name), state,
+                                                        reason_in(rows, json_object_get_string(name))});
     }
 }
 
@@ -158,8 +157,10 @@ append_volumes(GString *page, LullJson *snapshot, const LullReport *report)
         return;
     heading(page, "Volumes");
     lull_table_add(table, (const char *const[]){"NAME", "STATE", "WHY"});
-    add_volumes(table, lull_json_array(volumes, "includedVolumes"), "included", report);
-    add_volumes(table, lull_json_array(volumes, "excludedVolumes"), "left out", report);
+    add_volumes(table, lull_json_array(volumes, "includedVolumes"), "included",
+                report ? report->volumes : NULL);
+    add_volumes(table, lull_json_array(volumes, "excludedVolumes"), "left out",
+                report ? report->excluded : NULL);
     append_table(page, table);
 }
 

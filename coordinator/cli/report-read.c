@@ -110,6 +110,35 @@ ms_of(LullJson *object, const char *key)
     return isfinite(ms) && ms >= 0 && ms <= LULL_REPORT_MAX_MS ? ms : -1;
 }
 
+/* How a volume was copied and what it lacks, as one text. */
+static char *
+text_of_copy(LullJson *volume)
+{
+    const char *copy = lull_json_string(volume, "copy", "");
+    const char *reason = lull_json_string(volume, "copyReason", "");
+    const char *note = lull_json_string(volume, "note", "");
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (g_str_equal(copy, "incremental"))
+        g_string_append(text, "holds what changed since the snapshot before");
+    else if (*reason)
+        g_string_append_printf(text, "full copy: %s", reason);
+    if (*note)
+        g_string_append_printf(text, "%s%s", text->len ? "; " : "", note);
+    return lull_text_clean(text->str, MAX_TEXT);
+}
+
+static void
+tell_copies(GPtrArray *rows, LullJson *volumes)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        LullReportRow *row = rows->pdata[i];
+
+        g_free(row->reason);
+        row->reason = text_of_copy(json_object_array_get_idx(volumes, i));
+    }
+}
+
 /* The rows of one list; @name and @kind, @reason: keys that differ between lists. */
 static GPtrArray *
 rows_of(LullJson *report, const char *list, const char *name, const char *kind, const char *reason)
@@ -181,6 +210,7 @@ lull_report_read(const char *text, GError **error)
     self->thaw_ms = ms_of(json, "thawMs");
     self->window_ms = ms_of(json, "windowMs");
     self->volumes = rows_of(json, "volumes", "name", "disk", "reason");
+    tell_copies(self->volumes, lull_json_array(json, "volumes"));
     self->excluded = rows_of(json, "excluded", "name", "disk", "reason");
     self->filesystems = rows_of(json, "filesystems", "mountpoint", "type", "reason");
     self->writers = rows_of(json, "writers", "name", "kind", "message");

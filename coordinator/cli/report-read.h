@@ -16,7 +16,7 @@ typedef struct {
     char *name;     /* volume, mountpoint or writer */
     char *kind;     /* of a file system: its type; of a volume: the disk */
     char *result;   /* of a file system or writer; "" for volumes */
-    char *reason;   /* reason or message; "" */
+    char *reason;   /* reason or message; of a volume: how it was copied; "" */
     double at_ms;   /* volume: when its cut was known; < 0: not said */
     double hold_ms; /* writer; < 0: not said */
 } LullReportRow;

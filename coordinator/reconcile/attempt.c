@@ -11,6 +11,7 @@
 #include "protocol/step.h"
 
 #define PREPARE_BUDGET LULL_SEC(10)
+#define BUSY_INTERVAL  LULL_SEC(1) /* between looks at what is in the way */
 #define THAW_BUDGET    LULL_SEC(4)
 #define STOCK_DEADLINE LULL_SEC(20) /* of the host dead man; a stock freeze alone may take half of it */
 
@@ -24,7 +25,7 @@ typedef struct {
 typedef struct {
     const LullAttemptTools *tools;
     const LullAttemptOrder *order;
-    GCancellable *cancel;
+    GCancellable *cancel; /* lent; may be NULL */
     char *op;
     LullVm *vm;
     LullAttemptView view;
@@ -127,11 +128,40 @@ tried(gboolean done)
     return done ? LULL_TRIED_DONE : LULL_TRIED_FAILED;
 }
 
+/* Somebody else's job on the machine, or a merge of what is stored, is waited for: up to the deadline, if
+ * there is one. Nothing is held meanwhile. */
+static gboolean
+wait_for_storage(const Attempt *self, const GError *problem)
+{
+    const gint64 now = lull_clock_boottime();
+    const gint64 rest = self->view.deadline ? self->view.deadline - now : BUSY_INTERVAL;
+    GPollFD poll = {0};
+
+    if (!lull_error_is(problem, LULL_ERROR_BUSY) || rest <= 0 || !self->cancel ||
+        !g_cancellable_make_pollfd(self->cancel, &poll))
+        return FALSE;
+    (void)g_poll(&poll, 1, (gint)(MIN(rest, BUSY_INTERVAL) / 1000) + 1);
+    g_cancellable_release_fd(self->cancel);
+    return !g_cancellable_is_cancelled(self->cancel) &&
+           (!self->view.deadline || lull_clock_boottime() < self->view.deadline);
+}
+
 static void
 prepare_storage(Attempt *self)
 {
-    self->cut = self->tools->storage->ops->prepare(self->tools->storage, self->vm, self->order->content_uid,
-                                                   self->order->number, &self->error);
+    LullStorage *storage = self->tools->storage;
+    gboolean told = FALSE;
+
+    for (;;) {
+        self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid, self->order->number,
+                                          &self->error);
+        if (self->cut || !wait_for_storage(self, self->error))
+            break;
+        if (!told)
+            g_message("%s: %s waits: %s", self->vm->name, self->order->owner, self->error->message);
+        told = TRUE;
+        g_clear_error(&self->error);
+    }
     self->view.storage = tried(self->cut != NULL);
     if (self->cut)
         self->cut->cancel = self->cancel;

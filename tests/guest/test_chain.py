@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots that hold what changed: what they are based on, what breaks a chain, and how one goes."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -338,6 +339,43 @@ def test_a_merge_goes_on_after_the_coordinator_was_killed(guest, coordinator, st
         api.delete(f"{step}-{text}")
     api.assert_nothing_left(guest.name, contents=len(before))
     assert checkpoints(guest) == []
+
+
+@contextlib.contextmanager
+def foreign_job(host, guest):
+    """Somebody else's backup job, which lasts until the end of the block."""
+    place = os.path.join(host.dir, "foreign")
+    xml = (
+        f"<domainbackup mode='pull'><server transport='unix' socket='{place}.sock'/><disks>"
+        f"<disk name='vda' backup='yes' type='file'><scratch file='{place}.scratch'/></disk>"
+        "<disk name='vdb' backup='no'/></disks></domainbackup>"
+    )
+    guest.domain.backupBegin(xml, None, 0)
+    try:
+        yield
+    finally:
+        guest.domain.abortJob()
+
+
+def test_a_foreign_job_is_waited_for(guest, host, coordinator):
+    api = Api(coordinator)
+    with foreign_job(host, guest):
+        api.take("patient", guest.name)
+        wait_for(lambda: "snapshot patient waits" in coordinator.log(), 20, "it waits")
+        assert not condition(api.snapshot("patient"), "Failure")
+    snapshot = api.settle("patient")
+
+    assert condition(snapshot, "Ready")
+    api.delete("patient")
+
+
+def test_a_foreign_job_is_waited_for_until_the_deadline_only(guest, host, coordinator):
+    api = Api(coordinator)
+    with foreign_job(host, guest):
+        api.take("late", guest.name, failureDeadline="4s")
+        snapshot = api.settle("late")
+        assert condition(snapshot, "Failure")
+    api.delete("late")
 
 
 def test_a_plain_undefine_is_refused_only_while_there_is_a_chain(host, driver):
