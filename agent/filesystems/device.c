@@ -236,7 +236,6 @@ static void
 read_disk(LullDevice *self, const char *root, const char *folder)
 {
     g_autofree char *number = read_attribute(folder, "dev");
-    g_autofree char *name = g_path_get_basename(folder);
     g_autofree char *controller = first_controller(folder);
     guint major_number = 0;
     guint minor_number = 0;
@@ -244,7 +243,6 @@ read_disk(LullDevice *self, const char *root, const char *folder)
 
     if (number && sscanf(number, "%u:%u", &major_number, &minor_number) == 2)
         device = makedev(major_number, minor_number);
-    self->node = g_strconcat("/dev/", name, NULL);
     self->disk.serial = read_attribute(folder, "serial");
     if (!self->disk.serial)
         self->disk.serial = read_attribute(folder, "device/serial");
@@ -278,6 +276,7 @@ lull_device_read(const char *root, dev_t device)
     self->is_virtual = strstr(resolved, "/devices/virtual/block/") != NULL;
     if (self->is_virtual)
         return self;
+    self->node = g_strdelimit(g_strconcat("/dev/", self->name, NULL), "!", '/');
     partition = read_attribute(resolved, "partition");
     disk = partition ? g_path_get_dirname(resolved) : g_strdup(resolved);
     read_disk(self, root, disk);

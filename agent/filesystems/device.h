@@ -26,7 +26,7 @@ typedef struct {
     LullDisk disk;
     /* for guest-get-fsinfo */
     char *bus_type;        /* QAPI's GuestDiskBusType; NULL: not recognised */
-    char *node;            /* "/dev/vda" */
+    char *node;            /* "/dev/vda1"; NULL unless hardware */
     char *udev_name;       /* udev's ID_SERIAL, else the serial */
     guint pci_address[4];  /* domain, bus, slot, function; valid where disk.pci is */
     guint scsi_address[3]; /* bus, target, unit; zero unless SCSI */

@@ -125,6 +125,28 @@ link_to(LullGraph *self, LullBlock *block, const char *path, GQueue *unread)
         block->incomplete = TRUE;
 }
 
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names in a folder in a fixed order, one more than may be. */
+static GPtrArray *
+list_folder(const char *folder)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && names->len <= LULL_GRAPH_MAX_LOWER && (name = g_dir_read_name(dir)))
+        g_ptr_array_add(names, g_strdup(name));
+    if (dir)
+        g_dir_close(dir);
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
 static void
 read_block(LullGraph *self, const char *root, LullBlock *block, GQueue *unread)
 {
@@ -132,8 +154,7 @@ read_block(LullGraph *self, const char *root, LullBlock *block, GQueue *unread)
         g_strdup_printf("%s/sys/dev/block/%u:%u", root, major(block->number), minor(block->number));
     g_autofree char *partition = g_build_filename(folder, "partition", NULL);
     g_autofree char *slaves = g_build_filename(folder, "slaves", NULL);
-    const char *name;
-    GDir *dir;
+    g_autoptr(GPtrArray) names = NULL;
 
     block->device = lull_device_read(root, block->number);
     if (!block->device->is_virtual)
@@ -144,14 +165,12 @@ read_block(LullGraph *self, const char *root, LullBlock *block, GQueue *unread)
         link_to(self, block, whole, unread);
         return;
     }
-    dir = g_dir_open(slaves, 0, NULL);
-    while (dir && !block->incomplete && (name = g_dir_read_name(dir))) {
-        g_autofree char *lower = g_build_filename(slaves, name, "dev", NULL);
+    names = list_folder(slaves);
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *lower = g_build_filename(slaves, g_ptr_array_index(names, i), "dev", NULL);
 
         link_to(self, block, lower, unread);
     }
-    if (dir)
-        g_dir_close(dir);
 }
 
 const LullBlock *

@@ -109,7 +109,9 @@ walk_down(Walk *walk)
 
     for (guint i = 0; i < walk->blocks->len; i++)
         look_at(walk, g_ptr_array_index(walk->blocks, i));
-    stack->is_in_memory = walk->in_memory && stack->disks->len == 0 && !stack->unknown;
+    if (stack->disks->len == 0 && !walk->in_memory)
+        stack->unknown = TRUE; /* a ring */
+    stack->is_in_memory = stack->disks->len == 0 && !stack->unknown;
     g_ptr_array_unref(walk->blocks);
     g_hash_table_unref(walk->seen);
     return stack;

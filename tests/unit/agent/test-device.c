@@ -131,7 +131,7 @@ static const struct {
      "{\"serial\":\"root-disk\",\"pci\":\"0000:01:00.0\"}",
      "virtio",
      {0},
-     "/dev/vda",
+     "/dev/vda1",
      "root-disk"},
     {8,
      0,
