@@ -348,15 +348,18 @@ lull_reply_is_frozen(LullJson *reply, gboolean *ret_frozen)
     return TRUE;
 }
 
+/* Its serial is udev's, which puts maker and model before it, but for virtio: there an address is better. */
 static LullJson *
 stock_disk(LullJson *disk)
 {
+    static const char *const with_units[] = {"scsi", "sata", "ide", NULL};
     LullJson *copy = json_object_new_object();
     LullJson *pci = lull_json_object(disk, "pci-controller");
-    const gboolean on_scsi = g_strcmp0(lull_json_string(disk, "bus-type", NULL), "scsi") == 0;
+    const char *bus = lull_json_string(disk, "bus-type", "");
 
-    copy_text(disk, copy, "serial");
-    if (on_scsi) {
+    if (g_str_equal(bus, "virtio") || !pci || lull_json_int(pci, "bus", -1) < 0)
+        copy_text(disk, copy, "serial");
+    if (g_strv_contains(with_units, bus)) {
         g_autofree char *address =
             g_strdup_printf("%d:%d:%d", (int)lull_json_int(disk, "bus", 0),
                             (int)lull_json_int(disk, "target", 0), (int)lull_json_int(disk, "unit", 0));
@@ -448,17 +451,31 @@ disks_of(LullJson *row, LullJson *known)
     return NULL;
 }
 
+static gboolean
+has_name(LullJson *names, const char *name)
+{
+    for (size_t i = 0; i < json_object_array_length(names); i++)
+        if (g_strcmp0(json_object_get_string(json_object_array_get_idx(names, i)), name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Each once, however many ways lead to it. None where one of the disks is not known: what is on some of them
+ * only must not pass for on nothing else. */
 static LullJson *
 volumes_of(LullJson *disks, LullJson *volumes)
 {
-    LullJson *names = json_object_new_array();
+    g_autoptr(LullJson) names = json_object_new_array();
 
     for (size_t i = 0; disks && i < json_object_array_length(disks); i++) {
         const char *name = volume_of_disk(json_object_array_get_idx(disks, i), volumes);
-        if (name)
+
+        if (!name)
+            return json_object_new_array();
+        if (!has_name(names, name))
             lull_json_append_string(names, name);
     }
-    return names;
+    return g_steal_pointer(&names);
 }
 
 LullJson *

@@ -81,7 +81,8 @@ gboolean lull_reply_is_frozen(LullJson *reply, gboolean *ret_frozen);
 LullJson *lull_reply_fsinfo(LullJson *reply) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The report's rows: @rows with their `disks` (looked up by mount point in @known where a row has none, may
- * be NULL) replaced by `volumes`, the names in @volumes ([{name, serial?, pci?, scsi?}]) that they are on. */
+ * be NULL) replaced by `volumes`, the names in @volumes ([{name, serial?, pci?, scsi?}]) that they are on:
+ * none where not all of them are known. */
 LullJson *lull_rows_for_report(LullJson *rows, LullJson *known, LullJson *volumes) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Stock says how many file systems it froze, not which: @rows with results as far as they follow from @count.

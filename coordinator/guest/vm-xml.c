@@ -103,11 +103,11 @@ pci_address(const xmlNode *address)
 }
 
 static char *
-scsi_controller_address(const xmlNode *devices, guint index)
+controller_address(const xmlNode *devices, const char *type, guint index)
 {
     for (const xmlNode *each = devices->children; each; each = each->next)
         if (each->type == XML_ELEMENT_NODE && g_str_equal((const char *)each->name, "controller") &&
-            attribute_is(each, "type", "scsi") && number(each, "index") == index &&
+            attribute_is(each, "type", type) && number(each, "index") == index &&
             attribute_is(child(each, "address"), "type", "pci"))
             return pci_address(child(each, "address"));
     return NULL;
@@ -118,12 +118,13 @@ static void
 read_address(const xmlNode *disk, LullVmVolume *volume)
 {
     const xmlNode *address = child(disk, "address");
-    const xmlNode *target = child(disk, "target");
+    g_autofree char *bus = attribute(child(disk, "target"), "bus");
+    static const char *const behind_controllers[] = {"scsi", "sata", "ide", NULL};
 
     if (attribute_is(address, "type", "pci")) {
         volume->pci = pci_address(address);
-    } else if (attribute_is(address, "type", "drive") && attribute_is(target, "bus", "scsi")) {
-        volume->pci = scsi_controller_address(disk->parent, number(address, "controller"));
+    } else if (attribute_is(address, "type", "drive") && bus && g_strv_contains(behind_controllers, bus)) {
+        volume->pci = controller_address(disk->parent, bus, number(address, "controller"));
         volume->scsi = g_strdup_printf("%u:%u:%u", number(address, "bus"), number(address, "target"),
                                        number(address, "unit"));
     }

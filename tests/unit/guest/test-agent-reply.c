@@ -288,6 +288,37 @@ START_TEST(rows_name_the_volumes_that_they_are_on)
 }
 END_TEST
 
+START_TEST(a_row_names_a_volume_once_and_none_where_a_disk_is_not_known)
+{
+    g_autoptr(LullJson) volumes =
+        json("[{\"name\":\"a\",\"serial\":\"A\"},{\"name\":\"b\",\"serial\":\"B\"}]");
+    g_autoptr(LullJson) rows =
+        json("[{\"mountpoint\":\"/two-ways\",\"disks\":[{\"serial\":\"A\",\"pci\":\"0000:00:05.0\"},"
+             "{\"serial\":\"A\",\"pci\":\"0000:00:06.0\"}]},"
+             "{\"mountpoint\":\"/two-disks\",\"disks\":[{\"serial\":\"B\"},{\"serial\":\"A\"}]},"
+             "{\"mountpoint\":\"/and-more\",\"disks\":[{\"serial\":\"A\"},{}]}]");
+    g_autoptr(LullJson) report = lull_rows_for_report(rows, NULL, volumes);
+    static const char *const expected[] = {"[\"a\"]", "[\"b\",\"a\"]", "[]"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(expected); i++)
+        ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, i), "volumes")),
+                         expected[i]);
+}
+END_TEST
+
+START_TEST(stocks_disks_behind_controllers_go_by_their_address)
+{
+    g_autoptr(LullJson) reply = json(
+        "[{\"name\":\"sda\",\"mountpoint\":\"/\",\"type\":\"ext4\",\"disk\":[{\"serial\":\"QEMU_HARDDISK_X\","
+        "\"bus-type\":\"sata\",\"bus\":0,\"unit\":2,\"target\":0,\"pci-controller\":{\"domain\":0,\"bus\":0,"
+        "\"slot\":31,\"function\":2}}]}]");
+    g_autoptr(LullJson) rows = lull_reply_fsinfo(reply);
+
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(rows, 0), "disks")),
+                     "[{\"scsi\":\"0:0:2\",\"pci\":\"0000:00:1f.2\"}]");
+}
+END_TEST
+
 START_TEST(stocks_file_systems_are_rows_too)
 {
     g_autoptr(LullJson) reply = json(
@@ -376,6 +407,8 @@ make_suite(void)
     tcase_add_test(cases, a_text_has_no_control_characters_and_is_utf8);
     tcase_add_test(cases, an_unknown_result_is_a_failure);
     tcase_add_test(cases, rows_name_the_volumes_that_they_are_on);
+    tcase_add_test(cases, a_row_names_a_volume_once_and_none_where_a_disk_is_not_known);
+    tcase_add_test(cases, stocks_disks_behind_controllers_go_by_their_address);
     tcase_add_test(cases, stocks_file_systems_are_rows_too);
     tcase_add_test(cases, stocks_count_decides_what_was_frozen);
     tcase_add_test(cases, a_thaw_that_timed_out_is_not_denied);

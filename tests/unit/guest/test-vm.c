@@ -83,6 +83,22 @@ START_TEST(a_scsi_disk_is_found_behind_its_controller)
 }
 END_TEST
 
+START_TEST(a_sata_disk_is_found_behind_its_controller)
+{
+    g_autoptr(LullVm) vm = vm_with(
+        HEAD, "<disk type='file' device='disk'><source file='/i.raw'/><target dev='sda' bus='sata'/>"
+              "<address type='drive' controller='0' bus='0' target='0' unit='2'/></disk>"
+              "<controller type='scsi' index='0'><address type='pci' domain='0x0000' bus='0x00' slot='0x05' "
+              "function='0x0'/></controller>"
+              "<controller type='sata' index='0'><address type='pci' domain='0x0000' bus='0x00' slot='0x1f' "
+              "function='0x2'/></controller>");
+    const LullVmVolume *volume = only_volume(vm);
+
+    ck_assert_str_eq(volume->pci, "0000:00:1f.2");
+    ck_assert_str_eq(volume->scsi, "0:0:2");
+}
+END_TEST
+
 START_TEST(a_disk_of_a_stopped_machine_has_no_address_yet)
 {
     g_autoptr(LullVm) vm = vm_with(
@@ -247,6 +263,7 @@ make_suite(void)
 
     tcase_add_test(cases, a_virtio_disk_is_a_volume_with_the_guests_view_of_it);
     tcase_add_test(cases, a_scsi_disk_is_found_behind_its_controller);
+    tcase_add_test(cases, a_sata_disk_is_found_behind_its_controller);
     tcase_add_test(cases, a_disk_of_a_stopped_machine_has_no_address_yet);
     tcase_add_loop_test(cases, what_cannot_be_included_says_why, 0, G_N_ELEMENTS(excluded));
     tcase_add_test(cases, names_that_could_leave_the_folder_fall_back_to_the_device);
