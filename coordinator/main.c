@@ -13,6 +13,7 @@
 
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
+#include "coordinator/model/schema.h"
 #include "protocol/step.h"
 
 static gboolean
@@ -44,7 +45,8 @@ notify(const char *state)
 }
 
 static gboolean
-parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, GError **error)
+parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, gboolean *ret_crds,
+      GError **error)
 {
     const GOptionEntry entries[] = {
         {"uri", 0, 0, G_OPTION_ARG_STRING, &options->uri,
@@ -59,6 +61,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "who may use the socket, which is power over all guests", "GROUP"},
         {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
          "between two attempts to bring a guest to rest (10000)", "MS"},
+        {"print-crds", 0, 0, G_OPTION_ARG_NONE, ret_crds,
+         "print the definitions of the kinds for a cluster, for kubectl apply", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},
         {0},
     };
@@ -86,6 +90,14 @@ on_signal_quit(int number, GMainLoop *loop)
     (void)g_source_attach(source, g_main_loop_get_context(loop));
 }
 
+static int
+print_crds(void)
+{
+    g_autoptr(LullJson) list = lull_schema_crds();
+
+    return puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY)) < 0 || fflush(stdout) != 0;
+}
+
 /* All that is said goes to standard error, warnings and information alike. */
 static void
 set_up_log(void)
@@ -101,17 +113,19 @@ main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
     g_autoptr(LullDaemon) daemon = NULL;
     g_autoptr(GError) error = NULL;
-    gboolean version = FALSE;
+    gboolean version = FALSE, crds = FALSE;
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
     set_up_log();
-    if (!parse(&argc, &argv, &options, &version, &error) || !lull_steps_init(&error))
+    if (!parse(&argc, &argv, &options, &version, &crds, &error) || !lull_steps_init(&error))
         return fail(error, 2);
     if (version) {
         (void)printf("lull-coordinator %s\n", LULL_VERSION);
         return EXIT_SUCCESS;
     }
+    if (crds)
+        return print_crds();
     (void)signal(SIGPIPE, SIG_IGN);
     lull_daemon_options_complete(&options);
     /* Never the default one: libvirt's event loop, which is a thread of its own, takes that. */

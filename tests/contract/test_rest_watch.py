@@ -111,6 +111,58 @@ def test_selected_objects_come_and_go_with_their_labels(client):
         watch.close()
 
 
+def test_a_label_lost_before_the_watch_began_is_a_deletion(client):
+    for name in ("left", "came", "moved", "gone"):
+        client.post(SNAPSHOTS, snapshot(name, metadata={"labels": {"x": "0" if name == "came" else "1"}}))
+    since = version_of(client)
+    label(client, "left", "2")
+    label(client, "left", "3")
+    label(client, "came", "1")
+    label(client, "moved", "0")
+    label(client, "moved", "1")
+    client.delete(f"{SNAPSHOTS}/gone")
+    watch = client.watch(SNAPSHOTS, labelSelector="x%3D1", resourceVersion=since)
+    assert watch.names(5) == ["DELETED left", "ADDED came", "DELETED moved", "ADDED moved", "DELETED gone"]
+    watch.close()
+
+
+def test_a_watched_table_has_a_row_an_event(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    watch = client.watch(SNAPSHOTS, accept="application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+    kind, table = watch.next()
+    assert (kind, table["kind"], table["rows"][0]["cells"][:2]) == ("ADDED", "Table", ["a", "VirtualMachine"])
+    client.delete(f"{SNAPSHOTS}/a")
+    assert watch.next()[0] == "DELETED"
+    watch.close()
+
+
+def test_a_bookmark_tells_how_far_the_client_is(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    watch = client.watch(SNAPSHOTS, allowWatchBookmarks="true", timeoutSeconds=1, labelSelector="none")
+    kind, bookmark = watch.next()
+    assert (kind, bookmark["kind"], list(bookmark["metadata"])) == (
+        "BOOKMARK", "VirtualMachineSnapshot", ["resourceVersion"])
+    assert bookmark["metadata"]["resourceVersion"] == version_of(client)
+    assert watch.next() is None
+    watch.close()
+
+
+def test_the_end_of_the_first_state_is_marked(client):
+    client.post(SNAPSHOTS, snapshot("a"))
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    watch = client.watch(SNAPSHOTS, **query)
+    assert watch.names(1) == ["ADDED a"]
+    kind, bookmark = watch.next()
+    assert (kind, bookmark["metadata"]["annotations"]) == ("BOOKMARK", {"k8s.io/initial-events-end": "true"})
+    client.delete(f"{SNAPSHOTS}/a")
+    assert watch.names(1) == ["DELETED a"]
+    watch.close()
+    for missing in ("resourceVersionMatch", "allowWatchBookmarks"):
+        rest = "&".join(f"{key}={value}" for key, value in query.items() if key != missing)
+        code, status = client.get(f"{SNAPSHOTS}?watch=1&{rest}")
+        assert (code, status["reason"]) == (422, "Invalid")
+
+
 def test_one_object_can_be_watched(client):
     client.post(SNAPSHOTS, snapshot("a"))
     watch = client.watch(SNAPSHOTS, fieldSelector="metadata.name%3Db", resourceVersion=version_of(client))

@@ -29,6 +29,9 @@ class Client:
     def __init__(self, path):
         self.path = path
 
+    def connect(self):
+        return Connection(self.path)
+
     def send(self, method, path, body=None, content_type="application/json"):
         """Sends a request and returns its connection, the answer not yet read."""
         connection = Connection(self.path)
@@ -64,9 +67,10 @@ class Watch:
     """A stream of events; next() gives ("ADDED", object), or None at its end."""
 
     def __init__(self, socket_path, path, query):
+        accept = query.pop("accept", "application/json")
         text = "&".join(f"{key}={value}" for key, value in query.items())
         self.connection = Connection(socket_path)
-        self.connection.request("GET", f"{path}?watch=1&{text}")
+        self.connection.request("GET", f"{path}?watch=1&{text}", headers={"Accept": accept})
         self.response = self.connection.getresponse()
 
     def next(self):

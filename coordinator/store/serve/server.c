@@ -172,17 +172,37 @@ received(SoupServerMessage *message)
     return GPOINTER_TO_SIZE(g_object_get_data(G_OBJECT(message), RECEIVED));
 }
 
+/* Errors repeat what was asked for, and are JSON. */
+static gboolean
+is_text(const char *path, GHashTable *query)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+
+    if (!g_utf8_validate(path, -1, NULL))
+        return FALSE;
+    if (!query)
+        return TRUE;
+    g_hash_table_iter_init(&iter, query);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        if (!g_utf8_validate((const char *)key, -1, NULL) || !g_utf8_validate((const char *)value, -1, NULL))
+            return FALSE;
+    return TRUE;
+}
+
 static void
 handle(SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer user_data)
 {
     LullServer *self = (LullServer *)user_data;
-    g_autoptr(LullRoute) route = lull_route_parse(path);
+    g_autoptr(LullRoute) route = lull_route_parse(g_utf8_validate(path, -1, NULL) ? path : "");
     LullExchange exchange = {.store = route->kind == &lull_kind_event ? self->empty : self->store,
                              .message = message,
                              .route = route,
                              .query = query};
 
-    if (received(message) > LULL_EXCHANGE_MAX_BODY)
+    if (!is_text(path, query))
+        lull_exchange_fail(&exchange, 400, "BadRequest", "path and query must be UTF-8");
+    else if (received(message) > LULL_EXCHANGE_MAX_BODY)
         lull_exchange_fail(&exchange, 413, "RequestEntityTooLarge", "the body is larger than %d bytes",
                            LULL_EXCHANGE_MAX_BODY);
     else if (choose_form(&exchange))
