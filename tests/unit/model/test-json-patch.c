@@ -76,9 +76,11 @@ START_TEST(a_result_that_nests_too_deeply_is_refused)
     g_autoptr(GString) path = g_string_new("/a/b");
     g_autoptr(GError) error = NULL;
 
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 29; i++) {
         g_string_append(path, "/c");
-        g_string_append_printf(text, "%s{\"op\":\"add\",\"path\":\"%s\",\"value\":{\"c\":{\"c\":{}}}}",
+        g_string_append_printf(text,
+                               "%s{\"op\":\"add\",\"path\":\"%s\",\"value\":"
+                               "{\"c\":{\"c\":{\"d\":{\"d\":{\"d\":{\"d\":{\"d\":{}}}}}}}}}",
                                i ? "," : "", path->str);
         g_string_append(path, "/c");
     }
