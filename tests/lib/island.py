@@ -6,6 +6,7 @@ Its root is a tmpfs with copies of the programs and their libraries; on block de
 a test mounts. What happens inside is seen from outside by path()."""
 
 import ctypes
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 
 import scratch
+from waiting import wait_for
 
 _CLONE_NEWNS = 0x00020000
 _MS_BIND = 0x1000
@@ -36,6 +38,16 @@ def _mount(source, target, kind, flags=0, options=None):
         _libc.mount(source.encode(), target.encode(), kind.encode(), flags, options and options.encode()),
         f"mount {source} at {target}",
     )
+
+
+def _umount(target):
+    """False while somebody has it open: a freezer goes a moment after its last answer."""
+    if _libc.umount2(target.encode(), 0) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number != errno.EBUSY:
+        raise OSError(number, f"umount {target}: {os.strerror(number)}")
+    return False
 
 
 def _libraries(program):
@@ -112,7 +124,7 @@ class Island:
                 self._enter()
                 action()
                 os._exit(0)
-            except OSError as error:
+            except (OSError, AssertionError) as error:
                 os.write(2, f"{error}\n".encode())
                 os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -126,7 +138,7 @@ class Island:
         self.mount(source, target, "", _MS_BIND)
 
     def umount(self, target):
-        self._inside(lambda: _check(_libc.umount2(target.encode(), 0), f"umount {target}"))
+        self._inside(lambda: wait_for(lambda: _umount(target), f"{target} is used by nobody"))
         self._frozen_perhaps.remove(target)
 
     def mount_image(self, kind, target, image=None):
