@@ -24,9 +24,24 @@ def host():
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the guest's console and the logs of agent and coordinator."""
+    """A failed test shows the guest's console and the logs of agent and coordinator; guests and coordinators
+    that later tests use too are started anew after it."""
     report = (yield).get_result()
+    cast = getattr(item, "funcargs", {})
+    item.has_failed = getattr(item, "has_failed", False) or report.failed
     if report.when in ("setup", "call") and report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
+        for name, value in cast.items():
             if hasattr(value, "diagnosis"):
-                report.sections.append((f"{name}", value.diagnosis()))
+                report.sections.append((name, value.diagnosis()))
+    if report.when == "teardown" and item.has_failed:
+        for name, value in cast.items():
+            if hasattr(value, "mend"):
+                report.sections.append((name, mend(value)))
+
+
+def mend(value):
+    try:
+        value.mend()
+    except Exception as error:  # the next test will tell
+        return f"not mended: {error}"
+    return "started anew"

@@ -115,6 +115,7 @@ class Host:
         self.qemu_user = qemu_user
         self.uri = None
         self._connection = None
+        self._told = []  # by guests that a failed test had for itself
 
     def __enter__(self):
         try:
@@ -159,8 +160,16 @@ class Host:
             guest.define()
             guest.start()
             yield guest
+        except BaseException:
+            self._told.append(guest.diagnosis())
+            raise
         finally:
             guest.remove()
+
+    def diagnosis(self):
+        """What the guests had to say that are gone already."""
+        told, self._told = self._told, []
+        return "\n".join(told)
 
     @contextlib.contextmanager
     def coordinator(self, name="coordinator", **options):
@@ -184,7 +193,8 @@ class Guest:
     def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios", kit=None):
         self.host = host
         self.name = name
-        self.agent_kind = agent
+        self.agent_kind = self._agent_at_boot = agent
+        self.is_removed = False
         self.writer = writer
         self.step = step
         self.disks = disks
@@ -217,7 +227,7 @@ class Guest:
             self.wait_shell()
             self.wait_agent()
 
-    def wait_shell(self, timeout=90):
+    def wait_shell(self, timeout=240):  # emulated firmware on a busy machine takes minutes
         def answers():
             try:
                 return self.control.run("true", timeout=2)[0] == 0
@@ -267,6 +277,15 @@ class Guest:
         for device in self.loops.values():
             subprocess.run(["losetup", "-d", device])
         shutil.rmtree(self.dir, ignore_errors=True)  # the name is free for another module's guest
+        self.is_removed = True
+
+    def mend(self):
+        """After a failed test: whatever it has left in there, frozen or stopped, the next one finds none of it."""
+        if self.is_removed:
+            return
+        self.destroy()
+        self.agent_kind = self._agent_at_boot
+        self.start()
 
     @property
     def domain(self):
@@ -571,6 +590,12 @@ class Coordinator:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
+
+    def mend(self):
+        """After a failed test: it runs, and what was armed or stopped is so no longer."""
+        if self.process and os.path.isdir(self.dir):
+            self.kill()
+            self.start()
 
     def diagnosis(self):
         return f"--- coordinator\n{self.log()[-6000:]}"
