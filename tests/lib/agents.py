@@ -80,13 +80,14 @@ class Client:
 class Agent:
     """An agent in an island; "lull-agent" or "qemu-ga"."""
 
-    def __init__(self, home, program, *options, at_step=None):
+    def __init__(self, home, program, *options, at_step=None, environment=None):
         self.program = program
         self.home = home
         self._socket = os.path.join(home.directory, "agent.sock")
         self._state = os.path.join(home.directory, "state")
         os.makedirs(home.path(self._state), exist_ok=True)
         self._options = options
+        self._environment = environment or {}
         self._clients = []
         self.process = None
         self.start(at_step)
@@ -94,6 +95,7 @@ class Agent:
     def start(self, at_step=None):
         """As a service manager does, also after a death."""
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
+        env.update(self._environment)
         if at_step:
             env["LULL_AT_STEP"] = at_step
         with contextlib.suppress(FileNotFoundError):

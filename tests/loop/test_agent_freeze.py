@@ -3,7 +3,9 @@
 """The agent and its freezer on real file systems: what is frozen in which order, and that everything is
 let go whoever dies. Evidence is a writer's progress and the kernel's word."""
 
+import contextlib
 import os
+import shutil
 import signal
 
 import pytest
@@ -306,6 +308,94 @@ def test_a_freezer_killed_inside_a_freeze_is_followed_up(start, island):
         agent.close()
         island.umount("/mnt/inner")
         os.unlink(island.path("/mnt/a/inner.img"))
+
+
+@contextlib.contextmanager
+def inner_on_outer(island):
+    """An ext4 on a file of /mnt/a. What is written to it hangs while /mnt/a is frozen."""
+    island.mount_image("ext4", "/mnt/inner", image="/mnt/a/inner.img")
+    os.sync()
+    try:
+        yield island.path("/mnt/inner"), island.path("/mnt/a")
+    finally:
+        island.thaw()
+        island.umount("/mnt/inner")
+        os.unlink(island.path("/mnt/a/inner.img"))
+
+
+def dirty(mountpoint):
+    with open(os.path.join(mountpoint, "dirty"), "wb") as file:
+        file.write(b"z" * 3000000)
+
+
+def test_a_standard_freeze_is_refused_when_its_prepare_takes_longer_than_5_s(start, island):
+    with inner_on_outer(island) as (inner, outer):
+        agent = start()
+        client = agent.client()
+        assert freeze(outer)
+        dirty(inner)
+        asked = boottime()
+        with pytest.raises(Refused, match="timed out"):
+            client.call("guest-fsfreeze-freeze-list", mountpoints=["/mnt/inner"])
+        assert boottime() - asked < 5 + SLACK
+        assert client.call("guest-fsfreeze-status") == "thawed"
+        scratch.thaw(outer)
+        assert not is_frozen(inner)
+        wait_for(lambda: len(children_of(agent.process.pid)) == 0, "the freezer's end")
+        assert client.call("guest-fsfreeze-freeze-list", mountpoints=["/mnt/inner"]) == 1
+        assert client.call("guest-fsfreeze-thaw") == 1
+        agent.close()
+
+
+@pytest.fixture
+def stuck(island, build):
+    """The environment of an agent whose thaws fail while the returned file begins with an x."""
+    shutil.copy(os.path.join(build, "tests/loop/stuck.so"), island.path("/tmp/stuck.so"))
+    path = island.path("/tmp/stuck")
+    with open(path, "w") as file:
+        file.write("-")
+
+    def stick(byte):
+        with open(path, "r+") as file:
+            file.write(byte)
+
+    yield {"LD_PRELOAD": "/tmp/stuck.so", "LULL_TEST_STUCK": "/tmp/stuck"}, stick
+    stick("-")
+
+
+def test_what_does_not_thaw_breaks_the_proof_and_is_thawed_when_it_gives_way(start, frozen, stuck):
+    environment, stick = stuck
+    agent = start(environment=environment)
+    client = agent.client()
+    epoch = client.freeze("o1", lease_ms=30000, mountpoints=["/mnt/a", "/mnt/c"])["epoch"]
+    stick("x")
+    thawed = client.quiesce("thaw", op="o1", epoch=epoch)
+    assert (thawed["proof"], thawed["reason"]) == ("broken", "a file system could not be thawed yet")
+    assert frozen() == ["/mnt/c", "/mnt/a"]
+    assert {row["mountpoint"]: row["thawed"] for row in thawed["filesystems"]} == {"/mnt/a": False, "/mnt/c": False}
+    client.quiesce("prepare", op="o2", mountpoints=["/mnt/b"])
+    wait_for(lambda: client.quiesce("status")["phase"] == "idle", "the refusal")
+    assert "not thawed yet" in client.quiesce("status")["last"]["reason"]
+    stick("-")
+    wait_for(lambda: frozen() == [], "the thaw")
+    wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")
+    epoch = client.freeze("o3")["epoch"]
+    assert verdict(client, epoch=epoch, op="o3") == ("held", "")
+
+
+@pytest.mark.parametrize("victim", ["agent", "freezer"])
+def test_what_does_not_thaw_is_thawed_by_who_is_left(start, frozen, stuck, victim):
+    environment, stick = stuck
+    agent = start(environment=environment)
+    client = agent.client()
+    epoch = client.freeze("o1", lease_ms=30000, mountpoints=["/mnt/a"])["epoch"]
+    freezer = children_of(agent.process.pid)[0]
+    stick("x")
+    assert client.quiesce("thaw", op="o1", epoch=epoch)["proof"] == "broken"
+    os.kill(agent.process.pid if victim == "agent" else freezer, signal.SIGKILL)
+    assert frozen() == ["/mnt/a"]
+    stick("-")
+    wait_for(lambda: frozen() == [], "the thaw")
 
 
 @pytest.mark.parametrize("step", AGENT_STEPS)

@@ -550,6 +550,25 @@ def test_a_freeze_that_hangs_is_undone_within_half_the_lease_and_for_the_rest_la
         driver.close()
 
 
+def test_a_freezer_that_is_stopped_again_and_again_is_woken_each_time(cast, disks):
+    lower = disks[1]
+    with loopfs.mounted(lower, "ext4", "upper") as upper:
+        driver = cast.prepared([upper])
+        freezer = driver.freezer
+        assert freeze(lower)
+        with open(os.path.join(upper, "dirty"), "wb") as file:
+            file.write(b"x" * (1 << 20))
+        driver.tell("freeze 1000")
+        driver.expect("freeze-failed")  # it is in FIFREEZE still, and nobody else can undo that
+        for _ in range(3):
+            os.kill(freezer, signal.SIGSTOP)
+            wait_for(lambda: state_of(freezer) != "T", "its waking")
+        os.kill(freezer, signal.SIGSTOP)
+        assert scratch.thaw(lower)
+        wait_for(lambda: not is_frozen(upper), "the thaw")
+        driver.close()
+
+
 # -- the freezer's cage ----------------------------------------------------------------------------
 
 
