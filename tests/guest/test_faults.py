@@ -5,8 +5,11 @@ table says, nothing is left over, and the next snapshot succeeds."""
 
 import contextlib
 import dataclasses
+import json
+import os
 import signal
 import time
+import uuid
 
 import pytest
 
@@ -125,6 +128,33 @@ def test_a_stock_agent_is_thawed_when_the_coordinator_is_killed(coordinator, gue
         guest.assert_writes_resume(within=LEASE + SLACK)
 
         assert guest.agent("guest-fsfreeze-status") == "thawed"
+    finally:
+        guest.switch_agent("lull")
+
+
+def test_a_thaw_that_could_not_be_confirmed_at_the_start_is_made_up_for_later(coordinator, guest):
+    """What an earlier life may have left frozen, in a guest whose agent says nothing when the next one starts."""
+    guest.switch_agent("stock")
+    try:
+        intents = os.path.join(coordinator.state_dir, "intents")
+        os.makedirs(intents)
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot_id = file.read().strip()
+        op = str(uuid.uuid4())
+        intent = {"version": 1, "op": op, "vm": guest.uuid, "vmName": guest.name, "bootId": boot_id}
+        with open(os.path.join(intents, f"{op}.json"), "w") as file:
+            json.dump({**intent, "agent": "stock", "stage": "freezing"}, file)
+        guest.agent("guest-fsfreeze-freeze")
+        guest.kill("qemu-ga", "STOP")
+        try:
+            coordinator.start(wait=False)
+            coordinator.wait_ready(timeout=60)
+            assert os.listdir(intents) == [f"{op}.json"]
+            guest.assert_frozen("ext4")
+        finally:
+            guest.kill("qemu-ga", "CONT")
+        guest.assert_writes_resume(within=30)
+        rig.wait_for(lambda: not os.listdir(intents), 30, "the end of the intent")
     finally:
         guest.switch_agent("lull")
 

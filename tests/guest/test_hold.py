@@ -220,6 +220,21 @@ def test_the_dead_man_thaws_when_its_parent_is_killed(stock, driver, host):
     wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
 
 
+def test_the_dead_man_outlives_an_agent_that_is_silent(stock, driver, host):
+    """The holder is killed while the agent is stopped: thaw is asked for until status says thawed."""
+    driver.freeze(stock, lease_ms=60000)
+    stock.kill("qemu-ga", "STOP")
+    try:
+        driver.kill()
+        stock.assert_frozen("ext4", seconds=6)  # longer than one call of the dead man waits
+        assert dead_men(host)
+    finally:
+        stock.kill("qemu-ga", "CONT")
+
+    stock.assert_writes_resume(within=20)
+    wait_for(lambda: not dead_men(host), 20, "the host dead man is gone")
+
+
 def test_the_dead_man_thaws_at_the_deadline(stock, driver, host):
     driver.freeze(stock, lease_ms=2000)
     driver.kill(signal.SIGSTOP)

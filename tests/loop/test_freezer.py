@@ -555,18 +555,26 @@ def test_a_freezer_that_is_stopped_again_and_again_is_woken_each_time(cast, disk
     with loopfs.mounted(lower, "ext4", "upper") as upper:
         driver = cast.prepared([upper])
         freezer = driver.freezer
-        assert freeze(lower)
-        with open(os.path.join(upper, "dirty"), "wb") as file:
-            file.write(b"x" * (1 << 20))
-        driver.tell("freeze 1000")
-        driver.expect("freeze-failed")  # it is in FIFREEZE still, and nobody else can undo that
-        for _ in range(3):
+
+        def is_stopped():
             os.kill(freezer, signal.SIGSTOP)
-            wait_for(lambda: state_of(freezer) != "T", "its waking")
-        os.kill(freezer, signal.SIGSTOP)
-        assert scratch.thaw(lower)
-        wait_for(lambda: not is_frozen(upper), "the thaw")
-        driver.close()
+            return state_of(freezer) == "T"
+
+        assert freeze(lower)
+        try:
+            with open(os.path.join(upper, "dirty"), "wb") as file:
+                file.write(b"x" * (1 << 20))
+            driver.tell("freeze 1000")
+            driver.expect("freeze-failed")  # it is in FIFREEZE still, and nobody else can undo that
+            for _ in range(3):
+                wait_for(is_stopped, "its stop")
+                wait_for(lambda: state_of(freezer) != "T", "its waking")
+            wait_for(is_stopped, "its stop")
+            assert scratch.thaw(lower)
+            wait_for(lambda: not is_frozen(upper), "the thaw")
+        finally:
+            scratch.thaw(lower)
+            driver.close()
 
 
 # -- the freezer's cage ----------------------------------------------------------------------------
