@@ -21,8 +21,8 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)  # blocking: with a time-out a full backlog would be an error at once
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Client:
