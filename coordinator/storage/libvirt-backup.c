@@ -322,6 +322,26 @@ judge_end(LullBackupStorage *self, LullDomain *domain, const char *folder, LullJ
     return TRUE;
 }
 
+/* A job has ended before QEMU has let go of what it wrote to: the last tables come when it closes an image,
+ * and what is summed up before is not what is there after. It holds the image's lock until then. */
+static gboolean
+are_closed(const char *folder, LullJson *attempt)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
+        g_autoptr(GError) problem = NULL;
+        LullImageLock *lock = lull_image_lock(path, &problem);
+
+        lull_image_unlock(lock);
+        if (lull_error_is(problem, LULL_ERROR_BUSY))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
              LullCopyProgress *progress, GError **error)
@@ -351,6 +371,11 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
         return FALSE;
     if (progress->state != LULL_COPY_DONE && progress->state != LULL_COPY_FAILED)
         return TRUE;
+    if (progress->state == LULL_COPY_DONE && !are_closed(folder, attempt)) {
+        progress->state = LULL_COPY_RUNNING;
+        progress->permille = 999;
+        return TRUE;
+    }
     /* libvirt forgets; from here on we know by ourselves */
     lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
     return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
