@@ -77,7 +77,7 @@ lull_agent_run(const LullOptions *options, LullRecovery *recovery, GError **erro
                                      recovery};
     g_autoptr(LullEngine) engine = lull_engine_new(&config, error);
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    const LullServices services = {engine, config.root};
+    const LullServices services = {engine, config.root, &options->rules};
     g_autoptr(LullSession) session = NULL;
     g_autoptr(LullChannel) channel = NULL;
     Agent self = {loop, engine, options, recovery};

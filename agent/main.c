@@ -32,7 +32,7 @@ main(int argc, char **argv)
 {
     g_autoptr(LullRecovery) recovery = NULL;
     g_autoptr(GError) error = NULL;
-    LullOptions options;
+    g_auto(LullOptions) options = {NULL};
     int status;
 
     if (!lull_options_parse(argc, argv, &options, &status))

@@ -5,10 +5,14 @@
 
 #include <glib.h>
 
+#include "agent/session/gate.h"
+
 G_BEGIN_DECLS
 
-/* The command line, named as the peer's where it has the same thing. Strings are argv's or constant. */
+/* The command line and a file with the same, named as the peer's where it has the same thing. Strings are
+ * argv's, constant or of @texts. */
 typedef struct {
+    GStringChunk *texts;
     const char *method; /* "virtio-serial" or "unix-listen" */
     const char *path;
     const char *state_dir;
@@ -18,9 +22,12 @@ typedef struct {
     gint64 standard_lease_msec;
     gboolean daemonize;
     gboolean verbose;
+    LullGateRules rules;
 } LullOptions;
 
 /* FALSE: the process is to end now with @ret_exit (help, version, or a mistake that was told). */
 gboolean lull_options_parse(int argc, char **argv, LullOptions *ret_options, int *ret_exit);
+void lull_options_clear(LullOptions *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullOptions, lull_options_clear)
 
 G_END_DECLS

@@ -47,7 +47,7 @@ lull_command_info(const LullServices *services, LullCall *call)
         LullJson *command = json_object_new_object();
 
         lull_json_set_string(command, "name", spec->name);
-        lull_json_set_bool(command, "enabled", lull_gate_allows(spec, frozen));
+        lull_json_set_bool(command, "enabled", lull_gate_allows(spec, frozen, services->rules));
         lull_json_set_bool(command, "success-response", !spec->no_success_reply);
         json_object_array_add(commands, command);
     }

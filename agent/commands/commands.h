@@ -5,13 +5,15 @@
 
 #include "agent/quiesce/engine.h"
 #include "agent/session/call.h"
+#include "agent/session/gate.h"
 
 G_BEGIN_DECLS
 
 /* What commands work with. */
 typedef struct {
     LullEngine *engine;
-    const char *root; /* prefix of /proc, /sys and /run/udev; "" */
+    const char *root;           /* prefix of /proc, /sys and /run/udev; "" */
+    const LullGateRules *rules; /* NULL: everything is allowed */
 } LullServices;
 
 /* Runs a command whose arguments were checked; answers @call now or later. */

@@ -124,14 +124,16 @@ refuse(const LullSession *self, const LullRequest *request, const LullTableRow *
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
     g_autofree char *details = NULL;
+    gboolean frozen;
 
     if (!spec || !row) {
         text = g_strdup_printf("The command %s has not been found", request->name);
         return lull_reply_error("CommandNotFound", text, request);
     }
-    if (!lull_gate_allows(spec, lull_engine_is_frozen(self->services->engine))) {
-        details = lull_engine_describe_freeze(self->services->engine);
-        text = lull_gate_refusal(spec, details);
+    frozen = lull_engine_is_frozen(self->services->engine);
+    if (!lull_gate_allows(spec, frozen, self->services->rules)) {
+        details = frozen ? lull_engine_describe_freeze(self->services->engine) : NULL;
+        text = frozen ? lull_gate_refusal_frozen(spec, details) : lull_gate_refusal_ruled(spec);
         return lull_reply_error("CommandNotFound", text, request);
     }
     if (!lull_command_check(spec, request->arguments, &error))

@@ -12,7 +12,7 @@ import tty
 
 import pytest
 
-from agents import Agent, Refused
+from agents import PREFIX, Agent, Refused
 from freezing import is_frozen
 from waiting import wait_for, wait_for_rest
 
@@ -228,12 +228,12 @@ def program(build):
         (["--version"], 0, "lull-agent "),
         (["--help"], 0, "--method"),
         (["--nonsense"], 1, "Unknown option"),
-        (["-F"], 1, "-F, --fsfreeze-hook: an option of qemu-ga that lull-agent does not take"),
-        (["--fsfreeze-hook=/etc/hook"], 1, "-F, --fsfreeze-hook: an option of qemu-ga"),
-        (["-b", "guest-exec"], 1, "-b, --block-rpcs: an option of qemu-ga"),
-        (["-a", "guest-ping"], 1, "-a, --allow-rpcs: an option of qemu-ga"),
-        (["-c", "/etc/qemu/qemu-ga.conf"], 1, "-c, --config: an option of qemu-ga"),
-        (["-D"], 1, "-D, --dump-conf: an option of qemu-ga"),
+        (["-F"], 1, "lull-agent runs no hooks yet"),
+        (["--fsfreeze-hook=/etc/hook"], 1, "lull-agent runs no hooks yet"),
+        (["-b", "help"], 0, "guest-fsfreeze-thaw\n"),
+        (["-a", "?"], 0, "guest-ping\n"),
+        (["-b", "guest-exec", "-D"], 0, "guest-exec: lull-agent has no such command"),
+        (["-c", "/no/such/file", "-D"], 1, "error loading configuration from path: /no/such/file, "),
         (["-m", "carrier-pigeon"], 1, "unsupported channel method/type: carrier-pigeon"),
         (["-m", "unix-listen"], 1, "must specify a path for this channel"),
         (["--standard-lease", "soon"], 1, "not a number of seconds"),
@@ -249,6 +249,73 @@ def test_mistakes_on_the_command_line(program, directory, options, status, text)
     )
     assert done.returncode == status
     assert text in done.stdout + done.stderr
+
+
+def config(directory, text):
+    path = os.path.join(directory, "agent.conf")
+    with open(path, "w") as file:
+        file.write("[general]\n" + text)
+    return path
+
+
+def test_the_command_line_wins_over_the_file_and_lists_add_up(program, directory):
+    path = config(directory, "verbose=true\nstatedir=/s\npath=/p\nblock-rpcs=guest-ping; guest-info\nother=1\n")
+    done = subprocess.run(
+        [program, "-t", "/t", "-b", "guest-sync,", "-D", "-c", path], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines()[1:])
+    assert done.stdout.startswith("[general]\n")
+    assert (told["statedir"], told["path"], told["verbose"], told["method"]) == ("/t", "/p", "true", "virtio-serial")
+    assert (told["block-rpcs"], told["allow-rpcs"]) == ("guest-ping,guest-info,guest-sync", "")
+
+
+def test_a_file_that_counts_on_hooks_is_refused(program, directory):
+    path = config(directory, "fsfreeze-hook=/etc/hook\n")
+    done = subprocess.run([program, "-c", path], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "runs no hooks yet" in done.stderr
+
+
+def enabled(client):
+    return {row["name"] for row in client.call("guest-info")["supported_commands"] if row["enabled"]}
+
+
+@pytest.mark.parametrize(
+    "options, allowed, refused",
+    [
+        (["-b", "guest-ping,guest-get-fsinfo"], {"guest-sync", PREFIX + "prepare"}, {"guest-ping", "guest-get-fsinfo"}),
+        (["-a", "guest-info,guest-ping"], {"guest-ping"}, {"guest-sync", "guest-fsfreeze-freeze", PREFIX + "prepare"}),
+        (["-a", "guest-info,guest-fsfreeze-freeze"], {PREFIX + "prepare"}, {"guest-ping", "guest-fsfreeze-thaw"}),
+        (["-b", "guest-fsfreeze-freeze"], {"guest-ping"}, {"guest-fsfreeze-freeze", PREFIX + "prepare"}),
+        (["-a", "guest-info,guest-ping", "-b", "guest-ping"], {"guest-info"}, {"guest-ping"}),
+        (["-a", ""], {"guest-ping", PREFIX + "prepare"}, set()),
+    ],
+)
+def test_only_what_the_owner_allows_may_be_used(island, options, allowed, refused):
+    agent = Agent(island, "lull-agent", *options)
+    try:
+        client = agent.client()
+        assert allowed <= enabled(client) and not refused & enabled(client)
+        for name in refused:
+            with pytest.raises(Refused, match="has been disabled: the command is not allowed") as refusal:
+                client.call(name)
+            assert refusal.value.klass == "CommandNotFound"
+    finally:
+        agent.close()
+
+
+def test_a_thaw_that_is_blocked_is_allowed_while_frozen(island):
+    agent = Agent(island, "lull-agent", "-b", "guest-fsfreeze-thaw,guest-ping")
+    try:
+        client = agent.client()
+        assert client.call("guest-fsfreeze-freeze") > 0
+        assert client.call("guest-ping") == {}
+        assert client.call("guest-fsfreeze-thaw") > 0
+        with pytest.raises(Refused):
+            client.call("guest-ping")
+    finally:
+        agent.close()
+        island.thaw()
 
 
 def test_an_unknown_step_is_refused(program):
