@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "coordinator/guest/host.h"
+#include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/manual-hold.h"
 #include "coordinator/reconcile/restore-effects.h"
@@ -52,20 +53,14 @@ lull_daemon_options_clear(LullDaemonOptions *self)
 void
 lull_daemon_options_complete(LullDaemonOptions *self)
 {
-    const gboolean root = geteuid() == 0;
-
-    if (self->attempt_pause <= 0)
-        self->attempt_pause = ATTEMPT_PAUSE_MS;
     if (!self->uri)
-        self->uri = g_strdup(root ? "qemu:///system" : "qemu:///session");
+        self->uri = lull_place_uri();
     if (!self->state_dir)
-        self->state_dir =
-            root ? g_strdup("/var/lib/lull") : g_build_filename(g_get_user_data_dir(), "lull", NULL);
+        self->state_dir = lull_place_state_dir();
     if (!self->runtime_dir)
-        self->runtime_dir =
-            root ? g_strdup("/run/lull") : g_build_filename(g_get_user_runtime_dir(), "lull", NULL);
+        self->runtime_dir = lull_place_runtime_dir();
     if (!self->socket)
-        self->socket = g_build_filename(self->runtime_dir, "coordinator.sock", NULL);
+        self->socket = g_build_filename(self->runtime_dir, LULL_SOCKET_NAME, NULL);
 }
 
 static gboolean

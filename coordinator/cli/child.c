@@ -14,8 +14,6 @@
 
 #include "protocol/error.h"
 
-extern char **environ;
-
 static void
 fill_set(sigset_t *set)
 {

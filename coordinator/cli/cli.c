@@ -10,6 +10,7 @@
 #include "coordinator/cli/names.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
+#include "coordinator/places.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
@@ -77,12 +78,12 @@ static char *
 default_socket(void)
 {
     const char *named = g_getenv("LULL_SOCKET");
+    g_autofree char *directory = NULL;
 
     if (named && *named)
         return g_strdup(named);
-    if (geteuid() == 0)
-        return g_strdup(LULL_COORDINATOR_SOCKET);
-    return g_build_filename(g_get_user_runtime_dir(), "lull", "coordinator.sock", NULL);
+    directory = lull_place_runtime_dir();
+    return g_build_filename(directory, LULL_SOCKET_NAME, NULL);
 }
 
 const GOptionEntry lull_cli_options[] = {

@@ -17,7 +17,8 @@
     X(freeze)       \
     X(thaw)         \
     X(hold)         \
-    X(proxy)
+    X(proxy)        \
+    X(doctor)
 /* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const LullCommand lull_command_##name;

@@ -9,7 +9,7 @@
 
 G_BEGIN_DECLS
 
-/* For guest/ and storage/ only: libvirt's own types.
+/* For guest/, storage/ and doctor/ only: libvirt's own types.
  *
  * A link is one connection lent to one user at a time, out of a pool that grows on demand: a call that
  * blocks for one guest can then never stand in another's way. Borrow before the hot path, return after. */

@@ -92,6 +92,8 @@ volume_free(gpointer data)
     g_free(self->pci);
     g_free(self->scsi);
     g_free(self->excluded);
+    g_free(self->source);
+    g_free(self->bus);
     g_free(self);
 }
 
@@ -191,6 +193,9 @@ read_volume(const xmlNode *disk, GError **error)
     read_address(disk, volume);
     volume->keeps_data =
         (!device || g_str_equal(device, "disk")) && !volume->read_only && !child(disk, "transient") && source;
+    volume->source = g_strdup(type ? type : "unknown");
+    volume->bus = attribute(child(disk, "target"), "bus");
+    volume->mirrored = child(disk, "mirror") != NULL;
     volume->excluded = why_excluded(disk, device, type, volume);
     return volume;
 }

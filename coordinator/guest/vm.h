@@ -28,6 +28,9 @@ typedef struct {
     gboolean flushes_ignored; /* cache=unsafe: no witness */
     char
         *excluded; /* why it cannot be included (read-only, cdrom, no source, transient, ...); NULL: it can */
+    char *source;  /* the type of its source: "file", "block", "network", ... */
+    char *bus;     /* "virtio", "scsi", "sata", ...; NULL: not told */
+    gboolean mirrored; /* a block job copies or moves it */
 } LullVmVolume;
 
 typedef struct {

@@ -9,6 +9,7 @@
 #include "coordinator/store/kube/status.h"
 #include "coordinator/store/kube/transfer.h"
 #include "coordinator/store/kube/url.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 
 #define CALL_MS        30000
@@ -36,7 +37,14 @@ lull_client_new(const char *socket_path, GError **error)
     self = g_new0(LullClient, 1);
     self->socket_path = g_strdup(socket_path);
     self->easy = curl_easy_init();
+    self->call_ms = CALL_MS;
     return self;
+}
+
+void
+lull_client_set_patience(LullClient *self, gint64 usec)
+{
+    self->call_ms = (long)(usec / LULL_MSEC(1));
 }
 
 void
@@ -118,7 +126,7 @@ LullJson *
 lull_client_get(LullClient *self, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
     g_autofree char *path = lull_url_object(kind, ns, name);
-    const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = CALL_MS};
+    const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
 
     return exchange_object(self, &request, error);
 }
@@ -148,7 +156,7 @@ lull_client_list(LullClient *self, const LullKind *kind, const char *ns, GError 
         g_autofree char *escaped = token ? lull_url_escape(token) : NULL;
         g_autofree char *full = g_strdup_printf("%s?limit=%d%s%s", path, PAGE, escaped ? "&continue=" : "",
                                                 escaped ? escaped : "");
-        const LullTransfer request = {.method = "GET", .path = full, .timeout_ms = CALL_MS};
+        const LullTransfer request = {.method = "GET", .path = full, .timeout_ms = self->call_ms};
         g_autoptr(LullJson) page = exchange_object(self, &request, error);
 
         if (!page)
@@ -174,7 +182,7 @@ lull_client_create(LullClient *self, const LullKind *kind, const char *ns, LullJ
                                   .path = path,
                                   .content_type = "application/json",
                                   .body = object,
-                                  .timeout_ms = CALL_MS};
+                                  .timeout_ms = self->call_ms};
 
     return exchange_object(self, &request, error);
 }
@@ -188,7 +196,7 @@ lull_client_patch(LullClient *self, const LullKind *kind, const char *ns, const 
                                   .path = path,
                                   .content_type = "application/merge-patch+json",
                                   .body = patch,
-                                  .timeout_ms = CALL_MS};
+                                  .timeout_ms = self->call_ms};
 
     return exchange_object(self, &request, error);
 }
@@ -209,7 +217,7 @@ lull_client_remove(LullClient *self, const LullKind *kind, const char *ns, const
                                   .path = path,
                                   .content_type = "application/json",
                                   .body = options,
-                                  .timeout_ms = CALL_MS};
+                                  .timeout_ms = self->call_ms};
     return exchange(self, &request, NULL, error);
 }
 

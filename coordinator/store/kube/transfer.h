@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 struct _LullClient {
     char *socket_path;
     CURL *easy; /* used again and again, so that connections are */
+    long call_ms;
 };
 
 /* What a request sends and how long it may take. */

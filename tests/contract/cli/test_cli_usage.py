@@ -4,7 +4,7 @@
 
 import pytest
 
-COMMANDS = "snapshot restore vms snapshots restores show wait delete apply freeze thaw hold".split()
+COMMANDS = "snapshot restore vms snapshots restores show wait delete apply freeze thaw hold doctor".split()
 
 WRONG = [
     ([], "Usage: lull"),

@@ -69,6 +69,8 @@ def test_options_are_those_of_the_help(complete, lull):
     (["-o", ""], ["table", "wide", "json", "yaml", "name"]),
     (["-o", "json", "thaw", ""], ["larry"]),
     (["freeze", "larry", "--for", ""], []),
+    (["doctor", ""], ["larry"]),
+    (["doctor", "larry", "l"], ["larry"]),
     (["vms", ""], []),
     (["nonsense", ""], []),
 ], ids=" ".join)

@@ -1,0 +1,83 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "coordinator/cli/cli.h"
+#include "coordinator/cli/diagnosis.h"
+#include "coordinator/cli/names.h"
+#include "coordinator/doctor/doctor.h"
+#include "coordinator/doctor/look.h"
+#include "coordinator/places.h"
+
+extern const LullCommand lull_command_doctor;
+
+typedef struct {
+    char *uri;
+    char *state_dir;
+} Options;
+
+static const GOptionEntry options[] = {
+    {"uri", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, uri),
+     "libvirt, as the coordinator is told (root: qemu:///system, else qemu:///session)", "URI"},
+    {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(Options, state_dir),
+     "the coordinator's (root: /var/lib/lull)", "DIR"},
+    {0},
+};
+
+static void
+print(const LullCli *cli, const GPtrArray *findings, guint machines)
+{
+    g_autoptr(LullJson) json = lull_diagnosis_json(findings, machines);
+    g_autofree char *text = NULL;
+
+    if (lull_format_is_table(cli->format))
+        text = lull_diagnosis_page(findings, machines);
+    else if (cli->format == LULL_FORMAT_NAME)
+        text = lull_diagnosis_names(findings);
+    else
+        text = lull_output_facts(cli->format, json);
+    (void)fputs(text, stdout);
+}
+
+static LullExit
+run(LullCli *cli, int argc, char **argv, GError **error)
+{
+    g_autofree char *uri = lull_place_uri();
+    g_autofree char *state_dir = lull_place_state_dir();
+    g_autoptr(LullFacts) facts = NULL;
+    g_autoptr(GPtrArray) findings = NULL;
+    Options wanted = {NULL};
+    LullDoctorPlaces places;
+
+    if (!lull_cli_parse(cli, &lull_command_doctor, &wanted, &argc, &argv, error))
+        return LULL_EXIT_USAGE;
+    for (int i = 1; i < argc; i++)
+        if (!lull_names_check("virtual machine", argv[i], error))
+            return LULL_EXIT_USAGE;
+    places = (LullDoctorPlaces){.socket = cli->socket,
+                                .uri = wanted.uri ? wanted.uri : uri,
+                                .state_dir = wanted.state_dir ? wanted.state_dir : state_dir,
+                                .vms = argc > 1 ? argv + 1 : NULL};
+    facts = lull_doctor_look(&places, error);
+    if (!facts)
+        return LULL_EXIT_FAILED;
+    findings = lull_doctor_examine(facts);
+    print(cli, findings, facts->vms->len);
+    return lull_doctor_matters(findings) ? LULL_EXIT_FAILED : LULL_EXIT_DONE;
+}
+
+const LullCommand lull_command_doctor = {
+    .name = "doctor",
+    .arguments = "[VM...]",
+    .summary = "say what is missing on this host and in its guests, and how to mend it",
+    .details = "Looks at the coordinator, its folder, libvirt, and all machines or those named: their "
+               "channels, agents\n"
+               "and disks. Nothing is changed, and a guest that is being saved or restored is not disturbed. "
+               "It works\n"
+               "without a coordinator too.\n\n"
+               "Exit status: 0 there is nothing but notes; 1 there are warnings or errors.",
+    .options = options,
+    .max = -1,
+    .run = run,
+};
