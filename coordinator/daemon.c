@@ -15,6 +15,7 @@
 #include "coordinator/reconcile/manual-hold.h"
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/reconcile/verification.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "coordinator/store/serve/server.h"
 #include "protocol/clock.h"
@@ -38,6 +39,7 @@ struct _LullDaemon {
     LullLoop *snapshot_loop, *content_loop, *restore_loop;
     LullServer *server;
     LullManualHolds *holds;
+    LullVerifications *verifications;
 };
 
 void
@@ -173,6 +175,8 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
     lull_manual_holds_serve(self->holds, self->server, context);
+    self->verifications = lull_verifications_new(self->store, self->storage, self->jobs);
+    lull_verifications_serve(self->verifications, self->server, context);
     return TRUE;
 }
 
@@ -213,6 +217,7 @@ lull_daemon_free(LullDaemon *self)
     g_clear_pointer(&self->server, lull_server_free);
     if (self->jobs)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
+    g_clear_pointer(&self->verifications, lull_verifications_free);
     g_clear_pointer(&self->snapshot_loop, lull_loop_free);
     g_clear_pointer(&self->content_loop, lull_loop_free);
     g_clear_pointer(&self->restore_loop, lull_loop_free);

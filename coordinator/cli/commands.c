@@ -18,7 +18,8 @@
     X(thaw)         \
     X(hold)         \
     X(proxy)        \
-    X(doctor)
+    X(doctor)       \
+    X(verify)
 /* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const LullCommand lull_command_##name;

@@ -21,6 +21,7 @@
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
 #include "coordinator/storage/owner.h"
+#include "coordinator/storage/verify.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
@@ -532,6 +533,7 @@ static const LullStorageOps ops = {
     .restore = lull_backup_restore,
     .drop_restore = lull_backup_drop_restore,
     .check = backup_check,
+    .verify = lull_backup_verify,
     .free = backup_free,
 };
 

@@ -175,6 +175,34 @@ seal_volume(const char *folder, LullJson *volume, GCancellable *cancel, GError *
     return TRUE;
 }
 
+/* Definition and NVRAM, where they are there. */
+static gboolean
+seal_others(const char *folder, LullJson *manifest, GCancellable *cancel, GError **error)
+{
+    static const char *const names[] = {LULL_FOLDER_DOMAIN, LULL_FOLDER_NVRAM};
+    LullJson *files = json_object_new_array();
+
+    lull_json_take(manifest, "files", files);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(folder, names[i], NULL);
+        g_autofree char *sum = NULL;
+        LullJson *row;
+        struct stat info;
+
+        if (stat(path, &info) < 0)
+            continue;
+        sum = lull_folder_sha256(path, cancel, error);
+        if (!sum)
+            return FALSE;
+        row = json_object_new_object();
+        lull_json_set_string(row, "file", names[i]);
+        lull_json_set_int(row, "size", info.st_size);
+        lull_json_set_string(row, "sha256", sum);
+        json_object_array_add(files, row);
+    }
+    return TRUE;
+}
+
 gboolean
 lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, LullJson *content,
                     GCancellable *cancel, GError **error)
@@ -187,6 +215,8 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
         if (!seal_volume(folder, json_object_array_get_idx(volumes, i), cancel, error))
             return FALSE;
+    if (!seal_others(folder, manifest, cancel, error))
+        return FALSE;
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
     json_object_object_del(manifest, "copied");

@@ -65,6 +65,10 @@ typedef struct {
     void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
     /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only) */
     gboolean (*check)(LullStorage *self, const char *content_uid, GError **error);
+    /* Reads all that the content and what it is based on have stored: {"files", "bytes", "findings":
+     * [{"file", "problem"}]}, none where all is as it was written. An error: it could not be looked at. */
+    gboolean (*verify)(LullStorage *self, const char *content_uid, GCancellable *cancel,
+                       LullJson **ret_result, GError **error);
     void (*free)(LullStorage *self);
 } LullStorageOps;
 

@@ -341,6 +341,31 @@ def test_a_merge_goes_on_after_the_coordinator_was_killed(guest, coordinator, st
     assert checkpoints(guest) == []
 
 
+def test_verify_names_what_differs(guest, coordinator):
+    api = Api(coordinator)
+    taken = [api.snap(name, guest.name) for name in ("base", "top")]
+    done = coordinator.lull("verify", "base", "top")
+    assert done.returncode == 0 and done.stdout.count("whole") == 2, done
+
+    stranger = os.path.join(api.data(taken[1]), "stranger")
+    with open(stranger, "w"):
+        pass
+    done = coordinator.lull("verify", "top")
+    assert done.returncode == 1 and stranger in done.stdout, done
+    os.unlink(stranger)
+
+    damaged = os.path.join(api.data(taken[0]), "vda.qcow2")
+    with open(damaged, "r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        file.write(b"damage")
+    done = coordinator.lull("verify", "top")
+    assert done.returncode == 1 and f"{damaged}: its data are not what was stored" in done.stdout, done
+    assert coordinator.lull("verify").returncode == 1
+    assert coordinator.lull("verify", "nobody").returncode == 1
+    for name in ("top", "base"):
+        api.delete(name)
+
+
 @contextlib.contextmanager
 def foreign_job(host, guest):
     """Somebody else's backup job, which lasts until the end of the block."""

@@ -14,6 +14,7 @@
 
 #define CALL_MS        30000
 #define SUBRESOURCE_MS 180000
+#define VERIFY_MS      (24 * 3600 * 1000L)
 #define MAX_BODY       (16 * 1024 * 1024)
 #define PAGE           500
 #define MAX_PAGES      1000
@@ -233,4 +234,14 @@ lull_client_put_subresource(LullClient *self, const char *ns, const char *vm, co
                                   .timeout_ms = SUBRESOURCE_MS};
 
     return exchange(self, &request, ret_answer, error);
+}
+
+LullJson *
+lull_client_verify(LullClient *self, const char *ns, const char *snapshot, GError **error)
+{
+    g_autofree char *object = lull_url_object(&lull_kind_snapshot, ns, snapshot);
+    g_autofree char *path = g_strconcat(object, "/verify", NULL);
+    const LullTransfer request = {.method = "PUT", .path = path, .timeout_ms = VERIFY_MS};
+
+    return exchange_object(self, &request, error);
 }

@@ -40,6 +40,11 @@ gboolean
 lull_client_put_subresource(LullClient *self, const char *ns, const char *vm, const char *subresource,
                             LullJson *body, LullJson **ret_answer, GError **error);
 
+/* Has all that a snapshot stored read and compared: {"files", "bytes", "findings": [{"file", "problem"}]}.
+ * Waits for as long as that takes, up to a day. */
+LullJson *lull_client_verify(LullClient *self, const char *ns, const char *snapshot,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 typedef struct {
     /* FALSE: enough. @object is lent. Bookmarks and errors are not passed on. */
     gboolean (*event)(LullWatchType type, LullJson *object, gpointer user_data);

@@ -66,6 +66,12 @@ resource_route(LullRoute *route, const char *const *rest, guint count)
     if (count == 0)
         return route->ns ? LULL_ROUTE_NONE : LULL_ROUTE_RESOURCES;
     route->kind = find_kind(route->group, rest[0]);
+    if (route->kind == &lull_kind_snapshot && route->ns && count == 3 && g_str_equal(rest[2], "verify")) {
+        route->name = g_strdup(rest[1]);
+        route->subresource = g_strconcat(rest[0], "/verify", NULL);
+        route->kind = NULL;
+        return lull_name_is_valid(route->name) ? LULL_ROUTE_SUBRESOURCE : LULL_ROUTE_NONE;
+    }
     if (!route->kind || count > 3 || (count > 1 && !route->ns) ||
         (count == 3 && !g_str_equal(rest[2], "status")))
         return LULL_ROUTE_NONE;

@@ -28,8 +28,8 @@ typedef void (*LullServerGoneFunc)(gpointer user_data);
 void lull_server_reply_on_gone(LullServerReply *reply, LullServerGoneFunc func, gpointer user_data,
                                GDestroyNotify destroy);
 
-/* PUT /apis/subresources.kubevirt.io/v1/namespaces/NS/virtualmachineinstances/NAME/<subresource>. @body is
- * lent and may be NULL. */
+/* PUT /apis/subresources.kubevirt.io/v1/namespaces/NS/virtualmachineinstances/NAME/<subresource>; of
+ * "virtualmachinesnapshots/verify" it is that of a snapshot. @body is lent and may be NULL. */
 typedef void (*LullSubresourceFunc)(const char *ns, const char *name, LullJson *body, LullServerReply *reply,
                                     gpointer user_data);
 

@@ -31,6 +31,7 @@ static const struct {
     {BETA "/namespaces/default/virtualmachinesnapshots/", LULL_ROUTE_COLLECTION, "default", NULL},
     {BETA "/namespaces/default/virtualmachinesnapshots/a.b", LULL_ROUTE_OBJECT, "default", "a.b"},
     {BETA "/namespaces/default/virtualmachinesnapshots/a/status", LULL_ROUTE_STATUS, "default", "a"},
+    {BETA "/namespaces/default/virtualmachinesnapshots/a/verify", LULL_ROUTE_SUBRESOURCE, "default", "a"},
     {"/apis/snapshot.kubevirt.io/v1alpha1/namespaces/x/virtualmachinerestores/a", LULL_ROUTE_OBJECT, "x",
      "a"},
     {"/apis/kubevirt.io/v1/namespaces/default/virtualmachines/a", LULL_ROUTE_OBJECT, "default", "a"},
@@ -52,6 +53,7 @@ START_TEST(a_path_that_is_served_has_its_route)
 END_TEST
 
 static const char *const nowhere[] = {
+    BETA "/namespaces/default/virtualmachinerestores/a/verify",
     "",
     "/",
     "//",

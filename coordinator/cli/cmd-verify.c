@@ -1,0 +1,111 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "coordinator/cli/cli.h"
+#include "coordinator/cli/names.h"
+#include "coordinator/cli/text.h"
+#include "coordinator/model/meta.h"
+#include "protocol/names.h"
+#include "protocol/error.h"
+
+extern const LullCommand lull_command_verify;
+
+static void
+say_findings(LullJson *findings)
+{
+    for (size_t i = 0; findings && i < json_object_array_length(findings); i++) {
+        LullJson *finding = json_object_array_get_idx(findings, i);
+        g_autofree char *file = lull_text_clean(lull_json_string(finding, "file", ""), 0);
+        g_autofree char *problem = lull_text_clean(lull_json_string(finding, "problem", ""), 0);
+
+        (void)printf("  %s: %s\n", file, problem);
+    }
+}
+
+/* TRUE: nothing was found. */
+static gboolean
+verify_one(LullCli *cli, const char *name, gboolean *ret_whole, GError **error)
+{
+    g_autoptr(LullJson) result = lull_client_verify(cli->client, LULL_NAMESPACE, name, error);
+    LullJson *findings = lull_json_array(result, "findings");
+    const size_t found = findings ? json_object_array_length(findings) : 0;
+
+    if (!result) {
+        g_prefix_error(error, "snapshot \"%s\": ", name);
+        return FALSE;
+    }
+    *ret_whole = findings && !found;
+    if (!lull_format_is_table(cli->format)) {
+        g_autofree char *text = lull_output_facts(cli->format, result);
+        (void)fputs(text, stdout);
+    } else if (*ret_whole) {
+        (void)printf("snapshot \"%s\": whole: %" G_GINT64_FORMAT " files, %" G_GINT64_FORMAT " bytes read\n",
+                     name, lull_json_int(result, "files", 0), lull_json_int(result, "bytes", 0));
+    } else {
+        (void)printf("snapshot \"%s\": damaged:\n", name);
+        say_findings(findings);
+    }
+    (void)fflush(stdout);
+    return TRUE;
+}
+
+static GPtrArray *
+names_wanted(LullCli *cli, int argc, char **argv, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(LullJson) list = NULL;
+    LullJson *items;
+
+    for (int i = 1; i < argc; i++)
+        g_ptr_array_add(names, g_strdup(argv[i]));
+    if (argc > 1)
+        return g_steal_pointer(&names);
+    list = lull_client_list(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, error);
+    if (!list)
+        return NULL;
+    items = lull_json_array(list, "items");
+    for (size_t i = 0; items && i < json_object_array_length(items); i++)
+        g_ptr_array_add(names, g_strdup(lull_meta_name(json_object_array_get_idx(items, i))));
+    return g_steal_pointer(&names);
+}
+
+static LullExit
+run(LullCli *cli, int argc, char **argv, GError **error)
+{
+    g_autoptr(GPtrArray) names = NULL;
+    guint damaged = 0;
+
+    if (!lull_cli_parse(cli, &lull_command_verify, NULL, &argc, &argv, error))
+        return LULL_EXIT_USAGE;
+    for (int i = 1; i < argc; i++)
+        if (!lull_names_check("snapshot", argv[i], error))
+            return LULL_EXIT_USAGE;
+    names = names_wanted(cli, argc, argv, error);
+    for (guint i = 0; names && i < names->len; i++) {
+        gboolean whole = FALSE;
+
+        if (!verify_one(cli, names->pdata[i], &whole, error))
+            return LULL_EXIT_FAILED;
+        damaged += whole ? 0 : 1;
+    }
+    if (!names || !damaged)
+        return names ? LULL_EXIT_DONE : LULL_EXIT_FAILED;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED,
+                "%u of %u snapshots are damaged: restore nothing from them, and take new ones", damaged,
+                names->len);
+    return LULL_EXIT_FAILED;
+}
+
+const LullCommand lull_command_verify = {
+    .name = "verify",
+    .arguments = "[SNAPSHOT...]",
+    .summary = "read all that snapshots have stored and compare it with what was written",
+    .details = "Without a name: all snapshots. Sums, sizes, the chain that a snapshot is based on, and files "
+               "that do "
+               "not belong there. Exit status 1: something differs, and is named.",
+    .min = 0,
+    .max = -1,
+    .run = run,
+};
