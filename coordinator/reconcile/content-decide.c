@@ -10,6 +10,24 @@
 #define MAX_QUIESCED              2
 #define ATTEMPT_TIME              LULL_SEC(10) /* that one to quiesce a guest needs */
 
+/* A job: what starts it, what follows it. One that failed is tried again after a while. */
+static LullContentStep
+decide_job(LullWork work, LullContentStep start, const char *running, const char *failed,
+           LullContentStep done)
+{
+    switch (work) {
+    case LULL_WORK_NONE:
+        return start;
+    case LULL_WORK_RUNNING:
+        return STEP(WAIT, running, 0);
+    case LULL_WORK_FAILED:
+        return STEP(FORGET_FAILURE, failed, 0);
+    case LULL_WORK_DONE:
+        break;
+    }
+    return done;
+}
+
 /* The guest is let go first, then the data goes, then the object. */
 static LullContentStep
 decide_deleting(const LullContentView *view)
@@ -22,17 +40,8 @@ decide_deleting(const LullContentView *view)
         return STEP(CANCEL_SEAL, "ContentDeleted", 0);
     if (!view->has_finalizer)
         return STEP(WAIT, "NotOurs", 0);
-    switch (view->removal) {
-    case LULL_WORK_NONE:
-        return STEP(START_REMOVAL, "ContentDeleted", 0);
-    case LULL_WORK_RUNNING:
-        return STEP(WAIT, "DataIsGoing", 0);
-    case LULL_WORK_FAILED:
-        return STEP(FORGET_FAILURE, "DataNotGone", 0);
-    case LULL_WORK_DONE:
-        break;
-    }
-    return STEP(REMOVE_FINALIZER, "DataGone", 0);
+    return decide_job(view->removal, STEP(START_REMOVAL, "ContentDeleted", 0), "DataIsGoing", "DataNotGone",
+                      STEP(REMOVE_FINALIZER, "DataGone", 0));
 }
 
 /* Nobody freezes a guest again and again, nor lets a deadline pass while a snapshot could be had. */
@@ -60,43 +69,19 @@ decide_begun(const LullContentView *view)
         return view->wanted ? STEP(WAIT, "AttemptRuns", 0) : STEP(CANCEL_ATTEMPT, "Withdrawn", 0);
     if (view->ours)
         return view->wanted ? STEP(START_ATTEMPT, "NumberWritten", 0) : STEP(WAIT, "Withdrawn", 0);
-    switch (view->discard) {
-    case LULL_WORK_NONE:
-        return STEP(START_DISCARD, "AttemptInterrupted", 0);
-    case LULL_WORK_RUNNING:
-        return STEP(WAIT, "DataIsGoing", 0);
-    case LULL_WORK_FAILED:
-        return STEP(FORGET_FAILURE, "DataNotGone", 0);
-    case LULL_WORK_DONE:
-        break;
-    }
-    return STEP(RECORD_DISCARD, "DataGone", 0);
+    return decide_job(view->discard, STEP(START_DISCARD, "AttemptInterrupted", 0), "DataIsGoing",
+                      "DataNotGone", STEP(RECORD_DISCARD, "DataGone", 0));
 }
 
 static LullContentStep
 decide_cut(const LullContentView *view)
 {
-    switch (view->seal) {
-    case LULL_WORK_RUNNING:
-        return STEP(WAIT, "SealRuns", 0);
-    case LULL_WORK_FAILED:
-        return STEP(FORGET_FAILURE, "NotSealed", 0);
-    case LULL_WORK_DONE:
-        return STEP(RECORD_SEAL, "Sealed", 0);
-    case LULL_WORK_NONE:
-        break;
-    }
-    switch (view->follow) {
-    case LULL_WORK_NONE:
-        return STEP(START_FOLLOW, "Cut", 0);
-    case LULL_WORK_RUNNING:
-        return STEP(WAIT, "CopyRuns", 0);
-    case LULL_WORK_FAILED:
-        return STEP(FORGET_FAILURE, "CopyNotSeen", 0);
-    case LULL_WORK_DONE:
-        break;
-    }
-    return view->copy == LULL_COPY_DONE ? STEP(START_SEAL, "Copied", 0) : STEP(RECORD_LOSS, "CopyLost", 0);
+    const LullContentStep copied =
+        view->copy == LULL_COPY_DONE ? STEP(START_SEAL, "Copied", 0) : STEP(RECORD_LOSS, "CopyLost", 0);
+    const LullContentStep follow =
+        decide_job(view->follow, STEP(START_FOLLOW, "Cut", 0), "CopyRuns", "CopyNotSeen", copied);
+
+    return decide_job(view->seal, follow, "SealRuns", "NotSealed", STEP(RECORD_SEAL, "Sealed", 0));
 }
 
 LullContentStep
