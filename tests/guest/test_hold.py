@@ -139,6 +139,18 @@ def test_an_agent_killed_while_frozen_breaks_the_epoch(ours, driver):
     ours.wait_agent()
 
 
+def test_a_guest_that_reboots_while_frozen_breaks_the_epoch(ours, driver):
+    driver.freeze(ours)
+    ours.control.close()
+    ours.domain.reset()
+    ours.wait_shell(timeout=180)
+    ours.wait_agent(timeout=60)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "guest rebooted", facts
+    ours.assert_writes_resume(within=5)
+
+
 def test_a_second_hold_waits_for_the_first_and_then_says_who_is_in_the_way(ours, host, driver):
     driver.freeze(ours)
     with Driver(host) as other:

@@ -1,0 +1,232 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* An agent that keeps the protocol and lies.
+ *
+ * usage: pretender KIND PORT
+ *
+ *   lying        our agent: says frozen, held and thawed, and never freezes anything
+ *   lying-stock  the same as qemu-ga
+ *   empty        qemu-ga with nothing to freeze
+ *   commandless  qemu-ga without the commands to freeze */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REQUEST_BYTES = 65536, OP_BYTES = 64, SYNC_MARK = 0xff };
+
+#define OURS "__dev.lull_quiesce-"
+#define FILESYSTEMS                                                                         \
+    "[{\"mountpoint\":\"/mnt/ext4\",\"type\":\"ext4\",\"result\":\"frozen\","               \
+    "\"disks\":[{\"serial\":\"EXT4DISK\"}]},{\"mountpoint\":\"/mnt/xfs\",\"type\":\"xfs\"," \
+    "\"result\":\"frozen\",\"disks\":[{\"serial\":\"XFSDISK\"}]}]"
+
+typedef struct {
+    int port;
+    bool ours, freezes;
+    int count; /* of file systems that it says it froze */
+    bool frozen, prepared;
+    char op[OP_BYTES];
+} Pretender;
+
+static const char *const stock_commands[] = {"guest-fsfreeze-freeze", "guest-fsfreeze-thaw",
+                                             "guest-fsfreeze-status", "guest-get-fsinfo"};
+static const char *const our_commands[] = {OURS "prepare", OURS "freeze", OURS "renew",
+                                           OURS "thaw",    OURS "abort",  OURS "status"};
+
+static void
+say(const Pretender *self, const char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        const ssize_t n = write(self->port, text, left);
+
+        if (n < 0 && errno != EINTR)
+            exit(EXIT_FAILURE);
+        text += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void
+list(const Pretender *self, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        say(self, ",{\"name\":\"");
+        say(self, names[i]);
+        say(self, "\",\"enabled\":true,\"success-response\":true}");
+    }
+}
+
+static void
+tell_info(const Pretender *self)
+{
+    say(self, "{\"return\":{\"version\":\"10.0.2\",\"lull-version\":\"0.0.0\",\"supported_commands\":["
+              "{\"name\":\"guest-ping\",\"enabled\":true,\"success-response\":true}");
+    if (self->freezes)
+        list(self, stock_commands, sizeof stock_commands / sizeof *stock_commands);
+    if (self->ours)
+        list(self, our_commands, sizeof our_commands / sizeof *our_commands);
+    say(self, "]}}\n");
+}
+
+static void
+tell_count(Pretender *self, bool frozen, bool counts)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "{\"return\":%d}\n", counts ? self->count : 0);
+    self->frozen = frozen && self->count > 0;
+    say(self, text);
+}
+
+static void
+tell_status(const Pretender *self)
+{
+    say(self, "{\"return\":{\"phase\":\"");
+    say(self, self->frozen ? "frozen" : self->prepared ? "prepared" : "idle");
+    say(self, "\",\"op\":\"");
+    say(self, self->op);
+    say(self, "\",\"boot-id\":\"boot\",\"filesystems\":" FILESYSTEMS "}}\n");
+}
+
+/* The value of a member that is a string without escapes, or a number; "" without it. */
+static void
+copy_member(const char *request, const char *name, char value[OP_BYTES])
+{
+    const char *found = strstr(request, name);
+    size_t n = 0;
+
+    if (found) {
+        found += strlen(name);
+        found += strspn(found, "\": ");
+        n = strcspn(found, "\",} ");
+    }
+    n = n < OP_BYTES ? n : OP_BYTES - 1;
+    memcpy(value, found ? found : "", n);
+    value[n] = '\0';
+}
+
+static void
+synchronize(const Pretender *self, const char *request)
+{
+    char id[OP_BYTES];
+
+    copy_member(request, "\"id\"", id);
+    if (strstr(request, "guest-sync-delimited"))
+        say(self, (const char[]){(char)SYNC_MARK, '\0'});
+    say(self, "{\"return\":");
+    say(self, id);
+    say(self, "}\n");
+}
+
+static bool
+answer_ours(Pretender *self, const char *request)
+{
+    if (strstr(request, OURS "prepare")) {
+        copy_member(request, "\"op\"", self->op);
+        self->prepared = true;
+        say(self, "{\"return\":{\"accepted\":true,\"protocol\":1}}\n");
+    } else if (strstr(request, OURS "freeze")) {
+        self->frozen = true;
+        say(self, "{\"return\":{\"epoch\":\"0123456789abcdef0123456789abcdef\",\"boot-id\":\"boot\","
+                  "\"freeze-ms\":1,\"filesystems\":" FILESYSTEMS "}}\n");
+    } else if (strstr(request, OURS "renew")) {
+        say(self, "{\"return\":{\"remaining-ms\":8000}}\n");
+    } else if (strstr(request, OURS "thaw")) {
+        self->frozen = self->prepared = false;
+        say(self, "{\"return\":{\"proof\":\"held\",\"window-ms\":5,\"freeze-ms\":1,\"thaw-ms\":1,"
+                  "\"filesystems\":" FILESYSTEMS ",\"writers\":[]}}\n");
+    } else if (strstr(request, OURS "abort")) {
+        self->frozen = self->prepared = false;
+        say(self, "{\"return\":{}}\n");
+    } else if (strstr(request, OURS "status")) {
+        tell_status(self);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void
+answer(Pretender *self, const char *request)
+{
+    if (strstr(request, "\"guest-sync"))
+        synchronize(self, request);
+    else if (strstr(request, "\"guest-info\""))
+        tell_info(self);
+    else if (strstr(request, "\"guest-ping\""))
+        say(self, "{\"return\":{}}\n");
+    else if (strstr(request, "\"guest-fsfreeze-status\"") && self->freezes)
+        say(self, self->frozen ? "{\"return\":\"frozen\"}\n" : "{\"return\":\"thawed\"}\n");
+    else if (strstr(request, "\"guest-fsfreeze-freeze\"") && self->freezes)
+        tell_count(self, true, true);
+    else if (strstr(request, "\"guest-fsfreeze-thaw\"") && self->freezes)
+        tell_count(self, false, self->frozen);
+    else if (strstr(request, "\"guest-get-fsinfo\"") && self->freezes)
+        say(self, "{\"return\":[]}\n");
+    else if (!self->ours || !answer_ours(self, request))
+        say(self,
+            "{\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"The command has not been found\"}}\n");
+}
+
+/* Nobody connected is end of file, until somebody is. */
+static void
+serve(Pretender *self)
+{
+    static char buffer[REQUEST_BYTES + 1];
+    size_t size = 0;
+
+    for (;;) {
+        const ssize_t n = read(self->port, buffer + size, REQUEST_BYTES - size);
+        char *end = NULL;
+
+        if (n <= 0) {
+            if (n < 0 && errno != EINTR && errno != EAGAIN)
+                exit(EXIT_FAILURE);
+            poll(NULL, 0, 20);
+            continue;
+        }
+        size += (size_t)n;
+        buffer[size] = '\0';
+        while ((end = memchr(buffer, '\n', size))) {
+            *end = '\0';
+            if (end > buffer)
+                answer(self, buffer);
+            size -= (size_t)(end + 1 - buffer);
+            memmove(buffer, end + 1, size);
+        }
+        if (size == REQUEST_BYTES)
+            size = 0;
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    Pretender self = {.count = 2, .freezes = true};
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: pretender KIND PORT\n");
+        return 2;
+    }
+    if (strcmp(argv[1], "lying") == 0)
+        self.ours = true;
+    else if (strcmp(argv[1], "empty") == 0)
+        self.count = 0;
+    else if (strcmp(argv[1], "commandless") == 0)
+        self.freezes = false;
+    else if (strcmp(argv[1], "lying-stock") != 0)
+        return 2;
+    self.port = open(argv[2], O_RDWR | O_CLOEXEC);
+    if (self.port < 0)
+        return EXIT_FAILURE;
+    serve(&self);
+}
