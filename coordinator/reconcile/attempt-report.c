@@ -3,6 +3,7 @@
  */
 #include "coordinator/reconcile/attempt-report.h"
 
+#include "coordinator/reconcile/attempt-volumes.h"
 #include "coordinator/model/report.h"
 #include "protocol/clock.h"
 
@@ -20,30 +21,6 @@ cut_names(const LullVm *vm)
     }
     g_ptr_array_add(names, NULL);
     return names;
-}
-
-GPtrArray *
-lull_attempt_cut_disks(const LullVm *vm)
-{
-    GPtrArray *disks = g_ptr_array_new();
-
-    for (guint i = 0; i < vm->volumes->len; i++) {
-        const LullVmVolume *volume = vm->volumes->pdata[i];
-
-        if (!volume->excluded)
-            g_ptr_array_add(disks, volume->disk);
-    }
-    g_ptr_array_add(disks, NULL);
-    return disks;
-}
-
-gboolean
-lull_attempt_has_volumes(const LullVm *vm)
-{
-    for (guint i = 0; i < vm->volumes->len; i++)
-        if (!((const LullVmVolume *)vm->volumes->pdata[i])->excluded)
-            return TRUE;
-    return FALSE;
 }
 
 #define INTERRUPTED "attempts to quiesce it were interrupted"

@@ -28,11 +28,6 @@ typedef struct {
     LullJson *volumes; /* how each was copied, as LullStorageOps.cut_volumes tells; NULL: not told */
 } LullAttemptRecord;
 
-/* Target devices of the volumes that are cut, lent by @vm, NULL-terminated: what a witness is asked about. */
-GPtrArray *lull_attempt_cut_disks(const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;
-
-gboolean lull_attempt_has_volumes(const LullVm *vm); /* to be cut */
-
 LullTruth lull_attempt_truth(const LullAttemptRecord *record) G_GNUC_WARN_UNUSED_RESULT;
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth) G_GNUC_WARN_UNUSED_RESULT;

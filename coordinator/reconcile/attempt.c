@@ -5,6 +5,7 @@
 
 #include "coordinator/reconcile/attempt-decide.h"
 #include "coordinator/reconcile/attempt-report.h"
+#include "coordinator/reconcile/attempt-volumes.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -60,66 +61,6 @@ lull_attempt_outcome_free(LullAttemptOutcome *self)
         return;
     lull_json_put(self->report);
     g_free(self);
-}
-
-static LullVmVolume *
-find_volume(const LullVm *vm, const char *name)
-{
-    for (guint i = 0; i < vm->volumes->len; i++) {
-        LullVmVolume *volume = vm->volumes->pdata[i];
-
-        if (g_str_equal(volume->name, name))
-            return volume;
-    }
-    return NULL;
-}
-
-/* Marks the volumes named as left out. */
-static gboolean
-exclude(LullVm *vm, const char *const *names, GError **error)
-{
-    for (gsize i = 0; names && names[i]; i++) {
-        LullVmVolume *volume = find_volume(vm, names[i]);
-
-        if (!volume) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: VM %s has no volume \"%s\"",
-                        LULL_ANNOTATION_EXCLUDE, vm->name, names[i]);
-            return FALSE;
-        }
-        if (!volume->excluded)
-            volume->excluded = g_strdup("left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE);
-    }
-    return TRUE;
-}
-
-/* One that was unplugged since would be called saved, and is not. */
-static gboolean
-check_promised(const LullVm *vm, const char *const *names, GError **error)
-{
-    for (gsize i = 0; names && names[i]; i++) {
-        const LullVmVolume *volume = find_volume(vm, names[i]);
-
-        if (volume && !volume->excluded)
-            continue;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "VM %s: volume \"%s\" cannot be saved any more: %s: plug it in again, or delete the "
-                    "snapshot and take another one",
-                    vm->name, names[i], volume ? volume->excluded : "it is gone");
-        return FALSE;
-    }
-    return TRUE;
-}
-
-/* One that was plugged in since was not asked for, and nothing would tell that it was saved. */
-static void
-leave_out_unpromised(LullVm *vm, const char *const *names)
-{
-    for (guint i = 0; names && i < vm->volumes->len; i++) {
-        LullVmVolume *volume = vm->volumes->pdata[i];
-
-        if (!volume->excluded && !g_strv_contains(names, volume->name))
-            volume->excluded = g_strdup("it came after the snapshot had been asked for");
-    }
 }
 
 static LullTried
@@ -394,15 +335,15 @@ attempt_init(Attempt *self, GError **error)
     self->vm = lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;
-    if (!exclude(self->vm, (const char *const *)self->order->exclude, error))
+    if (!lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
+                                     (const char *const *)self->order->volumes, error))
         return FALSE;
-    leave_out_unpromised(self->vm, (const char *const *)self->order->volumes);
     self->view.unasked =
         self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);
     /* one that is off is as good as can be */
     self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
     self->view.deadline = self->order->deadline;
-    return check_promised(self->vm, (const char *const *)self->order->volumes, error);
+    return TRUE;
 }
 
 static LullAttemptOutcome *

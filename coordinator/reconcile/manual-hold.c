@@ -4,7 +4,7 @@
 #include "coordinator/reconcile/manual-hold.h"
 
 #include "coordinator/model/meta.h"
-#include "coordinator/reconcile/attempt-report.h"
+#include "coordinator/reconcile/attempt-volumes.h"
 #include "coordinator/reconcile/manual-answer.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"

@@ -1,0 +1,101 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/attempt-volumes.h"
+
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+static LullVmVolume *
+find_volume(const LullVm *vm, const char *name)
+{
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (g_str_equal(volume->name, name))
+            return volume;
+    }
+    return NULL;
+}
+
+/* Marks the volumes named as left out. */
+static gboolean
+exclude(LullVm *vm, const char *const *names, GError **error)
+{
+    for (gsize i = 0; names && names[i]; i++) {
+        LullVmVolume *volume = find_volume(vm, names[i]);
+
+        if (!volume) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: VM %s has no volume \"%s\"",
+                        LULL_ANNOTATION_EXCLUDE, vm->name, names[i]);
+            return FALSE;
+        }
+        if (!volume->excluded)
+            volume->excluded = g_strdup("left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE);
+    }
+    return TRUE;
+}
+
+/* One that was unplugged since would be called saved, and is not. */
+static gboolean
+check_promised(const LullVm *vm, const char *const *names, GError **error)
+{
+    for (gsize i = 0; names && names[i]; i++) {
+        const LullVmVolume *volume = find_volume(vm, names[i]);
+
+        if (volume && !volume->excluded)
+            continue;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "VM %s: volume \"%s\" cannot be saved any more: %s: plug it in again, or delete the "
+                    "snapshot and take another one",
+                    vm->name, names[i], volume ? volume->excluded : "it is gone");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* One that was plugged in since was not asked for, and nothing would tell that it was saved. */
+static void
+leave_out_unpromised(LullVm *vm, const char *const *names)
+{
+    for (guint i = 0; names && i < vm->volumes->len; i++) {
+        LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded && !g_strv_contains(names, volume->name))
+            volume->excluded = g_strdup("it came after the snapshot had been asked for");
+    }
+}
+
+gboolean
+lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude_names, const char *const *promised,
+                            GError **error)
+{
+    if (!exclude(vm, exclude_names, error))
+        return FALSE;
+    leave_out_unpromised(vm, promised);
+    return check_promised(vm, promised, error);
+}
+
+GPtrArray *
+lull_attempt_cut_disks(const LullVm *vm)
+{
+    GPtrArray *disks = g_ptr_array_new();
+
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[i];
+
+        if (!volume->excluded)
+            g_ptr_array_add(disks, volume->disk);
+    }
+    g_ptr_array_add(disks, NULL);
+    return disks;
+}
+
+gboolean
+lull_attempt_has_volumes(const LullVm *vm)
+{
+    for (guint i = 0; i < vm->volumes->len; i++)
+        if (!((const LullVmVolume *)vm->volumes->pdata[i])->excluded)
+            return TRUE;
+    return FALSE;
+}
