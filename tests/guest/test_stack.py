@@ -93,7 +93,7 @@ sync
 @pytest.fixture(scope="module")
 def guest(host):
     with host.guest("stack", agent="lull", disks=DISKS, writer=False, kit="stack") as guest:
-        guest.sh(BUILD, timeout=90)
+        guest.sh(BUILD, timeout=180)
         yield guest
 
 
@@ -102,13 +102,13 @@ class Operation:
         self.guest = guest
         self.op = str(uuid.uuid4())
 
-    def call(self, command, timeout=5, **arguments):
+    def call(self, command, timeout=20, **arguments):
         return self.guest.agent(PREFIX + command, timeout, op=self.op, **arguments)
 
     def prepare(self, **arguments):
         """The rows of what would be frozen, in that order, and of what would not."""
         assert self.call("prepare", **arguments)["accepted"]
-        wait_for(lambda: self.status()["phase"] != "preparing", 10, "prepared")
+        wait_for(lambda: self.status()["phase"] != "preparing", 20, "prepared")
         status = self.status()
         assert status["phase"] == "prepared", status
         return status["filesystems"]
@@ -155,7 +155,7 @@ def written(guest):
 def test_every_file_system_stands_still_upper_ones_first(guest, operation):
     planned = operation.prepare()
     places = {*STACKS, "/mnt/overlay", "/mnt/bind", "/mnt/volume"}
-    frozen = operation.call("freeze", lease_ms=20000)
+    frozen = operation.call("freeze", lease_ms=30000)
     try_to_write(guest, places)
     guest.sh("sleep 1")
     meanwhile = written(guest)
@@ -184,7 +184,7 @@ def test_whoever_is_not_frozen_says_why(operation):
 
 def test_the_disks_are_those_at_the_bottom(guest, operation):
     rows = by_place(operation.prepare())
-    infos = by_place(guest.agent("guest-get-fsinfo"))
+    infos = by_place(guest.agent("guest-get-fsinfo", 20))
 
     assert {place: serials(rows[place]) for place in STACKS} == STACKS
     assert serials(rows[SWAP]) == {"PV1"}
@@ -227,9 +227,9 @@ def hung(guest):
 
 
 def test_a_hung_file_system_delays_nothing_but_what_is_behind_it(hung, operation):
-    infos = by_place(hung.agent("guest-get-fsinfo"))
+    infos = by_place(hung.agent("guest-get-fsinfo", 20))
     rows = by_place(operation.prepare())
-    frozen = operation.call("freeze", lease_ms=20000)
+    frozen = operation.call("freeze", lease_ms=30000)
     thawed = operation.call("thaw", epoch=frozen["epoch"])
 
     assert infos["/mnt/hang/sub"]["type"] == "ext4" and "total-bytes" not in infos["/mnt/hang/sub"]
