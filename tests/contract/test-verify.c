@@ -1,0 +1,154 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* Looking through stored contents, with real images. */
+
+#include <string.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/storage/libvirt-backup.h"
+#include "protocol/error.h"
+#include "tests/lib/contents.h"
+
+#define FULL   "aaaaaaaa-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define MIDDLE "bbbbbbbb-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define LAST   "cccccccc-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define VM     "dddddddd-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+
+static char *directory;
+static LullHost *host;
+static LullStorage *storage;
+
+static void
+set_up(void)
+{
+    directory = g_dir_make_tmp("verify-XXXXXX", NULL);
+    host = lull_host_open("test:///default", NULL);
+    storage = lull_storage_libvirt_new(host, directory, NULL);
+    ck_assert_ptr_nonnull(storage);
+    content_store(directory, FULL, NULL, VM, "d", "/i", 'a', 0, 8);
+    content_store(directory, MIDDLE, FULL, VM, "d", "/i", 'b', 2, 3);
+    content_store(directory, LAST, MIDDLE, VM, "d", "/i", 'c', 4, 2);
+}
+
+static void
+tear_down(void)
+{
+    lull_storage_free(storage);
+    lull_host_free(host);
+    lull_folder_remove(directory, NULL);
+    g_clear_pointer(&directory, g_free);
+}
+
+static LullJson *
+verify(const char *uid)
+{
+    g_autoptr(GError) error = NULL;
+    LullJson *result = NULL;
+
+    ck_assert_msg(storage->ops->verify(storage, uid, NULL, &result, &error), "%s",
+                  error ? error->message : "");
+    return result;
+}
+
+/* One finding, about @part of a path. */
+static void
+expect_finding(const char *uid, const char *part, const char *problem)
+{
+    g_autoptr(LullJson) result = verify(uid);
+    LullJson *findings = lull_json_array(result, "findings");
+    LullJson *finding = json_object_array_get_idx(findings, 0);
+
+    ck_assert_msg(json_object_array_length(findings) == 1, "%s", lull_json_to_line(result));
+    ck_assert_ptr_nonnull(strstr(lull_json_string(finding, "file", ""), part));
+    ck_assert_msg(strstr(lull_json_string(finding, "problem", ""), problem) != NULL, "%s",
+                  lull_json_to_line(result));
+}
+
+START_TEST(a_chain_that_is_whole_has_no_findings)
+{
+    g_autoptr(LullJson) result = verify(LAST);
+
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(result, "findings")), 0);
+    ck_assert_int_eq(lull_json_int(result, "files", 0), 3);
+}
+END_TEST
+
+START_TEST(a_damage_of_what_it_is_based_on_is_found)
+{
+    g_autofree char *path = g_build_filename(directory, FULL, "vda.qcow2", NULL);
+
+    content_write(path, 'x', 0, 1);
+    expect_finding(LAST, path, "data are not what was stored");
+}
+END_TEST
+
+START_TEST(a_missing_parent_is_found)
+{
+    g_autofree char *path = g_build_filename(directory, MIDDLE, NULL);
+
+    ck_assert(lull_folder_remove(path, NULL));
+    expect_finding(LAST, LAST, "based on is missing");
+}
+END_TEST
+
+START_TEST(a_file_of_others_is_found)
+{
+    g_autofree char *folder = g_build_filename(directory, LAST, NULL);
+
+    ck_assert(lull_folder_write(folder, "stranger", "", NULL));
+    expect_finding(LAST, "stranger", "nobody here");
+}
+END_TEST
+
+START_TEST(another_chain_in_the_manifest_than_in_the_image_is_found)
+{
+    g_autofree char *folder = g_build_filename(directory, LAST, NULL);
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    lull_json_set_string(manifest, "parent", FULL);
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, lull_json_to_line(manifest), NULL));
+    expect_finding(LAST, "vda.qcow2", "another image than its manifest says");
+}
+END_TEST
+
+START_TEST(a_content_that_is_gone_is_a_finding)
+{
+    expect_finding(VM, VM, "");
+}
+END_TEST
+
+START_TEST(one_that_is_cancelled_says_nothing)
+{
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    LullJson *result = NULL;
+
+    g_cancellable_cancel(cancel);
+    ck_assert(!storage->ops->verify(storage, LAST, cancel, &result, &error));
+    ck_assert_ptr_null(result);
+    ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("verify");
+    TCase *cases = tcase_create("verify");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, a_chain_that_is_whole_has_no_findings);
+    tcase_add_test(cases, a_damage_of_what_it_is_based_on_is_found);
+    tcase_add_test(cases, a_missing_parent_is_found);
+    tcase_add_test(cases, a_file_of_others_is_found);
+    tcase_add_test(cases, another_chain_in_the_manifest_than_in_the_image_is_found);
+    tcase_add_test(cases, a_content_that_is_gone_is_a_finding);
+    tcase_add_test(cases, one_that_is_cancelled_says_nothing);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
