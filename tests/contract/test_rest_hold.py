@@ -36,9 +36,7 @@ class Holds(Client):
 
     def freeze_again(self):
         """Refused until the hold before has left."""
-        deadline = time.monotonic() + 20
-        while self.put("freeze")[0] == 409 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: self.put("freeze")[0] != 409, "the end of the hold before")
         assert self.is_frozen()
 
     def hold(self, body=None):

@@ -6,18 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
 import rest
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from waiting import wait_for
 
 
 class Holds(rest.Client):
@@ -37,7 +30,7 @@ class Holds(rest.Client):
         return self.put("story")[1]["frozen"]
 
     def wait_thawed(self):
-        wait_for(lambda: not self.is_frozen() and not os.listdir(self.intents))
+        wait_for(lambda: not self.is_frozen() and not os.listdir(self.intents), "the thaw")
 
 
 @pytest.fixture
@@ -78,13 +71,12 @@ def pid_of(place):
                 return file.read().strip()
         except FileNotFoundError:
             return ""
-    wait_for(told)
-    return int(told())
+    return int(wait_for(told, "the command"))
 
 
 def test_command_runs_while_the_guest_is_held(held, holds, place):
     process = held("echo out; touch $PLACE/running; while [ ! -e $PLACE/go ]; do sleep 0.02; done")
-    wait_for(lambda: os.path.exists(f"{place}/running"))
+    wait_for(lambda: os.path.exists(f"{place}/running"), "the command")
     assert holds.is_frozen()
     open(f"{place}/go", "w").close()
     output, errors = process.communicate(timeout=30)
@@ -93,28 +85,29 @@ def test_command_runs_while_the_guest_is_held(held, holds, place):
     holds.wait_thawed()
 
 
-def test_command_that_failed_is_status_4_whatever_its_own(held, holds):
-    for line, told in (("exit 1", "exit status 1"), ("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")):
-        process = held(line)
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 4
-        assert f"it was held, but COMMAND failed: {told}" in errors
-        holds.wait_thawed()
+@pytest.mark.parametrize("line, told", [
+    ("exit 1", "exit status 1"), ("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")])
+def test_command_that_failed_is_status_4_whatever_its_own(held, holds, line, told):
+    process = held(line)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert f"it was held, but COMMAND failed: {told}" in errors
+    holds.wait_thawed()
 
 
-def test_hold_that_was_broken_is_status_3_whatever_the_command_says(held, holds):
+@pytest.mark.parametrize("line", ["true", "exit 7"])
+def test_hold_that_was_broken_is_status_3_whatever_the_command_says(held, holds, line):
     holds.put("set", {"breakHold": True})
-    for line in ("true", "exit 7"):
-        process = held(line)
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 3
-        assert "it was not held all the time that COMMAND ran" in errors
-        holds.wait_thawed()
+    process = held(line)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "it was not held all the time that COMMAND ran" in errors
+    holds.wait_thawed()
 
 
 def test_hold_that_ends_before_the_command_is_status_3(held, holds, place):
     process = held("touch $PLACE/running; while [ ! -e $PLACE/go ]; do sleep 0.02; done")
-    wait_for(lambda: os.path.exists(f"{place}/running"))
+    wait_for(lambda: os.path.exists(f"{place}/running"), "the command")
     holds.put("unfreeze")
     assert "the hold has ended before COMMAND: unfreeze" in process.stderr.readline()
     open(f"{place}/go", "w").close()
@@ -131,7 +124,7 @@ def test_time_ends_the_hold(held, holds):
 
 def test_coordinator_that_dies_ends_the_hold(held, holds, place):
     process = held("touch $PLACE/running; while [ ! -e $PLACE/go ]; do sleep 0.02; done")
-    wait_for(lambda: os.path.exists(f"{place}/running"))
+    wait_for(lambda: os.path.exists(f"{place}/running"), "the command")
     holds.process.kill()
     assert "the hold has ended before COMMAND: the coordinator went away" in process.stderr.readline()
     open(f"{place}/go", "w").close()
@@ -162,13 +155,15 @@ def test_guest_is_released_before_a_command_that_takes_its_time_to_end(held, hol
     assert process.returncode == -signal.SIGTERM
 
 
-def test_kill_of_either_releases(held, holds, place):
+def test_kill_of_the_command_releases(held, holds, place):
     process = held(LONG)
     os.kill(pid_of(place), signal.SIGKILL)
     process.communicate(timeout=30)
     assert process.returncode == 4
     holds.wait_thawed()
-    os.unlink(f"{place}/running")
+
+
+def test_kill_of_lull_releases_though_the_command_lives(held, holds, place):
     process = held(LONG)
     child = pid_of(place)
     process.kill()
