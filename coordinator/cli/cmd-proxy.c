@@ -130,21 +130,32 @@ status_of(GSubprocess *command)
     return (LullExit)g_subprocess_get_exit_status(command);
 }
 
+/* @argv: the command, or nothing. */
 static LullExit
-serve(Run *run)
+serve(Run *run, char **argv, GError **error)
 {
-    const guint sources[] = {g_unix_signal_add(SIGINT, on_interrupt, run),
-                             g_unix_signal_add(SIGTERM, on_end, run), g_unix_signal_add(SIGHUP, on_end, run)};
-
+    if (*argv && !start_command(run, argv, error))
+        return LULL_EXIT_FAILED;
     if (run->command)
         g_subprocess_wait_async(run->command, NULL, on_command_ended, run);
     else
         (void)printf("export KUBECONFIG=%s\n", run->kubeconfig);
     (void)fflush(stdout);
     g_main_loop_run(run->loop);
+    return status_of(run->command);
+}
+
+/* From before there is anything to clean up, or a command that would be left alone. */
+static LullExit
+serve_until_told(Run *run, const char *url, char **argv, GError **error)
+{
+    const guint sources[] = {g_unix_signal_add(SIGINT, on_interrupt, run),
+                             g_unix_signal_add(SIGTERM, on_end, run), g_unix_signal_add(SIGHUP, on_end, run)};
+    const LullExit result = make_kubeconfig(run, url, error) ? serve(run, argv, error) : LULL_EXIT_FAILED;
+
     for (gsize i = 0; i < G_N_ELEMENTS(sources); i++)
         g_source_remove(sources[i]);
-    return status_of(run->command);
+    return result;
 }
 
 static LullExit
@@ -159,10 +170,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     /* Better said now than by every request. */
     answer = lull_client_list(cli->client, &lull_kind_restore, LULL_NAMESPACE, error);
     proxy = answer ? lull_proxy_new(cli->socket, error) : NULL;
-    if (!proxy || !make_kubeconfig(&run, lull_proxy_url(proxy), error) ||
-        (argc > 1 && !start_command(&run, argv + 1, error)))
-        return LULL_EXIT_FAILED;
-    return serve(&run);
+    return proxy ? serve_until_told(&run, lull_proxy_url(proxy), argv + 1, error) : LULL_EXIT_FAILED;
 }
 
 const LullCommand lull_command_proxy = {

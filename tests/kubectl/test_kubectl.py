@@ -5,10 +5,10 @@
 import json
 import os
 import re
-import time
 
 from conftest import HERE
 from rest import SNAPSHOTS
+from waiting import wait_for
 
 READY = {
     "phase": "Succeeded",
@@ -145,9 +145,7 @@ def test_a_deletion_waits_for_the_last_finalizer(kubectl):
     path = f"{SNAPSHOTS}/snap-larry"
     assert kubectl.client.patch(path, {"metadata": {"finalizers": ["example.org/protection"]}})[0] == 200
     deleting = kubectl.start("delete", SNAPSHOT)
-    deadline = time.monotonic() + 60
-    while "deletionTimestamp" not in kubectl.client.get(path)[1]["metadata"] and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: "deletionTimestamp" in kubectl.client.get(path)[1]["metadata"], "the deletion")
     assert deleting.poll() is None
     assert kubectl.client.patch(path, {"metadata": {"finalizers": None}})[0] == 200
     output, errors = deleting.communicate(timeout=60)

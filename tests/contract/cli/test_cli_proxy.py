@@ -10,7 +10,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
@@ -18,6 +17,7 @@ import yaml
 
 import rest
 import scratch
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -152,10 +152,7 @@ def test_a_client_that_goes_is_gone_for_the_server_too(proxy, server):
     watch = urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=30)
     assert connections() > before
     watch.close()
-    deadline = time.monotonic() + 20
-    while connections() > before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert connections() == before
+    wait_for(lambda: connections() == before, "the connection to be closed")
 
 
 def test_a_client_that_does_not_read_holds_nobody_up(proxy, server):
