@@ -5,7 +5,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "protocol/error.h"
 
@@ -51,5 +50,6 @@ lull_step(LullStep step)
     if (G_LIKELY(g_atomic_int_get(&armed_step) != (gint)step))
         return;
     g_atomic_int_set(&armed_step, -1);
-    (void)kill(getpid(), armed_signal);
+    /* To this thread: one to the process may be another thread's to take, and this one goes on meanwhile. */
+    (void)raise(armed_signal);
 }

@@ -17,12 +17,12 @@
 #define PAGE_AT_MOST 4096
 
 static const char *const allowed[] = {
-    "read",      "write",          "pread64",       "pwrite64",        "poll",
-    "ppoll",     "ppoll_time64",   "recvmsg",       "recvfrom",        "recv",
-    "sendmsg",   "sendto",         "send",          "timerfd_settime", "timerfd_settime64",
-    "futex",     "futex_time64",   "clock_gettime", "clock_gettime64", "exit",
-    "getpid",    "exit_group",     "munmap",        "restart_syscall", "rt_sigreturn",
-    "sigreturn", "rt_sigprocmask",
+    "read",         "write",        "pread64",        "pwrite64",        "poll",
+    "ppoll",        "ppoll_time64", "recvmsg",        "recvfrom",        "recv",
+    "sendmsg",      "sendto",       "send",           "timerfd_settime", "timerfd_settime64",
+    "futex",        "futex_time64", "clock_gettime",  "clock_gettime64", "exit",
+    "getpid",       "gettid",       "exit_group",     "munmap",          "restart_syscall",
+    "rt_sigreturn", "sigreturn",    "rt_sigprocmask",
 };
 
 static void __attribute__((noinline)) touch_stack(void)
@@ -72,9 +72,9 @@ fill(scmp_filter_ctx filter, bool may_freeze)
 
     if (r == 0 && may_freeze)
         r = allow_ioctl(filter, (uint32_t)FIFREEZE);
-    /* A step that a test has armed signals its own process. */
+    /* A step that a test has armed signals its own thread. */
     if (r == 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     for (size_t i = 0; r == 0 && i < sizeof allowed / sizeof *allowed; i++) {
         const int number = seccomp_syscall_resolve_name(allowed[i]);
