@@ -7,6 +7,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "coordinator/guest/agent-socket.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -49,6 +50,47 @@ explain(const char *command, gboolean late, GError **error)
     }
 }
 
+/* Where the hypervisor has the guest's port, if libvirt leaves it to others. */
+static char *
+socket_of(LullDomain *domain)
+{
+    char *xml = virDomainGetXMLDesc(domain, 0);
+    g_autoptr(LullVm) vm = xml ? lull_vm_from_xml(xml, LULL_VM_RUNNING, NULL) : NULL;
+
+    free(xml);
+    return vm ? g_steal_pointer(&vm->agent_socket) : NULL;
+}
+
+/* The reply as it came; free(). */
+static char *
+ask(LullDomain *domain, const char *command, const char *request, int seconds, GError **error)
+{
+    const gint64 start = lull_clock_boottime();
+    char *reply = virDomainQemuAgentCommand(domain, request, seconds, 0);
+    g_autofree char *path = NULL;
+
+    if (reply)
+        return reply;
+    path = virGetLastErrorCode() == VIR_ERR_NO_SUPPORT ? socket_of(domain) : NULL;
+    if (path)
+        return lull_agent_socket_call(path, request, LULL_SEC(seconds), error);
+    /* a little less: their clock is not ours */
+    explain(command, lull_clock_boottime() - start >= LULL_SEC(seconds) - LULL_MSEC(50), error);
+    return NULL;
+}
+
+/* libvirt says this itself. */
+static gboolean
+is_refusal(const char *command, LullJson *reply, GError **error)
+{
+    LullJson *refusal = lull_json_object(reply, "error");
+
+    if (refusal)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s: %s", command,
+                    lull_json_string(refusal, "desc", "the agent does not say why"));
+    return refusal != NULL;
+}
+
 LullJson *
 lull_agent_call(LullDomain *domain, const char *command, LullJson *take_arguments, gint64 timeout_usec,
                 GError **error)
@@ -57,18 +99,14 @@ lull_agent_call(LullDomain *domain, const char *command, LullJson *take_argument
     g_autoptr(LullJson) reply = NULL;
     const gint64 seconds = CLAMP((timeout_usec + LULL_SEC(1) - 1) / LULL_SEC(1), 1, 60);
     LullJson *value = NULL;
-    const gint64 start = lull_clock_boottime();
     char *text;
 
     lull_json_set_string(request, "execute", command);
     if (take_arguments)
         lull_json_take(request, "arguments", take_arguments);
-    text = virDomainQemuAgentCommand(domain, lull_json_to_line(request), (int)seconds, 0);
-    if (!text) {
-        /* a little less: their clock is not ours */
-        explain(command, lull_clock_boottime() - start >= LULL_SEC(seconds) - LULL_MSEC(50), error);
+    text = ask(domain, command, lull_json_to_line(request), (int)seconds, error);
+    if (!text)
         return NULL;
-    }
     if (strlen(text) > MAX_REPLY)
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has %zu bytes, too many",
                     command, strlen(text));
@@ -77,8 +115,13 @@ lull_agent_call(LullDomain *domain, const char *command, LullJson *take_argument
     free(text);
     if (!reply)
         return NULL;
-    if (!json_object_is_type(reply, json_type_object) ||
-        !json_object_object_get_ex(reply, "return", &value) || !value) {
+    if (!json_object_is_type(reply, json_type_object)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer is no object", command);
+        return NULL;
+    }
+    if (is_refusal(command, reply, error))
+        return NULL;
+    if (!json_object_object_get_ex(reply, "return", &value) || !value) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has no return value",
                     command);
         return NULL;

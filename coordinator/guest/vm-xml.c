@@ -250,6 +250,8 @@ read_channel(const xmlNode *devices, LullVm *vm)
             continue;
         vm->agent_channel = TRUE;
         vm->agent_connected = attribute_is(target, "state", "connected");
+        if (attribute_is(each, "type", "unix") && !vm->agent_socket)
+            vm->agent_socket = attribute(child(each, "source"), "path");
     }
 }
 
@@ -341,6 +343,7 @@ lull_vm_free(LullVm *self)
     g_free(self->domain);
     g_free(self->name);
     g_free(self->uid);
+    g_free(self->agent_socket);
     g_free(self->nvram);
     g_free(self->xml);
     g_clear_pointer(&self->differences, g_ptr_array_unref);

@@ -41,6 +41,7 @@ typedef struct {
     gboolean agent_channel;   /* the XML has org.qemu.guest_agent.0 */
     gboolean agent_connected; /* and a process in the guest has it open */
     gboolean incremental;     /* its metadata ask for snapshots of what changed only */
+    char *agent_socket;       /* where the hypervisor has it on this host; NULL: not on a socket */
     char *nvram;              /* path of the UEFI variables, NULL: none */
     GPtrArray *volumes;       /* of LullVmVolume, in the XML's order */
     char *xml; /* what a restore defines: the inactive definition, security info included, with the disks of

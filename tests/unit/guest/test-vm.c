@@ -201,6 +201,20 @@ START_TEST(the_agents_channel_is_found_and_its_state)
 }
 END_TEST
 
+START_TEST(the_agents_socket_is_where_the_channel_has_it)
+{
+    g_autoptr(LullVm) dialled = vm_with(
+        HEAD, "<channel type='unix'><source mode='bind' path='/run/other'/><target name='other'/></channel>"
+              "<channel type='unix'><source mode='bind' path='/run/agent'/>"
+              "<target type='xen' name='org.qemu.guest_agent.0'/></channel>");
+    g_autoptr(LullVm) other = vm_with(HEAD, "<channel type='pty'><source path='/dev/pts/4'/>"
+                                            "<target type='xen' name='org.qemu.guest_agent.0'/></channel>");
+
+    ck_assert_str_eq(dialled->agent_socket, "/run/agent");
+    ck_assert_ptr_null(other->agent_socket);
+}
+END_TEST
+
 START_TEST(the_nvram_is_part_of_the_machine)
 {
     g_autoptr(LullVm) vm = vm_with(HEAD "<os><nvram template='/t.fd'>/var/nvram/demo.fd</nvram></os>", "");
@@ -271,6 +285,7 @@ make_suite(void)
     tcase_add_test(cases, a_device_name_that_is_a_path_is_refused);
     tcase_add_test(cases, a_name_that_the_api_cannot_have_becomes_one_made_of_the_uuid);
     tcase_add_test(cases, the_agents_channel_is_found_and_its_state);
+    tcase_add_test(cases, the_agents_socket_is_where_the_channel_has_it);
     tcase_add_test(cases, the_nvram_is_part_of_the_machine);
     tcase_add_test(cases, bad_documents_are_refused);
     tcase_add_test(cases, a_document_that_is_too_large_is_refused);
