@@ -152,12 +152,13 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->content_loop = lull_loop_new(self->store, &content);
     self->restore_loop = lull_loop_new(self->store, &restore);
-    self->contents = (LullContents){.store = self->store,
-                                    .jobs = self->jobs,
-                                    .tools = {self->host, self->storage, self->intents, self->claims},
-                                    .loop = self->content_loop,
-                                    .life = g_uuid_string_random(),
-                                    .pause = LULL_MSEC(options->attempt_pause)};
+    self->contents = (LullContents){
+        .store = self->store,
+        .jobs = self->jobs,
+        .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
+        .loop = self->content_loop,
+        .life = g_uuid_string_random(),
+        .pause = LULL_MSEC(options->attempt_pause)};
     self->restores =
         (LullRestores){self->store, self->jobs, self->host, self->storage, self->claims, self->restore_loop};
 }

@@ -16,7 +16,8 @@ typedef struct {
     char *state_dir;   /* store.db, snapshots/, intents/, lock */
     char *runtime_dir; /* where the socket is by default */
     char *socket;
-    char *group;       /* that may use the socket; NULL: as the directory has it */
+    char *group; /* that may use the socket; NULL: as the directory has it */
+    int lease;   /* ms that a guest stays frozen for a snapshot without a word from here; 0: the default */
     int attempt_pause; /* ms between two attempts to quiesce a guest; 0: the default */
 } LullDaemonOptions;
 void lull_daemon_options_clear(LullDaemonOptions *self);

@@ -14,7 +14,11 @@
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/model/schema.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
 #include "protocol/step.h"
+
+#define LEASE_LEAST_MS 1000
 
 static gboolean
 on_signal(gpointer loop)
@@ -59,6 +63,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "the API's socket (coordinator.sock in the runtime directory)", "PATH"},
         {"group", 0, 0, G_OPTION_ARG_STRING, &options->group,
          "who may use the socket, which is power over all guests", "GROUP"},
+        {"lease", 0, 0, G_OPTION_ARG_INT, &options->lease,
+         "that a guest is left frozen for a snapshot without hearing from here (8000)", "MS"},
         {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
          "between two attempts to bring a guest to rest (10000)", "MS"},
         {"print-crds", 0, 0, G_OPTION_ARG_NONE, ret_crds,
@@ -72,6 +78,17 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
                                  "Takes and restores snapshots of the virtual machines of one libvirt.");
     g_option_context_add_main_entries(context, entries, NULL);
     return g_option_context_parse(context, argc, argv, error);
+}
+
+/* One that is shorter than a freeze takes would never hold. */
+static gboolean
+check_lease(const LullDaemonOptions *options, GError **error)
+{
+    if (!options->lease || (options->lease >= LEASE_LEAST_MS && options->lease <= LULL_LEASE_MAX_MS))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "--lease %d: it has to be between %d and %d ms",
+                options->lease, LEASE_LEAST_MS, LULL_LEASE_MAX_MS);
+    return FALSE;
 }
 
 static int
@@ -118,7 +135,8 @@ main(int argc, char **argv)
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
     set_up_log();
-    if (!parse(&argc, &argv, &options, &version, &crds, &error) || !lull_steps_init(&error))
+    if (!parse(&argc, &argv, &options, &version, &crds, &error) || !check_lease(&options, &error) ||
+        !lull_steps_init(&error))
         return fail(error, 2);
     if (version) {
         (void)printf("lull-coordinator %s\n", LULL_VERSION);

@@ -152,13 +152,13 @@ static void
 freeze(Attempt *self)
 {
     const gboolean ours = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
+    const gint64 lease = self->tools->lease ? self->tools->lease : LULL_MSEC(LULL_LEASE_MS);
     gint64 total = LULL_MSEC(LULL_FREEZE_MAX_MS);
 
     self->freeze_asked = lull_clock_boottime();
     if (self->view.deadline)
         total = MIN(total, self->view.deadline - self->freeze_asked);
-    self->view.freeze =
-        tried(lull_guest_hold_freeze(self->hold, ours ? LULL_MSEC(LULL_LEASE_MS) : STOCK_DEADLINE, total));
+    self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : STOCK_DEADLINE, total));
     self->view.hopeless = lull_guest_hold_facts(self->hold)->nothing;
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
 }

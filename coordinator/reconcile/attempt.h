@@ -21,6 +21,7 @@ typedef struct {
     LullStorage *storage;
     LullIntents *intents;
     LullClaims *claims;
+    gint64 lease;   /* of a freeze by our agent; 0: the default */
 } LullAttemptTools; /* lent; each may be used from any thread */
 
 typedef struct {

@@ -42,7 +42,7 @@ static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: t
 static LullAttemptOutcome *
 attempt(LullLevel require, GError **error)
 {
-    const LullAttemptTools tools = {NULL, fake_storage(), intents, claims};
+    const LullAttemptTools tools = {NULL, fake_storage(), intents, claims, 0};
     g_autoptr(LullAttemptOrder) order = g_new0(LullAttemptOrder, 1);
     LullAttemptOutcome *outcome = NULL;
     g_autoptr(GPtrArray) left = NULL;
