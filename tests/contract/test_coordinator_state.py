@@ -8,10 +8,20 @@ import subprocess
 
 import pytest
 
+import rest
+
 
 @pytest.fixture
 def state(directory):
     return os.path.join(directory, "state")
+
+
+def command(build, directory, state, socket="coordinator.sock"):
+    return [
+        os.path.join(build, "coordinator/lull-coordinator"),
+        *("--uri", "test:///default", "--state-dir", state),
+        *("--runtime-dir", os.path.join(directory, "run"), "--socket", os.path.join(directory, socket)),
+    ]
 
 
 @pytest.fixture
@@ -19,17 +29,9 @@ def started(build, directory, state):
     """Starts a coordinator of libvirt's mock host under a umask; it is serving when this returns."""
     running = []
 
-    def start(umask):
-        socket = os.path.join(directory, "coordinator.sock")
+    def start(umask=0o022):
         process = subprocess.Popen(
-            [
-                os.path.join(build, "coordinator/lull-coordinator"),
-                *("--uri", "test:///default", "--state-dir", state),
-                *("--runtime-dir", os.path.join(directory, "run"), "--socket", socket),
-            ],
-            umask=umask,
-            stderr=subprocess.PIPE,
-            text=True,
+            command(build, directory, state), umask=umask, stderr=subprocess.PIPE, text=True
         )
         running.append(process)
         for line in process.stderr:
@@ -64,3 +66,15 @@ def test_a_directory_that_was_closed_to_others_is_opened(started, state):
     started(0o022)
 
     assert mode(state) == mode(state, "snapshots") == 0o711
+
+
+def test_a_second_one_on_the_same_state_refuses_and_leaves_the_first_alone(build, directory, state, started):
+    started()
+    second = subprocess.run(
+        command(build, directory, state, "second.sock"), capture_output=True, text=True, timeout=30
+    )
+
+    assert second.returncode == 1
+    assert f"another lull-coordinator works on {state}" in second.stderr
+    assert not os.path.exists(os.path.join(directory, "second.sock"))
+    assert rest.Client(os.path.join(directory, "coordinator.sock")).get(rest.SNAPSHOTS)[0] == 200
