@@ -100,10 +100,12 @@ def children_of(pid):
 class Writer:
     """A process that writes to a file system all the time and tells when each write was done."""
 
+    PROGRAM = _WRITER
+
     def __init__(self, mountpoint, pause=0.001):
         self.done = []  # seconds on the boot clock
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _WRITER.replace("PAUSE", str(pause)), mountpoint], stdout=subprocess.PIPE
+            [sys.executable, "-c", self.PROGRAM.replace("PAUSE", str(pause)), mountpoint], stdout=subprocess.PIPE
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

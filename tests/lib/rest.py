@@ -26,15 +26,16 @@ class Connection(http.client.HTTPConnection):
 
 
 class Client:
-    def __init__(self, path):
+    def __init__(self, path, timeout=TIMEOUT):
         self.path = path
+        self.timeout = timeout
 
     def connect(self):
         return Connection(self.path)
 
     def send(self, method, path, body=None, content_type="application/json"):
         """Sends a request and returns its connection, the answer not yet read."""
-        connection = Connection(self.path)
+        connection = Connection(self.path, self.timeout)
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         connection.request(method, path, data, {"Content-Type": content_type} if data is not None else {})
         return connection
