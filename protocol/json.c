@@ -4,7 +4,6 @@
 #include "protocol/json.h"
 
 #include <json-c/json_visit.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,18 +19,46 @@ only_space(const char *text, gsize length)
     return TRUE;
 }
 
-/* json-c takes NaN and Infinity, which are no JSON; a number that is merely too large is, and stays as it
- * was written. */
+static const char *
+skip_digits(const char *text)
+{
+    return text + strspn(text, "0123456789");
+}
+
+/* By the grammar of RFC 8259. */
+static gboolean
+is_number(const char *text)
+{
+    const char *at = text + (*text == '-');
+    const char *digits = at;
+
+    at = *at == '0' ? at + 1 : skip_digits(at);
+    if (at == digits)
+        return FALSE;
+    if (*at == '.') {
+        digits = at + 1;
+        if ((at = skip_digits(digits)) == digits)
+            return FALSE;
+    }
+    if (*at == 'e' || *at == 'E') {
+        digits = at + 1 + (at[1] == '+' || at[1] == '-');
+        if ((at = skip_digits(digits)) == digits)
+            return FALSE;
+    }
+    return *at == '\0';
+}
+
+/* json-c takes NaN, Infinity and "1.", which are no JSON, keeps them as they were written, and would pass
+ * them on. A number that is merely too large is one. */
 static int
-refuse_words(LullJson *value, int flags, LullJson *parent, const char *key, size_t *index, void *data)
+refuse_no_number(LullJson *value, int flags, LullJson *parent, const char *key, size_t *index, void *data)
 {
     (void)flags;
     (void)parent;
     (void)key;
     (void)index;
     (void)data;
-    if (json_object_is_type(value, json_type_double) && !isfinite(json_object_get_double(value)) &&
-        strpbrk(json_object_to_json_string(value), "NI"))
+    if (json_object_is_type(value, json_type_double) && !is_number(json_object_to_json_string(value)))
         return JSON_C_VISIT_RETURN_ERROR;
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
@@ -71,8 +98,9 @@ lull_json_parse(const char *text, gssize length, GError **error)
         json_object_put(value);
         return NULL;
     }
-    if (json_c_visit(value, 0, refuse_words, NULL) < 0) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "JSON: NaN or Infinity is no number");
+    if (json_c_visit(value, 0, refuse_no_number, NULL) < 0) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "JSON: something like NaN, Infinity or \"1.\" is no number");
         json_object_put(value);
         return NULL;
     }

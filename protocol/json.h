@@ -23,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullJson, lull_json_put)
 
 /* Parses one whole document: UTF-8 checked, trailing bytes other than white space refused, nesting
  * at most LULL_JSON_MAX_DEPTH, duplicate keys as json-c has them (the last wins). LULL_ERROR_INVALID
- * with the offset. NaN and Infinity are refused too. @length -1: NUL-terminated. A bare `null` is
- * an error too. */
+ * with the offset. NaN, Infinity and numbers such as "1." are refused too. @length -1: NUL-terminated. A bare
+ * `null` is an error too. */
 LullJson *lull_json_parse(const char *text, gssize length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 LullJson *lull_json_dup(LullJson *value) G_GNUC_WARN_UNUSED_RESULT; /* deep copy */

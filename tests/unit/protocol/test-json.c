@@ -17,9 +17,21 @@ parse(const char *text)
     return value;
 }
 
-static const char *const bad[] = {
-    "",     " ",      "{",          "{}x",          "null",         "{\"a\":}",   "{\"a\"}",
-    "[1,2", "\"\xff", "{} \x01 {}", "\xc3\x28\"\"", "{\"id\":NaN}", "[-Infinity]"};
+static const char *const bad[] = {"",
+                                  " ",
+                                  "{",
+                                  "{}x",
+                                  "null",
+                                  "{\"a\":}",
+                                  "{\"a\"}",
+                                  "[1,2",
+                                  "\"\xff",
+                                  "{} \x01 {}",
+                                  "\xc3\x28\"\"",
+                                  "{\"id\":NaN}",
+                                  "[-Infinity]",
+                                  "[1.]",
+                                  "{\"a\":-1.e5}"};
 
 START_TEST(test_refuses_what_is_no_document)
 {
@@ -33,7 +45,8 @@ END_TEST
 
 START_TEST(test_takes_one_document_with_white_space_around_it)
 {
-    const char *const good[] = {" {} \n", "[]", "7", "\"x\"", "true"};
+    const char *const good[] = {" {} \n", "[]",  "7",     "\"x\"",         "true",
+                                "-0.0",   "0.5", "1E400", "[1.5e-3,-2e+1]"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
         g_autoptr(LullJson) value = parse(good[i]);
