@@ -47,7 +47,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullMountTree, lull_mount_tree_free)
  * has no root. */
 const LullMount *lull_mount_tree_resolve(const LullMountTree *self, const char *path);
 
-/* The mount that @mount sits on, NULL for the root. */
+/* The mount that @mount sits on, NULL for the root. Nothing keeps a table from having rings: count the steps.
+ */
 const LullMount *lull_mount_tree_parent(const LullMountTree *self, const LullMount *mount);
 
 /* Drops doubled and trailing slashes. */

@@ -11,6 +11,7 @@ build_packages="meson ninja-build gcc libc6-dev pkg-config
 guest_packages="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients qemu-guest-agent
     busybox-static cpio kmod e2fsprogs xfsprogs mount util-linux python3"
 test_packages="mandoc zsh check python3-pytest python3-libvirt python3-yaml btrfs-progs lvm2 mdadm ovmf procps"
+fuzz_packages="clang llvm libclang-rt-14-dev"
 lint_packages="clang-format clang-tidy cppcheck shellcheck codespell pyflakes3 git"
 
 # The packages among the arguments that are not installed.
