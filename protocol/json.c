@@ -244,6 +244,21 @@ lull_json_to_line(LullJson *value)
     return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+static int
+print_raw(LullJson *value, struct printbuf *buffer, int level, int flags)
+{
+    return printbuf_memappend(buffer, json_object_get_string(value), json_object_get_string_len(value));
+}
+
+LullJson *
+lull_json_raw(const char *text)
+{
+    LullJson *value = json_object_new_string(text);
+
+    json_object_set_serializer(value, print_raw, NULL, NULL);
+    return value;
+}
+
 static void
 apply_patch(LullJson *target, LullJson *patch)
 {

@@ -55,6 +55,9 @@ LullJson *lull_json_ensure(LullJson *object, const char *key);
 /* One line without spaces; lent until @value changes or goes. */
 const char *lull_json_to_line(LullJson *value);
 
+/* A value that is already text: it can be added to others and made a line of, and nothing else. */
+LullJson *lull_json_raw(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+
 /* RFC 7386: returns a new document, @target patched by @patch (null deletes). */
 LullJson *lull_json_merge_patch(LullJson *target, LullJson *patch) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -32,6 +32,7 @@ typedef struct {
     const char *field_selector; /* metadata.name=X, metadata.namespace=X, or NULL */
     guint limit;                /* 0: all */
     const char *continue_token; /* from the page before, or NULL */
+    gboolean raw;               /* items may be text (lull_json_raw()): for who only passes them on */
 } LullListOptions;
 
 typedef enum {

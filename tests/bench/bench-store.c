@@ -15,10 +15,11 @@
 
 #include "coordinator/store/store.h"
 
-#define NS     "default"
-#define PAGE   500
-#define ROUNDS 10 /* in which all objects are made; each is followed by gets and a listing of what there is \
-                   */
+#define NS   "default"
+#define PAGE 500
+#define ROUNDS                                                                                   \
+    10 /* in which all objects are made; each is followed by gets and a listing of what there is \
+        */
 
 typedef struct {
     LullStore *store;
@@ -118,10 +119,11 @@ list_ours(World *world, guint count)
     guint n = 0, pages = 0;
 
     do {
-        const LullListOptions options = {.limit = PAGE, .continue_token = token};
+        /* As the server lists: to pass it on. */
+        const LullListOptions options = {.limit = PAGE, .continue_token = token, .raw = TRUE};
         g_autoptr(LullJson) list = lull_store_list(world->store, &lull_kind_snapshot, NS, &options, NULL);
 
-        must(list != NULL, "list");
+        must(list != NULL && *lull_json_to_line(list), "list");
         n += (guint)json_object_array_length(lull_json_array(list, "items"));
         g_free(token);
         token = g_strdup(lull_json_string(lull_json_object(list, "metadata"), "continue", NULL));

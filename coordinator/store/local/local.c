@@ -263,11 +263,12 @@ check_position(Local *self, gint64 version, GError **error)
     return FALSE;
 }
 
+/* All that there are. */
 static gint64
-count_after(Local *self, const LullKind *kind, const char *ns, const LullPage *page)
+count_objects(Local *self, const LullKind *kind, const char *ns)
 {
     sqlite3_stmt *statement =
-        lull_database_use(self->database, LULL_SQL_COUNT, "ssss", key_of(kind), ns, page->ns, page->name);
+        lull_database_use(self->database, LULL_SQL_COUNT, "ssss", key_of(kind), ns, "", "");
     gboolean row = FALSE;
     gint64 count = 0;
 
@@ -277,12 +278,14 @@ count_after(Local *self, const LullKind *kind, const char *ns, const LullPage *p
     return count;
 }
 
-/* Adds objects after @page to @items, at most @limit (0: all), and moves @page to the last one given.
- * @ret_more: there are more. */
+/* Adds objects after @page to @items, at most the limit, and moves @page to the last one given. @ret_more:
+ * there are more. */
 static gboolean
-read_page(Local *self, const LullKind *kind, const char *ns, const LullSelector *selector, guint limit,
-          LullPage *page, LullJson *items, gboolean *ret_more, GError **error)
+read_page(Local *self, const LullKind *kind, const char *ns, const LullListOptions *options,
+          const LullSelector *selector, LullPage *page, LullJson *items, gboolean *ret_more, GError **error)
 {
+    const gboolean raw = options->raw && lull_selector_is_everything(selector);
+    const guint limit = options->limit;
     const gint64 rows = limit && lull_selector_is_everything(selector) ? (gint64)limit + 1 : -1;
     g_autofree char *after_ns = g_strdup(page->ns);
     g_autofree char *after_name = g_strdup(page->name);
@@ -292,13 +295,13 @@ read_page(Local *self, const LullKind *kind, const char *ns, const LullSelector 
 
     *ret_more = FALSE;
     while ((ok = lull_database_step(self->database, statement, &row, error)) && row) {
-        g_autoptr(LullJson) object =
-            lull_json_parse((const char *)sqlite3_column_text(statement, 2), -1, error);
+        const char *text = (const char *)sqlite3_column_text(statement, 2);
+        g_autoptr(LullJson) object = raw ? lull_json_raw(text) : lull_json_parse(text, -1, error);
         if (!object) {
             ok = FALSE;
             break;
         }
-        if (!lull_selector_matches(selector, object))
+        if (!raw && !lull_selector_matches(selector, object))
             continue;
         if (limit && json_object_array_length(items) == limit) {
             *ret_more = TRUE;
@@ -347,14 +350,18 @@ local_list(LullStore *store, const LullKind *kind, const char *ns, const LullLis
     LullJson *metadata = lull_json_ensure(list, "metadata");
     LullJson *items = json_object_new_array();
     lull_json_take(list, "items", items);
-    if (!read_page(self, kind, ns, selector, options->limit, page, items, &more, error))
+    if (!read_page(self, kind, ns, options, selector, page, items, &more, error))
         return NULL;
     lull_object_set_version(list, page->version);
     if (more) {
-        g_autofree char *token = lull_page_to_token(page);
+        g_autofree char *token = NULL;
+        if (!goes_on)
+            page->remaining = count_objects(self, kind, ns);
+        page->remaining = MAX(1, page->remaining - (gint64)json_object_array_length(items));
+        token = lull_page_to_token(page);
         lull_json_set_string(metadata, "continue", token);
         if (lull_selector_is_everything(selector))
-            lull_json_set_int(metadata, "remainingItemCount", count_after(self, kind, ns, page));
+            lull_json_set_int(metadata, "remainingItemCount", page->remaining);
     }
     return g_steal_pointer(&list);
 }

@@ -13,8 +13,8 @@
 char *
 lull_page_to_token(const LullPage *self)
 {
-    g_autofree char *text =
-        g_strdup_printf("%" G_GINT64_FORMAT "/%s/%s", self->version, self->ns, self->name);
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "/%s/%s", self->version,
+                                            self->remaining, self->ns, self->name);
 
     return g_base64_encode((const guchar *)text, strlen(text));
 }
@@ -26,19 +26,21 @@ lull_page_from_token(const char *token, GError **error)
     g_autofree char *text =
         strlen(token) <= TOKEN_MAX_LENGTH ? (char *)g_base64_decode(token, &length) : NULL;
     g_autofree char *ended = text ? g_strndup(text, length) : g_strdup("");
-    g_auto(GStrv) parts = g_strsplit(ended, "/", 3);
-    gint64 version;
+    g_auto(GStrv) parts = g_strsplit(ended, "/", 4);
+    gint64 version, remaining;
 
-    if (g_strv_length(parts) != 3 || !lull_position_parse(parts[0], &version, NULL) ||
-        !lull_name_is_valid(parts[1]) || !lull_name_is_valid(parts[2])) {
+    if (g_strv_length(parts) != 4 || !lull_position_parse(parts[0], &version, NULL) ||
+        !lull_position_parse(parts[1], &remaining, NULL) || !lull_name_is_valid(parts[2]) ||
+        !lull_name_is_valid(parts[3])) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
                     "continue: not a token that this store gave: begin the list again without it");
         return NULL;
     }
     LullPage *self = g_new0(LullPage, 1);
     self->version = version;
-    self->ns = g_steal_pointer(&parts[1]);
-    self->name = g_steal_pointer(&parts[2]);
+    self->remaining = remaining;
+    self->ns = g_steal_pointer(&parts[2]);
+    self->name = g_steal_pointer(&parts[3]);
     return self;
 }
 

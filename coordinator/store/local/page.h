@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 /* Where a list goes on: the position of its first page and the last object given. Opaque to clients. */
 typedef struct {
     gint64 version;
+    gint64 remaining; /* objects after it, as they were when the list began */
     char *ns;
     char *name;
 } LullPage;

@@ -182,6 +182,12 @@ lull_present_object(const LullPresent *self, LullJson *object)
     return table;
 }
 
+gboolean
+lull_present_is_stored(const LullPresent *self)
+{
+    return self->form == LULL_ACCEPT_JSON && g_str_equal(self->version, self->kind->version);
+}
+
 LullJson *
 lull_present_list(const LullPresent *self, LullJson *list)
 {
@@ -192,7 +198,8 @@ lull_present_list(const LullPresent *self, LullJson *list)
 
     for (size_t i = 0; items && i < json_object_array_length(items); i++) {
         LullJson *item = json_object_array_get_idx(items, i);
-        set_type(self, item, "");
+        if (!lull_present_is_stored(self))
+            set_type(self, item, "");
         json_object_array_add(shown, self->form == LULL_ACCEPT_TABLE      ? row_of(self, item)
                                      : self->form == LULL_ACCEPT_METADATA ? metadata_only(item)
                                                                           : json_object_get(item));

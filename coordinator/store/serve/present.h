@@ -22,6 +22,9 @@ typedef struct {
 /* FALSE: no such word. NULL: the default. */
 gboolean lull_include_parse(const char *word, LullInclude *ret_include);
 
+/* Objects are shown exactly as they are stored: then lists may be raw. */
+gboolean lull_present_is_stored(const LullPresent *self);
+
 /* New documents; objects given are changed to the version asked for. */
 LullJson *lull_present_object(const LullPresent *self, LullJson *object) G_GNUC_WARN_UNUSED_RESULT;
 LullJson *lull_present_list(const LullPresent *self, LullJson *list) G_GNUC_WARN_UNUSED_RESULT;

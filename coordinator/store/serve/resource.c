@@ -50,6 +50,7 @@ handle_list(const LullExchange *exchange)
 
     if (!lull_exchange_query_uint(exchange, "limit", 0, &options.limit))
         return;
+    options.raw = lull_present_is_stored(&form);
     list = lull_store_list(exchange->store, route->kind, route->ns, &options, &error);
     if (!list) {
         lull_exchange_fail_query(exchange, error);
