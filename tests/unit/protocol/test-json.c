@@ -142,6 +142,16 @@ START_TEST(test_merges_as_the_standard_says)
 }
 END_TEST
 
+START_TEST(test_passes_text_on_as_it_is)
+{
+    g_autoptr(LullJson) list = json_object_new_array();
+
+    json_object_array_add(list, lull_json_raw("{\"a\":\"x/y\",\"n\":1.50}"));
+    json_object_array_add(list, lull_json_raw("null"));
+    ck_assert_str_eq(lull_json_to_line(list), "[{\"a\":\"x/y\",\"n\":1.50},null]");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -153,6 +163,7 @@ make_suite(void)
     tcase_add_test(tcase, test_bounds_the_depth);
     tcase_add_test(tcase, test_getters_fall_back_on_what_is_absent_or_of_another_type);
     tcase_add_test(tcase, test_writes_one_line);
+    tcase_add_test(tcase, test_passes_text_on_as_it_is);
     tcase_add_loop_test(tcase, test_merges_as_the_standard_says, 0, G_N_ELEMENTS(patches));
     suite_add_tcase(suite, tcase);
     return suite;
