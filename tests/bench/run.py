@@ -36,6 +36,9 @@ def main(out_dir, *wanted):
             n += 1
             failed += 1
             print(f"not ok {n} - {name}\n{traceback.format_exc()}", flush=True)
+        if figures and hasattr(module, "draw"):
+            with open(os.path.join(out_dir, f"{name}.svg"), "w") as file:
+                file.write(module.draw(figures))
         with open(os.path.join(out_dir, f"{name}.json"), "w") as file:
             json.dump([figure.to_json() for figure in figures], file, indent=1)
             file.write("\n")

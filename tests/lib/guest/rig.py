@@ -73,7 +73,8 @@ def wait_for(condition, timeout, what, interval=0.05):
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
-    """One disk of a guest. @kind: ext4, xfs, empty. @mount: where the guest mounts it; None: not at all."""
+    """One disk of a guest. @kind: ext4, xfs, empty, blank. @mount: where the guest mounts it; None: not at all. @size:
+    as truncate takes it; None: what its kind needs."""
 
     target: str
     kind: str
@@ -85,6 +86,7 @@ class Disk:
     readonly: bool = False
     shareable: bool = False
     cache: str = None
+    size: str = None
 
     def xml(self, path):
         parts = [
@@ -214,7 +216,7 @@ class Guest:
     def define(self):
         for disk in self.disks:
             path = self.disk_path(disk.target)
-            subprocess.run([os.path.join(HERE, "make-disk"), path, disk.kind, disk.format], check=True)
+            subprocess.run([os.path.join(HERE, "make-disk"), path, disk.kind, disk.format, disk.size or ""], check=True)
             if disk.block:
                 self.loops[disk.target] = _attach(path)
         self.host.connection.defineXML(self._domain_xml())
