@@ -115,7 +115,9 @@ add_term(LullSelector *self, char *text, gboolean field, GError **error)
 static gboolean
 add_terms(LullSelector *self, const char *text, gboolean field, GError **error)
 {
-    while (text && *text) {
+    if (!text)
+        return TRUE;
+    while (*text) {
         const gsize head = strcspn(text, ",(");
         const gsize inner = text[head] == '(' ? strcspn(text + head, ")") : 0;
         const gsize length = head + inner + strcspn(text + head + inner, ",");

@@ -44,6 +44,7 @@ lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const ch
 {
     const LullWatchOptions options = {.since = since};
 
+    /* cppcheck-suppress returnDanglingLifetime ; a watch does not keep its options */
     return self->ops->watch(self, kind, ns, &options, context, func, user_data, error);
 }
 

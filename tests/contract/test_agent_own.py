@@ -245,7 +245,7 @@ def program(build):
 )
 def test_mistakes_on_the_command_line(program, directory, options, status, text):
     done = subprocess.run(
-        [program, "-t", f"{directory}/state", *options], capture_output=True, text=True, timeout=20
+        [program, "-t", f"{directory}/state", *options], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == status
     assert text in done.stdout + done.stderr
@@ -261,7 +261,7 @@ def config(directory, text):
 def test_the_command_line_wins_over_the_file_and_lists_add_up(program, directory):
     path = config(directory, "verbose=true\nstatedir=/s\npath=/p\nblock-rpcs=guest-ping; guest-info\nother=1\n")
     done = subprocess.run(
-        [program, "-t", "/t", "-b", "guest-sync,", "-D", "-c", path], capture_output=True, text=True, timeout=20
+        [program, "-t", "/t", "-b", "guest-sync,", "-D", "-c", path], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     told = dict(line.split("=", 1) for line in done.stdout.splitlines()[1:])
@@ -272,7 +272,7 @@ def test_the_command_line_wins_over_the_file_and_lists_add_up(program, directory
 
 def test_a_file_that_counts_on_hooks_is_refused(program, directory):
     path = config(directory, "fsfreeze-hook=/etc/hook\n")
-    done = subprocess.run([program, "-c", path], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program, "-c", path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "runs no hooks yet" in done.stderr
 
 
@@ -319,7 +319,7 @@ def test_a_thaw_that_is_blocked_is_allowed_while_frozen(island):
 
 
 def test_an_unknown_step_is_refused(program):
-    done = subprocess.run([program], env={"LULL_AT_STEP": "agent.lunch=kill"}, capture_output=True, timeout=20)
+    done = subprocess.run([program], env={"LULL_AT_STEP": "agent.lunch=kill"}, capture_output=True, timeout=60)
     assert done.returncode == 1 and b"agent.lunch" in done.stderr
 
 
@@ -379,11 +379,11 @@ def test_goes_to_the_background_with_a_locked_pid_file(program, directory):
     pidfile = os.path.join(directory, "pid")
     command = [program, "-d", "-f", pidfile, "-t", f"{directory}/d-state"]
     command += ["-m", "unix-listen", "-p", f"{directory}/d.sock"]
-    subprocess.run(command, check=True, timeout=20)
+    subprocess.run(command, check=True, timeout=60)
     with open(pidfile) as file:
         pid = int(file.read())
     try:
-        assert subprocess.run(command, timeout=20, stderr=subprocess.DEVNULL).returncode == 1
+        assert subprocess.run(command, timeout=60, stderr=subprocess.DEVNULL).returncode == 1
         assert os.path.exists(f"/proc/{pid}")
     finally:
         os.kill(pid, 15)

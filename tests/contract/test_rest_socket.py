@@ -81,7 +81,7 @@ def test_health_is_one_word(client, server):
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=60,
     )
     assert output.stdout == "ok"
 

@@ -30,7 +30,7 @@ class Operation:
         self.lease_ms = lease_ms
         self.epoch = None
 
-    def call(self, command, timeout=5, **arguments):
+    def call(self, command, timeout=60, **arguments):
         return self.guest.agent(PREFIX + command, timeout, op=self.op, **arguments)
 
     def prepare(self):

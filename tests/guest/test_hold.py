@@ -143,8 +143,8 @@ def test_a_guest_that_reboots_while_frozen_breaks_the_epoch(ours, driver):
     driver.freeze(ours)
     ours.control.close()
     ours.domain.reset()
-    ours.wait_shell(timeout=180)
-    ours.wait_agent(timeout=60)
+    ours.wait_shell()
+    ours.wait_agent()
     facts = driver("thaw", 5000)
 
     assert not facts["held"] and facts["broken"] == "guest rebooted", facts

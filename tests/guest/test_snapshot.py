@@ -329,7 +329,7 @@ def test_a_deleted_snapshot_leaves_nothing(api, guest):
 def test_a_second_coordinator_on_the_same_state_is_refused(coordinator):
     command = [rig.program("lull-coordinator"), "--uri", coordinator.host.uri, "--state-dir", coordinator.state_dir]
     command += ["--runtime-dir", coordinator.runtime_dir, "--socket", coordinator.socket + ".2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 1
     assert "another lull-coordinator" in done.stderr

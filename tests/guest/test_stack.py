@@ -93,7 +93,7 @@ sync
 @pytest.fixture(scope="module")
 def guest(host):
     with host.guest("stack", agent="lull", disks=DISKS, writer=False, kit="stack") as guest:
-        guest.sh(BUILD, timeout=180)
+        guest.sh(BUILD, timeout=600)
         yield guest
 
 
@@ -102,7 +102,7 @@ class Operation:
         self.guest = guest
         self.op = str(uuid.uuid4())
 
-    def call(self, command, timeout=20, **arguments):
+    def call(self, command, timeout=60, **arguments):
         return self.guest.agent(PREFIX + command, timeout, op=self.op, **arguments)
 
     def prepare(self, **arguments):

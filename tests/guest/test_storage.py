@@ -350,7 +350,7 @@ def test_a_restore_that_was_killed_goes_on(stopped, host, restorer, step):
     with Driver(host, restorer.directory, step=f"{step}=kill") as victim:
         victim.must("vm", stopped.name)
         victim.send("restore", stopped.content, restore)
-        victim.process.wait(60)
+        victim.process.wait(240)
     restorer.must("restore", stopped.content, restore)
 
     assert marks(stopped) == ["before", "before"]

@@ -166,8 +166,8 @@ def test_a_guest_that_reboots_while_it_is_frozen_is_not_believed(coordinator, gu
 
     api = break_half_way(coordinator, guest, reset, "reset", failureDeadline=0)
     snapshot = api.settle("reset")
-    guest.wait_shell(timeout=180)
-    guest.wait_agent(timeout=60)
+    guest.wait_shell()
+    guest.wait_agent()
 
     assert "attempt 1 was not quiesced" in coordinator.log()
     assert report(snapshot)["attempt"] > 1

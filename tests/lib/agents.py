@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Client:
-    def __init__(self, path, timeout=20):
+    def __init__(self, path, timeout=60):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
         self._socket.connect(path)

@@ -11,7 +11,7 @@
 
 /* Stored contents, made by hand, of one volume vda of eight clusters. */
 
-#define CONTENT_CLUSTER (64 * 1024)
+#define CONTENT_CLUSTER (64u * 1024)
 #define CONTENT_BYTES   (8 * CONTENT_CLUSTER)
 
 /* Never by GSubprocess: a test may fork afterwards. */
@@ -61,7 +61,7 @@ content_store(const char *directory, const char *uid, const char *parent, const 
     g_autofree char *path = g_build_filename(folder, "vda.qcow2", NULL);
     g_autofree char *backing = parent ? g_strdup_printf("../%s/vda.qcow2", parent) : NULL;
     g_autofree char *based = parent ? g_strdup_printf("\"parent\":\"%s\",", parent) : g_strdup("");
-    g_autofree char *size = g_strdup_printf("%d", CONTENT_BYTES);
+    g_autofree char *size = g_strdup_printf("%u", CONTENT_BYTES);
     const char *const whole[] = {"qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL};
     const char *const part[] = {"qemu-img", "create", "-q",    "-u", "-f", "qcow2", "-F",
                                 "qcow2",    "-b",     backing, path, size, NULL};
@@ -76,7 +76,7 @@ content_store(const char *directory, const char *uid, const char *parent, const 
     sum = lull_folder_sha256(path, NULL, NULL);
     text = g_strdup_printf("{\"version\":1,\"vm\":\"%s\",\"domain\":\"%s\",%s\"checkpoint\":\"lull-%s-1\","
                            "\"volumes\":[{\"name\":\"vda\",\"file\":\"vda.qcow2\",\"copy\":\"%s\","
-                           "\"sourcePath\":\"%s\",\"sourceFormat\":\"raw\",\"capacity\":%d,\"size\":%ld,"
+                           "\"sourcePath\":\"%s\",\"sourceFormat\":\"raw\",\"capacity\":%u,\"size\":%ld,"
                            "\"sha256\":\"%s\"}]}",
                            vm, domain, based, uid, parent ? "incremental" : "full", image, CONTENT_BYTES,
                            (long)info.st_size, sum);

@@ -128,7 +128,7 @@ class Writer:
 
         wait_for(blocked, "a blocked writer")
 
-    def wait_for_progress(self, timeout=20):
+    def wait_for_progress(self, timeout=60):
         """When the next write is done, on the boot clock."""
         before = len(self.done)
         wait_for(lambda: len(self.done) > before, "progress of the writer", timeout)
@@ -183,10 +183,10 @@ class Driver:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def answer(self, timeout=20):
+    def answer(self, timeout=60):
         return self._lines.get(timeout=timeout)
 
-    def expect(self, kind, timeout=20):
+    def expect(self, kind, timeout=60):
         event = self.answer(timeout)
         assert event.get("event") == kind, event
         return event

@@ -5,7 +5,7 @@
 import time
 
 
-def wait_for(condition, what, timeout=20):
+def wait_for(condition, what, timeout=60):
     """Waits until @condition() is true and returns what it gave; fails with @what after @timeout seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -16,7 +16,7 @@ def wait_for(condition, what, timeout=20):
         time.sleep(0.002)
 
 
-def wait_for_rest(pid, timeout=20):
+def wait_for_rest(pid, timeout=60):
     """Until a process has used no processor time from one look to the next: one that spins never rests."""
     before = None
 

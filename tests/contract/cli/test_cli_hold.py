@@ -79,7 +79,7 @@ def test_command_runs_while_the_guest_is_held(held, holds, place):
     wait_for(lambda: os.path.exists(f"{place}/running"), "the command")
     assert holds.is_frozen()
     open(f"{place}/go", "w").close()
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "out\n")
     assert "proof: held\n" in errors
     holds.wait_thawed()
@@ -89,7 +89,7 @@ def test_command_runs_while_the_guest_is_held(held, holds, place):
     ("exit 1", "exit status 1"), ("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")])
 def test_command_that_failed_is_status_4_whatever_its_own(held, holds, line, told):
     process = held(line)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 4
     assert f"it was held, but COMMAND failed: {told}" in errors
     holds.wait_thawed()
@@ -99,7 +99,7 @@ def test_command_that_failed_is_status_4_whatever_its_own(held, holds, line, tol
 def test_hold_that_was_broken_is_status_3_whatever_the_command_says(held, holds, line):
     holds.put("set", {"breakHold": True})
     process = held(line)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "it was not held all the time that COMMAND ran" in errors
     holds.wait_thawed()
@@ -111,13 +111,13 @@ def test_hold_that_ends_before_the_command_is_status_3(held, holds, place):
     holds.put("unfreeze")
     assert "the hold has ended before COMMAND: unfreeze" in process.stderr.readline()
     open(f"{place}/go", "w").close()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 3
 
 
 def test_time_ends_the_hold(held, holds):
     process = held("sleep 2", "--for", "100ms")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "the hold has ended before COMMAND: timeout" in errors
 
@@ -128,7 +128,7 @@ def test_coordinator_that_dies_ends_the_hold(held, holds, place):
     holds.process.kill()
     assert "the hold has ended before COMMAND: the coordinator went away" in process.stderr.readline()
     open(f"{place}/go", "w").close()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 3
 
 
@@ -137,7 +137,7 @@ def test_interruption_releases_and_is_passed_on(held, holds, place, number):
     process = held(LONG)
     child = pid_of(place)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == -number
     assert "released, as it was interrupted" in errors
     holds.wait_thawed()
@@ -151,14 +151,14 @@ def test_guest_is_released_before_a_command_that_takes_its_time_to_end(held, hol
     holds.wait_thawed()
     assert process.poll() is None
     open(f"{place}/go", "w").close()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
 
 
 def test_kill_of_the_command_releases(held, holds, place):
     process = held(LONG)
     os.kill(pid_of(place), signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 4
     holds.wait_thawed()
 
@@ -174,7 +174,7 @@ def test_kill_of_lull_releases_though_the_command_lives(held, holds, place):
 def test_guest_that_cannot_be_frozen_is_status_1_and_nothing_is_run(held, holds, place):
     holds.put("set", {"refuseFreeze": True})
     process = held("touch $PLACE/running")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert 'lull: hold: vm "larry": ' in errors
     assert not os.path.exists(f"{place}/running")
@@ -182,7 +182,7 @@ def test_guest_that_cannot_be_frozen_is_status_1_and_nothing_is_run(held, holds,
 
 def test_program_that_is_not_there_is_found_out_before_anything_is_frozen(program, holds):
     done = subprocess.run([program, "--socket", holds.path, "hold", "larry", "no-such-program"], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=60)
     assert done.returncode == 1
     assert 'there is no such program; nothing was frozen' in done.stderr
     assert "freeze" not in holds.put("story")[1]["story"]
@@ -193,7 +193,7 @@ def test_what_cannot_be_started_is_status_1_and_leaves_nothing_held(program, hol
         file.write("#!/no/such/interpreter\n")
     os.chmod(f"{place}/bad", 0o755)
     done = subprocess.run([program, "--socket", holds.path, "hold", "larry", "--", f"{place}/bad"], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=60)
     assert done.returncode == 1
     assert "cannot be started: No such file or directory" in done.stderr
     holds.wait_thawed()
@@ -201,5 +201,5 @@ def test_what_cannot_be_started_is_status_1_and_leaves_nothing_held(program, hol
 
 def test_options_after_the_dashes_are_the_commands(program, holds):
     done = subprocess.run([program, "--socket", holds.path, "hold", "larry", "--for", "1m", "--", "printf", "%s-", "-o",
-                           "--", "x"], capture_output=True, text=True, timeout=30)
+                           "--", "x"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "-o----x-")

@@ -104,10 +104,10 @@ def test_delete_can_wait_until_it_is_gone(lull, api, make_ready):
     path = "/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots/snap-larry"
     api.answers["DELETE", path] = (200, value)
     process = lull.start("delete", "snap-larry", "--wait")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     watch.send("MODIFIED", value)
     watch.send("DELETED", value)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "snapshot/snap-larry deleted\n")
 
 
@@ -137,10 +137,10 @@ def test_restore_of_what_is_not_there_or_not_ready_creates_nothing(lull, api, ma
 def test_restore_waits_for_its_end(lull, api, make_ready):
     make_ready()
     process = lull.start("restore", "snap-larry", "--wait")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     name = watch.query["fieldSelector"].removeprefix("metadata.name=")
     watch.send("MODIFIED", api.add(RESTORES, name, status={"complete": True}))
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert output.endswith(f"restore/{name} is complete\n")
 

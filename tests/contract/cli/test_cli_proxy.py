@@ -55,7 +55,7 @@ class Proxy:
 
     def exchange(self, request):
         """Sends bytes, returns what comes until the end."""
-        with socket.create_connection(("127.0.0.1", int(self.port)), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", int(self.port)), timeout=60) as connection:
             answer = b""
             try:
                 connection.sendall(request)
@@ -66,7 +66,7 @@ class Proxy:
             return answer
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=30) as response:
+        with urllib.request.urlopen(self.url + path, timeout=60) as response:
             return response.read()
 
     def stop(self, number=signal.SIGTERM):
@@ -137,7 +137,7 @@ def test_a_connection_takes_one_request(proxy):
 
 
 def test_events_pass_as_they_come(proxy, server):
-    with urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=30) as watch:
+    with urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=60) as watch:
         for name in ("a", "b"):
             assert server.post(rest.SNAPSHOTS, rest.snapshot(name))[0] == 201
             assert json.loads(watch.readline())["object"]["metadata"]["name"] == name
@@ -149,7 +149,7 @@ def test_a_client_that_goes_is_gone_for_the_server_too(proxy, server):
         return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
     before = connections()
-    watch = urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=30)
+    watch = urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=60)
     assert connections() > before
     watch.close()
     wait_for(lambda: connections() == before, "the connection to be closed")
@@ -159,7 +159,7 @@ def test_a_client_that_does_not_read_holds_nobody_up(proxy, server):
     fill = {"annotations": {"fill": "x" * 200000}}
     for number in range(20):
         server.post(rest.SNAPSHOTS, rest.snapshot(f"snap-{number}", metadata=fill))
-    with socket.create_connection(("127.0.0.1", int(proxy.port)), timeout=30) as slow:
+    with socket.create_connection(("127.0.0.1", int(proxy.port)), timeout=60) as slow:
         slow.sendall(f"GET {proxy.prefix}{rest.SNAPSHOTS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         for _ in range(5):
             assert len(json.loads(proxy.get(rest.SNAPSHOTS))["items"]) == 20

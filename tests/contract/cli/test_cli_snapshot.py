@@ -115,18 +115,18 @@ def test_name_taken_is_an_error(lull, larry, make_ready):
 
 def finish(api, process, event, make):
     """Once the watch is open: says the event of what @make makes."""
-    api.watches.get(timeout=20).send(event, make())
-    output, errors = process.communicate(timeout=20)
+    api.watches.get(timeout=60).send(event, make())
+    output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
 
 
 def test_waiting_ends_when_ready(lull, api, larry, make_ready):
     process = lull.start("snapshot", "larry", "snap-larry", "--wait")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     assert watch.query["fieldSelector"] == "metadata.name=snap-larry"
     assert watch.query["resourceVersion"] == api.objects[SNAPSHOTS, "snap-larry"]["metadata"]["resourceVersion"]
     watch.send("MODIFIED", make_ready())
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert output == ("snapshot/snap-larry: preparing\n"
                       "snapshot/snap-larry is ready: level app, proof held, witness quiet, frozen for 26.0 ms\n")
@@ -134,13 +134,13 @@ def test_waiting_ends_when_ready(lull, api, larry, make_ready):
 
 def test_milestones_are_plain_lines_in_a_pipe(lull, api, larry, make_ready):
     process = lull.start("snapshot", "larry", "snap-larry", "--wait")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     for step, permille in (("frozen", None), ("copying", 0), ("copying", 100), ("copying", 260), ("copying", 270),
                            ("copying", 900)):
         text = f'{{"step":"{step}"' + ("" if permille is None else f',"permille":{permille}') + "}"
         watch.send("MODIFIED", api.add(SNAPSHOTS, "snap-larry", metadata={"annotations": {"lull.dev/progress": text}}))
     watch.send("MODIFIED", make_ready())
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert [line.removeprefix("snapshot/snap-larry: ") for line in output.splitlines()[:-1]] == [
         "preparing", "frozen", "copying", "copying 26%", "copying 90%"]
     assert "\x1b" not in output
@@ -182,12 +182,12 @@ FAILED = {"phase": "Failed", "conditions": [fakeapi.condition("Failure", "True",
 
 def test_retry_deletes_what_failed_and_takes_another_of_that_name(lull, api, larry, make_ready):
     process = lull.start("snapshot", "larry", "snap-larry", "--retry")
-    first = api.watches.get(timeout=20)
+    first = api.watches.get(timeout=60)
     failed = api.add(SNAPSHOTS, "snap-larry", status=FAILED)
     first.send("MODIFIED", failed)
-    second = api.watches.get(timeout=20)
+    second = api.watches.get(timeout=60)
     second.send("MODIFIED", make_ready())
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "required level not reached" in errors and "try 2 of 3 begins" in errors
     assert output.endswith("snapshot/snap-larry is ready: level app, proof held, witness quiet, frozen for 26.0 ms\n")
@@ -200,9 +200,9 @@ def test_retry_deletes_what_failed_and_takes_another_of_that_name(lull, api, lar
 def test_retry_of_a_level_below_ends_in_its_last_try(lull, api, larry, make_ready):
     process = lull.start("snapshot", "larry", "snap-larry", "--require", "app", "--retry", "-o", "json")
     for _ in range(3):
-        watch = api.watches.get(timeout=30)
+        watch = api.watches.get(timeout=60)
         watch.send("MODIFIED", make_ready(require="app", level="fs"))
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert json.loads(output)["metadata"]["name"] == "snap-larry"
     assert [method for method, _, _ in api.writes()] == ["POST", "DELETE", "POST", "DELETE", "POST"]
@@ -218,9 +218,9 @@ def test_retry_is_for_failed_snapshots_not_for_refused_ones(lull, api, larry, ma
 
 def test_interrupted_wait_says_that_the_snapshot_goes_on(lull, api, larry):
     process = lull.start("snapshot", "larry", "snap-larry", "--wait")
-    api.watches.get(timeout=20)
+    api.watches.get(timeout=60)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert errors.endswith("lull: snapshot/snap-larry goes on; see how it stands with: lull show snapshot/snap-larry; "
                            "wait for it with: lull wait snapshot/snap-larry\n")
@@ -232,7 +232,7 @@ def test_terminal_gets_a_bar_and_waits_by_itself(lull, api, larry, make_ready):
     process = subprocess.Popen([lull.program, "snapshot", "larry", "snap-larry"], stdin=slave, stdout=slave,
                                stderr=slave, env=lull.environment)
     os.close(slave)
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     watch.send("MODIFIED", api.add(SNAPSHOTS, "snap-larry", metadata={"annotations": {
         "lull.dev/progress": '{"step":"copying","permille":500}'}}))
     seen = b""

@@ -18,7 +18,7 @@ def pending(api):
 
 
 def end(process):
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
 
 
@@ -57,11 +57,11 @@ def test_time_given_ends_the_waiting(lull, pending):
 
 def test_watch_that_ends_is_begun_anew_where_it_ended(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    first = api.watches.get(timeout=20)
+    first = api.watches.get(timeout=60)
     middle = api.add(SNAPSHOTS, "snap-larry", status=PENDING)
     first.send("MODIFIED", middle)
     first.end()
-    second = api.watches.get(timeout=20)
+    second = api.watches.get(timeout=60)
     assert second.query["resourceVersion"] == middle["metadata"]["resourceVersion"]
     second.send("MODIFIED", make_ready())
     assert end(process)[0] == 0
@@ -69,7 +69,7 @@ def test_watch_that_ends_is_begun_anew_where_it_ended(lull, api, pending, make_r
 
 def test_end_missed_while_no_watch_was_open_is_seen(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     make_ready()
     watch.end()
     assert end(process)[0] == 0
@@ -77,7 +77,7 @@ def test_end_missed_while_no_watch_was_open_is_seen(lull, api, pending, make_rea
 
 def test_position_too_old_leads_to_a_new_look(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     make_ready()
     watch.send("ERROR", fakeapi.status(410, "too old"))
     assert end(process)[0] == 0
@@ -85,7 +85,7 @@ def test_position_too_old_leads_to_a_new_look(lull, api, pending, make_ready):
 
 def test_restart_of_the_coordinator_is_waited_out(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    api.watches.get(timeout=20)
+    api.watches.get(timeout=60)
     api.stop()
     with pytest.raises(Exception):
         process.wait(0.7)
@@ -98,7 +98,7 @@ def test_restart_of_the_coordinator_is_waited_out(lull, api, pending, make_ready
 
 def test_another_of_the_same_name_is_not_the_one_waited_for(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     del api.objects[SNAPSHOTS, "snap-larry"]
     watch.send("MODIFIED", make_ready())
     code, _, errors = end(process)
@@ -108,7 +108,7 @@ def test_another_of_the_same_name_is_not_the_one_waited_for(lull, api, pending, 
 
 def test_events_of_others_and_bookmarks_change_nothing(lull, api, pending, make_ready):
     process = lull.start("wait", "snap-larry")
-    watch = api.watches.get(timeout=20)
+    watch = api.watches.get(timeout=60)
     watch.send("MODIFIED", make_ready("other"))
     watch.send("BOOKMARK", {"metadata": {"resourceVersion": "5000"}})
     watch.send("DELETED", api.objects[SNAPSHOTS, "other"])
@@ -123,7 +123,7 @@ def test_events_of_others_and_bookmarks_change_nothing(lull, api, pending, make_
                          ids=["no json", "deep", "no utf-8", "endless line"])
 def test_stream_that_makes_no_sense_ends_with_an_error(lull, api, pending, data):
     process = lull.start("wait", "snap-larry")
-    api.watches.get(timeout=20).raw(data)
+    api.watches.get(timeout=60).raw(data)
     code, _, errors = end(process)
     assert code == 1
     assert errors.startswith("lull: wait: ")

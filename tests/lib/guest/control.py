@@ -23,7 +23,7 @@ class Control:
         self._buffer = b""
         self._ids = itertools.count(1)
 
-    def run(self, command, timeout=30):
+    def run(self, command, timeout=120):
         """Runs @command by the guest's sh. Returns (exit status, output with stderr in it)."""
         deadline = time.monotonic() + timeout
         ident = f"{id(self)}.{next(self._ids)}"

@@ -43,7 +43,7 @@ class Driver:
     def __exit__(self, *_exception):
         self.process.stdin.close()
         try:
-            self.process.wait(30)
+            self.process.wait(120)
         finally:
             self.kill()
             self.process.stdout.close()
