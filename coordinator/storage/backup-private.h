@@ -14,7 +14,9 @@ typedef struct {
     LullStorage storage;
     LullHost *host;
     char *directory;
-    LullChainLocks *chains;
+    LullChainLocks *chains; /* what is stored is read, merged or removed: for long */
+    LullChainLocks
+        *additions; /* a content is added to what is there, or somebody looks what is: after @chains */
     GMutex mutex;
     GHashTable
         *distrusted; /* with the mutex: uids of machines whose last cut with a checkpoint was refused */

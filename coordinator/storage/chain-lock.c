@@ -53,8 +53,8 @@ lull_chain_lock(LullChainLocks *self, const char *vm_uid, gint64 timeout, GCance
     if (busy && !g_cancellable_set_error_if_cancelled(cancel, error))
         g_set_error(
             error, LULL_ERROR, LULL_ERROR_BUSY,
-            "the machine's stored snapshots are being merged, restored or checked: try again when that "
-            "is over");
+            "the machine's stored snapshots are being merged, restored, checked or added to: try again when "
+            "that is over");
     return !busy;
 }
 

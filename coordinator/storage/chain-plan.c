@@ -127,13 +127,14 @@ conclude(LullChainPlan *self, const LullMember *parent, const char *content_uid,
 
 /* What there is to be based on. */
 static const LullMember *
-look(LullChainFacts *facts, GPtrArray *members, GPtrArray *checkpoints)
+look(LullChainFacts *facts, GPtrArray *members, GPtrArray *checkpoints, const char *content_uid)
 {
-    const LullMember *parent = lull_lineage_leaf(members, checkpoints);
+    const LullMember *parent = lull_lineage_leaf(members, checkpoints, content_uid);
 
     facts->has_parent = parent != NULL;
     facts->had_parent = made_checkpoint(members);
     facts->has_checkpoint = checkpoints->len > 0;
+    facts->being_made = lull_lineage_is_being_made(members, content_uid);
     facts->length = parent ? lull_lineage_length(members, parent->uid) : 0;
     return parent;
 }
@@ -154,8 +155,10 @@ lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory,
     if (!checkpoints)
         return NULL;
     if (facts.wanted) {
-        members = lull_lineage_read(directory, vm->uid);
-        parent = look(&facts, members, checkpoints);
+        members = lull_lineage_read(directory, vm->uid, error);
+        if (!members)
+            return NULL;
+        parent = look(&facts, members, checkpoints, content_uid);
         base = parent ? lull_json_string(parent->json, "checkpoint", NULL) : NULL;
         sizes = read_sizes(domain, vm, facts.stopped ? NULL : base);
         decide_volumes(self, vm, &facts, parent ? parent->json : NULL, sizes, capacities);

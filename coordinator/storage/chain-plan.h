@@ -22,8 +22,8 @@ typedef struct {
 void lull_chain_plan_free(LullChainPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullChainPlan, lull_chain_plan_free)
 
-/* Asks the machine and the stored contents below @directory, whose chains are locked. @capacities: of
- * the volumes. Removes what checkpoints of ours are of no use any more. */
+/* Asks the machine and the stored contents below @directory, to which nobody adds meanwhile.
+ * @capacities: of the volumes. Removes what checkpoints of ours are of no use any more. */
 LullChainPlan *lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory,
                                    const guint64 *capacities, const char *content_uid, guint attempt,
                                    gboolean distrusted, GError **error) G_GNUC_WARN_UNUSED_RESULT;

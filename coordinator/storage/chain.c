@@ -17,6 +17,8 @@ lull_chain_decide(const LullChainFacts *facts, const LullChainVolume *volume)
     if (facts->distrusted)
         return LULL_CHAIN_DISTRUSTED;
     if (!facts->has_parent) {
+        if (facts->being_made)
+            return LULL_CHAIN_UNSEALED;
         if (facts->had_parent)
             return LULL_CHAIN_NO_CHECKPOINT;
         return facts->has_checkpoint ? LULL_CHAIN_NO_PARENT : LULL_CHAIN_FIRST;
@@ -49,6 +51,7 @@ lull_chain_why(LullChainKind kind)
         [LULL_CHAIN_STOPPED] = "a machine that is off is copied as a whole",
         [LULL_CHAIN_DISTRUSTED] = "the incremental copy was refused",
         [LULL_CHAIN_FIRST] = "it is the first of its chain",
+        [LULL_CHAIN_UNSEALED] = "the snapshot before it is still being stored",
         [LULL_CHAIN_NO_PARENT] = "the snapshot that it would be based on is gone or not whole",
         [LULL_CHAIN_NO_CHECKPOINT] =
             "the record of changes is gone, by a deleted snapshot, a restore, or other images",

@@ -24,6 +24,7 @@ typedef enum {
     LULL_CHAIN_STOPPED,
     LULL_CHAIN_DISTRUSTED,
     LULL_CHAIN_FIRST,
+    LULL_CHAIN_UNSEALED,
     LULL_CHAIN_NO_PARENT,
     LULL_CHAIN_NO_CHECKPOINT,
     LULL_CHAIN_LENGTH,
@@ -42,6 +43,7 @@ typedef struct {
     gboolean had_parent;     /* a whole content that made a checkpoint, there or not */
     gboolean has_checkpoint; /* a checkpoint of ours, whatever it belongs to */
     guint length;            /* contents in the parent's chain */
+    gboolean being_made;     /* another content of it is cut, and not stored yet */
 } LullChainFacts;
 
 /* Of one volume. */

@@ -179,7 +179,10 @@ lull_folder_read_json(const char *folder, const char *name, GError **error)
         return NULL;
     }
     if (!g_file_get_contents(path, &text, &length, &problem)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
+        const gboolean gone = g_error_matches(problem, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+
+        g_set_error(error, LULL_ERROR, gone ? LULL_ERROR_NOT_FOUND : LULL_ERROR_FAILED, "%s",
+                    problem->message);
         return NULL;
     }
     json = lull_json_parse(text, (gssize)length, error);

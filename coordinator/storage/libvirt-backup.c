@@ -22,10 +22,12 @@
 #include "coordinator/storage/offline.h"
 #include "coordinator/storage/owner.h"
 #include "coordinator/storage/verify.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
 #define STORE_MODE 0711
+#define LOCK_USEC  LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
 
 typedef struct {
     LullCut cut;
@@ -184,7 +186,7 @@ planned_need(const LullChainPlan *plan, const GArray *needs)
     return need;
 }
 
-/* With the chains locked: from what they are to a description that says what this attempt is based on. */
+/* With additions locked: from what they are to a description that says what this attempt is based on. */
 static LullCut *
 prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid,
                guint attempt, const char *folder, GError **error)
@@ -230,10 +232,10 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
 
     if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
         (!off && !lull_backup_check_idle(domain, vm, error)) ||
-        !lull_chain_lock(self->chains, vm->uid, 0, NULL, error))
+        !lull_chain_lock(self->additions, vm->uid, LOCK_USEC, NULL, error))
         return NULL;
     data = prepare_locked(self, domain, vm, content_uid, MAX(attempt, 1), folder, error);
-    lull_chain_unlock(self->chains, vm->uid);
+    lull_chain_unlock(self->additions, vm->uid);
     if (!data)
         return NULL;
     cut = (BackupCut *)data;
@@ -416,7 +418,7 @@ backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, g
     return TRUE;
 }
 
-/* With the chains locked: who looks for what is based on a content must not miss one that is just renamed. */
+/* With additions locked: who looks for what is based on a content must not miss one that is just renamed. */
 static gboolean
 publish(LullBackupStorage *self, const char *folder, const char *sealed, GCancellable *cancel, GError **error)
 {
@@ -425,15 +427,16 @@ publish(LullBackupStorage *self, const char *folder, const char *sealed, GCancel
     const char *vm = lull_json_string(manifest, "vm", "");
     gboolean ok;
 
-    if (!manifest || !lull_chain_lock(self->chains, vm, G_MAXINT64 / 2, cancel, error))
+    if (!manifest || !lull_chain_lock(self->additions, vm, G_MAXINT64 / 2, cancel, error))
         return FALSE;
     (void)g_unlink(plan); /* the manifest says it all */
     ok = rename(folder, sealed) == 0 || lull_folder_errno(error, errno, "sealing", sealed);
-    lull_chain_unlock(self->chains, vm);
+    lull_chain_unlock(self->additions, vm);
     return ok && lull_folder_sync(self->directory, error);
 }
 
-/* Only the last one is of use; without it the next content is a full one, and says so. */
+/* Only the last one is of use; without it the next content is a full one, and says so. Where ours is gone, a
+ * later attempt has done away with it, and the last one is that attempt's. */
 static void
 keep_checkpoint(LullBackupStorage *self, const char *sealed)
 {
@@ -444,7 +447,10 @@ keep_checkpoint(LullBackupStorage *self, const char *sealed)
     g_autoptr(LullDomain) domain =
         link ? lull_link_domain(link, lull_json_string(manifest, "vm", ""), &problem) : NULL;
 
-    if (domain && virDomainIsActive(domain) == 1)
+    g_autoptr(GPtrArray) there =
+        domain && virDomainIsActive(domain) == 1 ? lull_checkpoint_list(domain, &problem) : NULL;
+
+    if (there && g_ptr_array_find_with_equal_func(there, name, g_str_equal, NULL))
         (void)lull_checkpoint_remove(domain, LULL_CHECKPOINT_PREFIX, name, &problem);
     if (problem)
         g_message("%s: older checkpoints stay until the next snapshot: %s", sealed, problem->message);
@@ -515,6 +521,7 @@ backup_free(LullStorage *storage)
     LullBackupStorage *self = (LullBackupStorage *)storage;
 
     lull_chain_locks_free(self->chains);
+    lull_chain_locks_free(self->additions);
     g_hash_table_unref(self->distrusted);
     g_mutex_clear(&self->mutex);
     g_free(self->directory);
@@ -557,6 +564,7 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
     self->chains = lull_chain_locks_new();
+    self->additions = lull_chain_locks_new();
     g_mutex_init(&self->mutex);
     self->distrusted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return &self->storage;

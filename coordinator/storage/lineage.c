@@ -24,8 +24,28 @@ member_free(gpointer data)
     g_free(member);
 }
 
-static LullMember *
-read_member(const char *directory, const char *name)
+/* What is not there, or means nothing, is none. FALSE: nobody knows whether it is one. */
+static gboolean
+read_description(const char *folder, gboolean attempt, LullJson **ret_json, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    LullJson *json = attempt ? lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, &problem) : NULL;
+
+    if (!json && (!problem || lull_error_is(problem, LULL_ERROR_NOT_FOUND) ||
+                  lull_error_is(problem, LULL_ERROR_INVALID))) {
+        g_clear_error(&problem);
+        json = lull_manifest_read(folder, &problem);
+    }
+    if (json || lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID)) {
+        *ret_json = json;
+        return TRUE;
+    }
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static gboolean
+read_member(const char *directory, const char *name, LullMember **ret_member, GError **error)
 {
     g_autofree char *folder = g_build_filename(directory, name, NULL);
     g_autofree char *uid = g_strndup(name, UUID_LENGTH);
@@ -35,37 +55,44 @@ read_member(const char *directory, const char *name)
 
     if (!g_uuid_string_is_valid(uid) || g_str_has_suffix(name, ".removing") ||
         (name[strlen(uid)] && !attempt))
-        return NULL;
-    json = attempt ? lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL) : NULL;
-    if (!json)
-        json = lull_manifest_read(folder, NULL);
+        return TRUE;
+    if (!read_description(folder, attempt, &json, error))
+        return FALSE;
     if (!json || (attempt && lull_json_bool(json, "failed", FALSE)))
-        return NULL;
+        return TRUE;
     member = g_new0(LullMember, 1);
     member->uid = g_steal_pointer(&uid);
     member->parent = g_strdup(lull_json_string(json, "parent", NULL));
     member->json = g_steal_pointer(&json);
     member->attempt = attempt;
     member->removing = !attempt && lull_merge_is_removing(folder);
-    return member;
+    *ret_member = member;
+    return TRUE;
 }
 
 GPtrArray *
-lull_lineage_read(const char *directory, const char *vm_uid)
+lull_lineage_read(const char *directory, const char *vm_uid, GError **error)
 {
-    GPtrArray *members = g_ptr_array_new_with_free_func(member_free);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autoptr(GPtrArray) members = g_ptr_array_new_with_free_func(member_free);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &problem);
     const char *name;
 
-    while (dir && (name = g_dir_read_name(dir))) {
-        LullMember *member = read_member(directory, name);
+    if (!dir) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
+        return NULL;
+    }
+    while ((name = g_dir_read_name(dir))) {
+        LullMember *member = NULL;
 
+        if (!read_member(directory, name, &member, error))
+            return NULL;
         if (member && vm_uid && g_strcmp0(lull_json_string(member->json, "vm", NULL), vm_uid) != 0)
             g_clear_pointer(&member, member_free);
         if (member)
             g_ptr_array_add(members, member);
     }
-    return members;
+    return g_steal_pointer(&members);
 }
 
 LullMember *
@@ -127,14 +154,52 @@ has_name(GPtrArray *names, const char *name)
     return name && g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL);
 }
 
+gboolean
+lull_lineage_is_line(GPtrArray *members, const char *uid)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < members->len; i++) {
+        const LullMember *member = members->pdata[i];
+
+        n += !member->attempt && g_strcmp0(member->parent, uid) == 0;
+    }
+    return n <= 1;
+}
+
+gboolean
+lull_lineage_is_being_made(GPtrArray *members, const char *content_uid)
+{
+    for (guint i = 0; i < members->len; i++) {
+        const LullMember *member = members->pdata[i];
+
+        if (member->attempt && !g_str_equal(member->uid, content_uid))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* An attempt of @content_uid itself is no child: it comes to nothing, or there would be no other. */
+static gboolean
+is_taken(GPtrArray *members, const char *uid, const char *content_uid)
+{
+    for (guint i = 0; i < members->len; i++) {
+        const LullMember *member = members->pdata[i];
+
+        if (g_strcmp0(member->parent, uid) == 0 &&
+            (!member->attempt || !g_str_equal(member->uid, content_uid)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 LullMember *
-lull_lineage_leaf(GPtrArray *members, GPtrArray *checkpoints)
+lull_lineage_leaf(GPtrArray *members, GPtrArray *checkpoints, const char *content_uid)
 {
     for (guint i = 0; i < members->len; i++) {
         LullMember *member = members->pdata[i];
-        const LullMember *child = lull_lineage_child(members, member->uid);
 
-        if (!member->attempt && !member->removing && (!child || child->attempt) &&
+        if (!member->attempt && !member->removing && !is_taken(members, member->uid, content_uid) &&
             has_name(checkpoints, lull_json_string(member->json, "checkpoint", NULL)))
             return member;
     }

@@ -19,8 +19,10 @@ typedef struct {
     gboolean removing; /* it is to go, and nothing may be based on it any more */
 } LullMember;
 
-/* All of @vm_uid (NULL: of all machines) below @directory. What cannot be read is left out. */
-GPtrArray *lull_lineage_read(const char *directory, const char *vm_uid) G_GNUC_WARN_UNUSED_RESULT;
+/* All of @vm_uid (NULL: of all machines) below @directory. One whose manifest means nothing is left out; what
+ * cannot be read just now is an error, so that it is never taken for one that is not there. */
+GPtrArray *
+lull_lineage_read(const char *directory, const char *vm_uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Lent; NULL for none. find: sealed ones only. child: a sealed one before an attempt. */
 LullMember *lull_lineage_find(GPtrArray *members, const char *uid);
@@ -32,9 +34,16 @@ guint lull_lineage_length(GPtrArray *members, const char *uid);
 /* Whether all that is based on @uid, however far down, is to go as well. */
 gboolean lull_lineage_all_removing(GPtrArray *members, const char *uid);
 
-/* The content that is to be based on: it made one of @checkpoints (names of ours), and nothing is based on it
- * yet. Of several the one that another is not based on. */
-LullMember *lull_lineage_leaf(GPtrArray *members, GPtrArray *checkpoints);
+/* Whether @uid has no more than one child that is sealed: whatever else there is would lose what it needs by
+ * a merge. */
+gboolean lull_lineage_is_line(GPtrArray *members, const char *uid);
+
+/* Whether there are attempts of another content than @content_uid. */
+gboolean lull_lineage_is_being_made(GPtrArray *members, const char *content_uid);
+
+/* What an attempt of @content_uid is to be based on: it made one of @checkpoints (names of ours), and nothing
+ * is based on it, nor will be by another content's attempt. */
+LullMember *lull_lineage_leaf(GPtrArray *members, GPtrArray *checkpoints, const char *content_uid);
 
 LullJson *lull_lineage_volume(LullJson *manifest, const char *name);
 gboolean lull_lineage_is_incremental(LullJson *volume);

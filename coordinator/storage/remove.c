@@ -41,9 +41,11 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
 gboolean
 lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellable *cancel, GError **error)
 {
-    g_autoptr(GPtrArray) members = lull_lineage_read(self->directory, NULL);
-    const LullMember *member = lull_lineage_find(members, content_uid);
+    g_autoptr(GPtrArray) members = lull_lineage_read(self->directory, NULL, error);
+    const LullMember *member = members ? lull_lineage_find(members, content_uid) : NULL;
 
+    if (!members)
+        return FALSE;
     for (guint i = 0; member && member->parent && i < members->len; i++) {
         g_autofree char *heir = lull_merge_heir(self->directory, member->parent);
 
@@ -60,6 +62,14 @@ merge_into_child(LullBackupStorage *self, GPtrArray *members, const char *conten
 {
     const LullMember *child = lull_lineage_child(members, content_uid);
 
+    if (!lull_lineage_is_line(members, content_uid)) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_INVALID,
+            "content %s: two are based on it, of which content %s is one, and only one could take over "
+            "what it needs: delete one of the two first",
+            content_uid, child->uid);
+        return FALSE;
+    }
     /* what goes as well needs nothing of it */
     if (!child || lull_lineage_all_removing(members, content_uid))
         return TRUE;
@@ -86,23 +96,53 @@ remove_folders(LullBackupStorage *self, const char *content_uid, GError **error)
     return TRUE;
 }
 
+/* What is there, with nobody just adding to it. After the mark none does so below what goes. */
+static GPtrArray *
+read_members(LullBackupStorage *self, const char *vm, GError **error)
+{
+    GPtrArray *members;
+
+    if (!lull_chain_lock(self->additions, vm, LOCK_USEC, NULL, error))
+        return NULL;
+    members = lull_lineage_read(self->directory, NULL, error);
+    lull_chain_unlock(self->additions, vm);
+    return members;
+}
+
 /* Says first that it goes, so that of a whole chain that goes nothing is merged. */
 static gboolean
-remove_content(LullBackupStorage *self, const char *content_uid, const char *folder, GError **error)
+remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *vm, const char *folder,
+                  GError **error)
 {
-    g_autoptr(LullJson) manifest = lull_manifest_read(folder, NULL);
     g_autoptr(GPtrArray) members = NULL;
-    const char *vm = lull_json_string(manifest, "vm", content_uid);
     gboolean ok;
 
-    if (!lull_json_string(manifest, "checkpoint", NULL))
-        return remove_folders(self, content_uid, error); /* nothing can be based on it */
     if (!lull_merge_mark(folder, error) || !lull_chain_lock(self->chains, vm, LOCK_USEC, NULL, error))
         return FALSE;
-    members = lull_lineage_read(self->directory, NULL);
-    ok = merge_into_child(self, members, content_uid, error) && remove_folders(self, content_uid, error);
+    members = read_members(self, vm, error);
+    ok = members && merge_into_child(self, members, content_uid, error) &&
+         remove_folders(self, content_uid, error);
     lull_chain_unlock(self->chains, vm);
     return ok;
+}
+
+/* One whose manifest means nothing may still be what others are based on. */
+static gboolean
+remove_content(LullBackupStorage *self, const char *vm_uid, const char *content_uid, const char *folder,
+               GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) manifest = lull_manifest_read(folder, &problem);
+
+    if (manifest ? !lull_json_string(manifest, "checkpoint", NULL)
+                 : lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return remove_folders(self, content_uid, error); /* nothing can be based on it */
+    if (!manifest && !lull_error_is(problem, LULL_ERROR_INVALID)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    return remove_from_chain(self, content_uid,
+                             lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid), folder, error);
 }
 
 gboolean
@@ -115,5 +155,6 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
 
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
         return FALSE;
-    return attempt ? lull_folder_remove(folder, error) : remove_content(self, content_uid, folder, error);
+    return attempt ? lull_folder_remove(folder, error)
+                   : remove_content(self, vm_uid, content_uid, folder, error);
 }

@@ -23,26 +23,39 @@ static const struct {
     LullChainFacts facts;
     LullChainVolume volume;
 } rows[] = {
-    {LULL_CHAIN_OFF, {FALSE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_RAW, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {FALSE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_OLD_FORMAT, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, TRUE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_STOPPED, {TRUE, TRUE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_DISTRUSTED, {TRUE, FALSE, TRUE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_FIRST, {TRUE, FALSE, FALSE, FALSE, FALSE, FALSE, 0}, {TRUE, FALSE, FALSE, FALSE, FALSE}},
-    {LULL_CHAIN_NO_CHECKPOINT,
-     {TRUE, FALSE, FALSE, FALSE, TRUE, FALSE, 0},
+    {LULL_CHAIN_OFF, {FALSE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_RAW, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE}, {FALSE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_OLD_FORMAT, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE}, {TRUE, TRUE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_STOPPED, {TRUE, TRUE, FALSE, TRUE, TRUE, TRUE, 3, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_DISTRUSTED, {TRUE, FALSE, TRUE, TRUE, TRUE, TRUE, 3, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_FIRST,
+     {TRUE, FALSE, FALSE, FALSE, FALSE, FALSE, 0, FALSE},
      {TRUE, FALSE, FALSE, FALSE, FALSE}},
     {LULL_CHAIN_NO_CHECKPOINT,
-     {TRUE, FALSE, FALSE, FALSE, TRUE, TRUE, 0},
+     {TRUE, FALSE, FALSE, FALSE, TRUE, FALSE, 0, FALSE},
      {TRUE, FALSE, FALSE, FALSE, FALSE}},
-    {LULL_CHAIN_NO_PARENT, {TRUE, FALSE, FALSE, FALSE, FALSE, TRUE, 0}, {TRUE, FALSE, FALSE, FALSE, FALSE}},
-    {LULL_CHAIN_NO_PARENT, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 0}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_INCREMENTAL, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 6}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_LENGTH, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 7}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_LENGTH, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 9}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
-    {LULL_CHAIN_NEW_VOLUME, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, FALSE, FALSE, TRUE}},
-    {LULL_CHAIN_RESIZED, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, TRUE, FALSE, TRUE}},
-    {LULL_CHAIN_NO_BITMAP, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3}, {TRUE, FALSE, TRUE, TRUE, FALSE}},
+    {LULL_CHAIN_NO_CHECKPOINT,
+     {TRUE, FALSE, FALSE, FALSE, TRUE, TRUE, 0, FALSE},
+     {TRUE, FALSE, FALSE, FALSE, FALSE}},
+    {LULL_CHAIN_NO_PARENT,
+     {TRUE, FALSE, FALSE, FALSE, FALSE, TRUE, 0, FALSE},
+     {TRUE, FALSE, FALSE, FALSE, FALSE}},
+    {LULL_CHAIN_UNSEALED,
+     {TRUE, FALSE, FALSE, FALSE, TRUE, TRUE, 0, TRUE},
+     {TRUE, FALSE, FALSE, FALSE, FALSE}},
+    {LULL_CHAIN_NO_PARENT, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 0, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_INCREMENTAL,
+     {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 6, FALSE},
+     {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_LENGTH, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 7, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_LENGTH, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 9, FALSE}, {TRUE, FALSE, TRUE, TRUE, TRUE}},
+    {LULL_CHAIN_NEW_VOLUME,
+     {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE},
+     {TRUE, FALSE, FALSE, FALSE, TRUE}},
+    {LULL_CHAIN_RESIZED, {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE}, {TRUE, FALSE, TRUE, FALSE, TRUE}},
+    {LULL_CHAIN_NO_BITMAP,
+     {TRUE, FALSE, FALSE, TRUE, TRUE, TRUE, 3, FALSE},
+     {TRUE, FALSE, TRUE, TRUE, FALSE}},
 };
 
 START_TEST(whatever_is_missing_makes_it_whole)
@@ -59,10 +72,10 @@ bit(guint bits, guint n)
 
 START_TEST(changes_alone_are_never_copied_without_all_that_they_need)
 {
-    for (guint bits = 0; bits < 2048; bits++)
+    for (guint bits = 0; bits < 4096; bits++)
         for (guint length = 0; length < 9; length++) {
             const LullChainFacts facts = {bit(bits, 0), bit(bits, 10), bit(bits, 1), bit(bits, 2),
-                                          bit(bits, 3), bit(bits, 4),  length};
+                                          bit(bits, 3), bit(bits, 4),  length,       bit(bits, 11)};
             const LullChainVolume volume = {bit(bits, 5), bit(bits, 6), bit(bits, 7), bit(bits, 8),
                                             bit(bits, 9)};
             const LullChainKind kind = lull_chain_decide(&facts, &volume);

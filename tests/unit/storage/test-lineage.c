@@ -3,6 +3,7 @@
  */
 #include "coordinator/storage/lineage.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "coordinator/storage/folder.h"
@@ -66,24 +67,30 @@ mark(const char *uid)
     ck_assert(lull_merge_mark(folder, NULL));
 }
 
-/* The content that is based on next, of those whose checkpoints are there. */
+/* What @content_uid is to be based on, where those of @uids have their checkpoints. */
 static void
-expect_leaf(const char *const *uids, const char *expected)
+expect_leaf_for(const char *content_uid, const char *const *uids, const char *expected)
 {
-    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     const LullMember *leaf;
 
     for (; *uids; uids++)
         g_ptr_array_add(names, g_strdup_printf("lull-%s-1", *uids));
-    leaf = lull_lineage_leaf(members, names);
+    leaf = lull_lineage_leaf(members, names, content_uid);
     ck_assert_pstr_eq(leaf ? leaf->uid : NULL, expected);
+}
+
+static void
+expect_leaf(const char *const *uids, const char *expected)
+{
+    expect_leaf_for(VM, uids, expected);
 }
 
 START_TEST(a_chain_is_known_by_its_manifests)
 {
     store_chain();
-    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
 
     ck_assert_uint_eq(members->len, 3);
     ck_assert_uint_eq(lull_lineage_length(members, C), 3);
@@ -96,7 +103,7 @@ END_TEST
 START_TEST(another_machine_has_no_part_in_it)
 {
     store_chain();
-    g_autoptr(GPtrArray) members = lull_lineage_read(directory, A);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, A, NULL);
 
     ck_assert_uint_eq(members->len, 0);
 }
@@ -105,11 +112,11 @@ END_TEST
 START_TEST(a_chain_with_a_gap_or_a_circle_has_no_length)
 {
     store(B, LULL_FOLDER_MANIFEST, A);
-    g_autoptr(GPtrArray) gap = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) gap = lull_lineage_read(directory, VM, NULL);
     ck_assert_uint_eq(lull_lineage_length(gap, B), 0);
 
     store(A, LULL_FOLDER_MANIFEST, B);
-    g_autoptr(GPtrArray) circle = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) circle = lull_lineage_read(directory, VM, NULL);
     ck_assert_uint_eq(lull_lineage_length(circle, B), 0);
 }
 END_TEST
@@ -130,11 +137,61 @@ START_TEST(an_attempt_is_a_child_but_no_parent)
 {
     store(A, LULL_FOLDER_MANIFEST, NULL);
     store(B ".attempt-1", LULL_FOLDER_ATTEMPT, A);
-    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
 
     ck_assert(lull_lineage_child(members, A)->attempt);
     ck_assert_ptr_null(lull_lineage_find(members, B));
-    expect_leaf((const char *const[]){A, B, NULL}, A); /* it may yet come to nothing */
+}
+END_TEST
+
+START_TEST(no_second_one_is_based_on_what_an_attempt_is_based_on)
+{
+    store(A, LULL_FOLDER_MANIFEST, NULL);
+    store(B ".attempt-1", LULL_FOLDER_ATTEMPT, A);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
+
+    expect_leaf_for(C, (const char *const[]){A, B, NULL}, NULL);
+    expect_leaf_for(B, (const char *const[]){A, B, NULL}, A); /* its own next attempt */
+    ck_assert(lull_lineage_is_being_made(members, C));
+    ck_assert(!lull_lineage_is_being_made(members, B));
+}
+END_TEST
+
+START_TEST(two_that_are_based_on_one_are_seen)
+{
+    store(A, LULL_FOLDER_MANIFEST, NULL);
+    store(B, LULL_FOLDER_MANIFEST, A);
+    g_autoptr(GPtrArray) one = lull_lineage_read(directory, VM, NULL);
+    ck_assert(lull_lineage_is_line(one, A));
+
+    store(C, LULL_FOLDER_MANIFEST, A);
+    g_autoptr(GPtrArray) two = lull_lineage_read(directory, VM, NULL);
+    ck_assert(!lull_lineage_is_line(two, A));
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_just_now_is_not_taken_for_nothing)
+{
+    g_autofree char *path = g_build_filename(directory, B, LULL_FOLDER_MANIFEST, NULL);
+    g_autoptr(GError) error = NULL;
+
+    store(A, LULL_FOLDER_MANIFEST, NULL);
+    store(B, LULL_FOLDER_MANIFEST, A);
+    ck_assert_int_eq(g_unlink(path), 0);
+    ck_assert_int_eq(g_mkdir(path, 0700), 0); /* it is there, and reading it fails */
+    ck_assert_ptr_null(lull_lineage_read(directory, VM, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, B));
+}
+END_TEST
+
+START_TEST(a_manifest_that_means_nothing_stands_in_nobodys_way)
+{
+    g_autofree char *folder = g_build_filename(directory, B, NULL);
+
+    store_chain();
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, "{", NULL));
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
+    ck_assert_uint_eq(members->len, 2);
 }
 END_TEST
 
@@ -147,7 +204,7 @@ START_TEST(an_attempt_that_failed_is_nobodys_child)
 
     lull_json_set_bool(attempt, "failed", TRUE);
     ck_assert(lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), NULL));
-    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
     ck_assert_ptr_null(lull_lineage_child(members, A));
 }
 END_TEST
@@ -157,11 +214,11 @@ START_TEST(a_chain_that_goes_as_a_whole_is_known_by_its_end)
     store_chain();
     mark(A);
     mark(B);
-    g_autoptr(GPtrArray) some = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) some = lull_lineage_read(directory, VM, NULL);
     ck_assert(!lull_lineage_all_removing(some, A));
 
     mark(C);
-    g_autoptr(GPtrArray) all = lull_lineage_read(directory, VM);
+    g_autoptr(GPtrArray) all = lull_lineage_read(directory, VM, NULL);
     ck_assert(lull_lineage_all_removing(all, A));
 }
 END_TEST
@@ -222,6 +279,10 @@ make_suite(void)
     tcase_add_test(cases, a_chain_with_a_gap_or_a_circle_has_no_length);
     tcase_add_test(cases, the_next_is_based_on_the_last_whose_checkpoint_is_there);
     tcase_add_test(cases, an_attempt_is_a_child_but_no_parent);
+    tcase_add_test(cases, no_second_one_is_based_on_what_an_attempt_is_based_on);
+    tcase_add_test(cases, two_that_are_based_on_one_are_seen);
+    tcase_add_test(cases, what_cannot_be_read_just_now_is_not_taken_for_nothing);
+    tcase_add_test(cases, a_manifest_that_means_nothing_stands_in_nobodys_way);
     tcase_add_test(cases, an_attempt_that_failed_is_nobodys_child);
     tcase_add_test(cases, a_chain_that_goes_as_a_whole_is_known_by_its_end);
     tcase_add_test(cases, a_content_needs_its_own_files_and_those_behind_them);

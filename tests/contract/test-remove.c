@@ -1,0 +1,202 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/* Removing contents that others are based on, and adding to them, with real images. */
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/storage/backup-private.h"
+#include "coordinator/storage/libvirt-backup.h"
+#include "coordinator/storage/lineage.h"
+#include "protocol/error.h"
+#include "tests/lib/contents.h"
+
+#define FULL   "aaaaaaaa-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define MIDDLE "bbbbbbbb-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define LAST   "cccccccc-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+#define VM     "dddddddd-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
+
+static char *directory;
+static LullHost *host;
+static LullStorage *storage;
+
+static void
+set_up(void)
+{
+    directory = g_dir_make_tmp("remove-XXXXXX", NULL);
+    host = lull_host_open("test:///default", NULL);
+    storage = lull_storage_libvirt_new(host, directory, NULL);
+    ck_assert_ptr_nonnull(storage);
+    content_store(directory, FULL, NULL, VM, "d", "/i", 'a', 0, 8);
+    content_store(directory, MIDDLE, FULL, VM, "d", "/i", 'b', 2, 3);
+    content_store(directory, LAST, MIDDLE, VM, "d", "/i", 'c', 4, 2);
+}
+
+static void
+tear_down(void)
+{
+    lull_storage_free(storage);
+    lull_host_free(host);
+    lull_folder_remove(directory, NULL);
+    g_clear_pointer(&directory, g_free);
+}
+
+static gboolean
+remove_content(const char *uid, GError **error)
+{
+    return storage->ops->remove(storage, NULL, uid, 0, error);
+}
+
+static void
+expect_shown(const char *uid, const char *clusters)
+{
+    g_autofree char *path = g_build_filename(directory, uid, "vda.qcow2", NULL);
+
+    for (guint i = 0; i < strlen(clusters); i++)
+        content_expect(path, clusters[i], i);
+}
+
+static char *
+manifest_of(const char *name)
+{
+    return g_build_filename(directory, name, LULL_FOLDER_MANIFEST, NULL);
+}
+
+/* LAST shows what it did, and FULL is removed, with nothing that it needs. */
+static void
+expect_full_goes_well(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    expect_shown(MIDDLE, "aabbbaaa");
+    ck_assert_msg(remove_content(FULL, &error), "%s", error ? error->message : "");
+    expect_shown(MIDDLE, "aabbbaaa");
+    expect_shown(LAST, "aabbccaa");
+}
+
+START_TEST(what_is_based_on_it_takes_over)
+{
+    g_autofree char *folder = g_build_filename(directory, FULL, NULL);
+
+    expect_full_goes_well();
+    ck_assert(!g_file_test(folder, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+START_TEST(nothing_is_taken_from_a_child_that_cannot_be_read_just_now)
+{
+    g_autofree char *path = manifest_of(MIDDLE);
+    g_autofree char *aside = g_strconcat(path, ".aside", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_int_eq(g_rename(path, aside), 0);
+    ck_assert_int_eq(g_mkdir(path, 0700), 0);
+    ck_assert(!remove_content(FULL, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, MIDDLE));
+    ck_assert_int_eq(g_rmdir(path), 0);
+    ck_assert_int_eq(g_rename(aside, path), 0);
+    expect_full_goes_well();
+}
+END_TEST
+
+START_TEST(one_that_cannot_be_read_just_now_stays)
+{
+    g_autofree char *path = manifest_of(FULL);
+    g_autofree char *aside = g_strconcat(path, ".aside", NULL);
+
+    ck_assert_int_eq(g_rename(path, aside), 0);
+    ck_assert_int_eq(g_mkdir(path, 0700), 0);
+    ck_assert(!remove_content(FULL, NULL));
+    ck_assert_int_eq(g_rmdir(path), 0);
+    ck_assert_int_eq(g_rename(aside, path), 0);
+    expect_full_goes_well();
+}
+END_TEST
+
+START_TEST(one_with_a_damaged_manifest_keeps_what_its_child_needs)
+{
+    g_autofree char *folder = g_build_filename(directory, FULL, NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, "{", NULL));
+    ck_assert(!remove_content(FULL, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+    expect_shown(LAST, "aabbccaa");
+}
+END_TEST
+
+START_TEST(of_two_children_none_loses_what_it_needs)
+{
+    g_autoptr(GError) error = NULL;
+
+    content_store(directory, VM, FULL, VM, "d", "/i", 'd', 0, 1);
+    ck_assert(!remove_content(FULL, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "delete one of the two first"));
+    expect_shown(LAST, "aabbccaa");
+    expect_shown(VM, "daaaaaaa");
+    ck_assert(remove_content(VM, NULL));
+    expect_full_goes_well();
+}
+END_TEST
+
+/* LAST as it is before it is sealed. */
+static void
+unseal(void)
+{
+    g_autofree char *sealed = g_build_filename(directory, LAST, NULL);
+    g_autofree char *attempt = g_build_filename(directory, LAST ".attempt-1", NULL);
+
+    ck_assert_int_eq(g_rename(sealed, attempt), 0);
+}
+
+START_TEST(it_stays_while_an_attempt_is_based_on_it)
+{
+    g_autoptr(GError) error = NULL;
+
+    unseal();
+    ck_assert(!remove_content(MIDDLE, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_BUSY));
+    expect_shown(LAST ".attempt-1", "aabbccaa");
+}
+END_TEST
+
+START_TEST(long_work_on_what_is_stored_delays_no_new_one)
+{
+    LullBackupStorage *self = (LullBackupStorage *)storage;
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+
+    unseal();
+    ck_assert(lull_chain_lock(self->chains, VM, 0, NULL, NULL)); /* it is merged, restored, verified */
+    g_cancellable_cancel(cancel);                                /* does not wait */
+    ck_assert_msg(storage->ops->seal(storage, LAST, 1, NULL, cancel, &error), "%s",
+                  error ? error->message : "");
+    ck_assert(!remove_content(MIDDLE, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_BUSY));
+    lull_chain_unlock(self->chains, VM);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("remove");
+    TCase *cases = tcase_create("remove");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, what_is_based_on_it_takes_over);
+    tcase_add_test(cases, nothing_is_taken_from_a_child_that_cannot_be_read_just_now);
+    tcase_add_test(cases, one_that_cannot_be_read_just_now_stays);
+    tcase_add_test(cases, one_with_a_damaged_manifest_keeps_what_its_child_needs);
+    tcase_add_test(cases, of_two_children_none_loses_what_it_needs);
+    tcase_add_test(cases, it_stays_while_an_attempt_is_based_on_it);
+    tcase_add_test(cases, long_work_on_what_is_stored_delays_no_new_one);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
