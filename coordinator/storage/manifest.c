@@ -9,6 +9,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/header.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/owner.h"
 #include "protocol/error.h"
@@ -152,8 +153,29 @@ lull_manifest_store(const char *folder, LullJson *manifest, GError **error)
                              error);
 }
 
+/* QEMU could write there all the time, its first bytes too: they name what else is read with it, and written
+ * by a merge. */
 static gboolean
-seal_volume(const char *folder, LullJson *volume, GCancellable *cancel, GError **error)
+check_image(const char *path, const char *parent, LullJson *volume, GError **error)
+{
+    g_autofree char *expected = parent && lull_lineage_is_incremental(volume)
+                                    ? lull_lineage_backing(parent, lull_json_string(volume, "name", ""))
+                                    : g_strdup("");
+    LullImageHeader header = {0};
+
+    if (lull_image_header_read(path, &header) && header.is_qcow2 && header.is_plain &&
+        g_str_equal(header.backing, expected))
+        return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_INVALID,
+        "stored volume %s: it is no qcow2 of its own, closed and based on what it was made for: delete "
+        "the snapshot and take another one",
+        path);
+    return FALSE;
+}
+
+static gboolean
+seal_volume(const char *folder, const char *parent, LullJson *volume, GCancellable *cancel, GError **error)
 {
     const char *file = lull_json_string(volume, "file", NULL);
     g_autofree char *path = NULL;
@@ -163,7 +185,8 @@ seal_volume(const char *folder, LullJson *volume, GCancellable *cancel, GError *
     if (!file || strchr(file, '/'))
         return bad(error, "a volume's file is missing or not a plain name");
     path = g_build_filename(folder, file, NULL);
-    if (!lull_owner_take_back(path, error) || !lull_folder_sync(path, error))
+    if (!lull_owner_take_back(path, error) || !lull_folder_sync(path, error) ||
+        !check_image(path, parent, volume, error))
         return FALSE;
     sum = lull_folder_sha256(path, cancel, error);
     if (!sum)
@@ -213,7 +236,8 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     LullJson *parsed = report ? lull_json_parse(report, -1, NULL) : NULL;
 
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
-        if (!seal_volume(folder, json_object_array_get_idx(volumes, i), cancel, error))
+        if (!seal_volume(folder, lull_json_string(attempt, "parent", NULL),
+                         json_object_array_get_idx(volumes, i), cancel, error))
             return FALSE;
     if (!seal_others(folder, manifest, cancel, error))
         return FALSE;

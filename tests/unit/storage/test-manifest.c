@@ -9,7 +9,8 @@
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
-#define SUM "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SUM    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define PARENT "aaaaaaaa-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
 #define VOLUME                                                      \
     "{\"name\":\"vda\",\"file\":\"vda.qcow2\",\"sourcePath\":\"/i/" \
     "a\",\"sourceFormat\":\"raw\",\"capacity\":5,"                  \
@@ -65,6 +66,52 @@ START_TEST(an_attempt_says_what_it_is_based_on_and_why_not)
 }
 END_TEST
 
+/* The first bytes of a qcow2, with @backing behind it. */
+static void
+write_image(const char *path, const char *backing)
+{
+    guint8 bytes[512] = {'Q', 'F', 'I', 0xfb, 0, 0, 0, 3};
+
+    if (*backing) {
+        bytes[14] = 1; /* at 256 */
+        bytes[19] = (guint8)strlen(backing);
+        memcpy(bytes + 256, backing, strlen(backing));
+    }
+    ck_assert(g_file_set_contents(path, (const char *)bytes, sizeof bytes, NULL));
+}
+
+static const struct {
+    const char *backing;
+    gboolean incremental;
+    gboolean good;
+} images[] = {
+    {"", FALSE, TRUE},
+    {"/etc/shadow", FALSE, FALSE},
+    {"../" PARENT "/root.qcow2", FALSE, FALSE},
+    {"../" PARENT "/root.qcow2", TRUE, TRUE},
+    {"../" PARENT "/data.qcow2", TRUE, FALSE},
+    {"/etc/shadow", TRUE, FALSE},
+    {"", TRUE, FALSE},
+};
+
+START_TEST(what_an_image_is_based_on_is_what_it_was_made_for)
+{
+    g_autofree char *folder = g_dir_make_tmp("manifest-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(folder, "root.qcow2", NULL);
+    g_autoptr(LullVm) vm = machine();
+    const guint64 capacity = 4096;
+    LullChainKind kind = images[_i].incremental ? LULL_CHAIN_INCREMENTAL : LULL_CHAIN_LENGTH;
+    const LullChainPlan plan = {.parent = PARENT, .n = 1, .kinds = &kind};
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, &plan);
+    g_autoptr(GError) error = NULL;
+
+    write_image(file, images[_i].backing);
+    ck_assert_int_eq(lull_manifest_write(folder, "uid", attempt, NULL, NULL, &error), images[_i].good);
+    ck_assert(images[_i].good || lull_error_is(error, LULL_ERROR_INVALID));
+    lull_folder_remove(folder, NULL);
+}
+END_TEST
+
 START_TEST(a_manifest_has_sums_report_and_content)
 {
     g_autofree char *folder = g_dir_make_tmp("manifest-XXXXXX", NULL);
@@ -76,15 +123,17 @@ START_TEST(a_manifest_has_sums_report_and_content)
         "{\"metadata\":{\"annotations\":{\"lull.dev/quiesce-report\":\"{\\\"level\\\":\\\"app\\\"}\"}}}", -1,
         NULL);
     g_autoptr(LullJson) manifest = NULL;
+    g_autofree char *sum = NULL;
     LullJson *volume;
 
-    ck_assert(g_file_set_contents(file, "abc", 3, NULL));
+    write_image(file, "");
+    sum = lull_folder_sha256(file, NULL, NULL);
     ck_assert(lull_manifest_write(folder, "uid", attempt, content, NULL, NULL));
     manifest = lull_manifest_read(folder, NULL);
     ck_assert_ptr_nonnull(manifest);
     volume = json_object_array_get_idx(lull_json_array(manifest, "volumes"), 0);
-    ck_assert_str_eq(lull_json_string(volume, "sha256", ""), SUM);
-    ck_assert_int_eq(lull_json_int(volume, "size", 0), 3);
+    ck_assert_str_eq(lull_json_string(volume, "sha256", ""), sum);
+    ck_assert_int_eq(lull_json_int(volume, "size", 0), 512);
     ck_assert_str_eq(lull_json_string(lull_json_object(manifest, "report"), "level", ""), "app");
     ck_assert(lull_json_equal(lull_json_object(manifest, "content"), content));
     lull_folder_remove(folder, NULL);
@@ -151,6 +200,7 @@ make_suite(void)
 
     tcase_add_test(cases, an_attempt_describes_what_it_copies);
     tcase_add_test(cases, an_attempt_says_what_it_is_based_on_and_why_not);
+    tcase_add_loop_test(cases, what_an_image_is_based_on_is_what_it_was_made_for, 0, G_N_ELEMENTS(images));
     tcase_add_test(cases, a_manifest_has_sums_report_and_content);
     tcase_add_test(cases, a_manifest_may_have_no_volumes);
     tcase_add_loop_test(cases, a_manifest_that_is_not_right_is_refused, 0, G_N_ELEMENTS(faults));
