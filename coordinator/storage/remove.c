@@ -145,6 +145,22 @@ remove_content(LullBackupStorage *self, const char *vm_uid, const char *content_
                              lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid), folder, error);
 }
 
+/* Nobody waits for it any more, whatever becomes of its data. As far as it goes: where it cannot be written,
+ * what could be based on the same is copied whole. */
+static void
+give_up(const char *folder)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) attempt = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, &problem);
+
+    if (attempt) {
+        lull_json_set_bool(attempt, "failed", TRUE);
+        lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), &problem);
+    }
+    if (problem && !lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        g_message("%s", problem->message);
+}
+
 gboolean
 lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                    GError **error)
@@ -153,6 +169,8 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
     g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
 
+    if (folder && attempt)
+        give_up(folder);
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
         return FALSE;
     return attempt ? lull_folder_remove(folder, error)

@@ -19,6 +19,8 @@
 #define LAST   "cccccccc-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
 #define VM     "dddddddd-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
 
+#define DOMAIN "6695eb01-f6a4-8304-79aa-97f2502e193f" /* the one that libvirt's test driver has */
+
 static char *directory;
 static LullHost *host;
 static LullStorage *storage;
@@ -163,6 +165,21 @@ START_TEST(it_stays_while_an_attempt_is_based_on_it)
 }
 END_TEST
 
+START_TEST(an_attempt_whose_data_cannot_go_yet_is_nobodys_child)
+{
+    g_autofree char *folder = g_build_filename(directory, LAST ".attempt-1", NULL);
+    g_autofree char *manifest = g_build_filename(folder, LULL_FOLDER_MANIFEST, NULL);
+    g_autofree char *description = g_build_filename(folder, LULL_FOLDER_ATTEMPT, NULL);
+
+    unseal();
+    ck_assert_int_eq(g_rename(manifest, description), 0);
+    ck_assert(!storage->ops->remove(storage, DOMAIN, LAST, 1, NULL)); /* no backup jobs there */
+    g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
+    ck_assert_ptr_null(lull_lineage_child(members, MIDDLE));
+    ck_assert(!lull_lineage_is_being_made(members, FULL));
+}
+END_TEST
+
 START_TEST(long_work_on_what_is_stored_delays_no_new_one)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
@@ -194,6 +211,7 @@ make_suite(void)
     tcase_add_test(cases, one_with_a_damaged_manifest_keeps_what_its_child_needs);
     tcase_add_test(cases, of_two_children_none_loses_what_it_needs);
     tcase_add_test(cases, it_stays_while_an_attempt_is_based_on_it);
+    tcase_add_test(cases, an_attempt_whose_data_cannot_go_yet_is_nobodys_child);
     tcase_add_test(cases, long_work_on_what_is_stored_delays_no_new_one);
     suite_add_tcase(suite, cases);
     return suite;
