@@ -260,6 +260,25 @@ def test_what_a_copy_under_way_is_based_on_stays(guest, driver):
     assert_shows(driver, second, "second")
 
 
+def test_one_taken_while_another_is_stored_takes_nothing_from_it(guest, driver):
+    first = driver.snapshot(guest)
+    second = uuid()
+    mark(guest, "second")
+    driver.must("target", second, 1)
+    driver.must("cut")
+    driver.must("free")
+    driver.copy(second)
+    third = marked(guest, driver, "third")
+    driver.must("seal", second, 1)
+
+    assert copies(driver, third)["vda"] == "full"
+    assert "still being stored" in reason(driver, third)
+    assert checkpoints(guest) == [f"lull-{third}-1"]
+    driver.must("remove", first, 0)
+    assert_shows(driver, second, "second")
+    assert_shows(driver, third, "third")
+
+
 def test_a_missing_parent_is_seen(guest, driver):
     contents = [driver.snapshot(guest) for _ in range(3)]
     os.rename(os.path.join(driver.directory, contents[0]), os.path.join(driver.directory, "away"))
