@@ -64,8 +64,11 @@ class Table:
     def __init__(self):
         self._rows = {}
 
-    def add(self, cell, **result):
-        self._rows[str(cell)] = {"step": cell.step, "action": cell.action, **result}
+    def begin(self, cell):
+        self._rows[str(cell)] = {"step": cell.step, "action": cell.action, "survived": False}
+
+    def end(self, cell, **result):
+        self._rows[str(cell)] = {"step": cell.step, "action": cell.action, "survived": True, **result}
 
     def write(self, place):
         with open(f"{place}.json", "w") as file:
@@ -77,6 +80,8 @@ class Table:
         row = self._rows.get(f"{step}={action}")
         if not row:
             return "-"
+        if not row["survived"]:
+            return "NOT SURVIVED"
         return f"{row['claim']} at attempt {row['attempts']}, {row['gapMs']} ms"
 
     def text(self):

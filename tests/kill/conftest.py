@@ -25,10 +25,21 @@ def build():
 
 
 @pytest.fixture(scope="module")
-def world(build):
-    world = World(build)
-    yield world
-    world.close()
+def worlds(build):
+    """One, and another after a cell that failed."""
+    worlds = []
+    yield worlds
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def world(build, worlds):
+    if worlds and worlds[0].is_spoilt:
+        worlds.pop().close()
+    if not worlds:
+        worlds.append(World(build))
+    return worlds[0]
 
 
 @pytest.fixture(scope="session")

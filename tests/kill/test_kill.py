@@ -78,15 +78,16 @@ def play_restore(stage):
 
 @pytest.mark.parametrize("cell", cells.chosen(), ids=str)
 def test_a_fault_at_a_named_step_is_survived(world, table, cell):
+    table.begin(cell)
     with Stage(world, cell) as stage:
         snapshot = play_restore(stage) if cell.of_restore else play_snapshot(stage)
         end_well(stage)
         stage.close_writers()
-        table.add(
+        assert stage.gap < LEASE + SLACK
+        table.end(
             cell,
             claim=cell.claim,
             attempts=report(snapshot)["attempt"],
             reason=report(snapshot)["proofReason"],
             gapMs=round(stage.gap * 1000),
         )
-        assert stage.gap < LEASE + SLACK

@@ -117,8 +117,7 @@ class Coordinator:
 
         def ready():
             assert self.process.poll() is None, f"the coordinator ended with {self.process.returncode}"
-            with contextlib.suppress(OSError):
-                return rest.Client(self.socket).get(VMS)[0] == 200
+            return Api(self).get(VMS)
 
         wait_for(ready, "the coordinator")
 
@@ -163,15 +162,19 @@ class Supervisor:
 
     def close(self):
         self._ending = True
-        for pid in self.pids()[::-1]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._thread.join()
+        while self._thread.is_alive():  # it may be starting one at this very moment
+            for pid in self.pids()[::-1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._thread.join(0.1)
 
 
 class World:
+    """File systems, the island that they are in, and the hypervisor's folder."""
+
     def __init__(self, build):
         self.build = build
+        self.is_spoilt = False  # by a cell that failed
         self.directory = scratch.make("kill")
         self.memory = self._make_memory()
         self.hypervisor = os.path.join(self.memory, "hypervisor")
@@ -261,7 +264,7 @@ class Stage:
         self.supervisor = Supervisor(world.island, None if self.in_coordinator else fault)
         self.coordinator = Coordinator(world, self.directory)
         self.api = Api(self.coordinator)
-        self._quick = rest.Client(self.coordinator.socket, timeout=1)  # one that is stopped answers not
+        self._quick = Api(self.coordinator, timeout=1)  # one that is stopped answers not
         self.writers = []
         self.gap = 0.0
         self.fault = fault
@@ -272,6 +275,7 @@ class Stage:
 
     def __exit__(self, kind, value, trace):
         if kind:
+            self.world.is_spoilt = True
             with open(self.coordinator.log, errors="replace") as file:
                 sys.stderr.write(file.read()[-8000:])
         for pid in self._stopped:
@@ -318,16 +322,10 @@ class Stage:
                 self._go_on(pid)
         self.struck = self.struck or self.supervisor.deaths > 0
 
-    def _get(self, path):
-        with contextlib.suppress(OSError):
-            status, document = self._quick.get(path)
-            return document if status == 200 else None
-        return None
-
     def settle(self, path, timeout=60):
         def settled():
             self.look_after()
-            document = self._get(path)
+            document = self._quick.get(path)
             done = document and (condition(document, "Ready") or condition(document, "Failure"))
             return document if done else None
 

@@ -3,6 +3,7 @@
 """Snapshots and restores of a coordinator, as its API tells of them."""
 
 import contextlib
+import http.client
 import json
 import os
 
@@ -17,13 +18,13 @@ VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 class Api:
     """A coordinator that may be away for a while is waited for."""
 
-    def __init__(self, coordinator):
+    def __init__(self, coordinator, timeout=rest.TIMEOUT):
         self.coordinator = coordinator
-        self.rest = rest.Client(coordinator.socket)
+        self.rest = rest.Client(coordinator.socket, timeout)
 
     def get(self, path):
-        """The object, None where there is none, or where nobody answers."""
-        with contextlib.suppress(OSError):
+        """The object, None where there is none, or where nobody answers, or not to the end."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
             status, document = self.rest.get(path)
             return document if status == 200 else None
         return None

@@ -125,6 +125,7 @@ class Host:
         self.qemu_user = qemu_user
         self.uri = None
         self._connection = None
+        self._survivor = None  # process id of a guest, when libvirtd was killed
         self._told = []  # by guests that a failed test had for itself
 
     def __enter__(self):
@@ -161,6 +162,19 @@ class Host:
         )
         assert done.returncode == 0, f"virsh {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def crash_libvirtd(self, guest):
+        """Kills libvirtd, as a fault of it would. Its guests run on; @guest must be one of them."""
+        self._survivor = guest.qemu_pid()
+        with open(os.path.join(self.dir, "libvirtd.pid")) as file:
+            pid = int(file.read())
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the end of libvirtd")
+        self._connection = None  # it does not notice by itself
+
+    def start_libvirtd_again(self):
+        arguments = ["again", self.dir, str(self._survivor)]
+        subprocess.run([os.path.join(HERE, "private-libvirtd"), *arguments], stdout=subprocess.PIPE, check=True)
 
     @contextlib.contextmanager
     def guest(self, name, **options):
