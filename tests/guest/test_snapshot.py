@@ -257,18 +257,6 @@ def test_a_read_only_disk_is_left_out_with_its_reason(api, host):
     assert "PartialSnapshot" not in snapshot["status"]["indications"]
 
 
-def test_a_stopped_vm_is_refused(api, host):
-    other = rig.Guest(host, "stopped", disks=[rig.EXT4], writer=False)
-    try:
-        other.define()
-        snapshot = api.snap("stopped", other.name, timeout=10)
-    finally:
-        other.remove()
-
-    assert snapshot["status"]["phase"] == "Failed"
-    assert "stopped" in reason(snapshot, "Failure")
-
-
 @pytest.fixture
 def small_coordinator(host, guest):
     """A coordinator whose state is on a disk that is too small for any snapshot."""
