@@ -7,6 +7,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "coordinator/guest/agent-reply.h"
 #include "coordinator/guest/agent-socket.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -23,7 +24,7 @@ static void
 explain(const char *command, gboolean late, GError **error)
 {
     const virErrorPtr last = virGetLastError();
-    const char *message = last && last->message ? last->message : "unknown error";
+    g_autofree char *message = lull_reply_words(last && last->message ? last->message : "unknown error");
     g_autofree char *quoted = g_strdup_printf("'%s'", command);
     const char *words = strstr(message, quoted);
 
@@ -85,9 +86,10 @@ is_refusal(const char *command, LullJson *reply, GError **error)
 {
     LullJson *refusal = lull_json_object(reply, "error");
 
+    g_autofree char *why = lull_reply_words(lull_json_string(refusal, "desc", "the agent does not say why"));
+
     if (refusal)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s: %s", command,
-                    lull_json_string(refusal, "desc", "the agent does not say why"));
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s: %s", command, why);
     return refusal != NULL;
 }
 

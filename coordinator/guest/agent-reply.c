@@ -21,20 +21,24 @@ must_be_object(LullJson *reply, const char *command, GError **error)
     return FALSE;
 }
 
-/* A text of the guest's: bounded, one line. NULL where there is none or it is empty. */
-static char *
-text(LullJson *object, const char *key)
+char *
+lull_reply_words(const char *words)
 {
-    const char *value = lull_json_string(object, key, NULL);
-    g_autofree char *copy = NULL;
+    g_autofree char *copy = g_strndup(words, LULL_REPLY_MAX_TEXT);
 
-    if (!value || !*value)
-        return NULL;
-    copy = g_strndup(value, LULL_REPLY_MAX_TEXT);
     for (char *each = copy; *each; each++)
         if (g_ascii_iscntrl(*each))
             *each = ' ';
     return g_utf8_make_valid(copy, -1); /* it may have been cut inside a character */
+}
+
+/* NULL where there is none or it is empty. */
+static char *
+text(LullJson *object, const char *key)
+{
+    const char *value = lull_json_string(object, key, NULL);
+
+    return value && *value ? lull_reply_words(value) : NULL;
 }
 
 static void

@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 #define LULL_REPLY_MAX_TEXT 512
 #define LULL_REPLY_MAX_ROWS 256
 
+/* The guest's words, wherever they come from (libvirt's errors quote them): at most LULL_REPLY_MAX_TEXT bytes
+ * of them, on one line, sound UTF-8. */
+char *lull_reply_words(const char *words) G_GNUC_WARN_UNUSED_RESULT;
+
 /* guest-info: which agent it is by the commands that it has. */
 typedef struct {
     LullAgentKind kind; /* NONE: it has no command to freeze */

@@ -143,6 +143,18 @@ START_TEST(only_the_word_held_is_a_proof)
 }
 END_TEST
 
+START_TEST(the_guests_words_are_one_short_line_of_text)
+{
+    g_autofree char *marks = g_strnfill(4 * LULL_REPLY_MAX_TEXT, '\xff');
+    g_autofree char *bounded = lull_reply_words(marks);
+    g_autofree char *line = lull_reply_words("no\nsuch\x1b[31m command");
+
+    ck_assert(g_utf8_validate(bounded, -1, NULL));
+    ck_assert_uint_le(strlen(bounded), 3 * LULL_REPLY_MAX_TEXT);
+    ck_assert_str_eq(line, "no such [31m command");
+}
+END_TEST
+
 static const char *const nonsense[] = {
     "[]",
     "7",
@@ -399,6 +411,7 @@ make_suite(void)
     tcase_add_test(cases, a_prepare_tells_who_is_in_the_way);
     tcase_add_test(cases, a_status_gives_phase_budget_and_file_systems);
     tcase_add_test(cases, a_freeze_without_an_epoch_froze_nothing);
+    tcase_add_test(cases, the_guests_words_are_one_short_line_of_text);
     tcase_add_test(cases, only_the_word_held_is_a_proof);
     tcase_add_loop_test(cases, nonsense_is_an_error_and_never_a_proof, 0, G_N_ELEMENTS(nonsense));
     tcase_add_test(cases, times_out_of_range_count_as_unknown);
