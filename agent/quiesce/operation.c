@@ -201,6 +201,7 @@ lull_operation_thaw_answer(const LullOperation *self, const LullMachine *how)
 
     lull_json_set_string(answer, "proof", lull_proof_to_string(how->proof));
     lull_json_set_string(answer, "reason", how->reason ? how->reason : "");
+    lull_json_set_string(answer, "epoch", self->epoch);
     lull_json_take(answer, "counters", counters(self, TRUE));
     lull_json_take(answer, "filesystems", thawed_filesystems(self));
     lull_json_take(answer, "writers", json_object_new_array());

@@ -309,6 +309,7 @@ lull_reply_thaw(LullJson *reply, LullThawReply *ret_thaw, GError **error)
     if (!thaw.held && !thaw.broken)
         thaw.broken =
             g_strdup(g_str_equal(proof, "none") ? "nothing was frozen" : "the agent does not say why");
+    thaw.epoch = text(reply, "epoch");
     thaw.window_usec = usec(reply, "window-ms");
     thaw.freeze_usec = usec(reply, "freeze-ms");
     thaw.thaw_usec = usec(reply, "thaw-ms");
@@ -322,6 +323,7 @@ void
 lull_thaw_reply_clear(LullThawReply *self)
 {
     g_clear_pointer(&self->broken, g_free);
+    g_clear_pointer(&self->epoch, g_free);
     g_clear_pointer(&self->filesystems, lull_json_put);
     g_clear_pointer(&self->writers, lull_json_put);
 }

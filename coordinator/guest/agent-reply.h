@@ -63,6 +63,7 @@ typedef struct {
     gboolean held;
     gboolean unknown; /* the agent froze nothing under this op, or knows of none */
     char *broken;     /* not held, but frozen once: why */
+    char *epoch;      /* which one it tells of; NULL: not told */
     gint64 window_usec;
     gint64 freeze_usec;
     gint64 thaw_usec;

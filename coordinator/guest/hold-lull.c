@@ -30,6 +30,7 @@ typedef struct {
     GCond cond;
     gint64 lease_usec; /* 0: not frozen yet */
     gint64 until;      /* boot clock: no lease beyond this */
+    char *broken;      /* why, as a renewal told, whatever the thaw will say */
     gboolean stop;
 } EpochState;
 
@@ -93,8 +94,10 @@ renew(gpointer data)
         broken = reply ? lull_reply_renew(reply) : NULL;
         failed = !reply;
         g_mutex_lock(&state->lock);
-        if (broken)
-            state->stop = TRUE; /* the thaw will tell why */
+        if (broken && !state->stop) { /* once a thaw is on its way, it is no wonder */
+            state->stop = TRUE;
+            state->broken = g_steal_pointer(&broken);
+        }
     }
     g_mutex_unlock(&state->lock);
     return NULL;
@@ -285,13 +288,30 @@ why_unknown(LullGuestHold *self)
     return LULL_BROKEN_AGENT;
 }
 
+/* Why an epoch that the thaw calls held was none; NULL: nothing speaks against it. New string. */
+static char *
+contradiction(EpochState *state, const LullThawReply *thaw)
+{
+    g_autofree char *broken = NULL;
+
+    g_mutex_lock(&state->lock);
+    broken = g_strdup(state->broken);
+    g_mutex_unlock(&state->lock);
+    if (!broken && thaw->epoch && g_strcmp0(thaw->epoch, state->epoch) != 0)
+        broken = g_strdup("the agent tells of another epoch");
+    return g_steal_pointer(&broken);
+}
+
 static void
 take_verdict(LullGuestHold *self, const LullThawReply *thaw)
 {
     LullGuestHoldFacts *facts = &self->facts;
+    g_autofree char *otherwise = thaw->held ? contradiction(self->state, thaw) : NULL;
 
     facts->held = thaw->held;
-    if (thaw->unknown)
+    if (otherwise)
+        lull_guest_hold_break(self, otherwise, g_str_equal(otherwise, LULL_BROKEN_LEASE));
+    else if (thaw->unknown)
         lull_guest_hold_break(self, why_unknown(self), FALSE);
     else if (!thaw->held)
         lull_guest_hold_break(self, thaw->broken, g_str_equal(thaw->broken, LULL_BROKEN_LEASE));
@@ -403,6 +423,7 @@ epoch_free(LullGuestHold *self)
     g_cond_clear(&state->cond);
     g_free(state->epoch);
     g_free(state->boot_id);
+    g_free(state->broken);
     g_free(state);
 }
 

@@ -78,7 +78,7 @@ def test_the_whole_way(client, island):
     assert status["phase"] == "frozen" and 0 < status["remaining-ms"] <= 20000
 
     thawed = client.quiesce("thaw", op="o1", epoch=frozen["epoch"])
-    assert (thawed["proof"], thawed["reason"]) == ("held", "")
+    assert (thawed["proof"], thawed["reason"], thawed["epoch"]) == ("held", "", frozen["epoch"])
     assert all(entry["thawed"] for entry in thawed["filesystems"])
     assert thawed["counters"] == frozen["counters"]
     assert thawed["writers"] == []

@@ -124,12 +124,13 @@ START_TEST(only_the_word_held_is_a_proof)
     static const char *const others[] = {"{\"proof\":\"broken\",\"reason\":\"lease expired\"}",
                                          "{\"proof\":\"none\"}", "{\"proof\":\"broken\",\"reason\":7}"};
     g_autoptr(LullJson) reply =
-        json("{\"proof\":\"held\",\"reason\":\"\",\"window-ms\":26.5,\"thaw-ms\":1.9}");
+        json("{\"proof\":\"held\",\"reason\":\"\",\"epoch\":\"e1\",\"window-ms\":26.5,\"thaw-ms\":1.9}");
     g_auto(LullThawReply) thaw = {FALSE};
 
     ck_assert(lull_reply_thaw(reply, &thaw, NULL));
     ck_assert(thaw.held);
     ck_assert_ptr_null(thaw.broken);
+    ck_assert_str_eq(thaw.epoch, "e1");
     ck_assert_int_eq(thaw.window_usec, 26500);
     ck_assert_int_eq(thaw.thaw_usec, 1900);
     for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
