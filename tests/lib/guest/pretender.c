@@ -9,7 +9,9 @@
  *   lying        our agent: says frozen, held and thawed, and never freezes anything
  *   lying-stock  the same as qemu-ga
  *   empty        qemu-ga with nothing to freeze
- *   commandless  qemu-ga without the commands to freeze */
+ *   commandless  qemu-ga without the commands to freeze
+ *   hostile      lying; and a request that /run/agent/manner names, "PART-OF-REQUEST MANNER", is met in that
+ *                manner, of which /run/agent/met has a line each time */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +31,7 @@ enum { REQUEST_BYTES = 65536, OP_BYTES = 64, SYNC_MARK = 0xff };
 
 typedef struct {
     int port;
-    bool ours, freezes;
+    bool ours, freezes, hostile;
     int count; /* of file systems that it says it froze */
     bool frozen, prepared;
     char op[OP_BYTES];
@@ -177,6 +179,146 @@ answer(Pretender *self, const char *request)
             "{\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"The command has not been found\"}}\n");
 }
 
+/* ------- in which manner */
+
+enum { LATE_SECONDS = 3, DEPTH = 100000, MARKS = 4096, HUGE_BYTES = 64 * 1024 * 1024, CHUNK = 65536 };
+
+static void
+say_often(const Pretender *self, char byte, size_t times)
+{
+    static char chunk[CHUNK + 1];
+
+    memset(chunk, byte, CHUNK);
+    for (; times > 0; times -= strlen(chunk)) {
+        chunk[times < CHUNK ? times : CHUNK] = '\0';
+        say(self, chunk);
+    }
+}
+
+static void
+meet_late(Pretender *self, const char *request)
+{
+    sleep(LATE_SECONDS);
+    answer(self, request);
+}
+
+static void
+meet_never(Pretender *self, const char *request)
+{
+}
+
+/* Every member that any answer has, none of its type. */
+static void
+meet_with_types(Pretender *self, const char *request)
+{
+    say(self, "{\"return\":{\"accepted\":\"yes\",\"protocol\":\"1\",\"phase\":7,\"op\":{},\"epoch\":[],"
+              "\"proof\":true,\"supported_commands\":{},\"filesystems\":\"all\",\"writers\":5}}\n");
+}
+
+static void
+meet_bare(Pretender *self, const char *request)
+{
+    say(self, "{\"return\":{}}\n");
+}
+
+static void
+meet_twice(Pretender *self, const char *request)
+{
+    answer(self, request);
+    answer(self, request);
+}
+
+static void
+meet_endlessly(Pretender *self, const char *request)
+{
+    say(self, "{\"return\":\"");
+    for (;;)
+        say_often(self, 'x', CHUNK);
+}
+
+static void
+meet_with_others(Pretender *self, const char *request)
+{
+    if (strstr(request, "\"guest-sync"))
+        say(self, "{\"return\":4711}\n");
+    else
+        say(self, "{\"id\":99,\"return\":{\"accepted\":false,\"owner\":\"other\",\"phase\":\"prepared\","
+                  "\"op\":\"other\",\"proof\":\"none\",\"reason\":\"no such operation\"}}\n");
+}
+
+static void
+meet_with_another_epoch(Pretender *self, const char *request)
+{
+    say(self,
+        "{\"return\":{\"epoch\":\"ffffffffffffffffffffffffffffffff\",\"boot-id\":\"other\",\"op\":\"other\","
+        "\"proof\":\"held\",\"remaining-ms\":0,\"broken\":\"thawed under another epoch\"}}\n");
+}
+
+static void
+meet_hugely(Pretender *self, const char *request)
+{
+    say(self, "{\"return\":\"");
+    say_often(self, 'x', HUGE_BYTES);
+    say(self, "\"}\n");
+}
+
+static void
+meet_deeply(Pretender *self, const char *request)
+{
+    say(self, "{\"return\":");
+    say_often(self, '[', DEPTH);
+    say_often(self, ']', DEPTH);
+    say(self, "}\n");
+}
+
+static void
+meet_with_marks(Pretender *self, const char *request)
+{
+    say_often(self, (char)SYNC_MARK, MARKS);
+    answer(self, request);
+}
+
+static const struct {
+    const char *name;
+    void (*meet)(Pretender *self, const char *request);
+} manners[] = {
+    {"late", meet_late},          {"never", meet_never},      {"types", meet_with_types},
+    {"bare", meet_bare},          {"twice", meet_twice},      {"endless", meet_endlessly},
+    {"others", meet_with_others}, {"huge", meet_hugely},      {"epoch", meet_with_another_epoch},
+    {"deep", meet_deeply},        {"marks", meet_with_marks},
+};
+
+static void
+note(const char *manner)
+{
+    FILE *file = fopen("/run/agent/met", "a");
+
+    if (file) {
+        fprintf(file, "%s\n", manner);
+        fclose(file);
+    }
+}
+
+static void
+meet(Pretender *self, const char *request)
+{
+    char part[OP_BYTES] = "";
+    char manner[OP_BYTES] = "";
+    FILE *file = self->hostile ? fopen("/run/agent/manner", "r") : NULL;
+
+    if (file) {
+        (void)!fscanf(file, "%63s %63s", part, manner);
+        fclose(file);
+    }
+    for (size_t i = 0; *part && strstr(request, part) && i < sizeof manners / sizeof *manners; i++)
+        if (strcmp(manners[i].name, manner) == 0) {
+            note(manner);
+            manners[i].meet(self, request);
+            return;
+        }
+    answer(self, request);
+}
+
 /* Nobody connected is end of file, until somebody is. */
 static void
 serve(Pretender *self)
@@ -199,7 +341,7 @@ serve(Pretender *self)
         while ((end = memchr(buffer, '\n', size))) {
             *end = '\0';
             if (end > buffer)
-                answer(self, buffer);
+                meet(self, buffer);
             size -= (size_t)(end + 1 - buffer);
             memmove(buffer, end + 1, size);
         }
@@ -217,7 +359,8 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: pretender KIND PORT\n");
         return 2;
     }
-    if (strcmp(argv[1], "lying") == 0)
+    self.hostile = strcmp(argv[1], "hostile") == 0;
+    if (self.hostile || strcmp(argv[1], "lying") == 0)
         self.ours = true;
     else if (strcmp(argv[1], "empty") == 0)
         self.count = 0;

@@ -208,7 +208,7 @@ class Host:
 
 class Guest:
     """A test machine. @agent: lull, stock, refusing (its freeze hook fails), silent, none,
-    or one of those that lie (pretender.c): lying, lying-stock, empty, commandless.
+    or one of those that lie (pretender.c): lying, lying-stock, empty, commandless, hostile.
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for
