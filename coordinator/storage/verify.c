@@ -33,9 +33,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Verification, verification_clear)
 static void
 find(const Verification *self, const char *file, const char *problem)
 {
+    g_autofree char *text = g_utf8_make_valid(file, -1); /* a stranger's may be any bytes */
     LullJson *row = json_object_new_object();
 
-    lull_json_set_string(row, "file", file);
+    lull_json_set_string(row, "file", text);
     lull_json_set_string(row, "problem", problem);
     json_object_array_add(self->findings, row);
 }

@@ -102,6 +102,18 @@ START_TEST(a_file_of_others_is_found)
 }
 END_TEST
 
+START_TEST(a_file_whose_name_is_no_text_is_found_and_can_be_told)
+{
+    g_autofree char *folder = g_build_filename(directory, LAST, NULL);
+
+    ck_assert(lull_folder_write(folder, "strange\xff", "", NULL));
+    g_autoptr(LullJson) result = verify(LAST);
+    g_autoptr(LullJson) told = lull_json_parse(lull_json_to_line(result), -1, NULL);
+    ck_assert_ptr_nonnull(told);
+    expect_finding(LAST, "strange", "nobody here");
+}
+END_TEST
+
 START_TEST(another_chain_in_the_manifest_than_in_the_image_is_found)
 {
     g_autofree char *folder = g_build_filename(directory, LAST, NULL);
@@ -144,6 +156,7 @@ make_suite(void)
     tcase_add_test(cases, a_damage_of_what_it_is_based_on_is_found);
     tcase_add_test(cases, a_missing_parent_is_found);
     tcase_add_test(cases, a_file_of_others_is_found);
+    tcase_add_test(cases, a_file_whose_name_is_no_text_is_found_and_can_be_told);
     tcase_add_test(cases, another_chain_in_the_manifest_than_in_the_image_is_found);
     tcase_add_test(cases, a_content_that_is_gone_is_a_finding);
     tcase_add_test(cases, one_that_is_cancelled_says_nothing);
