@@ -16,6 +16,7 @@
 #include "protocol/clock.h"
 
 #define FIRST_OTHER 3
+#define DEATH_MSEC  20 /* for a child that is killed, where nothing holds it */
 
 typedef union {
     struct cmsghdr align;
@@ -82,52 +83,87 @@ receive_result(int socket)
     return fd;
 }
 
-static int
-wait_for_result(int socket, int64_t until)
-{
-    struct pollfd pfd = {.fd = socket, .events = POLLIN};
-    int64_t left;
-
-    while ((left = until - lull_clock_boottime()) > 0) {
-        const int r = poll(&pfd, 1, (int)(left / 1000) + 1);
-
-        if (r > 0)
-            return receive_result(socket);
-        if (r < 0 && errno != EINTR)
-            return -1;
-    }
-    errno = ETIMEDOUT;
-    return -1;
-}
-
-int
-lull_reach(const char *path, LullReachOpen open, void *context, int64_t until)
+bool
+lull_way_begin(LullWay *ret_way, const char *path, LullReachOpen open, void *context)
 {
     int pair[2];
-    int fd;
-    int error;
     pid_t child;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -1;
+        return false;
     child = fork();
     if (child == 0) {
+        int fd;
+
         close_others(pair[1]);
         fd = open(path, context);
         send_result(pair[1], fd, fd < 0 ? errno : 0);
         _exit(0);
     }
-    error = errno;
     (void)close(pair[1]);
-    fd = -1;
-    if (child > 0) {
-        fd = wait_for_result(pair[0], until);
-        error = errno;
-        (void)kill(child, SIGKILL);
-        /* One that is stuck in the kernel becomes whoever's is there when it ends. */
-        (void)waitpid(child, NULL, error == ETIMEDOUT ? WNOHANG : 0);
+    if (child < 0) {
+        const int error = errno;
+
+        (void)close(pair[0]);
+        errno = error;
+        return false;
     }
-    (void)close(pair[0]);
+    *ret_way = (LullWay){.child = child, .socket = pair[0]};
+    return true;
+}
+
+int
+lull_way_wait(LullWay *self, int64_t until)
+{
+    struct pollfd pfd = {.fd = self->socket, .events = POLLIN};
+    int64_t left;
+    int r;
+
+    do {
+        left = until - lull_clock_boottime();
+        r = poll(&pfd, 1, left > 0 ? (int)(left / 1000) + 1 : 0);
+        self->is_back = r > 0;
+        if (r > 0)
+            return receive_result(self->socket);
+        if (r < 0 && errno != EINTR)
+            return -1;
+    } while (left > 0);
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+void
+lull_way_end(LullWay *self)
+{
+    struct pollfd over = {.fd = self->socket, .events = POLLIN};
+
+    /* In a process that has gone to the background it is no child any more, and its number may be another's.
+     */
+    if (waitpid(self->child, NULL, WNOHANG) == 0) {
+        (void)kill(self->child, SIGKILL);
+        /* One that is stuck in the kernel becomes whoever's is there when it ends. */
+        if (self->is_back || poll(&over, 1, DEATH_MSEC) > 0)
+            (void)waitpid(self->child, NULL, 0);
+    }
+    (void)close(self->socket);
+}
+
+int
+lull_reach(const char *path, LullReachOpen open, void *context, int64_t until)
+{
+    LullWay way;
+    int fd;
+    int error;
+
+    if (lull_clock_boottime() >= until) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    if (!lull_way_begin(&way, path, open, context))
+        return -1;
+    fd = lull_way_wait(&way, until);
+    error = errno;
+    lull_way_end(&way);
     errno = error;
     return fd;
 }

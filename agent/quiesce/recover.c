@@ -28,7 +28,8 @@
 #define FREEZER_WAIT  LULL_MSEC(80) /* a living freezer sees our predecessor's death at once */
 #define FREEZER_PAUSE LULL_MSEC(2)
 #define RETRY         LULL_MSEC(100)
-#define REACH         LULL_MSEC(300) /* for a mount whose way may not answer */
+#define REACH         LULL_MSEC(300) /* for mounts whose way may not answer */
+#define WAYS_MAX      8              /* to one mount */
 
 typedef struct {
     char *path;
@@ -37,8 +38,9 @@ typedef struct {
     int error;      /* errno of the last FITHAW; 0 */
     gboolean ended; /* nothing of ours is frozen there any more, or nothing can be done about it */
     gboolean thawed;
-    gboolean lost;     /* no way to it */
-    gboolean far_away; /* the way to it may not answer: not tried yet, or in vain */
+    gboolean lost;  /* no way to it */
+    GPtrArray *far; /* names whose way may not answer; emptied when they have been set out for */
+    GArray *ways;   /* of LullWay: children that have not come back */
 } Mount;
 
 struct _LullRecovery {
@@ -80,6 +82,14 @@ clear_mount(gpointer data)
     g_free(mount->path);
     if (mount->fd >= 0)
         (void)close(mount->fd);
+    g_ptr_array_unref(mount->far);
+    g_array_unref(mount->ways);
+}
+
+static void
+clear_way(gpointer data)
+{
+    lull_way_end(data);
 }
 
 static void
@@ -95,8 +105,11 @@ read_mounts(LullRecovery *self, LullJson *array)
             .path = g_strcompress(lull_json_string(entry, "mountpoint", "")),
             .device = (dev_t)lull_json_int(entry, "device", 0),
             .fd = -1,
+            .far = g_ptr_array_new_with_free_func(g_free),
+            .ways = g_array_new(FALSE, FALSE, sizeof(LullWay)),
         };
 
+        g_array_set_clear_func(mount.ways, clear_way);
         g_array_append_val(self->mounts, mount);
     }
 }
@@ -124,39 +137,31 @@ open_device(const char *path, void *context)
     return fd;
 }
 
-/* -1 with ETIMEDOUT: whatever is on the way does not answer. */
-static int
-open_place(const LullSurvey *survey, const char *path, dev_t device, gboolean even_far, gboolean *ret_far)
+/* Opens the mount by the name @path, or notes that for set_out(). */
+static void
+try_name(Mount *self, const LullSurvey *survey, const char *path)
 {
     const LullMount *mount = survey ? lull_mount_tree_resolve(survey->tree, path) : NULL;
 
     if (mount && lull_filesystem_may_hang(mount->type))
-        return -1;
+        return;
     if (!mount || !lull_survey_may_hang(survey, mount))
-        return open_device(path, &device);
-    *ret_far = TRUE;
-    return even_far ? lull_reach(path, open_device, &device, lull_clock_boottime() + REACH) : -1;
+        self->fd = open_device(path, &self->device);
+    else if (self->far->len < WAYS_MAX)
+        g_ptr_array_add(self->far, g_strdup(path));
 }
 
-/* By its old name, or, where something has been mounted over that, by any other. @even_far: also where the
- * way may not answer. */
+/* By its old name, or, where something has been mounted over that, by any other. */
 static void
-find_way(Mount *self, const LullSurvey *survey, gboolean even_far)
+find_way(Mount *self, const LullSurvey *survey)
 {
-    gboolean is_far = FALSE;
-    gboolean late = FALSE;
-
-    self->fd = open_place(survey, self->path, self->device, even_far, &is_far);
-    late = is_far && errno == ETIMEDOUT;
+    try_name(self, survey, self->path);
     for (guint i = 0; survey && i < survey->mounts->len && self->fd < 0; i++) {
         const LullMount *mount = g_ptr_array_index(survey->mounts, i);
 
-        if (mount->device != self->device)
-            continue;
-        self->fd = open_place(survey, mount->mountpoint, self->device, even_far, &is_far);
-        late = late || (is_far && errno == ETIMEDOUT);
+        if (mount->device == self->device && !g_str_equal(mount->mountpoint, self->path))
+            try_name(self, survey, mount->mountpoint);
     }
-    self->far_away = self->fd < 0 && (even_far ? late : is_far);
 }
 
 static LullSurvey *
@@ -167,20 +172,39 @@ read_mount_table(void)
     return mounts ? lull_survey_new(mounts) : NULL;
 }
 
-/* What could not be reached at first. Names are looked at here, but by a child, which holds nothing. */
-static void
-reach_far(LullRecovery *self)
+static gboolean
+may_be_reached(const Mount *self)
 {
-    g_autoptr(LullSurvey) survey = NULL;
+    return self->fd >= 0 || self->far->len > 0 || self->ways->len > 0;
+}
 
+/* One child for each name: however long it is gone, no other follows it. */
+static void
+set_out(LullRecovery *self)
+{
+    for (guint i = 0; i < self->mounts->len; i++) {
+        Mount *mount = mount_at(self, i);
+        LullWay way;
+
+        for (guint k = 0; mount->fd < 0 && k < mount->far->len; k++)
+            if (lull_way_begin(&way, g_ptr_array_index(mount->far, k), open_device, &mount->device))
+                g_array_append_val(mount->ways, way);
+        g_ptr_array_set_size(mount->far, 0);
+    }
+}
+
+/* Takes in who has come back by @until. */
+static void
+reach_far(LullRecovery *self, gint64 until)
+{
     for (guint i = 0; i < self->mounts->len; i++) {
         Mount *mount = mount_at(self, i);
 
-        if (!mount->far_away)
-            continue;
-        if (!survey)
-            survey = read_mount_table();
-        find_way(mount, survey, TRUE);
+        for (guint k = mount->ways->len; k-- > 0 && mount->fd < 0;) {
+            mount->fd = lull_way_wait(&g_array_index(mount->ways, LullWay, k), until);
+            if (mount->fd >= 0 || errno != ETIMEDOUT)
+                g_array_remove_index_fast(mount->ways, k);
+        }
     }
 }
 
@@ -272,7 +296,7 @@ attempt(LullRecovery *self)
         if (mark == LULL_MARK_FROZEN || (mark == LULL_MARK_FREEZING && self->owns_marker)) {
             if (mount->fd >= 0)
                 thaw(self, i);
-            else if (!mount->far_away)
+            else if (!may_be_reached(mount))
                 mount->ended = mount->lost = TRUE;
             all = all && mount->ended;
         } else if (mark == LULL_MARK_FREEZING) {
@@ -305,7 +329,7 @@ thread_main(void *data)
 
     while (!atomic_load(&self->done)) {
         g_usleep(RETRY);
-        reach_far(self);
+        reach_far(self, 0);
         attempt(self);
     }
     recovery_unref(self);
@@ -340,10 +364,11 @@ lull_recovery_start(const char *folder)
     survey = read_mount_table();
     for (guint i = 0; i < self->mounts->len; i++)
         if (mark_of(self, i) != LULL_MARK_FREE || !self->owns_marker)
-            find_way(mount_at(self, i), survey, FALSE);
+            find_way(mount_at(self, i), survey);
     attempt(self);
     if (!lull_recovery_is_done(self)) {
-        reach_far(self);
+        set_out(self);
+        reach_far(self, lull_clock_boottime() + REACH);
         attempt(self);
     }
     return self;

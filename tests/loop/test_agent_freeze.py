@@ -227,6 +227,45 @@ def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, 
         island.umount("/mnt/also-a")
 
 
+@pytest.fixture
+def behind(island, build):
+    """An ext4 that can only be reached through a file system whose process may be stopped: where, and which."""
+    shutil.copy(os.path.join(build, "tests/loop/hangfs"), island.path("/bin/hangfs"))
+    os.makedirs(island.path("/mnt/hang"))
+    server = island.spawn(["hangfs", "/mnt/hang"])
+    try:
+        wait_for(lambda: os.path.isdir(island.path("/mnt/hang/sub")), "its answer")
+        island.mount_image("ext4", "/mnt/hang/sub")
+        yield "/mnt/hang/sub", server.pid
+        os.kill(server.pid, signal.SIGCONT)
+        island.thaw()
+        island.umount("/mnt/hang/sub")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_when_both_die_one_process_waits_for_a_way_that_does_not_answer(start, island, behind):
+    place, server = behind
+    agent = start()
+    assert results(agent.client().freeze("o1", lease_ms=30000, mountpoints=[place]), "frozen") == [place]
+    kill_both(agent)
+    os.kill(server, signal.SIGSTOP)
+    agent.start()
+    client = agent.client()
+    waiting = set()
+    until = boottime() + 2
+    while boottime() < until:
+        waiting.update(children_of(agent.process.pid))
+        client.call("guest-ping")
+    assert len(waiting) == 1
+    os.kill(server, signal.SIGCONT)
+    wait_for(lambda: not is_frozen(island.path(place)), "thawed")
+    wait_for(lambda: children_of(agent.process.pid) == [], "its end")
+    assert verdict(client) == ("broken", "agent lost")
+    agent.close()
+
+
 def test_when_both_die_what_a_stranger_froze_stays_his(start, island, frozen):
     agent = start()
     client = agent.client()
