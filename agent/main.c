@@ -8,6 +8,7 @@
 #include "agent/background.h"
 #include "agent/lock.h"
 #include "agent/log.h"
+#include "agent/quiesce/record.h"
 #include "agent/quiesce/recover.h"
 #include "protocol/step.h"
 
@@ -27,6 +28,20 @@ enter(const LullOptions *options, LullRecovery *recovery, GError **error)
     return TRUE;
 }
 
+/* Not even a mistake in the options keeps frozen what an agent before this one has left so. */
+static void
+thaw_at_least(const char *folder)
+{
+    g_autofree char *record = g_build_filename(folder, LULL_RECORD_NAME, NULL);
+    g_autoptr(LullRecovery) recovery = NULL;
+
+    if (!g_file_test(record, G_FILE_TEST_EXISTS) || !lull_lock_folder(folder, NULL))
+        return;
+    recovery = lull_recovery_start(folder);
+    if (lull_recovery_is_done(recovery))
+        lull_recovery_finish(recovery);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -35,8 +50,11 @@ main(int argc, char **argv)
     g_auto(LullOptions) options = {NULL};
     int status;
 
-    if (!lull_options_parse(argc, argv, &options, &status))
+    if (!lull_options_parse(argc, argv, &options, &status)) {
+        if (status != 0)
+            thaw_at_least(lull_options_find_state_dir(argc, argv));
         return status;
+    }
     lull_log_init(options.verbose);
     if (lull_steps_init(&error) && lull_lock_folder(options.state_dir, &error)) {
         lull_log_hold(TRUE);

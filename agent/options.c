@@ -198,6 +198,20 @@ lull_options_clear(LullOptions *self)
     g_clear_pointer(&self->rules.block, g_strfreev);
 }
 
+const char *
+lull_options_find_state_dir(int argc, char **argv)
+{
+    const char *found = LULL_AGENT_STATE_DIR;
+    int option;
+
+    opterr = 0;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL)) != -1)
+        if (option == 't')
+            found = optarg;
+    return found;
+}
+
 /* What stands on the command line wins, so the file is read before everything else. */
 static gboolean
 find_file(int argc, char **argv, LullOptions *options)

@@ -27,6 +27,10 @@ typedef struct {
 
 /* FALSE: the process is to end now with @ret_exit (help, version, or a mistake that was told). */
 gboolean lull_options_parse(int argc, char **argv, LullOptions *ret_options, int *ret_exit);
+
+/* Where state is kept, by the command line alone: for when the rest of it, or the file, is wrong. */
+const char *lull_options_find_state_dir(int argc, char **argv);
+
 void lull_options_clear(LullOptions *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullOptions, lull_options_clear)
 

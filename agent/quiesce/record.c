@@ -12,13 +12,12 @@
 
 #include "protocol/error.h"
 
-#define RECORD "operation.json"
 #define MARKER "frozen"
 
 gboolean
 lull_record_write(const char *folder, const LullOperation *operation, const char *boot_id, GError **error)
 {
-    g_autofree char *path = g_build_filename(folder, RECORD, NULL);
+    g_autofree char *path = g_build_filename(folder, LULL_RECORD_NAME, NULL);
     g_autoptr(LullJson) record = json_object_new_object();
     LullJson *mounts = json_object_new_array();
 
@@ -45,7 +44,7 @@ lull_record_write(const char *folder, const LullOperation *operation, const char
 void
 lull_record_remove(const char *folder)
 {
-    g_autofree char *path = g_build_filename(folder, RECORD, NULL);
+    g_autofree char *path = g_build_filename(folder, LULL_RECORD_NAME, NULL);
 
     if (g_unlink(path) < 0 && errno != ENOENT)
         g_warning("%s: %s", path, g_strerror(errno));

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
  *                   '1' FIFREEZE is under way, '2' frozen. Locked (flock) by the freezer while it lives;
  *                   who does not have the lock writes nothing */
 
+#define LULL_RECORD_NAME "operation.json"
+
 gboolean
 lull_record_write(const char *folder, const LullOperation *operation, const char *boot_id, GError **error);
 void lull_record_remove(const char *folder);

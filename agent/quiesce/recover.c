@@ -60,7 +60,7 @@ struct _LullRecovery {
 static LullJson *
 read_record(const char *folder)
 {
-    g_autofree char *path = g_build_filename(folder, "operation.json", NULL);
+    g_autofree char *path = g_build_filename(folder, LULL_RECORD_NAME, NULL);
     g_autofree char *boot_id = lull_clock_boot_id();
     g_autofree char *text = NULL;
     g_autoptr(LullJson) record = NULL;

@@ -119,6 +119,10 @@ class Agent:
         """A process with the same state folder, and a socket of its own."""
         return self.home.spawn(self._argv(self._socket + "2"), stderr=subprocess.PIPE)
 
+    def fail(self, *options):
+        """The exit status of a start that comes to nothing."""
+        return self.home.spawn([*self._argv(self._socket), *options], stderr=subprocess.DEVNULL).wait(20)
+
     def client(self):
         self._clients.append(wait_for(self._connect, "a connection"))
         return self._clients[-1]

@@ -212,6 +212,15 @@ def test_a_stopped_freezer_without_an_agent_is_ended_by_the_next_one(start, froz
     assert verdict(client, epoch=client.freeze("o2")["epoch"], op="o2") == ("held", "")
 
 
+@pytest.mark.parametrize("options", [("-c", "/no/such.conf"), ("--no-such-option",)])
+def test_when_both_die_one_that_cannot_start_thaws_first(start, frozen, options):
+    agent = start()
+    agent.client().freeze("o1", lease_ms=30000)
+    kill_both(agent)
+    assert agent.fail(*options) == 1
+    assert frozen() == []
+
+
 def test_when_both_die_a_file_system_that_was_covered_meanwhile_is_found(start, island, frozen):
     island.bind("/mnt/a", "/mnt/also-a")
     agent = start()
