@@ -139,7 +139,8 @@ class Island:
 
     def umount(self, target):
         self._inside(lambda: wait_for(lambda: _umount(target), f"{target} is used by nobody"))
-        self._frozen_perhaps.remove(target)
+        if target in self._frozen_perhaps:
+            self._frozen_perhaps.remove(target)
 
     def mount_image(self, kind, target, image=None):
         """A new file system at @target; its image is a file outside, or @image inside."""

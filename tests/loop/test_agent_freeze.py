@@ -249,6 +249,7 @@ def behind(island, build):
         os.kill(server.pid, signal.SIGCONT)
         island.thaw()
         island.umount("/mnt/hang/sub")
+        island.umount("/mnt/hang")
     finally:
         server.kill()
         server.wait()
@@ -271,6 +272,7 @@ def test_when_both_die_one_process_waits_for_a_way_that_does_not_answer(start, i
     os.kill(server, signal.SIGCONT)
     wait_for(lambda: not is_frozen(island.path(place)), "thawed")
     wait_for(lambda: children_of(agent.process.pid) == [], "its end")
+    wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")
     assert verdict(client) == ("broken", "agent lost")
     agent.close()
 
