@@ -70,7 +70,8 @@ libvirt_absent(const LullFacts *facts, const char *name, GPtrArray *findings)
     lull_finding_say(&finding->why, "the coordinator works with its machines; they could not be looked at");
     lull_finding_say(&finding->remedy,
                      "systemctl enable --now libvirtd     # or virtqemud.socket\n"
-                     "virsh -c %s list --all",
+                     "virsh -c %s list --all\n"
+                     "lull doctor --uri URI     # where the coordinator was given another",
                      facts->host.uri);
 }
 

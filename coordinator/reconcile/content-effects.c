@@ -137,10 +137,11 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
 static char *
 not_reached(const LullContentView *view, LullJson *report)
 {
-    return g_strdup_printf("required level not reached: %s is required, %s was reached: %s",
+    const char *why = lull_json_string(report, "proofReason", "the attempts were interrupted");
+
+    return g_strdup_printf("required level not reached: %s is required, %s was reached%s%s",
                            lull_level_to_string(view->policy->require),
-                           lull_json_string(report, "level", "nothing"),
-                           lull_json_string(report, "proofReason", "the attempts were interrupted"));
+                           lull_json_string(report, "level", "nothing"), *why ? ": " : "", why);
 }
 
 static gboolean

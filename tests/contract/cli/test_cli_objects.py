@@ -42,6 +42,17 @@ def test_show_advises_by_indication(lull, make_ready):
     assert "\nWhat to do\n  No agent answered in the guest: install lull-agent" in page
 
 
+def test_verify_passes_over_what_has_nothing_stored(lull, api, make_ready):
+    make_ready()
+    make_ready("failed")["status"].update(phase="Failed", readyToUse=False)
+    path = f"/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/{SNAPSHOTS}/snap-larry/verify"
+    api.answers["PUT", path] = (200, {"files": 3, "bytes": 99, "findings": []})
+    done = lull("verify")
+    assert done.returncode == 0, done
+    assert 'snapshot "failed": passed over: it is Failed\n' in done.stdout
+    assert 'snapshot "snap-larry": whole: 3 files, 99 bytes read\n' in done.stdout
+
+
 def test_empty_list_says_so_on_stderr_and_is_empty_json(lull):
     result = lull("restores")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "no restores\n")
