@@ -48,7 +48,7 @@ class Server:
     def stop(self, number=signal.SIGTERM):
         if self.process:
             self.process.send_signal(number)
-            status = self.process.wait(30)
+            status = self.process.wait(60)
             self.process.stdout.close()
             self.process = None
             return status

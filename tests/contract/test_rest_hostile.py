@@ -16,7 +16,7 @@ HEAD = f"POST {SNAPSHOTS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Ty
 def exchange(server, *pieces):
     """Sends all that the server takes, reads to the end."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(30)
+        client.settimeout(60)
         client.connect(server.socket)
         answer = b""
         try:
