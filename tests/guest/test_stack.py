@@ -148,6 +148,11 @@ def try_to_write(guest, places):
     )
 
 
+def stuck(guest):
+    """How many processes wait where no signal reaches them: for a thaw."""
+    return int(guest.sh("grep -l '^State:.*D' /proc/[0-9]*/status 2>/dev/null | wc -l"))
+
+
 def written(guest):
     return {name.replace("_", "/") for name in guest.sh("ls /run/wrote").split()}
 
@@ -157,7 +162,7 @@ def test_every_file_system_stands_still_upper_ones_first(guest, operation):
     places = {*STACKS, "/mnt/overlay", "/mnt/bind", "/mnt/volume"}
     frozen = operation.call("freeze", lease_ms=30000)
     try_to_write(guest, places)
-    guest.sh("sleep 1")
+    wait_for(lambda: stuck(guest) >= len(places), 20, "all of them stand in the kernel")
     meanwhile = written(guest)
     thawed = operation.call("thaw", epoch=frozen["epoch"])
 

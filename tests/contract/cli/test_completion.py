@@ -5,9 +5,10 @@
 import os
 import pty
 import subprocess
-import time
 
 import pytest
+
+from waiting import wait_for
 
 COMPLETE = r"""
 source "$1"; shift
@@ -124,10 +125,7 @@ def test_zsh_completes_commands_options_and_names(build, program, api, objects, 
 
 def ran(place):
     """What the program that is not ours was run with; forgotten then."""
-    deadline = time.monotonic() + 60
-    while not os.path.exists(f"{place}/run"):
-        assert time.monotonic() < deadline, "nothing was run"
-        time.sleep(0.02)
+    wait_for(lambda: os.path.exists(f"{place}/run"), "the program that is not ours", 60)
     with open(f"{place}/run") as file:
         arguments = file.read().strip()
     os.unlink(f"{place}/run")
