@@ -15,6 +15,7 @@ import pytest
 
 import rig
 from api import Api, condition, indications, report
+from driver import dead_men
 
 LEASE = 8
 SLACK = 2  # seconds that a busy machine may add
@@ -65,6 +66,7 @@ def coordinator(host, guest, request):
     coordinator.kill(signal.SIGCONT)
     coordinator.kill()
     guest.disarm()
+    rig.wait_for(lambda: not dead_men(host), 30, "the end of the dead men, who thaw what is frozen next too")
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def play_until_met(driver, guest, phase):
     """libvirt synchronizes only with an agent that is new to it."""
     if phase != "sync":
         return play(driver, guest, phase)
-    guest.sh("kill $(pidof pretender)")
+    guest.renew_agent("hostile")
 
     def synchronized():
         facts = play(driver, guest)

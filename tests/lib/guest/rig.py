@@ -363,13 +363,23 @@ class Guest:
 
     def switch_agent(self, kind, step=""):
         """Puts another agent on the port, or restarts the same."""
+        self.renew_agent(kind, step)
+        self.wait_agent()
+
+    def renew_agent(self, kind, step=""):
+        """The same, without a word to it. libvirt has seen the port closed before it is opened again: QEMU tells of
+        only the last of several changes within a second, and to libvirt the old agent would be there still."""
+        self._hand_port_to("none")
+        wait_for(lambda: not self.port_is_open(), 30, f"{self.name}: its agent's port is closed")
+        self._hand_port_to(kind, step)
+        self.agent_kind = kind
+
+    def _hand_port_to(self, kind, step=""):
         self.sh(
             f"echo {kind} >/run/agent/kind; echo '{step}' >/run/agent/step; old=$(cat /run/agent/pid); "
             "kill $old; for i in $(seq 100); do [ -d /proc/$old ] || break; usleep 20000; done; "
-            "kill -KILL $old 2>/dev/null; true"
+            "kill -KILL $old 2>/dev/null; while [ $(cat /run/agent/pid) = $old ]; do usleep 20000; done"
         )
-        self.agent_kind = kind
-        self.wait_agent()
 
     def arm(self, step):
         """Restarts the agent with LULL_AT_STEP=@step ("freezer.first-frozen=kill"), for one life only:
