@@ -26,6 +26,12 @@ set_get(LullStore *self, const LullKind *kind, const char *ns, const char *name,
 }
 
 static LullJson *
+set_get_raw(LullStore *self, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    return lull_store_get_raw(choose(self, kind), kind, ns, name, error);
+}
+
+static LullJson *
 set_list(LullStore *self, const LullKind *kind, const char *ns, const LullListOptions *options,
          GError **error)
 {
@@ -72,6 +78,7 @@ set_free(LullStore *store)
 
 static const LullStoreOps set_ops = {
     .get = set_get,
+    .get_raw = set_get_raw,
     .list = set_list,
     .create = set_create,
     .patch = set_patch,

@@ -10,6 +10,12 @@ lull_store_get(LullStore *self, const LullKind *kind, const char *ns, const char
 }
 
 LullJson *
+lull_store_get_raw(LullStore *self, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    return (self->ops->get_raw ? self->ops->get_raw : self->ops->get)(self, kind, ns, name, error);
+}
+
+LullJson *
 lull_store_list(LullStore *self, const LullKind *kind, const char *ns, const LullListOptions *options,
                 GError **error)
 {

@@ -54,6 +54,8 @@ typedef void (*LullWatchFunc)(LullWatchType type, LullJson *object, gpointer use
 
 typedef struct {
     LullJson *(*get)(LullStore *self, const LullKind *kind, const char *ns, const char *name, GError **error);
+    LullJson *(*get_raw)(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                         GError **error); /* NULL: as get */
     LullJson *(*list)(LullStore *self, const LullKind *kind, const char *ns, const LullListOptions *options,
                       GError **error);
     LullJson *(*create)(LullStore *self, const LullKind *kind, LullJson *object, GError **error);
@@ -77,6 +79,10 @@ struct _LullWatch {
 
 LullJson *lull_store_get(LullStore *self, const LullKind *kind, const char *ns, const char *name,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for who only passes it on: it may be text (lull_json_raw()). */
+LullJson *lull_store_get_raw(LullStore *self, const LullKind *kind, const char *ns, const char *name,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* {"metadata":{"resourceVersion","continue"?,"remainingItemCount"?},"items":[...]}; @options may be NULL. @ns
  * NULL: all. */

@@ -6,8 +6,8 @@
  * care for what a power cut may take (WAL, synchronous=FULL). Both make, get and list the same objects.
  *
  * usage: bench-store DIRECTORY COUNT
- * Prints JSON: {"create": {"ours": [...], "bare": [...]}, "get": ..., "list": ...}, microseconds for each
- * object made, got, or page of 500 listed; one number a round. */
+ * Prints JSON: {"create": {"ours": [...], "bare": [...]}, "get": ..., "read": ..., "list": ...}, microseconds
+ * for each object made, got as text, got and parsed, or page of 500 listed; one number a round. */
 #include <glib.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -97,6 +97,7 @@ create_ours(World *world, guint count)
     return (double)(g_get_monotonic_time() - begun) / count;
 }
 
+/* As the server gets: to pass it on. */
 static double
 get_ours(World *world, guint count)
 {
@@ -104,9 +105,24 @@ get_ours(World *world, guint count)
 
     for (guint i = 0; i < count; i++) {
         g_autofree char *name = name_of(i * 7919 % world->n);
+        g_autoptr(LullJson) got = lull_store_get_raw(world->store, &lull_kind_snapshot, NS, name, NULL);
+
+        must(got != NULL && *lull_json_to_line(got), "get");
+    }
+    return (double)(g_get_monotonic_time() - begun) / count;
+}
+
+/* As reconcilers get: to read it. */
+static double
+read_ours(World *world, guint count)
+{
+    const gint64 begun = g_get_monotonic_time();
+
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *name = name_of(i * 7919 % world->n);
         g_autoptr(LullJson) got = lull_store_get(world->store, &lull_kind_snapshot, NS, name, NULL);
 
-        must(got != NULL, "get");
+        must(got != NULL, "reading");
     }
     return (double)(g_get_monotonic_time() - begun) / count;
 }
@@ -153,20 +169,43 @@ create_bare(World *world, guint count)
     return (double)(g_get_monotonic_time() - begun) / count;
 }
 
+static char *
+select_bare(World *world, guint i)
+{
+    g_autofree char *name = name_of(i);
+    char *text;
+
+    (void)sqlite3_bind_text(world->select, 1, NS, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(world->select, 2, name, -1, SQLITE_STATIC);
+    must(sqlite3_step(world->select) == SQLITE_ROW, "bare get");
+    text = g_strdup((const char *)sqlite3_column_text(world->select, 0));
+    (void)sqlite3_reset(world->select);
+    return text;
+}
+
 static double
 get_bare(World *world, guint count)
 {
     const gint64 begun = g_get_monotonic_time();
 
     for (guint i = 0; i < count; i++) {
-        g_autofree char *name = name_of(i * 7919 % world->n);
-        g_autofree char *text = NULL;
+        g_autofree char *text = select_bare(world, i * 7919 % world->n);
 
-        (void)sqlite3_bind_text(world->select, 1, NS, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(world->select, 2, name, -1, SQLITE_STATIC);
-        must(sqlite3_step(world->select) == SQLITE_ROW, "bare get");
-        text = g_strdup((const char *)sqlite3_column_text(world->select, 0));
-        (void)sqlite3_reset(world->select);
+        must(*text, "bare get");
+    }
+    return (double)(g_get_monotonic_time() - begun) / count;
+}
+
+static double
+read_bare(World *world, guint count)
+{
+    const gint64 begun = g_get_monotonic_time();
+
+    for (guint i = 0; i < count; i++) {
+        g_autofree char *text = select_bare(world, i * 7919 % world->n);
+        g_autoptr(LullJson) got = json_tokener_parse(text);
+
+        must(got != NULL, "bare reading");
     }
     return (double)(g_get_monotonic_time() - begun) / count;
 }
@@ -208,7 +247,11 @@ static const struct {
     const char *name;
     Task ours, bare;
 } tasks[] = {
-    {"create", create_ours, create_bare}, {"get", get_ours, get_bare}, {"list", list_ours, list_bare}};
+    {"create", create_ours, create_bare},
+    {"get", get_ours, get_bare},
+    {"read", read_ours, read_bare},
+    {"list", list_ours, list_bare},
+};
 
 int
 main(int argc, char **argv)

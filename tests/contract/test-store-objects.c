@@ -86,6 +86,20 @@ START_TEST(what_is_absent_is_not_found)
 }
 END_TEST
 
+START_TEST(what_is_got_to_pass_on_is_what_is_stored)
+{
+    store = factories[_i].open(dir);
+    g_autoptr(LullJson) created = create("snap", ",'annotations':{'says':'\\u00e9 \\\\'}");
+    g_autoptr(LullJson) raw = lull_store_get_raw(store, KIND, NS, "snap", NULL);
+    g_autoptr(LullJson) read = lull_json_parse(lull_json_to_line(raw), -1, NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_json_equal(read, created));
+    ck_assert_ptr_null(lull_store_get_raw(store, KIND, NS, "nothing", &error));
+    ck_assert_error(error, LULL_ERROR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(object_patches_leave_the_status_alone)
 {
     store = factories[_i].open(dir);
@@ -325,6 +339,31 @@ START_TEST(pages_give_every_object_once)
 }
 END_TEST
 
+START_TEST(pages_go_on_from_one_namespace_to_the_next)
+{
+    static const char *const pages[] = {"a b", "a c", "a"};
+    store = factories[_i].open(dir);
+    g_autoptr(LullJson) one = create("a", ",'namespace':'one'");
+    g_autoptr(LullJson) two = create("b", ",'namespace':'one'");
+    g_autoptr(LullJson) three = create("a", ",'namespace':'three'");
+    g_autoptr(LullJson) four = create("c", ",'namespace':'three'");
+    g_autoptr(LullJson) five = create("a", ",'namespace':'two'");
+    g_autofree char *token = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(pages); i++) {
+        const LullListOptions options = {.limit = 2, .continue_token = token};
+        g_autoptr(LullJson) page = lull_store_list(store, KIND, NULL, &options, NULL);
+        LullJson *metadata = lull_json_object(page, "metadata");
+        g_autofree char *names = names_of(page);
+        ck_assert_str_eq(names, pages[i]);
+        ck_assert_int_eq(lull_json_int(metadata, "remainingItemCount", 0), i < 2 ? 3 - 2 * (int)i : 0);
+        g_free(token);
+        token = g_strdup(lull_json_string(metadata, "continue", NULL));
+    }
+    ck_assert_ptr_null(token);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -334,6 +373,7 @@ make_suite(void)
         an_invalid_object_leaves_nothing_behind,
         generated_names_differ,
         what_is_absent_is_not_found,
+        what_is_got_to_pass_on_is_what_is_stored,
         object_patches_leave_the_status_alone,
         status_patches_leave_all_else_alone,
         an_invalid_status_is_refused,
@@ -346,6 +386,7 @@ make_suite(void)
         lists_are_by_name_and_by_namespace,
         lists_are_chosen_by_labels_and_name,
         pages_give_every_object_once,
+        pages_go_on_from_one_namespace_to_the_next,
     };
 
     return contract_suite("store-objects", tests, G_N_ELEMENTS(tests));

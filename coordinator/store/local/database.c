@@ -45,8 +45,6 @@ static const char *const migrations[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(migrations) == SCHEMA_VERSION - 1);
 
-#define PAGE "FROM objects WHERE kind = ?1 AND (?2 IS NULL OR ns = ?2) AND (ns, name) > (?3, ?4)"
-
 static const char *const texts[LULL_SQL_N] = {
     [LULL_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [LULL_SQL_COMMIT] = "COMMIT",
@@ -55,8 +53,12 @@ static const char *const texts[LULL_SQL_N] = {
     [LULL_SQL_INSERT] = "INSERT INTO objects(kind, ns, name, body) VALUES(?1, ?2, ?3, ?4)",
     [LULL_SQL_UPDATE] = "UPDATE objects SET body = ?4 WHERE kind = ?1 AND ns = ?2 AND name = ?3",
     [LULL_SQL_DELETE] = "DELETE FROM objects WHERE kind = ?1 AND ns = ?2 AND name = ?3",
-    [LULL_SQL_LIST] = "SELECT ns, name, body " PAGE " ORDER BY ns, name LIMIT ?5",
-    [LULL_SQL_COUNT] = "SELECT count(*) " PAGE,
+    [LULL_SQL_LIST] = "SELECT ns, name, body FROM objects WHERE kind = ?1 AND (ns, name) > (?2, ?3)"
+                      " ORDER BY ns, name LIMIT ?4",
+    [LULL_SQL_LIST_IN] = "SELECT ns, name, body FROM objects WHERE kind = ?1 AND ns = ?2 AND name > ?3"
+                         " ORDER BY name LIMIT ?4",
+    [LULL_SQL_COUNT] = "SELECT count(*) FROM objects WHERE kind = ?1",
+    [LULL_SQL_COUNT_IN] = "SELECT count(*) FROM objects WHERE kind = ?1 AND ns = ?2",
     [LULL_SQL_LOG_ADD] =
         "INSERT INTO events(version, kind, ns, type, size, body, before) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [LULL_SQL_LOG_SINCE] = "SELECT type, body, before FROM events WHERE version > ?1 AND kind = ?2"

@@ -22,8 +22,10 @@ typedef enum {
     LULL_SQL_INSERT,     /* kind, ns, name, body */
     LULL_SQL_UPDATE,     /* kind, ns, name, body */
     LULL_SQL_DELETE,     /* kind, ns, name */
-    LULL_SQL_LIST,       /* kind, ns or NULL, after ns, after name, limit -> ns, name, body */
-    LULL_SQL_COUNT,      /* kind, ns or NULL, after ns, after name -> count */
+    LULL_SQL_LIST,       /* kind, after ns, after name, limit -> ns, name, body */
+    LULL_SQL_LIST_IN,    /* kind, ns, after name, limit -> ns, name, body */
+    LULL_SQL_COUNT,      /* kind -> count */
+    LULL_SQL_COUNT_IN,   /* kind, ns -> count */
     LULL_SQL_LOG_ADD,    /* version, kind, ns, type, size, body, before */
     LULL_SQL_LOG_SINCE,  /* version, kind, ns or NULL -> type, body, before */
     LULL_SQL_LOG_BOUNDS, /* -> first version, last version, count, bytes */

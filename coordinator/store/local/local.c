@@ -50,7 +50,13 @@ key_of(const LullKind *kind)
 }
 
 static LullJson *
-read_object(Local *self, const LullKind *kind, const char *ns, const char *name, GError **error)
+object_of(const char *body, gboolean raw, GError **error)
+{
+    return raw ? lull_json_raw(body) : lull_json_parse(body, -1, error);
+}
+
+static LullJson *
+read_object(Local *self, const LullKind *kind, const char *ns, const char *name, gboolean raw, GError **error)
 {
     sqlite3_stmt *statement = lull_database_use(self->database, LULL_SQL_GET, "sss", key_of(kind), ns, name);
     LullJson *object = NULL;
@@ -62,7 +68,7 @@ read_object(Local *self, const LullKind *kind, const char *ns, const char *name,
         lull_object_not_found(kind, name, error);
         return NULL;
     }
-    object = lull_json_parse((const char *)sqlite3_column_text(statement, 0), -1, error);
+    object = object_of((const char *)sqlite3_column_text(statement, 0), raw, error);
     (void)sqlite3_reset(statement);
     return object;
 }
@@ -177,7 +183,16 @@ local_get(LullStore *store, const LullKind *kind, const char *ns, const char *na
     Local *self = (Local *)store;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 
-    return read_object(self, kind, ns, name, error);
+    return read_object(self, kind, ns, name, FALSE, error);
+}
+
+static LullJson *
+local_get_raw(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    Local *self = (Local *)store;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    return read_object(self, kind, ns, name, TRUE, error);
 }
 
 static LullJson *
@@ -217,7 +232,7 @@ local_patch(LullStore *store, const LullKind *kind, const char *ns, const char *
 
     if (refuse_read_only(kind, error))
         return NULL;
-    current = read_object(self, kind, ns, name, error);
+    current = read_object(self, kind, ns, name, FALSE, error);
     patched = current ? lull_object_patched(kind, current, target, patch, error) : NULL;
     if (!patched)
         return NULL;
@@ -237,7 +252,7 @@ local_remove(LullStore *store, const LullKind *kind, const char *ns, const char 
 
     if (refuse_read_only(kind, error))
         return FALSE;
-    object = read_object(self, kind, ns, name, error);
+    object = read_object(self, kind, ns, name, FALSE, error);
     if (!object || !lull_object_check_uid(kind, object, uid, error))
         return FALSE;
     if (!lull_object_has_finalizers(object))
@@ -268,7 +283,8 @@ static gint64
 count_objects(Local *self, const LullKind *kind, const char *ns)
 {
     sqlite3_stmt *statement =
-        lull_database_use(self->database, LULL_SQL_COUNT, "ssss", key_of(kind), ns, "", "");
+        ns ? lull_database_use(self->database, LULL_SQL_COUNT_IN, "ss", key_of(kind), ns)
+           : lull_database_use(self->database, LULL_SQL_COUNT, "s", key_of(kind));
     gboolean row = FALSE;
     gint64 count = 0;
 
@@ -278,8 +294,28 @@ count_objects(Local *self, const LullKind *kind, const char *ns)
     return count;
 }
 
-/* Adds objects after @page to @items, at most the limit, and moves @page to the last one given. @ret_more:
- * there are more. */
+/* Objects of one namespace or, where @ns is NULL, of all of them, that come after one. @limit -1: all. */
+static sqlite3_stmt *
+use_list(Local *self, const LullKind *kind, const char *ns, const char *after_ns, const char *after_name,
+         gint64 limit)
+{
+    return ns ? lull_database_use(self->database, LULL_SQL_LIST_IN, "sssi", key_of(kind), ns, after_name,
+                                  limit)
+              : lull_database_use(self->database, LULL_SQL_LIST, "sssi", key_of(kind), after_ns, after_name,
+                                  limit);
+}
+
+static void
+move_page(LullPage *page, sqlite3_stmt *row)
+{
+    g_free(page->ns);
+    g_free(page->name);
+    page->ns = g_strdup((const char *)sqlite3_column_text(row, 0));
+    page->name = g_strdup((const char *)sqlite3_column_text(row, 1));
+}
+
+/* Adds objects after @page to @items, at most the limit. Where there are more it moves @page to the last one
+ * given. */
 static gboolean
 read_page(Local *self, const LullKind *kind, const char *ns, const LullListOptions *options,
           const LullSelector *selector, LullPage *page, LullJson *items, gboolean *ret_more, GError **error)
@@ -289,14 +325,12 @@ read_page(Local *self, const LullKind *kind, const char *ns, const LullListOptio
     const gint64 rows = limit && lull_selector_is_everything(selector) ? (gint64)limit + 1 : -1;
     g_autofree char *after_ns = g_strdup(page->ns);
     g_autofree char *after_name = g_strdup(page->name);
-    sqlite3_stmt *statement = lull_database_use(self->database, LULL_SQL_LIST, "ssssi", key_of(kind), ns,
-                                                after_ns, after_name, rows);
+    sqlite3_stmt *statement = use_list(self, kind, ns, after_ns, after_name, rows);
     gboolean row = FALSE, ok;
 
     *ret_more = FALSE;
     while ((ok = lull_database_step(self->database, statement, &row, error)) && row) {
-        const char *text = (const char *)sqlite3_column_text(statement, 2);
-        g_autoptr(LullJson) object = raw ? lull_json_raw(text) : lull_json_parse(text, -1, error);
+        g_autoptr(LullJson) object = object_of((const char *)sqlite3_column_text(statement, 2), raw, error);
         if (!object) {
             ok = FALSE;
             break;
@@ -307,11 +341,9 @@ read_page(Local *self, const LullKind *kind, const char *ns, const LullListOptio
             *ret_more = TRUE;
             break;
         }
-        g_free(page->ns);
-        g_free(page->name);
-        page->ns = g_strdup((const char *)sqlite3_column_text(statement, 0));
-        page->name = g_strdup((const char *)sqlite3_column_text(statement, 1));
         json_object_array_add(items, g_steal_pointer(&object));
+        if (json_object_array_length(items) == limit)
+            move_page(page, statement);
     }
     (void)sqlite3_reset(statement);
     return ok;
@@ -388,8 +420,7 @@ static LullFeedEvents *
 events_of_all(Local *self, const LullKind *kind, const char *ns, GError **error)
 {
     g_autoptr(LullFeedEvents) events = lull_feed_events_new();
-    sqlite3_stmt *statement =
-        lull_database_use(self->database, LULL_SQL_LIST, "ssssi", key_of(kind), ns, "", "", (gint64)-1);
+    sqlite3_stmt *statement = use_list(self, kind, ns, "", "", -1);
     gboolean row = FALSE, ok;
 
     while ((ok = lull_database_step(self->database, statement, &row, error)) && row)
@@ -431,6 +462,7 @@ local_free(LullStore *store)
 
 static const LullStoreOps local_ops = {
     .get = local_get,
+    .get_raw = local_get_raw,
     .list = local_list,
     .create = local_create,
     .patch = local_patch,

@@ -22,7 +22,7 @@ typedef struct {
 /* FALSE: no such word. NULL: the default. */
 gboolean lull_include_parse(const char *word, LullInclude *ret_include);
 
-/* Objects are shown exactly as they are stored: then lists may be raw. */
+/* Objects are shown exactly as they are stored: then they may be raw. */
 gboolean lull_present_is_stored(const LullPresent *self);
 
 /* New documents; objects given are changed to the version asked for. */

@@ -12,12 +12,17 @@ handle_get(const LullExchange *exchange)
 {
     const LullRoute *route = exchange->route;
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullJson) object = lull_store_get(exchange->store, route->kind, route->ns, route->name, &error);
+    const LullPresent form = lull_exchange_form(exchange);
+    const gboolean as_stored = lull_present_is_stored(&form);
+    g_autoptr(LullJson) object = (as_stored ? lull_store_get_raw : lull_store_get)(
+        exchange->store, route->kind, route->ns, route->name, &error);
 
-    if (object)
-        lull_exchange_send_object(exchange, 200, object);
-    else
+    if (!object)
         lull_exchange_fail_error(exchange, error);
+    else if (as_stored)
+        lull_exchange_send(exchange, 200, object);
+    else
+        lull_exchange_send_object(exchange, 200, object);
 }
 
 /* Only the newest state is kept. */
