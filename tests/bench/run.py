@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the benches and prints medians, ratios and bounds; every sample goes to OUT_DIR/<bench>.json.
+"""Runs the benches and prints medians, ratios and bounds; every sample goes to OUT_DIR/<bench>.json, and the
+table of all whose samples are there to OUT_DIR/figures.md.
 
 usage: LULL_BUILD=DIR run.py OUT_DIR [BENCH...]
 """
@@ -11,6 +12,8 @@ import json
 import os
 import sys
 import traceback
+
+import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../lib"), os.path.join(HERE, "../lib/guest")]
@@ -42,6 +45,8 @@ def main(out_dir, *wanted):
         with open(os.path.join(out_dir, f"{name}.json"), "w") as file:
             json.dump([figure.to_json() for figure in figures], file, indent=1)
             file.write("\n")
+    with open(os.path.join(out_dir, "figures.md"), "w") as file:
+        file.write(table.text(out_dir))
     return 1 if failed else 0
 
 
