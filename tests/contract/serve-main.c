@@ -8,7 +8,7 @@
 #include "coordinator/store/serve/server.h"
 #include "protocol/error.h"
 
-/* usage: serve STORE SOCKET [LOG-EVENTS [GROUP]]
+/* usage: serve STORE SOCKET [LOG-EVENTS [GROUP [BOOKMARK-MS]]], "0" and "" for what is usual
  *
  * Serves a store until SIGTERM. Says "ready" or why not. Subresources: `echo` answers at once, `refuse` with
  * BUSY, `empty` without a body, `wait` not before a `release` comes. */
@@ -80,11 +80,13 @@ main(int argc, char **argv)
     if (argc > 3)
         limits.log_events = (guint)g_ascii_strtoull(argv[3], NULL, 10);
     store = lull_store_local_open_with(argv[1], &limits, &error);
-    server = store ? lull_server_new(store, argv[2], argc > 4 ? argv[4] : NULL, &error) : NULL;
+    server = store ? lull_server_new(store, argv[2], argc > 4 && *argv[4] ? argv[4] : NULL, &error) : NULL;
     if (!server) {
         printf("%s\n", error->message);
         return 1;
     }
+    if (argc > 5)
+        lull_server_set_bookmark_interval(server, (guint)g_ascii_strtoull(argv[5], NULL, 10));
     lull_server_add_subresource(server, "echo", echo, NULL);
     lull_server_add_subresource(server, "refuse", refuse, NULL);
     lull_server_add_subresource(server, "empty", empty, NULL);

@@ -147,6 +147,39 @@ def test_a_bookmark_tells_how_far_the_client_is(client):
     watch.close()
 
 
+def test_bookmarks_come_by_themselves_to_those_who_allow_them(server):
+    client = server.start("0", "", "20")
+    client.post(SNAPSHOTS, snapshot("a"))
+    told = client.watch(SNAPSHOTS, allowWatchBookmarks="true", labelSelector="none")
+    untold = client.watch(SNAPSHOTS, resourceVersion=version_of(client))
+    assert [told.next()[0] for _ in range(3)] == ["BOOKMARK"] * 3
+    label(client, "a", "1")
+    while told.next()[1]["metadata"]["resourceVersion"] != version_of(client):
+        pass
+    assert untold.names(1) == ["MODIFIED a"]
+    told.close()
+    untold.close()
+
+
+def test_a_bookmark_overtakes_no_event(server):
+    client = server.start("0", "", "1")
+    client.post(SNAPSHOTS, snapshot("a"))
+    watch = client.watch(SNAPSHOTS, allowWatchBookmarks="true", resourceVersion=version_of(client))
+    reached = bookmarks = 0
+    for number in range(50):
+        label(client, "a", str(number))
+        kind = None
+        while kind != "MODIFIED":
+            kind, thing = watch.next()
+            version = int(thing["metadata"]["resourceVersion"])
+            assert version > reached or (kind, version) == ("BOOKMARK", reached)
+            reached = version
+            bookmarks += kind == "BOOKMARK"
+    while not bookmarks:
+        bookmarks += watch.next()[0] == "BOOKMARK"
+    watch.close()
+
+
 def test_the_end_of_the_first_state_is_marked(client):
     client.post(SNAPSHOTS, snapshot("a"))
     query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}

@@ -263,6 +263,12 @@ lull_server_add_subresource(LullServer *self, const char *subresource, LullSubre
 }
 
 void
+lull_server_set_bookmark_interval(LullServer *self, guint milliseconds)
+{
+    lull_streams_set_interval(self->streams, milliseconds);
+}
+
+void
 lull_server_free(LullServer *self)
 {
     if (!self)

@@ -39,6 +39,10 @@ LullServer *lull_server_new(LullStore *store, const char *socket_path, const cha
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_server_add_subresource(LullServer *self, const char *subresource, LullSubresourceFunc func,
                                  gpointer user_data);
+
+/* How often watches that allow bookmarks get one: every minute, unless it is said here before they begin. */
+void lull_server_set_bookmark_interval(LullServer *self, guint milliseconds);
+
 void lull_server_free(LullServer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullServer, lull_server_free)
 

@@ -429,6 +429,12 @@ lull_streams_new(guint bookmark_ms)
 }
 
 void
+lull_streams_set_interval(LullStreams *self, guint bookmark_ms)
+{
+    self->bookmark_ms = bookmark_ms;
+}
+
+void
 lull_streams_free(LullStreams *self)
 {
     if (!self)

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 typedef struct _LullStreams LullStreams; /* those under way; ends them when freed */
 
 LullStreams *lull_streams_new(guint bookmark_ms) G_GNUC_WARN_UNUSED_RESULT;
+void
+lull_streams_set_interval(LullStreams *self, guint bookmark_ms); /* of bookmarks that are planned later */
 void lull_streams_free(LullStreams *self);
 void lull_streams_start(LullStreams *self, const LullExchange *exchange); /* answers it in any case */
 
