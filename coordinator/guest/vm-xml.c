@@ -5,6 +5,7 @@
 #include <libxml/tree.h>
 #include <string.h>
 
+#include "coordinator/guest/refusal.h"
 #include "coordinator/guest/vm.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
@@ -133,32 +134,24 @@ read_address(const xmlNode *disk, LullVmVolume *volume)
 }
 
 static char *
-why_excluded(const xmlNode *disk, const char *device, const char *type, const LullVmVolume *volume)
+why_excluded(const xmlNode *disk, const char *device, const LullVmVolume *volume)
 {
     const xmlNode *source = child(disk, "source");
+    const LullDisk facts = {
+        .device = device,
+        .bus = volume->bus,
+        .source = volume->source,
+        .path = volume->path,
+        .format = volume->format,
+        .read_only = child(disk, "readonly") != NULL,
+        .transient = child(disk, "transient") != NULL,
+        .shareable = child(disk, "shareable") != NULL,
+        .encrypted = child(source, "encryption") || child(disk, "encryption"),
+        .sliced = child(source, "slices") != NULL,
+        .data_apart = child(source, "dataStore") != NULL,
+    };
 
-    if (device && !g_str_equal(device, "disk"))
-        return g_strdup_printf("it is a %s, not a disk", device);
-    if (child(disk, "readonly"))
-        return g_strdup("it is read-only");
-    if (child(disk, "transient"))
-        return g_strdup("it is transient: nothing on it outlives the guest");
-    if (child(disk, "shareable"))
-        return g_strdup("it is shareable: another guest may write to it during the cut");
-    if (g_strcmp0(type, "file") != 0 && g_strcmp0(type, "block") != 0)
-        return g_strdup_printf("its source is of type %s, only file and block can be restored",
-                               type ? type : "unknown");
-    if (!volume->path)
-        return g_strdup("it has no source");
-    if (!g_path_is_absolute(volume->path))
-        return g_strdup("its source is not an absolute path");
-    if (child(source, "encryption") || child(disk, "encryption"))
-        return g_strdup("it is encrypted by QEMU: a copy would hold its data in the clear");
-    if (child(source, "slices"))
-        return g_strdup("it is a slice of a file");
-    if (!g_str_equal(volume->format, "raw") && !g_str_equal(volume->format, "qcow2"))
-        return g_strdup_printf("its format is %s, only raw and qcow2 can be restored", volume->format);
-    return NULL;
+    return lull_disk_refusal(&facts);
 }
 
 static LullVmVolume *
@@ -196,7 +189,7 @@ read_volume(const xmlNode *disk, GError **error)
     volume->source = g_strdup(type ? type : "unknown");
     volume->bus = attribute(child(disk, "target"), "bus");
     volume->mirrored = child(disk, "mirror") != NULL;
-    volume->excluded = why_excluded(disk, device, type, volume);
+    volume->excluded = why_excluded(disk, device, volume);
     return volume;
 }
 

@@ -82,7 +82,7 @@ add_copy(const LullAttemptRecord *record, const LullVmVolume *volume, LullJson *
         lull_json_set_string(
             row, "note",
             "its cache mode is unsafe: what it acknowledges may not be on disk, so there is no "
-            "witness for it");
+            "witness for it; with cache='none' there is one, from its next start on");
 }
 
 static LullJson *

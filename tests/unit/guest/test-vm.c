@@ -135,6 +135,10 @@ static const struct {
      "<target dev='t'/></disk>",
      "encrypted"},
     {"<disk type='file' device='disk'><source file='/x'><slices/></source><target dev='t'/></disk>", "slice"},
+    {"<disk type='file' device='disk'><source file='/x'><dataStore type='file'/></source><target dev='t'/>"
+     "</disk>",
+     "convert"},
+    {"<disk type='file' device='disk'><source file='/x'/><target dev='t' bus='sd'/></disk>", "SD card"},
 };
 
 START_TEST(what_cannot_be_included_says_why)
