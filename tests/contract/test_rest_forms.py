@@ -126,6 +126,13 @@ def definitions(build):
     return json.loads(output.stdout)["items"]
 
 
+def test_the_definitions_kept_as_files_are_those_of_the_kinds(build):
+    script = os.path.join(os.path.dirname(__file__), "../../packaging/kubernetes/generate-crds")
+    program = os.path.join(build, "coordinator/lull-coordinator")
+    result = subprocess.run([script, program, "--check"], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, ""), "run ninja -C BUILD crds"
+
+
 def test_definitions_for_a_cluster_are_structural(definitions):
     assert len(definitions) == 3
     for definition in definitions:
