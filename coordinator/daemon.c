@@ -25,6 +25,7 @@
 #define STATE_MODE  0711
 
 #define ATTEMPT_PAUSE_MS 10000
+#define SWEEP_SECONDS    3600 /* between looks for events that are too old */
 
 struct _LullDaemon {
     int lock_fd;
@@ -34,6 +35,9 @@ struct _LullDaemon {
     LullStorage *storage;
     LullClaims *claims;
     LullJobs *jobs;
+    LullRecorder *recorder;
+    GSource *sweep;
+    LullSnapshots snapshots;
     LullContents contents;
     LullRestores restores;
     LullLoop *snapshot_loop, *content_loop, *restore_loop;
@@ -132,7 +136,8 @@ open_stores(LullDaemon *self, const LullDaemonOptions *options, GError **error)
     self->store = lull_store_set_new(local);
     lull_store_set_add(self->store, &lull_kind_vm, lull_host_vm_store(self->host, local));
     self->storage = lull_storage_libvirt_new(self->host, snapshots, error);
-    return self->storage != NULL;
+    self->recorder = self->storage ? lull_recorder_new(self->store, NULL, error) : NULL;
+    return self->recorder != NULL;
 }
 
 static void
@@ -140,13 +145,14 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
 {
     const LullReconciler snapshot = {
         "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
-        lull_snapshot_refs, lull_snapshot_pass,  self->store};
+        lull_snapshot_refs, lull_snapshot_pass,  &self->snapshots};
     const LullReconciler content = {"content",         &lull_kind_content, {&lull_kind_snapshot},
                                     lull_content_refs, lull_content_pass,  &self->contents};
     const LullReconciler restore = {
         "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
         lull_restore_refs, lull_restore_pass,  &self->restores};
 
+    self->snapshots = (LullSnapshots){self->store, self->recorder};
     self->claims = lull_claims_new();
     self->jobs = lull_jobs_new();
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
@@ -158,9 +164,25 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
         .loop = self->content_loop,
         .life = g_uuid_string_random(),
-        .pause = LULL_MSEC(options->attempt_pause)};
-    self->restores =
-        (LullRestores){self->store, self->jobs, self->host, self->storage, self->claims, self->restore_loop};
+        .pause = LULL_MSEC(options->attempt_pause),
+        .recorder = self->recorder};
+    self->restores = (LullRestores){self->store,  self->jobs,         self->host,    self->storage,
+                                    self->claims, self->restore_loop, self->recorder};
+}
+
+static gboolean
+on_sweep(gpointer recorder)
+{
+    lull_recorder_sweep(recorder, lull_clock_realtime());
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+start_sweeping(LullDaemon *self, GMainContext *context)
+{
+    self->sweep = g_timeout_source_new_seconds(SWEEP_SECONDS);
+    g_source_set_callback(self->sweep, on_sweep, self->recorder, NULL);
+    (void)g_source_attach(self->sweep, context);
 }
 
 static gboolean
@@ -194,6 +216,7 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
         !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
         !open_stores(self, options, error))
         return NULL;
+    start_sweeping(self, context);
     make_loops(self, options);
     if (!start_serving(self, options, context, error))
         return NULL;
@@ -227,6 +250,10 @@ lull_daemon_free(LullDaemon *self)
     if (self->intents)
         lull_intents_stop_retrying(self->intents);
     g_clear_pointer(&self->claims, lull_claims_free);
+    if (self->sweep)
+        g_source_destroy(self->sweep);
+    g_clear_pointer(&self->sweep, g_source_unref);
+    g_clear_pointer(&self->recorder, lull_recorder_free);
     g_clear_pointer(&self->storage, lull_storage_free);
     g_clear_pointer(&self->store, lull_store_free);
     g_clear_pointer(&self->host, lull_host_free);

@@ -304,7 +304,7 @@ vm_store_list(LullStore *store, const LullKind *kind, const char *ns, const Lull
     VmStore *self = (VmStore *)store;
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
     g_autoptr(LullSelector) selector =
-        lull_selector_new(options->label_selector, options->field_selector, error);
+        lull_selector_new(kind, options->label_selector, options->field_selector, error);
     LullJson *list;
     LullJson *items;
     LullJson *meta;
@@ -499,7 +499,7 @@ vm_store_watch(LullStore *store, const LullKind *kind, const char *ns, const Lul
 {
     VmStore *self = (VmStore *)store;
     g_autoptr(LullSelector) selector =
-        lull_selector_new(options->label_selector, options->field_selector, error);
+        lull_selector_new(kind, options->label_selector, options->field_selector, error);
     VmWatch *watch;
 
     if (!selector || !check_kind(kind, error))

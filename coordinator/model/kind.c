@@ -318,10 +318,62 @@ const LullKind lull_kind_vm = {
 
 /* Event */
 
+static const LullField involved_fields[] = {
+    FIELD("apiVersion", STRING, .doc = "Group and version of the object."),
+    FIELD("kind", STRING, .doc = "Kind of the object."),
+    FIELD("namespace", STRING, .doc = "Namespace of the object."),
+    FIELD("name", STRING, .doc = "Name of the object."),
+    FIELD("uid", STRING, .doc = "UID of the object."),
+    FIELD("resourceVersion", STRING, .doc = "Not set."),
+    FIELD("fieldPath", STRING, .doc = "Not set."),
+    END,
+};
+
+static const LullField event_source_fields[] = {
+    FIELD("component", STRING, .doc = "The program that says so."),
+    FIELD("host", STRING, .doc = "Not set."),
+    END,
+};
+
+static const LullField event_fields[] = {
+    FIELD("involvedObject", OBJECT, TRUE, .fields = involved_fields, .doc = "The object that it is about."),
+    FIELD("type", STRING, .values = (const char *const[]){"Normal", "Warning", NULL},
+          .doc = "Whether somebody should have a look."),
+    FIELD("reason", STRING, .doc = "What happened, in one word for machines."),
+    FIELD("message", STRING, .doc = "What happened, for people."),
+    FIELD("source", OBJECT, .fields = event_source_fields, .doc = "Who says so."),
+    FIELD("firstTimestamp", TIME, .doc = "When it happened first."),
+    FIELD("lastTimestamp", TIME, .doc = "When it happened last."),
+    FIELD("count", INT, .doc = "How often it happened."),
+    FIELD("reportingComponent", STRING, .doc = "The program that says so."),
+    END,
+};
+
 static const LullColumn event_columns[] = {
-    {"Last Seen", ".lastTimestamp", "date"}, {"Type", ".type", "string"},
-    {"Reason", ".reason", "string"},         {"Object", ".involvedObject.name", "string"},
-    {"Message", ".message", "string"},       END,
+    {"Last Seen", ".lastTimestamp", "date"},
+    {"Type", ".type", "string"},
+    {"Reason", ".reason", "string"},
+    {"Object", ".involvedObject", "reference"},
+    {"Source", ".source.component", "string", TRUE},
+    {"Message", ".message", "string"},
+    {"First Seen", ".firstTimestamp", "date", TRUE},
+    {"Count", ".count", "integer", TRUE},
+    END,
+};
+
+static const LullSelectable event_selectable[] = {
+    {"involvedObject.apiVersion", ".involvedObject.apiVersion"},
+    {"involvedObject.kind", ".involvedObject.kind"},
+    {"involvedObject.namespace", ".involvedObject.namespace"},
+    {"involvedObject.name", ".involvedObject.name"},
+    {"involvedObject.uid", ".involvedObject.uid"},
+    {"involvedObject.resourceVersion", ".involvedObject.resourceVersion"},
+    {"involvedObject.fieldPath", ".involvedObject.fieldPath"},
+    {"reason", ".reason"},
+    {"reportingComponent", ".reportingComponent"},
+    {"source", ".source.component"},
+    {"type", ".type"},
+    END,
 };
 
 const LullKind lull_kind_event = {
@@ -332,8 +384,12 @@ const LullKind lull_kind_event = {
     .singular = "event",
     .short_names = {"ev"},
     .columns = event_columns,
+    .fields = event_fields,
+    .selectable = event_selectable,
     .doc = "Something that happened to an object.",
     .read_only = TRUE,
+    .recorded = TRUE,
+    .named_last = TRUE,
 };
 
 const LullKind *const *

@@ -37,8 +37,15 @@ struct _LullField {
 typedef struct {
     const char *name;
     const char *path; /* JSONPath of the reference: ".status.phase" */
-    const char *type; /* string, boolean, date */
+    const char *type; /* string, integer, boolean, date; reference: an object with kind and name */
+    gboolean wide;    /* only in wide tables */
 } LullColumn;
+
+/* A field that lists and watches can be selected by, besides metadata.name and metadata.namespace. */
+typedef struct {
+    const char *name;
+    const char *path; /* as of a column; of a text that never changes */
+} LullSelectable;
 
 typedef struct {
     const char *group;
@@ -52,10 +59,14 @@ typedef struct {
     const LullColumn *more_columns; /* of wide tables: paths into the report; or NULL */
     const LullField *spec;          /* fields of spec; NULL: anything */
     const LullField *status;
-    const char *reference; /* the field of spec that names a virtual machine, or NULL */
-    const char *doc;       /* one sentence */
-    gboolean read_only;    /* a view of something else: writes answer 405 */
-    gboolean spec_fixed;   /* a patch that changes spec is refused */
+    const LullField *fields;          /* of the object itself, beside metadata; NULL: spec and status */
+    const LullSelectable *selectable; /* NULL name ends; NULL: none */
+    const char *reference;            /* the field of spec that names a virtual machine, or NULL */
+    const char *doc;                  /* one sentence */
+    gboolean read_only;               /* for clients: writes answer 405 */
+    gboolean recorded;   /* though read-only, it is kept in the store: the coordinator writes it */
+    gboolean named_last; /* in tables, and only in wide ones */
+    gboolean spec_fixed; /* a patch that changes spec is refused */
 } LullKind;
 
 extern const LullKind lull_kind_snapshot; /* VirtualMachineSnapshot */
@@ -63,8 +74,7 @@ extern const LullKind lull_kind_content;  /* VirtualMachineSnapshotContent */
 extern const LullKind lull_kind_restore;  /* VirtualMachineRestore */
 extern const LullKind lull_kind_vm;       /* VirtualMachine: a view of the host's domains */
 
-/* Event, of the group without a name: clients ask for it, nothing but a list is made of it. Not in the table.
- */
+/* Event, of the group without a name: what became of the others. Not in the table. */
 extern const LullKind lull_kind_event;
 
 const LullKind *const *lull_kinds(void);                                      /* all four; NULL ends */

@@ -61,7 +61,13 @@ lull_kind_doc(const LullKind *kind, const char *path)
              : g_str_equal(keys[1], "status")   ? kind->status
              : g_str_equal(keys[1], "metadata") ? lull_kind_meta_fields
                                                 : NULL;
-    for (char **key = keys + 2; *key && fields; key++) {
+    gsize first = 2;
+
+    if (!fields && kind->fields) {
+        fields = kind->fields;
+        first = 1;
+    }
+    for (char **key = keys + first; *key && fields; key++) {
         for (field = fields; field->name && !g_str_equal(field->name, *key); field++)
             ;
         fields = field->name ? field->fields : NULL;

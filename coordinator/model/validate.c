@@ -286,6 +286,20 @@ check_members(LullCheck *check, LullJson *object)
     }
 }
 
+/* Those of a kind that has neither spec nor status. */
+static void
+check_own_fields(LullCheck *check, const LullKind *kind, LullJson *object)
+{
+    g_autoptr(LullJson) own = json_object_new_object();
+
+    json_object_object_foreach(object, key, value)
+    {
+        if (!g_str_equal(key, "apiVersion") && !g_str_equal(key, "kind") && !g_str_equal(key, "metadata"))
+            json_object_object_add(own, key, json_object_get(value));
+    }
+    lull_check_fields(check, "", kind->fields, own);
+}
+
 static void
 check_parts(LullCheck *check, const LullKind *kind, LullJson *object)
 {
@@ -318,7 +332,9 @@ lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict)
         return check.causes;
     }
     check_type(&check, kind, object);
-    if (strict)
+    if (kind->fields)
+        check_own_fields(&check, kind, object);
+    else if (strict)
         check_members(&check, object);
     check_metadata(&check, object);
     check_parts(&check, kind, object);

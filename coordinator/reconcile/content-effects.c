@@ -7,6 +7,7 @@
 #include "coordinator/reconcile/content-decide.h"
 #include "coordinator/reconcile/content-work.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/news.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -369,16 +370,23 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
     const gint64 now = lull_clock_realtime();
     g_autoptr(LullContentView) view = lull_content_view_gather(self->store, self->tools.storage, self->jobs,
                                                                self->life, self->pause, ns, name, now, error);
+    g_autoptr(GPtrArray) news = NULL;
     LullContentStep step;
 
     if (!view)
         return FALSE;
+    if (!view->exists && self->recorder)
+        lull_recorder_forget(self->recorder, &lull_kind_content, ns, name);
     step = lull_content_decide(view);
     if (step.again_at)
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
     if (step.verb != LULL_CONTENT_WAIT)
         g_debug("content %s: %s (%s)", name, lull_content_verb_to_string(step.verb), step.reason);
-    return perform(self, view, step.verb, &ret_pass->acted, error);
+    if (!perform(self, view, step.verb, &ret_pass->acted, error))
+        return FALSE;
+    news = lull_content_news(view, step.verb);
+    lull_news_tell(news, self->recorder, now);
+    return TRUE;
 }
 
 GStrv

@@ -6,6 +6,7 @@
 #include "coordinator/reconcile/attempt.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
+#include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
 
@@ -15,9 +16,10 @@ typedef struct {
     LullStore *store;
     LullJobs *jobs;
     LullAttemptTools tools;
-    LullLoop *loop; /* told when a job ends; set once the loop is made */
-    char *life;     /* random: of this run of the coordinator */
-    gint64 pause;   /* between attempts: after the first that failed */
+    LullLoop *loop;         /* told when a job ends; set once the loop is made */
+    char *life;             /* random: of this run of the coordinator */
+    gint64 pause;           /* between attempts: after the first that failed */
+    LullRecorder *recorder; /* NULL: nobody is told */
 } LullContents;
 
 /* LullPassFunc; @contents: a LullContents. */

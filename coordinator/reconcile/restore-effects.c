@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/news.h"
 #include "coordinator/reconcile/restore-decide.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -206,16 +207,23 @@ lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass 
     const LullRestores *self = restores;
     const gint64 now = lull_clock_realtime();
     g_autoptr(LullRestoreView) view = lull_restore_view_gather(self->store, self->jobs, ns, name, now, error);
+    g_autoptr(GPtrArray) news = NULL;
     LullRestoreStep step;
 
     if (!view)
         return FALSE;
+    if (!view->exists && self->recorder)
+        lull_recorder_forget(self->recorder, &lull_kind_restore, ns, name);
     step = lull_restore_decide(view);
     if (step.again_at)
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
     if (step.verb != LULL_RESTORE_WAIT)
         g_debug("restore %s: %s (%s)", name, lull_restore_verb_to_string(step.verb), step.reason);
-    return perform(self, view, step.verb, &ret_pass->acted, error);
+    if (!perform(self, view, step.verb, &ret_pass->acted, error))
+        return FALSE;
+    news = lull_restore_news(view, step.verb);
+    lull_news_tell(news, self->recorder, now);
+    return TRUE;
 }
 
 GStrv

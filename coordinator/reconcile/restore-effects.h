@@ -8,6 +8,7 @@
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
 #include "coordinator/storage/storage.h"
+#include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
 
@@ -19,6 +20,7 @@ typedef struct {
     LullStorage *storage;
     LullClaims *claims;
     LullLoop *loop; /* told when a job ends; set once the loop is made */
+    LullRecorder *recorder;
 } LullRestores;
 
 /* LullPassFunc; @restores: a LullRestores. */

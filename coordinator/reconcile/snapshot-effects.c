@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/news.h"
 #include "coordinator/reconcile/snapshot-decide.h"
 #include "coordinator/model/volumes.h"
 #include "protocol/clock.h"
@@ -126,14 +127,18 @@ perform(LullStore *store, const LullSnapshotView *view, LullSnapshotVerb verb, G
 }
 
 gboolean
-lull_snapshot_pass(gpointer store, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
+    const LullSnapshots *self = snapshots;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullSnapshotView) view = lull_snapshot_view_gather(store, ns, name, now, error);
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_gather(self->store, ns, name, now, error);
+    g_autoptr(GPtrArray) news = NULL;
     LullSnapshotStep step;
 
     if (!view)
         return FALSE;
+    if (!view->exists && self->recorder)
+        lull_recorder_forget(self->recorder, &lull_kind_snapshot, ns, name);
     step = lull_snapshot_decide(view);
     if (step.verb == LULL_SNAPSHOT_WAIT) {
         if (step.again_at)
@@ -142,7 +147,11 @@ lull_snapshot_pass(gpointer store, const char *ns, const char *name, LullPass *r
     }
     g_debug("snapshot %s: %s (%s)", name, lull_snapshot_verb_to_string(step.verb), step.reason);
     ret_pass->acted = TRUE;
-    return perform(store, view, step.verb, error);
+    if (!perform(self->store, view, step.verb, error))
+        return FALSE;
+    news = lull_snapshot_news(view, step.verb);
+    lull_news_tell(news, self->recorder, now);
+    return TRUE;
 }
 
 GStrv

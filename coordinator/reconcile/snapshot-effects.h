@@ -4,15 +4,20 @@
 #pragma once
 
 #include "coordinator/reconcile/loop.h"
+#include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
 
 /* VirtualMachineSnapshot: from the wish to a content, and from the content to the status; lock of the source,
  * deletion. Knows nothing of guests and disks. */
+typedef struct {
+    LullStore *store;
+    LullRecorder *recorder; /* NULL: nobody is told */
+} LullSnapshots;
 
-/* One pass; LullPassFunc. @store: the store. */
+/* LullPassFunc; @snapshots: a LullSnapshots. */
 gboolean
-lull_snapshot_pass(gpointer store, const char *ns, const char *name, LullPass *ret_pass, GError **error);
+lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error);
 
 /* Its VM and its content; LullRefsFunc. */
 GStrv lull_snapshot_refs(LullJson *snapshot);

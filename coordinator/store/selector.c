@@ -8,9 +8,9 @@
 #include "protocol/error.h"
 
 typedef struct {
-    gboolean field; /* else a label */
+    const char *path; /* of a field, lent; NULL: a label is meant */
     gboolean negated;
-    char *key;     /* of metadata or of its labels */
+    char *key;
     char **values; /* any of them; NULL: presence counts */
 } Term;
 
@@ -90,30 +90,71 @@ is_sound(const Term *term)
     for (char **value = term->values; value && *value; value++)
         if (**value && !is_key(*value))
             return FALSE;
-    return !term->field || (term->values && (g_str_equal(term->key, "metadata.name") ||
-                                             g_str_equal(term->key, "metadata.namespace")));
+    return TRUE;
+}
+
+static const LullSelectable of_all[] = {
+    {"metadata.name", ".metadata.name"}, {"metadata.namespace", ".metadata.namespace"}, {0}};
+
+static const char *
+path_of(const LullSelectable *fields, const char *name)
+{
+    for (; fields && fields->name; fields++)
+        if (g_str_equal(fields->name, name))
+            return fields->path;
+    return NULL;
 }
 
 static gboolean
-add_term(LullSelector *self, char *text, gboolean field, GError **error)
+parse_field(const LullKind *kind, Term *term, const char *text)
+{
+    if (!strchr(text, '=') || !parse_equality(term, text))
+        return FALSE;
+    term->path = path_of(of_all, term->key);
+    if (!term->path)
+        term->path = path_of(kind->selectable, term->key);
+    return term->path != NULL;
+}
+
+static gboolean
+add_label(LullSelector *self, char *text, GError **error)
 {
     Term *term = g_new0(Term, 1);
-    const char *open = field ? NULL : strchr(g_strstrip(text), '(');
+    const char *open = strchr(g_strstrip(text), '(');
 
-    term->field = field;
     g_ptr_array_add(self->terms, term);
-    if ((open ? parse_set(term, text, open) : parse_equality(term, g_strstrip(text))) && is_sound(term))
+    if ((open ? parse_set(term, text, open) : parse_equality(term, text)) && is_sound(term))
         return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_INVALID,
+        "label selector: \"%.80s\" is not understood: expected KEY=VALUE, KEY!=VALUE, KEY, !KEY, KEY in "
+        "(VALUES) or KEY notin (VALUES)",
+        text);
+    return FALSE;
+}
+
+static gboolean
+add_field(LullSelector *self, const LullKind *kind, char *text, GError **error)
+{
+    Term *term = g_new0(Term, 1);
+    g_autoptr(GString) more = NULL;
+
+    g_ptr_array_add(self->terms, term);
+    if (parse_field(kind, term, g_strstrip(text)))
+        return TRUE;
+    more = g_string_new(NULL);
+    for (const LullSelectable *field = kind->selectable; field && field->name; field++)
+        g_string_append_printf(more, ", %s=...", field->name);
     g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                "%s selector: \"%.80s\" is not understood: expected %s", field ? "field" : "label", text,
-                field ? "metadata.name=NAME or metadata.namespace=NAME"
-                      : "KEY=VALUE, KEY!=VALUE, KEY, !KEY, KEY in (VALUES) or KEY notin (VALUES)");
+                "field selector: \"%.80s\" is not understood: expected metadata.name=NAME or "
+                "metadata.namespace=NAME%s",
+                text, more->str);
     return FALSE;
 }
 
 /* Terms end at commas, but not at those between parentheses. */
 static gboolean
-add_terms(LullSelector *self, const char *text, gboolean field, GError **error)
+add_labels(LullSelector *self, const char *text, GError **error)
 {
     if (!text)
         return TRUE;
@@ -123,22 +164,33 @@ add_terms(LullSelector *self, const char *text, gboolean field, GError **error)
         const gsize length = head + inner + strcspn(text + head + inner, ",");
         g_autofree char *term = g_strndup(text, length);
 
-        if (!add_term(self, term, field, error))
+        if (!add_label(self, term, error))
             return FALSE;
         text += length;
         if (*text == ',' && !*++text) /* nothing follows the comma */
-            return add_term(self, (char[]){""}, field, error);
+            return add_label(self, (char[]){""}, error);
     }
     return TRUE;
 }
 
+static gboolean
+add_fields(LullSelector *self, const LullKind *kind, const char *text, GError **error)
+{
+    g_auto(GStrv) terms = g_strsplit(text ? text : "", ",", -1);
+
+    for (char **term = terms; *term; term++)
+        if (!add_field(self, kind, *term, error))
+            return FALSE;
+    return TRUE;
+}
+
 LullSelector *
-lull_selector_new(const char *labels, const char *fields, GError **error)
+lull_selector_new(const LullKind *kind, const char *labels, const char *fields, GError **error)
 {
     g_autoptr(LullSelector) self = g_new0(LullSelector, 1);
 
     self->terms = g_ptr_array_new_with_free_func((GDestroyNotify)term_free);
-    if (!add_terms(self, labels, FALSE, error) || !add_terms(self, fields, TRUE, error))
+    if (!add_labels(self, labels, error) || !add_fields(self, kind, fields, error))
         return NULL;
     return g_steal_pointer(&self);
 }
@@ -150,25 +202,33 @@ lull_selector_is_everything(const LullSelector *self)
 }
 
 static gboolean
-term_matches(const Term *term, LullJson *metadata)
+label_matches(const Term *term, LullJson *object)
 {
-    LullJson *labels = lull_json_object(metadata, "labels");
-    const char *found = term->field ? lull_json_string(metadata, term->key + strlen("metadata."), NULL)
-                                    : lull_json_string(labels, term->key, NULL);
-    const gboolean matches =
-        found && (!term->values || g_strv_contains((const char *const *)term->values, found));
+    const char *found = lull_json_string(lull_json_at(object, "metadata", "labels", NULL), term->key, NULL);
 
-    return matches != term->negated;
+    return found && (!term->values || g_strv_contains((const char *const *)term->values, found));
+}
+
+/* One that is absent is empty. */
+static gboolean
+field_matches(const Term *term, LullJson *object)
+{
+    LullJson *found = lull_kind_find(object, term->path);
+
+    return g_strv_contains((const char *const *)term->values,
+                           json_object_is_type(found, json_type_string) ? json_object_get_string(found) : "");
 }
 
 gboolean
 lull_selector_matches(const LullSelector *self, LullJson *object)
 {
-    LullJson *metadata = lull_json_object(object, "metadata");
+    for (guint i = 0; i < self->terms->len; i++) {
+        const Term *term = (const Term *)g_ptr_array_index(self->terms, i);
+        const gboolean matches = term->path ? field_matches(term, object) : label_matches(term, object);
 
-    for (guint i = 0; i < self->terms->len; i++)
-        if (!term_matches((const Term *)g_ptr_array_index(self->terms, i), metadata))
+        if (matches == term->negated)
             return FALSE;
+    }
     return TRUE;
 }
 

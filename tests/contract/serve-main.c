@@ -5,13 +5,16 @@
 #include <stdio.h>
 
 #include "coordinator/store/local/local.h"
+#include "coordinator/store/recorder.h"
 #include "coordinator/store/serve/server.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 
 /* usage: serve STORE SOCKET [LOG-EVENTS [GROUP [BOOKMARK-MS]]], "0" and "" for what is usual
  *
  * Serves a store until SIGTERM. Says "ready" or why not. Subresources: `echo` answers at once, `refuse` with
- * BUSY, `empty` without a body, `wait` not before a `release` comes. */
+ * BUSY, `empty` without a body, `wait` not before a `release` comes; `tell` makes an event of
+ * a snapshot. */
 
 static GQueue waiting = G_QUEUE_INIT;
 
@@ -58,6 +61,23 @@ release(const char *ns, const char *name, LullJson *body, LullServerReply *reply
     lull_server_reply(reply, answer);
 }
 
+/* As a reconciler would: {"uid", "type", "reason", "message"}. */
+static void
+tell(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer recorder)
+{
+    g_autoptr(LullJson) object = json_object_new_object();
+    LullJson *metadata = lull_json_ensure(object, "metadata");
+
+    lull_json_set_string(metadata, "namespace", ns);
+    lull_json_set_string(metadata, "name", name);
+    lull_json_set_string(metadata, "uid", lull_json_string(body, "uid", NULL));
+    lull_recorder_record(
+        (LullRecorder *)recorder, &lull_kind_snapshot, object,
+        g_str_equal(lull_json_string(body, "type", ""), "Warning") ? LULL_EVENT_WARNING : LULL_EVENT_NORMAL,
+        lull_json_string(body, "reason", ""), lull_json_string(body, "message", ""), lull_clock_realtime());
+    lull_server_reply(reply, NULL);
+}
+
 static gboolean
 quit(gpointer user_data)
 {
@@ -71,6 +91,7 @@ main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(GError) error = NULL;
     g_autoptr(LullStore) store = NULL;
+    g_autoptr(LullRecorder) recorder = NULL;
     g_autoptr(LullServer) server = NULL;
     LullLocalLimits limits = {0};
     LullServerReply *reply;
@@ -80,13 +101,15 @@ main(int argc, char **argv)
     if (argc > 3)
         limits.log_events = (guint)g_ascii_strtoull(argv[3], NULL, 10);
     store = lull_store_local_open_with(argv[1], &limits, &error);
-    server = store ? lull_server_new(store, argv[2], argc > 4 && *argv[4] ? argv[4] : NULL, &error) : NULL;
+    recorder = store ? lull_recorder_new(store, NULL, &error) : NULL;
+    server = recorder ? lull_server_new(store, argv[2], argc > 4 && *argv[4] ? argv[4] : NULL, &error) : NULL;
     if (!server) {
         printf("%s\n", error->message);
         return 1;
     }
     if (argc > 5)
         lull_server_set_bookmark_interval(server, (guint)g_ascii_strtoull(argv[5], NULL, 10));
+    lull_server_add_subresource(server, "tell", tell, recorder);
     lull_server_add_subresource(server, "echo", echo, NULL);
     lull_server_add_subresource(server, "refuse", refuse, NULL);
     lull_server_add_subresource(server, "empty", empty, NULL);

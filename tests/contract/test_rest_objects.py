@@ -273,4 +273,3 @@ def test_discovery_names_what_is_served(client):
         assert "virtualmachinesnapshots" in names and "virtualmachinerestores/status" in names
     assert client.get("/version")[1]["gitVersion"]
     assert client.get("/api") == (200, {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"]})
-    assert client.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da")[1]["items"] == []

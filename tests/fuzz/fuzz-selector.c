@@ -13,7 +13,7 @@ static void
 select_with(const char *labels, const char *fields)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullSelector) selector = lull_selector_new(labels, fields, &error);
+    g_autoptr(LullSelector) selector = lull_selector_new(&lull_kind_event, labels, fields, &error);
     g_autoptr(LullJson) object = lull_json_parse(
         "{\"metadata\":{\"name\":\"n\",\"namespace\":\"ns\",\"labels\":{\"a\":\"b\"}}}", -1, NULL);
 

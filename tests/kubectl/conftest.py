@@ -61,6 +61,12 @@ class Kubectl:
             assert self.client.patch(path, {"metadata": {"annotations": annotations}})[0] == 200
         assert self.client.patch(f"{path}/status", {"status": status})[0] == 200
 
+    def tell(self, name, kind, reason, message):
+        """An event of a snapshot."""
+        uid = self.client.get(f"{rest.SNAPSHOTS}/{name}")[1]["metadata"]["uid"]
+        event = {"uid": uid, "type": kind, "reason": reason, "message": message}
+        assert self.client.call("PUT", f"{rest.SUBRESOURCES}/{name}/tell", event)[0] == 200
+
     def close(self):
         self.proxy.terminate()
         assert self.proxy.wait(30) == 0

@@ -84,14 +84,41 @@ def test_a_watched_table_grows_by_what_happens(kubectl):
     watching.communicate()
 
 
+def tell_two(kubectl):
+    kubectl.tell("snap-larry", "Normal", "VirtualMachineSnapshotReady", "It is ready")
+    for _ in range(2):
+        kubectl.tell("snap-larry", "Warning", "VirtualMachineSnapshotError", "It is not")
+
+
+def test_events_are_listed_and_chosen(kubectl):
+    assert kubectl.run("get", "events")[1:] == ("", "No resources found in default namespace.\n")
+    kubectl.apply("snapshot.yaml")
+    tell_two(kubectl)
+    narrow, wide = (columns(kubectl("get", "events", *more)) for more in ([], ["-o", "wide"]))
+    assert narrow[0] == ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    assert wide[0] == ["LAST SEEN", "TYPE", "REASON", "OBJECT", "SOURCE", "MESSAGE", "FIRST SEEN", "COUNT", "NAME"]
+    assert sorted(row[1:] for row in narrow[1:]) == [
+        ["Normal", "VirtualMachineSnapshotReady", "virtualmachinesnapshot/snap-larry", "It is ready"],
+        ["Warning", "VirtualMachineSnapshotError", "virtualmachinesnapshot/snap-larry", "It is not"]]
+    assert sorted(row[-2] for row in wide[1:]) == ["1", "2"]
+    assert "VirtualMachineSnapshotError" in kubectl("events", "--types=Warning", "--for", SNAPSHOT)
+    assert "VirtualMachineSnapshotReady" not in kubectl("events", "--types=Warning")
+    chosen = kubectl("get", "events", "--field-selector", "type=Warning", "-o", "jsonpath={.items[*].count}")
+    assert chosen == "2"
+
+
 def test_a_description_is_the_golden_one(kubectl):
     kubectl.apply("snapshot.yaml")
     kubectl.patch_status("snap-larry", READY, REPORT)
+    tell_two(kubectl)
     text = kubectl("describe", "vmsnapshot", "snap-larry")
     text = re.sub(r"(Creation Timestamp: +)2.*", r"\1TIME", text)
     text = re.sub(r"(UID: +).*", r"\1UID", text)
     text = re.sub(r"(Resource Version: +).*", r"\1VERSION", text)
-    assert text == golden("describe-snapshot.txt")
+    text = re.sub(r"\b\d+s\b", "AGE", text)
+    head, events = text.split("Events:\n")
+    rows = sorted(re.sub(r" {2,}", "  ", line) for line in events.splitlines())  # two of one second have no order
+    assert head + "\n".join(["Events:", *rows, ""]) == golden("describe-snapshot.txt")
 
 
 def test_fields_are_explained(kubectl):
@@ -101,6 +128,7 @@ def test_fields_are_explained(kubectl):
     assert re.search(r"virtualMachineSnapshotName\s+<string> -required-", text)
     assert "enum: WaitGracePeriod, StopTarget, FailImmediate, WaitEventually" in text
     assert "GROUP:      kubevirt.io" in kubectl("explain", "vm")
+    assert "How often it happened." in kubectl("explain", "event.count")
 
 
 def test_an_edit_changes_what_may_be_changed(kubectl):
@@ -174,4 +202,3 @@ def test_a_wrong_manifest_is_told_before_it_is_sent(kubectl, tmp_path):
 def test_one_server_is_told_from_another(kubectl):
     assert "Server Version: v" in kubectl.run("version")[1]
     assert kubectl("get", "--raw", "/healthz") == "ok"
-    assert kubectl.run("get", "events")[1:] == ("", "No resources found in default namespace.\n")

@@ -171,10 +171,11 @@ commit(Local *self, const LullKind *kind, const Change *change, LullJson *old, L
 static gboolean
 refuse_read_only(const LullKind *kind, GError **error)
 {
-    if (kind->read_only)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
-                    "%s.%s: read only: they are a view of the host's machines", kind->plural, kind->group);
-    return kind->read_only;
+    if (!kind->read_only || kind->recorded)
+        return FALSE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
+                "%s.%s: read only: they are a view of the host's machines", kind->plural, kind->group);
+    return TRUE;
 }
 
 static LullJson *
@@ -368,7 +369,7 @@ local_list(LullStore *store, const LullKind *kind, const char *ns, const LullLis
     Local *self = (Local *)store;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
     g_autoptr(LullSelector) selector =
-        lull_selector_new(options->label_selector, options->field_selector, error);
+        lull_selector_new(kind, options->label_selector, options->field_selector, error);
     const gboolean goes_on = options->continue_token && *options->continue_token;
     g_autoptr(LullPage) page = NULL;
     g_autoptr(LullJson) list = json_object_new_object();
@@ -437,7 +438,7 @@ local_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWa
     Local *self = (Local *)store;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
     g_autoptr(LullSelector) selector =
-        lull_selector_new(options->label_selector, options->field_selector, error);
+        lull_selector_new(kind, options->label_selector, options->field_selector, error);
     LullFeedEvents *events = NULL;
 
     if (!selector)

@@ -92,6 +92,22 @@ new_object_schema(const LullKind *kind, const char *version, const char *suffix,
     return schema;
 }
 
+/* Of a kind that has neither spec nor status. */
+static void
+add_own_fields(LullJson *schema, const LullKind *kind)
+{
+    g_autoptr(LullJson) own = lull_schema_of_fields(kind->fields);
+    LullJson *properties = lull_json_object(schema, "properties");
+    LullJson *required = lull_json_array(own, "required");
+
+    json_object_object_foreach(lull_json_object(own, "properties"), key, value)
+    {
+        lull_json_take(properties, key, json_object_get(value));
+    }
+    if (required)
+        lull_json_take(schema, "required", json_object_get(required));
+}
+
 static LullJson *
 object_schema(const LullKind *kind, const char *version)
 {
@@ -103,8 +119,10 @@ object_schema(const LullKind *kind, const char *version)
     json_object_array_add(all, reference(META_SCHEMA));
     lull_json_set_string(metadata, "description", "Name, labels and what else every object has.");
     lull_json_take(properties, "metadata", metadata);
-    if (kind == &lull_kind_event)
+    if (kind->fields) {
+        add_own_fields(schema, kind);
         return schema;
+    }
     lull_json_take(properties, "spec", lull_schema_of_part(kind, kind->spec));
     lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status));
     lull_json_append_string(add_array(schema, "required"), "spec");

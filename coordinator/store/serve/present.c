@@ -10,6 +10,7 @@
 
 #define META_VERSION       "meta.k8s.io/v1"
 #define INITIAL_EVENTS_END "k8s.io/initial-events-end"
+#define NAME_DOC           "Name, unique among objects of the kind."
 
 gboolean
 lull_include_parse(const char *word, LullInclude *ret_include)
@@ -75,9 +76,14 @@ definitions_of(const LullKind *kind)
 {
     LullJson *definitions = json_object_new_array();
 
-    add_definition(definitions, "Name", "string", "name", "Name, unique among objects of the kind.", 0);
+    if (!kind->named_last)
+        add_definition(definitions, "Name", "string", "name", NAME_DOC, 0);
     for (const LullColumn *column = kind->columns; column && column->name; column++)
-        add_definition(definitions, column->name, column->type, "", lull_kind_doc(kind, column->path), 0);
+        add_definition(definitions, column->name,
+                       g_str_equal(column->type, "reference") ? "string" : column->type, "",
+                       lull_kind_doc(kind, column->path), column->wide);
+    if (kind->named_last)
+        add_definition(definitions, "Name", "string", "name", NAME_DOC, 1);
     for (const LullColumn *column = kind->more_columns; column && column->name; column++)
         add_definition(definitions, column->name, "string", "", "What the report of the freeze says.", 1);
     return definitions;
@@ -104,12 +110,23 @@ milliseconds_of(LullJson *value)
     return json_object_new_string(text);
 }
 
+static LullJson *
+reference_of(LullJson *object)
+{
+    g_autofree char *kind = g_ascii_strdown(lull_json_string(object, "kind", ""), -1);
+    g_autofree char *text = g_strconcat(kind, "/", lull_json_string(object, "name", ""), NULL);
+
+    return json_object_new_string(text);
+}
+
 /* Null where there is nothing, as real servers have it. */
 static LullJson *
 cell_of(const LullColumn *column, LullJson *object)
 {
     LullJson *value = lull_kind_find(object, column->path);
 
+    if (value && g_str_equal(column->type, "reference"))
+        return reference_of(value);
     if (!value || json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array))
         return NULL;
     if (g_str_equal(column->type, "date"))
@@ -133,11 +150,14 @@ row_of(const LullPresent *self, LullJson *object)
 {
     LullJson *row = json_object_new_object();
     LullJson *cells = json_object_new_array();
+    const char *name = lull_meta_name(object) ? lull_meta_name(object) : "";
 
-    json_object_array_add(cells,
-                          json_object_new_string(lull_meta_name(object) ? lull_meta_name(object) : ""));
+    if (!self->kind->named_last)
+        json_object_array_add(cells, json_object_new_string(name));
     for (const LullColumn *column = self->kind->columns; column && column->name; column++)
         json_object_array_add(cells, cell_of(column, object));
+    if (self->kind->named_last)
+        json_object_array_add(cells, json_object_new_string(name));
     add_report_cells(cells, self->kind, object);
     lull_json_take(row, "cells", cells);
     if (self->include == LULL_INCLUDE_OBJECT)

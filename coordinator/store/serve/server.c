@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "coordinator/store/serve/discovery.h"
-#include "coordinator/store/empty.h"
 #include "coordinator/store/serve/exchange.h"
 #include "coordinator/store/serve/openapi.h"
 #include "coordinator/store/serve/reply.h"
@@ -20,7 +19,6 @@
 
 struct _LullServer {
     LullStore *store;
-    LullStore *empty; /* of what clients ask for as a matter of course */
     SoupServer *soup;
     char *path;
     LullStreams *streams;
@@ -195,10 +193,7 @@ handle(SoupServer *soup, SoupServerMessage *message, const char *path, GHashTabl
 {
     LullServer *self = (LullServer *)user_data;
     g_autoptr(LullRoute) route = lull_route_parse(g_utf8_validate(path, -1, NULL) ? path : "");
-    LullExchange exchange = {.store = route->kind == &lull_kind_event ? self->empty : self->store,
-                             .message = message,
-                             .route = route,
-                             .query = query};
+    LullExchange exchange = {.store = self->store, .message = message, .route = route, .query = query};
 
     if (!is_text(path, query))
         lull_exchange_fail(&exchange, 400, "BadRequest", "path and query must be UTF-8");
@@ -239,7 +234,6 @@ lull_server_new(LullStore *store, const char *socket_path, const char *group, GE
         return NULL;
     self->path = g_strdup(socket_path);
     self->store = store;
-    self->empty = lull_store_empty_new();
     self->streams = lull_streams_new(BOOKMARK_MS);
     self->subresources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     self->replies = lull_replies_new();
@@ -280,7 +274,6 @@ lull_server_free(LullServer *self)
         g_object_unref(self->soup);
         g_hash_table_unref(self->subresources);
         (void)unlink(self->path);
-        lull_store_free(self->empty);
     }
     g_free(self->path);
     g_free(self);

@@ -34,6 +34,8 @@ typedef struct {
     LullIntents *intents;
     LullClaims *claims;
     LullJobs *jobs;
+    LullRecorder *recorder;
+    LullSnapshots snapshots;
     LullContents contents;
     GRand *dice;
 } World;
@@ -132,6 +134,9 @@ begin_life(World *world)
         (LullAttemptTools){.storage = fake_storage(), .intents = world->intents, .claims = world->claims};
     world->contents.life = g_uuid_string_random();
     world->contents.pause = 1;
+    world->recorder = lull_recorder_new(world->flaky.inner, NULL, NULL);
+    world->snapshots = (LullSnapshots){&world->flaky.store, world->recorder};
+    world->contents.recorder = world->recorder;
 }
 
 static void
@@ -140,6 +145,7 @@ end_life(World *world)
     lull_jobs_stop(world->jobs, LULL_SEC(30));
     g_clear_pointer(&world->jobs, lull_jobs_free);
     g_clear_pointer(&world->claims, lull_claims_free);
+    g_clear_pointer(&world->recorder, lull_recorder_free);
     g_clear_pointer(&world->contents.life, g_free);
 }
 
@@ -233,7 +239,7 @@ pass_once(World *world)
     if (content && g_rand_boolean(world->dice))
         lull_content_pass(&world->contents, NS, lull_meta_name(content), &pass, NULL);
     else
-        lull_snapshot_pass(&world->flaky.store, NS, "snap", &pass, NULL);
+        lull_snapshot_pass(&world->snapshots, NS, "snap", &pass, NULL);
     if (!pass.acted)
         g_thread_yield();
 }

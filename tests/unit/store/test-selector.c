@@ -47,11 +47,43 @@ START_TEST(terms_choose_objects)
     g_autoptr(LullJson) object = snapshot_json(
         "snap", ",'namespace':'default','labels':{'vm':'larry','tier':'gold','empty':'','a.org/key':'1'}");
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullSelector) selector = lull_selector_new(rows[_i].labels, rows[_i].fields, &error);
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(&lull_kind_snapshot, rows[_i].labels, rows[_i].fields, &error);
 
     ck_assert_no_error(error);
     ck_assert_msg(lull_selector_matches(selector, object) == rows[_i].matches, "%s %s",
                   rows[_i].labels ? rows[_i].labels : "", rows[_i].fields ? rows[_i].fields : "");
+}
+END_TEST
+
+static const struct {
+    const char *fields;
+    gboolean matches;
+} of_events[] = {
+    {"involvedObject.uid=u-1", TRUE},
+    {"involvedObject.name=snap,involvedObject.kind=VirtualMachineSnapshot,involvedObject.uid=u-1", TRUE},
+    {"involvedObject.name=snap,involvedObject.kind=VirtualMachine", FALSE},
+    {"reason=Operation failed", TRUE},
+    {"type!=Normal", TRUE},
+    {"type=Normal", FALSE},
+    {"source=lull-coordinator", TRUE},
+    {"involvedObject.fieldPath=", TRUE},
+    {"involvedObject.fieldPath!=", FALSE},
+    {"metadata.name=e-1", TRUE},
+};
+
+START_TEST(events_are_chosen_by_what_they_are_about)
+{
+    g_autoptr(LullJson) event = json(
+        "{'metadata':{'name':'e-1'},'involvedObject':{'kind':'VirtualMachineSnapshot','name':'snap','uid':"
+        "'u-1'},'type':'Warning','reason':'Operation failed','source':{'component':'lull-coordinator'}}");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(&lull_kind_event, NULL, of_events[_i].fields, &error);
+
+    ck_assert_no_error(error);
+    ck_assert_msg(lull_selector_matches(selector, event) == of_events[_i].matches, "%s",
+                  of_events[_i].fields);
 }
 END_TEST
 
@@ -73,12 +105,15 @@ static const struct {
     {NULL, "status.phase=Failed"},
     {NULL, "metadata.name"},
     {NULL, "metadata=x"},
+    {NULL, "metadata.name=a,"},
+    {NULL, "reason=x"},
 };
 
 START_TEST(what_is_not_understood_is_refused)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullSelector) selector = lull_selector_new(wrong[_i].labels, wrong[_i].fields, &error);
+    g_autoptr(LullSelector) selector =
+        lull_selector_new(&lull_kind_snapshot, wrong[_i].labels, wrong[_i].fields, &error);
 
     ck_assert_msg(selector == NULL, "%s %s was taken", wrong[_i].labels ? wrong[_i].labels : "",
                   wrong[_i].fields ? wrong[_i].fields : "");
@@ -93,6 +128,7 @@ make_suite(void)
     TCase *tcase = tcase_create("selector");
 
     tcase_add_loop_test(tcase, terms_choose_objects, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(tcase, events_are_chosen_by_what_they_are_about, 0, G_N_ELEMENTS(of_events));
     tcase_add_loop_test(tcase, what_is_not_understood_is_refused, 0, G_N_ELEMENTS(wrong));
     suite_add_tcase(suite, tcase);
     return suite;
