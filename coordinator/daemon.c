@@ -15,6 +15,7 @@
 #include "coordinator/reconcile/manual-hold.h"
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/reconcile/switch.h"
 #include "coordinator/reconcile/verification.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "coordinator/store/serve/server.h"
@@ -44,6 +45,7 @@ struct _LullDaemon {
     LullServer *server;
     LullManualHolds *holds;
     LullVerifications *verifications;
+    LullSwitches *switches;
 };
 
 void
@@ -200,6 +202,8 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     lull_manual_holds_serve(self->holds, self->server, context);
     self->verifications = lull_verifications_new(self->store, self->storage, self->jobs);
     lull_verifications_serve(self->verifications, self->server, context);
+    self->switches = lull_switches_new(self->host, self->jobs);
+    lull_switches_serve(self->switches, self->server, context);
     return TRUE;
 }
 
@@ -242,6 +246,7 @@ lull_daemon_free(LullDaemon *self)
     if (self->jobs)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
     g_clear_pointer(&self->verifications, lull_verifications_free);
+    g_clear_pointer(&self->switches, lull_switches_free);
     g_clear_pointer(&self->snapshot_loop, lull_loop_free);
     g_clear_pointer(&self->content_loop, lull_loop_free);
     g_clear_pointer(&self->restore_loop, lull_loop_free);

@@ -19,6 +19,7 @@
     X(hold)         \
     X(proxy)        \
     X(doctor)       \
+    X(incremental)  \
     X(verify)
 /* clang-format on */
 

@@ -73,6 +73,12 @@ on_device(virConnectPtr connection, virDomainPtr domain, const char *alias, void
 }
 
 static void
+on_metadata(virConnectPtr connection, virDomainPtr domain, int type, const char *uri, void *host)
+{
+    lull_host_note(host, domain, LULL_NOTE_CHANGED);
+}
+
+static void
 on_job(virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr params, int n, void *host)
 {
     int operation = 0;
@@ -104,6 +110,7 @@ lull_events_subscribe(LullHost *host, virConnectPtr connection, GArray *ids, GEr
         {VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_agent)},
         {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
         {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
+        {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
         {VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job)},
     };
 

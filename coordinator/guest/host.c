@@ -10,6 +10,7 @@
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
 
 /* The worker's messages: a domain's uid to look at again, or one of these. */
 #define MESSAGE_CLOSED "-closed"
@@ -324,6 +325,25 @@ lull_host_start_vm(LullHost *self, const char *uid, GError **error)
         return FALSE;
     return virDomainIsActive(domain) == 1 || virDomainCreate(domain) == 0 ||
            lull_link_error(error, "starting the virtual machine");
+}
+
+gboolean
+lull_host_set_incremental(LullHost *self, const char *uid, gboolean on, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
+    guint flags = 0;
+
+    if (!domain)
+        return FALSE;
+    if (virDomainIsActive(domain) == 1)
+        flags |= VIR_DOMAIN_AFFECT_LIVE;
+    if (virDomainIsPersistent(domain) == 1)
+        flags |= VIR_DOMAIN_AFFECT_CONFIG;
+    return virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT,
+                                on ? "<snapshots incremental='yes'/>" : NULL, on ? "lull" : NULL,
+                                LULL_XML_NAMESPACE, flags) == 0 ||
+           lull_link_error(error, "changing the virtual machine's metadata");
 }
 
 /* Looks at one domain again and tells the listener. A domain that cannot be read stays as it was told. */

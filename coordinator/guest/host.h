@@ -30,6 +30,10 @@ LullVm *lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error
  * metadata.resourceVersion works as a precondition for that. Other writes: DENIED. @locks is borrowed. */
 LullStore *lull_host_vm_store(LullHost *self, LullStore *locks) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether snapshots of it hold only what changed: a mark in the domain's metadata, live and in its
+ * definition, as far as it has both. */
+gboolean lull_host_set_incremental(LullHost *self, const char *uid, gboolean on, GError **error);
+
 /* For restores: asks a running guest to shut down (ACPI); returns at once. */
 gboolean lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error);
 

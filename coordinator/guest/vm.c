@@ -75,6 +75,7 @@ status_to_json(const LullVm *self)
     lull_json_set_bool(status, "created", self->state != LULL_VM_STOPPED);
     lull_json_set_bool(status, "ready", self->state == LULL_VM_RUNNING);
     lull_json_set_string(status, "printableStatus", printable_status(self->state));
+    lull_json_set_bool(status, "incremental", self->incremental);
     if (self->state == LULL_VM_RUNNING)
         add_condition(conditions, "Ready");
     if (self->state != LULL_VM_STOPPED && self->agent_connected)

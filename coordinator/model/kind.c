@@ -301,6 +301,7 @@ static const LullColumn vm_columns[] = {
     {"Status", ".status.printableStatus", "string"},
     {"Agent", ".status.conditions[?(@.type=='AgentConnected')].status", "string"},
     {"Snapshot", ".status.snapshotInProgress", "string"},
+    {"Incremental", ".status.incremental", "boolean"},
     END,
 };
 

@@ -17,7 +17,7 @@ FREEZE = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineins
 
 def test_lists_are_plain_tables_in_a_pipe(lull, larry, make_ready):
     make_ready()
-    assert lull("vms").stdout.splitlines()[1].split() == ["larry", "Running", "<none>", "<none>"]
+    assert lull("vms").stdout.splitlines()[1].split() == ["larry", "Running", "<none>", "<none>", "<none>"]
     lines = lull("snapshots").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SOURCEKIND", "SOURCENAME", "PHASE", "READYTOUSE", "CREATIONTIME", "ERROR"]
     assert lines[1].split() == ["snap-larry", "VirtualMachine", "larry", "Succeeded", "true", "<none>", "<none>"]
@@ -178,6 +178,16 @@ def test_freeze_that_did_not_hold_is_status_3(lull, api):
     assert lull("thaw", "larry").returncode == 3
     api.answers["PUT", FREEZE + "unfreeze"] = (200, {"proof": "held", "proofReason": "", "windowMs": 8000.5})
     assert lull("thaw", "larry").returncode == 0
+
+
+def test_incremental_says_what_comes_of_it(lull, api):
+    api.answers["PUT", FREEZE + "incremental"] = (200, {"enabled": True})
+    result = lull("incremental", "on", "larry")
+    assert result.stdout.startswith('vm "larry": snapshots of its qcow2 disks will hold what changed')
+    assert api.requests[-1] == ("PUT", FREEZE + "incremental", {"enabled": True})
+    assert json.loads(lull("incremental", "on", "larry", "-o", "json").stdout) == {"enabled": True}
+    assert "full ones" in lull("incremental", "off", "larry").stdout
+    assert api.requests[-1] == ("PUT", FREEZE + "incremental", {"enabled": False})
 
 
 def test_freeze_refused_says_why(lull, api, larry):

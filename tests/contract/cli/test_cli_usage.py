@@ -12,6 +12,8 @@ WRONG = [
     (["frobnicate"], "see lull --help"),
     (["--frobnicate"], "unknown option --frobnicate"),
     (["vms", "--frobnicate"], "vms: unknown option --frobnicate"),
+    (["incremental", "larry"], "incremental"),
+    (["incremental", "maybe", "larry"], '"maybe" is neither on nor off'),
     (["vms", "larry"], '"larry" is one argument too many'),
     (["vms", "-o", "xml"], '-o, "xml": not a format'),
     (["-o", "xml", "vms"], '-o, "xml": not a format'),

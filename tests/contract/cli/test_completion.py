@@ -57,6 +57,8 @@ def test_options_are_those_of_the_help(complete, lull):
     (["snapshot", ""], ["larry"]),
     (["snapshot", "l"], ["larry"]),
     (["snapshot", "larry", ""], []),
+    (["incremental", ""], ["on", "off"]),
+    (["incremental", "on", ""], ["larry"]),
     (["snapshot", "larry", "s", ""], []),
     (["snapshot", "--require", ""], ["app", "fs", "crash"]),
     (["snapshot", "--require", "=", "f"], ["fs"]),

@@ -55,17 +55,17 @@ END_TEST
 START_TEST(a_column_can_show_one_condition_of_many)
 {
     g_autoptr(LullJson) items = json(
-        "[{'metadata':{'name':'web'},'status':{'printableStatus':'Running','conditions':"
+        "[{'metadata':{'name':'web'},'status':{'printableStatus':'Running','incremental':true,'conditions':"
         "[{'type':'Ready','status':'True'},{'type':'AgentConnected','status':'True'}]}},"
         "{'metadata':{'name':'db'},'status':{'printableStatus':'Stopped','conditions':[{'type':'Agent'}]}},"
         "{'metadata':{'name':'odd'},'status':{'conditions':'AgentConnected'}}]");
     g_autoptr(LullTable) table = lull_table_of_objects(&lull_kind_vm, items, FALSE, NOON);
     g_autofree char *text = lull_table_format(table, "");
 
-    ck_assert_str_eq(text, "NAME   STATUS    AGENT    SNAPSHOT\n"
-                           "web    Running   True     <none>\n"
-                           "db     Stopped   <none>   <none>\n"
-                           "odd    <none>    <none>   <none>\n");
+    ck_assert_str_eq(text, "NAME   STATUS    AGENT    SNAPSHOT   INCREMENTAL\n"
+                           "web    Running   True     <none>     true\n"
+                           "db     Stopped   <none>   <none>     <none>\n"
+                           "odd    <none>    <none>   <none>     <none>\n");
 }
 END_TEST
 
