@@ -5,7 +5,9 @@
 
 #include "protocol/clock.h"
 
-#define COPY_INTERVAL LULL_MSEC(200)
+/* A little is copied at once; of much nobody needs to know every ms how far it is. */
+#define COPY_FIRST LULL_MSEC(5)
+#define COPY_MAX   LULL_MSEC(200)
 
 void
 lull_content_task_free(gpointer data)
@@ -77,13 +79,15 @@ lull_content_run_follow(gpointer data, GCancellable *cancellable, GError **error
     const LullContentTask *task = data;
     LullStorage *storage = task->tools.storage;
     LullCopyProgress progress = {LULL_COPY_RUNNING};
+    gint64 pause = COPY_FIRST;
 
     while (storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, error)) {
         if (progress.state != LULL_COPY_RUNNING)
             return g_memdup2(&progress, sizeof progress);
         lull_jobs_tell(task->jobs, task->id, progress.permille);
-        if (!rest(cancellable, COPY_INTERVAL, error))
+        if (!rest(cancellable, pause, error))
             return NULL;
+        pause = MIN(pause * 2, COPY_MAX);
     }
     return NULL;
 }

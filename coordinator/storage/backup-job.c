@@ -25,8 +25,17 @@ append_target(GString *xml, const char *disk, const char *file, const char *base
     g_string_append_printf(xml, "><driver type='qcow2'/><target file='%s'/></disk>", file);
 }
 
-char *
-lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
+static const char *
+base_of(const LullChainPlan *plan, guint n)
+{
+    if (!plan || plan->kinds[n] != LULL_CHAIN_INCREMENTAL)
+        return NULL;
+    return plan->ahead && plan->ahead[n] ? plan->ahead[n] : plan->base;
+}
+
+/* @only: the place in @plan of the one that is copied; G_MAXUINT: all are. */
+static char *
+describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint only)
 {
     GString *xml = g_string_new("<domainbackup mode='push'><disks>");
     guint n = 0;
@@ -37,14 +46,25 @@ lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
         g_autofree char *disk = g_markup_escape_text(volume->disk, -1);
         g_autofree char *file = g_markup_escape_text(path, -1);
 
-        if (volume->excluded) {
+        if (volume->excluded || (only != G_MAXUINT && only != n))
             g_string_append_printf(xml, "<disk name='%s' backup='no'/>", disk);
-            continue;
-        }
-        append_target(xml, disk, file, plan && plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->base : NULL);
-        n++;
+        else
+            append_target(xml, disk, file, base_of(plan, n));
+        n += volume->excluded ? 0 : 1;
     }
     return g_string_free(g_string_append(xml, "</disks></domainbackup>"), FALSE);
+}
+
+char *
+lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
+{
+    return describe(vm, folder, plan, G_MAXUINT);
+}
+
+char *
+lull_backup_xml_of_one(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint index)
+{
+    return describe(vm, folder, plan, index);
 }
 
 static gboolean

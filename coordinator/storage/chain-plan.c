@@ -17,6 +17,9 @@ lull_chain_plan_free(LullChainPlan *self)
     g_free(self->checkpoint);
     g_free(self->kinds);
     g_free(self->changed);
+    for (guint i = 0; i < self->n; i++)
+        g_free(self->ahead[i]);
+    g_free(self->ahead);
     g_free(self);
 }
 
@@ -27,6 +30,7 @@ plan_new(const LullVm *vm)
 
     self->kinds = g_new0(LullChainKind, vm->volumes->len + 1);
     self->changed = g_new0(guint64, vm->volumes->len + 1);
+    self->ahead = g_new0(char *, vm->volumes->len + 1);
     for (guint i = 0; i < vm->volumes->len; i++)
         self->n += ((LullVmVolume *)vm->volumes->pdata[i])->excluded ? 0 : 1;
     return self;

@@ -18,6 +18,8 @@ typedef struct {
     guint n;
     LullChainKind *kinds;
     guint64 *changed; /* bytes that changed since; of those that are incremental */
+    char *
+        *ahead; /* the checkpoint up to which a target has been filled before the cut (ahead.h); NULL: none */
 } LullChainPlan;
 void lull_chain_plan_free(LullChainPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullChainPlan, lull_chain_plan_free)

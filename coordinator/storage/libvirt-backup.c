@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "coordinator/guest/link.h"
+#include "coordinator/storage/ahead.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/checkpoint.h"
@@ -37,6 +38,7 @@ typedef struct {
     LullOffline *offline; /* NULL: it runs */
     char *folder;
     char *uid; /* the virtual machine's */
+    LullChainPlan *plan;
     char *xml;
     char *checkpoint_xml; /* NULL: none is made */
     LullJson *volumes;    /* as attempt.json has them */
@@ -155,6 +157,7 @@ backup_cut_free(LullCut *data)
     g_clear_pointer(&cut->offline, lull_offline_free);
     g_free(cut->folder);
     g_free(cut->uid);
+    g_clear_pointer(&cut->plan, lull_chain_plan_free);
     g_free(cut->xml);
     g_free(cut->checkpoint_xml);
     lull_json_put(cut->volumes);
@@ -172,6 +175,15 @@ is_distrusted(LullBackupStorage *self, const char *vm_uid)
     return found;
 }
 
+/* The next attempt does without, whatever was wrong with it. */
+static void
+distrust(LullBackupStorage *self, const char *vm_uid)
+{
+    g_mutex_lock(&self->mutex);
+    g_hash_table_add(self->distrusted, g_strdup(vm_uid));
+    g_mutex_unlock(&self->mutex);
+}
+
 /* What is copied whole was counted by measure() already. */
 static guint64
 planned_need(const LullChainPlan *plan, const GArray *needs)
@@ -187,7 +199,7 @@ planned_need(const LullChainPlan *plan, const GArray *needs)
 }
 
 /* With additions locked: from what they are to a description that says what this attempt is based on. */
-static LullCut *
+static BackupCut *
 prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid,
                guint attempt, const char *folder, GError **error)
 {
@@ -212,14 +224,37 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     cut->cut.storage = &self->storage;
     cut->host = self->host;
     cut->uid = g_strdup(vm->uid);
-    cut->xml = plan->n ? lull_backup_xml(vm, folder, plan) : NULL;
+    cut->folder = g_strdup(folder);
     cut->checkpoint_xml = lull_chain_plan_checkpoint_xml(plan, vm);
+    cut->plan = g_steal_pointer(&plan);
     cut->volumes = g_steal_pointer(&volumes);
-    return &cut->cut;
+    return cut;
+}
+
+/* What can be copied before the freeze, and what is left for the cut. */
+static gboolean
+prepare_job(LullBackupStorage *self, BackupCut *cut, const LullVm *vm, const char *content_uid, guint attempt,
+            GCancellable *cancel, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (!cut->plan->n)
+        return TRUE;
+    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt, cancel,
+                         &problem)) {
+        if (!lull_error_is(problem, LULL_ERROR_BUSY) && !g_cancellable_is_cancelled(cancel))
+            distrust(self, vm->uid);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        lull_folder_remove(cut->folder, NULL);
+        return FALSE;
+    }
+    cut->xml = lull_backup_xml(vm, cut->folder, cut->plan);
+    return TRUE;
 }
 
 static LullCut *
-backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt, GError **error)
+backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,
+               GCancellable *cancel, GError **error)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
@@ -227,33 +262,25 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm->uid, error) : NULL;
     g_autoptr(LullOffline) offline = NULL;
     const gboolean off = vm->state == LULL_VM_STOPPED;
-    LullCut *data = NULL;
-    BackupCut *cut;
+    BackupCut *cut = NULL;
 
     if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
         (!off && !lull_backup_check_idle(domain, vm, error)) ||
         !lull_chain_lock(self->additions, vm->uid, LOCK_USEC, NULL, error))
         return NULL;
-    data = prepare_locked(self, domain, vm, content_uid, MAX(attempt, 1), folder, error);
+    cut = prepare_locked(self, domain, vm, content_uid, MAX(attempt, 1), folder, error);
     lull_chain_unlock(self->additions, vm->uid);
-    if (!data)
+    if (!cut)
         return NULL;
-    cut = (BackupCut *)data;
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
-    cut->folder = g_strdup(folder);
+    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), cancel, error)) {
+        backup_cut_free(&cut->cut);
+        return NULL;
+    }
     lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
-    return data;
-}
-
-/* The next attempt does without, whatever was wrong with it. */
-static void
-distrust(LullBackupStorage *self, const char *vm_uid)
-{
-    g_mutex_lock(&self->mutex);
-    g_hash_table_add(self->distrusted, g_strdup(vm_uid));
-    g_mutex_unlock(&self->mutex);
+    return &cut->cut;
 }
 
 static gboolean

@@ -30,7 +30,8 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
         return FALSE;
     if (domain)
         return lull_backup_abort(domain, below, error) &&
-               (attempt ? lull_checkpoint_remove_one(domain, name, error)
+               (attempt ? lull_checkpoint_remove_ahead(domain, content_uid, attempt, error) &&
+                              lull_checkpoint_remove_one(domain, name, error)
                         : lull_checkpoint_remove(domain, prefix, NULL, error));
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
         return TRUE;

@@ -33,9 +33,10 @@ typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
-     * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
+     * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. May copy what
+     * need not be copied after the cut then, which takes its time: cancelled, it leaves nothing behind. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
-                        GError **error);
+                        GCancellable *cancel, GError **error);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
      * that is off the cut is a whole copy. */
     gboolean (*cut)(LullCut *cut, GError **error);

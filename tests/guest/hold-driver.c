@@ -164,7 +164,7 @@ do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 {
     g_clear_pointer(&driver->cut, lull_cut_free);
     driver->cut =
-        driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), error);
+        driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), NULL, error);
     return driver->cut != NULL;
 }
 

@@ -98,18 +98,106 @@ def test_a_raw_disk_is_always_full_and_that_is_said(guest, driver):
     assert "raw image keeps no record" in reason(driver, contents[1], "vdb")
 
 
-def test_what_was_set_to_zero_is_zero(host, driver):
-    """Clusters that became zero must not show what they held before."""
-    with host.guest("zeroes", disks=(EXT4,), writer=False) as guest:
+@pytest.fixture(scope="module")
+def still_machine(host):
+    with host.guest("still", agent="lull", disks=(EXT4,), writer=False) as guest:
         guest.set_incremental(True)
-        guest.sh("dd if=/dev/urandom of=/mnt/ext4/noise bs=64k count=64 2>/dev/null; sync")
-        driver.snapshot(guest)
-        guest.sh("dd if=/dev/zero of=/mnt/ext4/noise bs=64k count=64 conv=notrunc 2>/dev/null; sync; umount /mnt/ext4")
-        content = driver.snapshot(guest)
+        yield guest
 
-        assert copies(driver, content) == {"vda": "incremental"}
-        command = ["qemu-img", "compare", "-U", "-f", "qcow2", "-F", "qcow2"]
-        subprocess.run([*command, guest.disk_path("vda"), driver.stored(content, "vda")], check=True)
+
+@pytest.fixture
+def still(still_machine):
+    """Writes nothing by itself, so that images can be compared."""
+    still_machine.sh("grep -q ' /mnt/ext4 ' /proc/mounts || mount -t ext4 /dev/vda /mnt/ext4")
+    for checkpoint in still_machine.domain.listAllCheckpoints():
+        checkpoint.delete()
+    return still_machine
+
+
+def scribble(guest, blocks, source="urandom", first=0):
+    """Writes MiBs of a file of the still guest anew."""
+    copy = f"dd if=/dev/{source} of=/mnt/ext4/noise bs=1M count={blocks} seek={first} conv=notrunc"
+    guest.sh(f"{copy} 2>/dev/null; sync")
+
+
+def assert_is_the_disk(guest, driver, content):
+    command = ["qemu-img", "compare", "-U", "-f", "qcow2", "-F", "qcow2"]
+    subprocess.run([*command, guest.disk_path("vda"), driver.stored(content, "vda")], check=True)
+
+
+def test_what_was_set_to_zero_is_zero(still, driver):
+    """Clusters that became zero must not show what they held before."""
+    scribble(still, 4)
+    driver.snapshot(still)
+    scribble(still, 4, "zero")
+    still.sh("umount /mnt/ext4")
+    content = driver.snapshot(still)
+
+    assert copies(driver, content) == {"vda": "incremental"}
+    assert_is_the_disk(still, driver, content)
+
+
+MUCH = 24  # MiB: enough to be copied before the freeze
+
+
+def prepared_with_much(still, driver):
+    """A content of whose attempt the targets are made. Returns what it is based on, its uid, and its folder."""
+    scribble(still, MUCH)
+    first = driver.snapshot(still)
+    scribble(still, MUCH)
+    content = uuid()
+    driver.must("vm", still.name)
+    driver.must("target", content, 1)
+    return first, content, os.path.join(driver.directory, f"{content}.attempt-1")
+
+
+def test_much_that_changed_is_copied_before_the_cut_and_what_changes_meanwhile_with_it(still, driver):
+    first, content, folder = prepared_with_much(still, driver)
+    assert os.stat(os.path.join(folder, "vda.qcow2")).st_blocks * 512 >= MUCH << 20
+    assert checkpoints(still) == sorted([f"lull-{first}-1", f"lull-{content}-1.vda"])
+    scribble(still, 1, first=MUCH // 2)
+    scribble(still, 1, "zero", first=1)
+    still.sh("umount /mnt/ext4")
+    driver.must("cut")
+    driver.must("free")
+    assert driver.copy(content)["state"] == "done"
+    driver.must("seal", content, 1)
+
+    assert copies(driver, content) == {"vda": "incremental"}
+    assert checkpoints(still) == [f"lull-{content}-1"]
+    assert_is_the_disk(still, driver, content)
+
+
+def test_what_was_copied_before_a_cut_that_never_came_goes_and_breaks_no_chain(still, driver):
+    first, given_up, folder = prepared_with_much(still, driver)
+    driver.must("free")
+    driver.must("remove", given_up, 1)
+    assert checkpoints(still) == [f"lull-{first}-1"]
+    assert not os.path.exists(folder)
+    still.sh("umount /mnt/ext4")
+    content = driver.snapshot(still)
+
+    assert manifest(driver, content)["parent"] == first
+    assert_is_the_disk(still, driver, content)
+
+
+def test_of_a_copy_before_the_cut_whose_maker_was_killed_nothing_is_left(still, driver):
+    scribble(still, MUCH)
+    first = driver.snapshot(still)
+    scribble(still, MUCH)
+    killed = uuid()
+    driver.must("vm", still.name)
+    driver.send("target", killed, 1)
+    wait_for(lambda: f"lull-{killed}-1.vda" in checkpoints(still), 20, "it copies", interval=0.01)
+    driver.kill()
+
+    with Driver(driver.host, driver.directory) as other:
+        other.must("vm", still.name)
+        other.must("remove", killed, 1)
+        assert checkpoints(still) == [f"lull-{first}-1"]
+        assert still.domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE
+        assert os.listdir(driver.directory) == [first]
+        assert copies(other, other.snapshot(still)) == {"vda": "incremental"}
 
 
 def test_incremental_copies_need_little_room(guest, driver):

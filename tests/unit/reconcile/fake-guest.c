@@ -306,7 +306,8 @@ fake_sealed(void)
 }
 
 static LullCut *
-prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, GError **error)
+prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, GCancellable *cancel,
+        GError **error)
 {
     FakeCut *cut = NULL;
 

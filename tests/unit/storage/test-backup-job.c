@@ -3,6 +3,9 @@
  */
 #include "coordinator/storage/backup-job.h"
 
+#include <string.h>
+
+#include "coordinator/storage/ahead.h"
 #include "tests/lib/check-main.h"
 
 #define FOLDER "/store/6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f.attempt-1"
@@ -46,6 +49,52 @@ START_TEST(what_changed_is_asked_for_disk_by_disk)
     ck_assert_str_eq(checkpoint, "<domaincheckpoint><name>lull-c</name><disks><disk name='vda' "
                                  "checkpoint='bitmap'/><disk name='sda' checkpoint='no'/>"
                                  "<disk name='vdb' checkpoint='no'/></disks></domaincheckpoint>");
+}
+END_TEST
+
+START_TEST(what_was_copied_ahead_is_not_copied_again)
+{
+    g_autoptr(LullVm) vm = lull_vm_from_xml(
+        "<domain><name>d</name><uuid>dbf88f9f-5838-45bb-9799-33a82fdb7ad1</uuid><devices>"
+        "<disk type='file' device='cdrom'><source file='/b'/><target dev='sda'/></disk>"
+        "<disk type='file' device='disk'><source file='/c'/><target dev='vdb'/></disk>"
+        "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk></devices></domain>",
+        LULL_VM_RUNNING, NULL);
+    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_INCREMENTAL};
+    char *ahead[] = {NULL, "lull-a"};
+    const LullChainPlan plan = {.base = "lull-b", .n = 2, .kinds = kinds, .ahead = ahead};
+    g_autofree char *first = lull_backup_xml_of_one(vm, "/f", &plan, 0);
+    g_autofree char *cut = lull_backup_xml(vm, "/f", &plan);
+
+    ck_assert_str_eq(first, "<domainbackup mode='push'><disks><disk name='sda' backup='no'/>"
+                            "<disk name='vdb' backup='yes' type='file' backupmode='incremental' "
+                            "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb.qcow2'/></disk>"
+                            "<disk name='vda' backup='no'/></disks></domainbackup>");
+    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb."));
+    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-a'><driver type='qcow2'/><target file='/f/vda."));
+}
+END_TEST
+
+static const struct {
+    LullVmState state;
+    LullChainKind kind;
+    guint64 changed;
+    gboolean worth;
+} aheads[] = {
+    {LULL_VM_RUNNING, LULL_CHAIN_INCREMENTAL, 1 << 30, TRUE},
+    {LULL_VM_RUNNING, LULL_CHAIN_INCREMENTAL, 1 << 20, FALSE},
+    {LULL_VM_RUNNING, LULL_CHAIN_RAW, 1 << 30, FALSE},
+    {LULL_VM_PAUSED, LULL_CHAIN_INCREMENTAL, 1 << 30, FALSE},
+    {LULL_VM_STOPPED, LULL_CHAIN_INCREMENTAL, 1 << 30, FALSE},
+};
+
+START_TEST(only_much_that_changed_in_a_running_machine_is_copied_ahead)
+{
+    LullChainKind kinds[] = {aheads[_i].kind};
+    guint64 changed[] = {aheads[_i].changed};
+    const LullChainPlan plan = {.n = 1, .kinds = kinds, .changed = changed};
+
+    ck_assert_int_eq(lull_ahead_is_worth(&plan, 0, aheads[_i].state), aheads[_i].worth);
 }
 END_TEST
 
@@ -144,6 +193,9 @@ make_suite(void)
     tcase_add_test(cases, the_job_copies_what_is_included_and_names_the_rest);
     tcase_add_loop_test(cases, a_job_over_changes_has_a_range_of_totals, 0, G_N_ELEMENTS(partial_ends));
     tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
+    tcase_add_test(cases, what_was_copied_ahead_is_not_copied_again);
+    tcase_add_loop_test(cases, only_much_that_changed_in_a_running_machine_is_copied_ahead, 0,
+                        G_N_ELEMENTS(aheads));
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
     tcase_add_test(cases, a_pull_job_is_nobodys_of_ours);
     tcase_add_test(cases, what_is_not_a_job_is_not_ours);

@@ -1,0 +1,144 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/ahead.h"
+
+#include "coordinator/storage/backup-job.h"
+#include "coordinator/storage/checkpoint.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define LEAST      (16 * 1024 * 1024) /* less is copied in a few ms */
+#define LOOK_FIRST LULL_MSEC(2)
+#define LOOK_MAX   LULL_MSEC(50)
+#define ASK_USEC   LULL_SEC(2) /* an event may have been lost */
+
+typedef struct {
+    LullHost *host;
+    LullDomain *domain;
+    const LullVm *vm;
+    const char *folder;
+    LullChainPlan *plan;
+    const char *content_uid;
+    guint attempt;
+    GCancellable *cancel;
+} Ahead;
+
+gboolean
+lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state)
+{
+    return state == LULL_VM_RUNNING && plan->kinds[n] == LULL_CHAIN_INCREMENTAL && plan->changed[n] >= LEAST;
+}
+
+/* The checkpoint is the one that the cut will be based on for that disk. */
+static char *
+checkpoint_xml(const Ahead *self, const LullVmVolume *of, const char *name)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    const char *const disks[] = {of->disk, NULL};
+
+    for (guint i = 0; i < self->vm->volumes->len; i++)
+        if (self->vm->volumes->pdata[i] != (gpointer)of)
+            g_ptr_array_add(others, ((LullVmVolume *)self->vm->volumes->pdata[i])->disk);
+    g_ptr_array_add(others, NULL);
+    return lull_checkpoint_xml(name, disks, (const char *const *)others->pdata);
+}
+
+static gboolean
+failed(const Ahead *self, GError **error)
+{
+    g_auto(LullFinishedJob) job = {0};
+
+    (void)lull_backup_read_finished(self->domain, &job, NULL);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "copying what changed, before the freeze: %s",
+                job.problem ? job.problem : "the backup job failed or was aborted");
+    return FALSE;
+}
+
+/* The event comes when QEMU has closed the target, and has to be seen: else it would be taken for the cut's.
+ */
+static gboolean
+wait_for_end(const Ahead *self, GError **error)
+{
+    gint64 ask_at = lull_clock_boottime() + ASK_USEC;
+    gint64 pause = LOOK_FIRST;
+    gboolean running = TRUE;
+    guint64 total;
+
+    while (!g_cancellable_set_error_if_cancelled(self->cancel, error)) {
+        const int seen = lull_host_job_result(self->host, self->vm->uid, &total);
+
+        if (seen)
+            return seen > 0 || failed(self, error);
+        if (!running)
+            return failed(self, error);
+        if (lull_clock_boottime() >= ask_at) {
+            if (!lull_backup_find(self->domain, self->folder, &running, NULL, error))
+                return FALSE;
+            ask_at = lull_clock_boottime() + ASK_USEC;
+            pause = LOOK_MAX;
+        }
+        g_usleep((gulong)pause);
+        pause = MIN(pause * 2, LOOK_MAX);
+    }
+    return FALSE;
+}
+
+static gboolean
+copy_one(const Ahead *self, const LullVmVolume *volume, guint n, GError **error)
+{
+    g_autofree char *name = lull_checkpoint_name_ahead(self->content_uid, self->attempt, volume->disk);
+    g_autofree char *xml = lull_backup_xml_of_one(self->vm, self->folder, self->plan, n);
+    g_autofree char *checkpoint = checkpoint_xml(self, volume, name);
+
+    lull_host_forget_job(self->host, self->vm->uid);
+    if (virDomainBackupBegin(self->domain, xml, checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
+        return lull_link_error(error, "copying what changed, before the freeze");
+    if (!wait_for_end(self, error))
+        return FALSE;
+    self->plan->ahead[n] = g_steal_pointer(&name);
+    return TRUE;
+}
+
+static gboolean
+copy_all(const Ahead *self, GError **error)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < self->vm->volumes->len; i++) {
+        const LullVmVolume *volume = self->vm->volumes->pdata[i];
+
+        if (volume->excluded)
+            continue;
+        if (lull_ahead_is_worth(self->plan, n, self->vm->state) && !copy_one(self, volume, n, error))
+            return FALSE;
+        n++;
+    }
+    /* what libvirt remembers is the cut's job then, or none */
+    return lull_backup_forget_finished(self->domain, error);
+}
+
+static void
+undo(const Ahead *self)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (!lull_backup_abort(self->domain, self->folder, &problem) ||
+        !lull_checkpoint_remove_ahead(self->domain, self->content_uid, self->attempt, &problem))
+        g_warning("%s: %s", self->vm->name, problem->message);
+}
+
+gboolean
+lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
+                const char *content_uid, guint attempt, GCancellable *cancel, GError **error)
+{
+    const Ahead self = {host, domain, vm, folder, plan, content_uid, attempt, cancel};
+    gboolean worth = FALSE;
+
+    for (guint n = 0; n < plan->n; n++)
+        worth |= lull_ahead_is_worth(plan, n, vm->state);
+    if (!worth || copy_all(&self, error))
+        return TRUE;
+    undo(&self);
+    return FALSE;
+}

@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/guest/host.h"
+#include "coordinator/guest/link.h"
+#include "coordinator/guest/vm.h"
+#include "coordinator/storage/chain-plan.h"
+
+G_BEGIN_DECLS
+
+/* What changed since the last snapshot is copied before the guest is frozen; at the cut only what changed
+ * while that went on is left. While QEMU copies much at once, a write of the guest waits behind it: with a
+ * freeze before and a thaw behind, that would be one standstill. */
+
+/* Fills the targets of @plan below @folder, those that are worth it, one after the other, and notes in
+ * @plan up to which checkpoint. Blocks until all is copied, or @cancel. On failure no job runs any more, and
+ * no checkpoint of it is left. */
+gboolean
+lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
+                const char *content_uid, guint attempt, GCancellable *cancel, GError **error);
+
+/* Whether volume @n of @plan is worth it. Pure. */
+gboolean lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state);
+
+G_END_DECLS
