@@ -16,6 +16,7 @@
 #include "protocol/names.h"
 
 #define MANIFEST_VERSION 1
+#define MAX_SEALING      4
 
 static void
 set_copy(LullJson *row, LullChainKind kind)
@@ -198,6 +199,47 @@ seal_volume(const char *folder, const char *parent, LullJson *volume, GCancellab
     return TRUE;
 }
 
+typedef struct {
+    const char *folder;
+    const char *parent;
+    LullJson *volume; /* nobody else's meanwhile */
+    GCancellable *cancel;
+    GError *error;
+    gboolean ok;
+} Seal;
+
+static void
+run_seal(gpointer data, gpointer user_data)
+{
+    Seal *seal = data;
+
+    seal->ok = seal_volume(seal->folder, seal->parent, seal->volume, seal->cancel, &seal->error);
+}
+
+/* Some at the same time: sums keep a processor busy each, and guests need some too. */
+static gboolean
+seal_volumes(const char *folder, const char *parent, LullJson *volumes, GCancellable *cancel, GError **error)
+{
+    const guint n = volumes ? (guint)json_object_array_length(volumes) : 0;
+    g_autofree Seal *seals = g_new0(Seal, n + 1);
+    GThreadPool *pool =
+        g_thread_pool_new(run_seal, NULL, MIN((gint)g_get_num_processors(), MAX_SEALING), FALSE, NULL);
+    gboolean ok = TRUE;
+
+    for (guint i = 0; i < n; i++) {
+        seals[i] = (Seal){folder, parent, json_object_array_get_idx(volumes, i), cancel, NULL, FALSE};
+        g_thread_pool_push(pool, &seals[i], NULL);
+    }
+    g_thread_pool_free(pool, FALSE, TRUE);
+    for (guint i = 0; i < n; i++) {
+        if (ok && !seals[i].ok)
+            g_propagate_error(error, g_steal_pointer(&seals[i].error));
+        ok &= seals[i].ok;
+        g_clear_error(&seals[i].error);
+    }
+    return ok;
+}
+
 /* Definition and NVRAM, where they are there. */
 static gboolean
 seal_others(const char *folder, LullJson *manifest, GCancellable *cancel, GError **error)
@@ -235,11 +277,8 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     const char *report = content ? lull_meta_annotation(content, LULL_ANNOTATION_REPORT) : NULL;
     LullJson *parsed = report ? lull_json_parse(report, -1, NULL) : NULL;
 
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
-        if (!seal_volume(folder, lull_json_string(attempt, "parent", NULL),
-                         json_object_array_get_idx(volumes, i), cancel, error))
-            return FALSE;
-    if (!seal_others(folder, manifest, cancel, error))
+    if (!seal_volumes(folder, lull_json_string(attempt, "parent", NULL), volumes, cancel, error) ||
+        !seal_others(folder, manifest, cancel, error))
         return FALSE;
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
