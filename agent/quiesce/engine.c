@@ -15,6 +15,7 @@
 #include "protocol/step.h"
 
 #define RETIRE_MSEC 100
+#define LINGER_MSEC 500
 #define BUSY        "a file system of the operation before is not thawed yet"
 
 /* ------- actions */
@@ -181,10 +182,15 @@ do_end(LullEngine *self)
         (void)close(self->marker_fd);
     self->marker_fd = -1;
     if (self->freezer) {
+        gboolean settled;
+
         self->retired = g_steal_pointer(&self->freezer);
-        if (lull_freezer_is_settled(self->retired))
+        settled = lull_freezer_is_settled(self->retired);
+        if (settled)
             forget(self);
-        self->retiring = g_timeout_add(self->recorded ? RETIRE_MSEC : 0, on_retiring, self);
+        /* A process that has locked its memory takes milliseconds of a CPU to end: those who waited for the
+         * thaw come first. */
+        self->retiring = g_timeout_add(settled ? LINGER_MSEC : RETIRE_MSEC, on_retiring, self);
     }
     g_message("operation %s: proof %s%s%s", self->operation->op, lull_proof_to_string(self->machine.proof),
               self->machine.reason ? ", " : "", self->machine.reason ? self->machine.reason : "");
