@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 /* Opens a connection with keep-alive. */
 virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_host_close_idle(LullHost *self);
 
 /* The pool: NULL where nothing is idle; FALSE where there are @max already. */
 virConnectPtr lull_host_take_idle(LullHost *self);

@@ -16,6 +16,10 @@
 #define MESSAGE_CLOSED "-closed"
 #define MESSAGE_STOP   "-stop"
 
+/* Where nothing happens for so long, connections that wait for use are closed: each has the daemon ask every
+ * few seconds whether it is alive. */
+#define REST LULL_SEC(60)
+
 typedef struct {
     LullEventCounts counts;
     int job_result;
@@ -427,15 +431,12 @@ worker_connect(LullHost *self, GError **error)
 static void
 worker_disconnect(LullHost *self)
 {
-    virConnectPtr idle;
-
     if (self->connection) {
         lull_events_unsubscribe(self->connection, self->event_ids);
         virConnectClose(self->connection);
         self->connection = NULL;
     }
-    while ((idle = lull_host_take_idle(self)))
-        virConnectClose(idle);
+    lull_host_close_idle(self);
 }
 
 /* Keeps one connection with events on it alive, and the listener informed. */
@@ -446,7 +447,7 @@ work(gpointer data)
     guint failures = 0;
 
     for (;;) {
-        const gint64 wait = self->connection ? LULL_SEC(60) : lull_backoff_delay(&reconnect, failures, 0.5);
+        const gint64 wait = self->connection ? REST : lull_backoff_delay(&reconnect, failures, 0.5);
         g_autofree char *message = g_async_queue_timeout_pop(self->messages, (guint64)wait);
 
         if (message && g_str_equal(message, MESSAGE_STOP))
@@ -457,7 +458,9 @@ work(gpointer data)
             failures = 1;
         } else if (message && self->connection) {
             tell(self, self->connection, message);
-        } else if (!message && !self->connection) {
+        } else if (!message && self->connection) {
+            lull_host_close_idle(self);
+        } else if (!message) {
             g_autoptr(GError) error = NULL;
             if (worker_connect(self, &error)) {
                 g_message("libvirt at %s is back", self->uri);

@@ -79,6 +79,17 @@ lull_host_connect(LullHost *self, GError **error)
     return connection;
 }
 
+void
+lull_host_close_idle(LullHost *self)
+{
+    virConnectPtr idle;
+
+    while ((idle = lull_host_take_idle(self))) {
+        keep_alive(idle, TRUE); /* to close it is a call too */
+        virConnectClose(idle);
+    }
+}
+
 LullLink *
 lull_link_borrow(LullHost *host, GError **error)
 {

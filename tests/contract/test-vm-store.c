@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
+#include "coordinator/guest/host-private.h"
 #include "coordinator/guest/host.h"
+#include "coordinator/guest/link.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
@@ -298,6 +300,23 @@ START_TEST(a_machine_is_found_by_name_and_by_uid)
 }
 END_TEST
 
+START_TEST(connections_that_wait_for_use_can_be_closed)
+{
+    virConnectPtr idle;
+
+    lull_link_return(lull_link_borrow(host, NULL));
+    idle = lull_host_take_idle(host);
+    ck_assert_ptr_nonnull(idle);
+    ck_assert(lull_host_give_idle(host, idle, 1));
+
+    lull_host_close_idle(host);
+
+    ck_assert_ptr_null(lull_host_take_idle(host));
+    g_autoptr(LullVm) found = lull_host_find_vm(host, "test", NULL);
+    ck_assert_ptr_nonnull(found);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -318,6 +337,7 @@ make_suite(void)
     tcase_add_test(cases, a_watch_goes_on_where_another_ended);
     tcase_add_test(cases, a_watch_from_before_is_expired);
     tcase_add_test(cases, a_machine_is_found_by_name_and_by_uid);
+    tcase_add_test(cases, connections_that_wait_for_use_can_be_closed);
     suite_add_tcase(suite, cases);
     return suite;
 }
