@@ -26,13 +26,16 @@ static const GOptionEntry options[] = {
 };
 
 static void
-print(const LullCli *cli, const GPtrArray *findings, guint machines)
+print(const LullCli *cli, const GPtrArray *findings, const LullFacts *facts)
 {
-    g_autoptr(LullJson) json = lull_diagnosis_json(findings, machines);
+    const gboolean looked = facts->host.libvirt == LULL_SERVICE_WORKS;
+    const guint machines = looked ? facts->vms->len : 0;
+    const guint told = facts->vms->len - machines;
+    g_autoptr(LullJson) json = lull_diagnosis_json(findings, machines, told);
     g_autofree char *text = NULL;
 
     if (lull_format_is_table(cli->format))
-        text = lull_diagnosis_page(findings, machines);
+        text = lull_diagnosis_page(findings, machines, told);
     else if (cli->format == LULL_FORMAT_NAME)
         text = lull_diagnosis_names(findings);
     else
@@ -63,7 +66,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     if (!facts)
         return LULL_EXIT_FAILED;
     findings = lull_doctor_examine(facts);
-    print(cli, findings, facts->vms->len);
+    print(cli, findings, facts);
     return lull_doctor_matters(findings) ? LULL_EXIT_FAILED : LULL_EXIT_DONE;
 }
 

@@ -45,8 +45,14 @@ count(const GPtrArray *findings, LullSeverity severity)
     return n;
 }
 
+static void
+append_number(GString *page, const char *before, guint n, const char *thing)
+{
+    g_string_append_printf(page, "%s%u %s%s", before, n, thing, n == 1 ? "" : "s");
+}
+
 char *
-lull_diagnosis_page(const GPtrArray *findings, guint machines)
+lull_diagnosis_page(const GPtrArray *findings, guint machines, guint told)
 {
     static const LullSeverity order[] = {LULL_SEVERITY_ERROR, LULL_SEVERITY_WARNING, LULL_SEVERITY_NOTE};
     GString *page = g_string_new(NULL);
@@ -55,20 +61,25 @@ lull_diagnosis_page(const GPtrArray *findings, guint machines)
         for (guint i = 0; i < findings->len; i++)
             if (((const LullFinding *)findings->pdata[i])->severity == order[n])
                 append_finding(page, findings->pdata[i]);
-    g_string_append_printf(page, "%u machine%s looked at: %u errors, %u warnings, %u notes\n", machines,
-                           machines == 1 ? "" : "s", count(findings, LULL_SEVERITY_ERROR),
-                           count(findings, LULL_SEVERITY_WARNING), count(findings, LULL_SEVERITY_NOTE));
-    return g_string_free(page, FALSE);
+    append_number(page, "", machines, "machine");
+    g_string_append(page, " looked at");
+    if (told)
+        g_string_append_printf(page, ", %u known from the coordinator only", told);
+    append_number(page, ": ", count(findings, LULL_SEVERITY_ERROR), "error");
+    append_number(page, ", ", count(findings, LULL_SEVERITY_WARNING), "warning");
+    append_number(page, ", ", count(findings, LULL_SEVERITY_NOTE), "note");
+    return g_string_free(g_string_append_c(page, '\n'), FALSE);
 }
 
 LullJson *
-lull_diagnosis_json(const GPtrArray *findings, guint machines)
+lull_diagnosis_json(const GPtrArray *findings, guint machines, guint told)
 {
     LullJson *json = json_object_new_object();
     LullJson *list = json_object_new_array();
 
     lull_json_set_string(json, "kind", "Diagnosis");
     lull_json_set_int(json, "machines", machines);
+    lull_json_set_int(json, "machinesTold", told);
     for (guint i = 0; i < findings->len; i++) {
         const LullFinding *finding = findings->pdata[i];
         LullJson *row = json_object_new_object();

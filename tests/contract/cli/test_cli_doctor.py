@@ -166,6 +166,14 @@ def test_libvirt_that_is_not_there_is_found(bench, place):
     assert "No such file or directory" in found["libvirt-absent"]["what"]
 
 
+def test_machine_that_only_the_coordinator_tells_of_is_not_counted_as_looked_at(bench, place, larry):
+    uri = f"qemu+unix:///system?socket={place}/no-sock"
+    assert bench.run(uri=uri).stdout.splitlines()[-1].startswith(
+        "0 machines looked at, 1 known from the coordinator only: 1 error, ")
+    counted = json.loads(bench.run("-o", "json", uri=uri).stdout)
+    assert (counted["machines"], counted["machinesTold"]) == (0, 1)
+
+
 def intent(bench, name, boot_id):
     with open(f"{bench.state}/intents/{name}.json", "w") as file:
         json.dump({"op": name, "vmName": "web", "bootId": boot_id}, file)
@@ -188,7 +196,7 @@ def test_freeze_that_nobody_ends_is_found_unless_the_host_was_started_since(benc
 def test_findings_are_told_worst_first_each_with_its_remedy_in_lines_to_paste(bench):
     bench.domain(disk(f"{bench.place}/nowhere", more=""))
     lines = bench.run().stdout.splitlines()
-    assert lines[-1] == "1 machine looked at: 2 errors, 1 warnings, 1 notes"
+    assert lines[-1] == "1 machine looked at: 2 errors, 1 warning, 1 note"
     heads = [line.split(":")[0] for line in lines if line.startswith(("error", "warning", "note"))]
     assert heads == ["error", "error", "warning", "note"]
     assert "    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>" in lines
