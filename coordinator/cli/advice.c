@@ -5,6 +5,7 @@
 
 #include "coordinator/cli/outcome.h"
 #include "coordinator/model/meta.h"
+#include "protocol/names.h"
 
 static gboolean
 indicates(LullJson *snapshot, const char *word)
@@ -67,6 +68,27 @@ advise_on_agent(GPtrArray *advice, const char *vm)
     advise(advice, "Or take it while the machine is off: virsh shutdown %s, then lull snapshot %s", vm, vm);
 }
 
+/* All that is missing of what was asked for is an application, and there is none to ask. */
+static gboolean
+lacks_writers(LullJson *snapshot, const LullReport *report)
+{
+    return g_strcmp0(lull_meta_annotation(snapshot, LULL_ANNOTATION_REQUIRE), "app") == 0 && report &&
+           g_str_equal(report->level, "fs") && !report->writers->len;
+}
+
+static void
+advise_on_failure(GPtrArray *advice, LullJson *snapshot, const LullReport *report, const char *vm)
+{
+    if (lacks_writers(snapshot, report))
+        advise(
+            advice,
+            "No application of the guest takes part in snapshots, so level app is out of its reach, however "
+            "often it is tried. What can be had: lull snapshot %s --require fs",
+            vm);
+    else
+        advise(advice, "Mend what is said above, then take another one: lull snapshot %s --retry", vm);
+}
+
 GPtrArray *
 lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
 {
@@ -83,7 +105,7 @@ lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
     else if (indicates(snapshot, "Paused"))
         advise(advice, "The machine was paused: virsh resume %s, then take another one.", vm);
     else if (outcome == LULL_OUTCOME_FAILED)
-        advise(advice, "Mend what is said above, then take another one: lull snapshot %s --retry", vm);
+        advise_on_failure(advice, snapshot, report, vm);
     if (indicates(snapshot, "PartialSnapshot"))
         advise(advice, "Not all disks are in it. A restore leaves those that are not as they are then.");
     if (outcome == LULL_OUTCOME_FAILED)

@@ -63,6 +63,33 @@ START_TEST(advice_follows_the_indications)
 }
 END_TEST
 
+static const struct {
+    const char *require;
+    const char *report;
+    gboolean retry;
+} failures[] = {
+    {"app", "{\"level\":\"fs\"}", FALSE},
+    {"app", "{\"level\":\"fs\",\"writers\":[{\"name\":\"db\",\"result\":\"vetoed\"}]}", TRUE},
+    {"app", "{\"level\":\"crash\"}", TRUE},
+    {"fs", "{\"level\":\"fs\"}", TRUE},
+};
+
+START_TEST(no_other_try_is_advised_where_only_an_application_is_missing)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'s','annotations':{'lull.dev/require':'%s'}},"
+                        "'spec':{'source':{'name':'larry'}},'status':{" FAILED ",'indications':['Online']}}",
+                        failures[_i].require);
+    g_autoptr(LullJson) snapshot = json(text);
+    g_autoptr(LullReport) report = lull_report_read(failures[_i].report, NULL);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    const char *first = advice->pdata[0];
+
+    ck_assert_int_eq(strstr(first, "--retry") != NULL, failures[_i].retry);
+    ck_assert_int_eq(strstr(first, "lull snapshot larry --require fs") != NULL, !failures[_i].retry);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -70,6 +97,8 @@ make_suite(void)
     TCase *tests = tcase_create("all");
 
     tcase_add_loop_test(tests, advice_follows_the_indications, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(tests, no_other_try_is_advised_where_only_an_application_is_missing, 0,
+                        G_N_ELEMENTS(failures));
     suite_add_tcase(suite, tests);
     return suite;
 }
