@@ -115,11 +115,12 @@ def test_hold_that_ends_before_the_command_is_status_3(held, holds, place):
     assert process.returncode == 3
 
 
-def test_time_ends_the_hold(held, holds):
-    process = held("sleep 2", "--for", "100ms")
-    _, errors = process.communicate(timeout=60)
+def test_time_ends_the_hold(held, holds, place):
+    process = held("while [ ! -e $PLACE/go ]; do sleep 0.02; done", "--for", "100ms")
+    assert "the hold has ended before COMMAND: timeout" in process.stderr.readline()
+    open(f"{place}/go", "w").close()
+    process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "the hold has ended before COMMAND: timeout" in errors
 
 
 def test_coordinator_that_dies_ends_the_hold(held, holds, place):
