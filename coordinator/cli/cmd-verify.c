@@ -13,7 +13,7 @@
 extern const LullCommand lull_command_verify;
 
 static void
-say_findings(LullJson *findings)
+say_findings(LullJson *findings, gint64 omitted)
 {
     for (size_t i = 0; findings && i < json_object_array_length(findings); i++) {
         LullJson *finding = json_object_array_get_idx(findings, i);
@@ -22,6 +22,8 @@ say_findings(LullJson *findings)
 
         (void)printf("  %s: %s\n", file, problem);
     }
+    if (omitted > 0)
+        (void)printf("  and %" G_GINT64_FORMAT " more\n", omitted);
 }
 
 /* TRUE: nothing was found. */
@@ -45,20 +47,22 @@ verify_one(LullCli *cli, const char *name, gboolean *ret_whole, GError **error)
                      name, lull_json_int(result, "files", 0), lull_json_int(result, "bytes", 0));
     } else {
         (void)printf("snapshot \"%s\": damaged:\n", name);
-        say_findings(findings);
+        say_findings(findings, lull_json_int(result, "omitted", 0));
     }
     (void)fflush(stdout);
     return TRUE;
 }
 
-/* One that failed, or is not through yet, has nothing stored that could differ. */
+/* One that failed, or is not through yet, has nothing stored that could differ; of one that goes nothing is
+ * to be as it was. */
 static gboolean
 is_stored(LullCli *cli, LullJson *snapshot)
 {
     const char *phase = lull_json_string(lull_json_object(snapshot, "status"), "phase", "InProgress");
-    g_autofree char *clean = lull_text_clean(phase, 0);
+    const gboolean deleting = lull_meta_is_deleting(snapshot);
+    g_autofree char *clean = lull_text_clean(deleting ? "being deleted" : phase, 0);
 
-    if (g_str_equal(phase, "Succeeded"))
+    if (g_str_equal(phase, "Succeeded") && !deleting)
         return TRUE;
     if (lull_format_is_table(cli->format))
         (void)printf("snapshot \"%s\": passed over: it is %s\n", lull_meta_name(snapshot), clean);
@@ -86,11 +90,55 @@ names_wanted(LullCli *cli, int argc, char **argv, GError **error)
     return g_steal_pointer(&names);
 }
 
+typedef struct {
+    guint damaged;
+    guint unread; /* of them nothing can be told */
+} Tally;
+
+/* One of which nothing can be told hides no other; without a coordinator there is none to ask. */
+static gboolean
+verify_each(LullCli *cli, const GPtrArray *names, Tally *tally, GError **error)
+{
+    for (guint i = 0; i < names->len; i++) {
+        g_autoptr(GError) problem = NULL;
+        g_autofree char *clean = NULL;
+        gboolean whole = FALSE;
+
+        if (verify_one(cli, names->pdata[i], &whole, &problem)) {
+            tally->damaged += whole ? 0 : 1;
+            continue;
+        }
+        if (names->len == 1 || lull_error_is(problem, LULL_ERROR_LOST)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
+        tally->unread++;
+        clean = lull_text_clean(problem->message, 0);
+        (void)fprintf(stderr, "lull: verify: %s\n", clean);
+    }
+    return TRUE;
+}
+
+static LullExit
+conclude(const Tally *tally, guint of, GError **error)
+{
+    g_autofree char *damaged = g_strdup_printf(
+        "%u of %u snapshots are damaged: restore nothing from them, and take new ones", tally->damaged, of);
+    g_autofree char *unread =
+        g_strdup_printf("%u of %u snapshots could not be verified, see above", tally->unread, of);
+
+    if (!tally->damaged && !tally->unread)
+        return LULL_EXIT_DONE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s%s%s", tally->unread ? unread : "",
+                tally->unread && tally->damaged ? "\n" : "", tally->damaged ? damaged : "");
+    return LULL_EXIT_FAILED;
+}
+
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
     g_autoptr(GPtrArray) names = NULL;
-    guint damaged = 0;
+    Tally tally = {0};
 
     if (!lull_cli_parse(cli, &lull_command_verify, NULL, &argc, &argv, error))
         return LULL_EXIT_USAGE;
@@ -98,19 +146,9 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         if (!lull_names_check("snapshot", argv[i], error))
             return LULL_EXIT_USAGE;
     names = names_wanted(cli, argc, argv, error);
-    for (guint i = 0; names && i < names->len; i++) {
-        gboolean whole = FALSE;
-
-        if (!verify_one(cli, names->pdata[i], &whole, error))
-            return LULL_EXIT_FAILED;
-        damaged += whole ? 0 : 1;
-    }
-    if (!names || !damaged)
-        return names ? LULL_EXIT_DONE : LULL_EXIT_FAILED;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED,
-                "%u of %u snapshots are damaged: restore nothing from them, and take new ones", damaged,
-                names->len);
-    return LULL_EXIT_FAILED;
+    if (!names || !verify_each(cli, names, &tally, error))
+        return LULL_EXIT_FAILED;
+    return conclude(&tally, names->len, error);
 }
 
 const LullCommand lull_command_verify = {
@@ -120,7 +158,7 @@ const LullCommand lull_command_verify = {
     .details =
         "Without a name: all snapshots that have succeeded. Sums, sizes, the chain that a snapshot is\n"
         "based on, and files that do not belong there.\n\n"
-        "Exit status: 0 all is as it was written; 1 something differs, and is named.",
+        "Exit status: 0 all is as it was written; 1 something differs or cannot be verified, and is named.",
     .min = 0,
     .max = -1,
     .run = run,

@@ -42,15 +42,39 @@ def test_show_advises_by_indication(lull, make_ready):
     assert "\nWhat to do\n  No agent answered in the guest: install lull-agent" in page
 
 
+def verify_path(name):
+    return f"/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/{SNAPSHOTS}/{name}/verify"
+
+
+WHOLE = (200, {"files": 3, "bytes": 99, "findings": []})
+
+
 def test_verify_passes_over_what_has_nothing_stored(lull, api, make_ready):
     make_ready()
     make_ready("failed")["status"].update(phase="Failed", readyToUse=False)
-    path = f"/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/{SNAPSHOTS}/snap-larry/verify"
-    api.answers["PUT", path] = (200, {"files": 3, "bytes": 99, "findings": []})
+    make_ready("going")["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    api.answers["PUT", verify_path("snap-larry")] = WHOLE
     done = lull("verify")
     assert done.returncode == 0, done
     assert 'snapshot "failed": passed over: it is Failed\n' in done.stdout
+    assert 'snapshot "going": passed over: it is being deleted\n' in done.stdout
     assert 'snapshot "snap-larry": whole: 3 files, 99 bytes read\n' in done.stdout
+
+
+def test_verify_goes_on_after_one_of_which_nothing_can_be_told(lull, api, make_ready):
+    for name in ("a", "b", "c"):
+        make_ready(name)
+    api.answers["PUT", verify_path("a")] = (500, fakeapi.status(500, "reading: Input/output error"))
+    api.answers["PUT", verify_path("b")] = (200, {"findings": [{"file": "vda", "problem": "another"}], "omitted": 7})
+    api.answers["PUT", verify_path("c")] = WHOLE
+    done = lull("verify")
+    assert done.returncode == 1
+    assert done.stdout == 'snapshot "b": damaged:\n  vda: another\n  and 7 more\nsnapshot "c": whole: 3 files, 99 bytes read\n'
+    assert 'lull: verify: snapshot "a": ' in done.stderr and "Input/output error" in done.stderr
+    assert "1 of 3 snapshots could not be verified" in done.stderr
+    assert "1 of 3 snapshots are damaged" in done.stderr
+    api.answers["PUT", verify_path("b")] = WHOLE
+    assert lull("verify").returncode == 1
 
 
 def test_empty_list_says_so_on_stderr_and_is_empty_json(lull):
