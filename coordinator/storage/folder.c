@@ -125,10 +125,18 @@ lull_folder_sync(const char *path, GError **error)
     return ok || lull_folder_errno(error, saved, "syncing", path);
 }
 
+int
+lull_folder_open_new(const char *path)
+{
+    (void)unlink(path);
+    return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* Into a file of its own, whatever had the name before; nothing is left of one that could not be written. */
 static gboolean
 write_new(const char *path, const char *data, gsize length, GError **error)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int fd = lull_folder_open_new(path);
     gboolean ok = fd >= 0;
     int saved = errno;
 
@@ -144,6 +152,8 @@ write_new(const char *path, const char *data, gsize length, GError **error)
     }
     if (fd >= 0)
         close(fd);
+    if (fd >= 0 && !ok)
+        (void)unlink(path);
     return ok || lull_folder_errno(error, saved, "writing", path);
 }
 
@@ -151,7 +161,7 @@ gboolean
 lull_folder_write(const char *folder, const char *name, const char *text, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_autofree char *fresh = g_strconcat(path, LULL_FOLDER_FRESH, NULL);
 
     if (!write_new(fresh, text, strlen(text), error))
         return FALSE;

@@ -17,6 +17,8 @@ G_BEGIN_DECLS
 #define LULL_FOLDER_DOMAIN   "domain.xml"
 #define LULL_FOLDER_NVRAM    "nvram.fd"
 
+#define LULL_FOLDER_FRESH ".new" /* behind the name of a file that is being written */
+
 /* <directory>/<uid>, or <directory>/<uid>.attempt-<n> for n > 0. INVALID: @uid is not a UUID. */
 char *lull_folder_path(const char *directory, const char *uid, guint attempt,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -34,6 +36,10 @@ GPtrArray *lull_folder_list(const char *directory, const char *uid) G_GNUC_WARN_
 gboolean lull_folder_write(const char *folder, const char *name, const char *text, GError **error);
 LullJson *
 lull_folder_read_json(const char *folder, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Opens a file of its own under @path, to be written and read; mode 0600. What had the name before goes, and
+ * no link is followed. -1 with errno. */
+int lull_folder_open_new(const char *path);
 
 /* fsync of a file or a directory. */
 gboolean lull_folder_sync(const char *path, GError **error);

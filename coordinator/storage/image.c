@@ -17,6 +17,8 @@
 
 #define MAX_COMPLAINT 2000
 #define MAX_ANSWER    (1024 * 1024)
+#define CHILD_FD      3
+#define CHILD_PATH    "/proc/self/fd/3"
 
 /* What qemu-img -p writes: "    (12.50/100%)\r". */
 static void
@@ -67,14 +69,17 @@ die_with_parent(gpointer user_data)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* @fd: what CHILD_PATH is to the child; -1: nothing. */
 static GSubprocess *
-spawn(const char *const *argv, GError **error)
+spawn(const char *const *argv, int fd, GError **error)
 {
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
 
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
     g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
+    if (fd >= 0)
+        g_subprocess_launcher_take_fd(launcher, fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FD + 1), CHILD_FD);
     return g_subprocess_launcher_spawnv(launcher, argv, error);
 }
 
@@ -100,10 +105,10 @@ put_down(GSubprocess *process)
 }
 
 static gboolean
-run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
-    GError **error)
+run_with(const char *const *argv, int fd, LullImageProgress progress, gpointer user_data,
+         GCancellable *cancel, GError **error)
 {
-    g_autoptr(GSubprocess) process = spawn(argv, error);
+    g_autoptr(GSubprocess) process = spawn(argv, fd, error);
 
     if (!process)
         return FALSE;
@@ -114,11 +119,18 @@ run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCa
     return finish(process, argv[0], error);
 }
 
+static gboolean
+run(const char *const *argv, LullImageProgress progress, gpointer user_data, GCancellable *cancel,
+    GError **error)
+{
+    return run_with(argv, -1, progress, user_data, cancel, error);
+}
+
 /* The output of a command that says little. */
 static char *
 ask(const char *const *argv, GError **error)
 {
-    g_autoptr(GSubprocess) process = spawn(argv, error);
+    g_autoptr(GSubprocess) process = spawn(argv, -1, error);
     g_autofree char *text = g_malloc0(MAX_ANSWER + 1);
     gsize got = 0;
 
@@ -197,6 +209,16 @@ lull_image_convert(const char *from, const char *to, const char *format, gboolea
     argv[n++] = from;
     argv[n] = to;
     return run(argv, progress, user_data, cancel, error);
+}
+
+gboolean
+lull_image_convert_into(const char *from, int fd, const char *format, LullImageProgress progress,
+                        gpointer user_data, GCancellable *cancel, GError **error)
+{
+    const char *const argv[] = {"qemu-img", "convert", "-p", "-f",       "qcow2",
+                                "-O",       format,    from, CHILD_PATH, NULL};
+
+    return run_with(argv, fd, progress, user_data, cancel, error);
 }
 
 gboolean

@@ -36,6 +36,10 @@ gboolean
 lull_image_convert(const char *from, const char *to, const char *format, gboolean existing,
                    LullImageProgress progress, gpointer user_data, GCancellable *cancel, GError **error);
 
+/* The same, into a new file by its descriptor, which stays the caller's: its name leads nobody elsewhere. */
+gboolean lull_image_convert_into(const char *from, int fd, const char *format, LullImageProgress progress,
+                                 gpointer user_data, GCancellable *cancel, GError **error);
+
 /* Copies @from, of any @format, into the qcow2 @to, which is there and empty. */
 gboolean
 lull_image_fill(const char *from, const char *format, const char *to, GCancellable *cancel, GError **error);

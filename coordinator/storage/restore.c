@@ -332,34 +332,68 @@ on_image_progress(guint permille, gpointer user_data)
                        self->user_data);
 }
 
+/* The owner and mode of @target, where there is one; @path names @fd in errors. */
 static gboolean
-give_owner(const Volume *volume, GError **error)
+give_owner(int fd, const char *path, const char *target, GError **error)
 {
     struct stat info;
 
-    if (stat(volume->target, &info) < 0)
-        return errno == ENOENT
-                   ? chmod(volume->part, 0600) == 0 || lull_folder_errno(error, errno, "image", volume->part)
-                   : lull_folder_errno(error, errno, "image", volume->target);
-    if (chown(volume->part, info.st_uid, info.st_gid) < 0 || chmod(volume->part, info.st_mode & 07777) < 0)
-        return lull_folder_errno(error, errno, "owner of", volume->part);
+    if (stat(target, &info) < 0)
+        return errno == ENOENT || lull_folder_errno(error, errno, "image", target);
+    if (fchown(fd, info.st_uid, info.st_gid) < 0 || fchmod(fd, info.st_mode & 07777) < 0)
+        return lull_folder_errno(error, errno, "owner of", path);
     return TRUE;
 }
 
-/* One new image beside the old one: finished and durable under its second name only. */
+/* Whoever else may write to the folder may have put something else there under our name. */
+static gboolean
+check_still(const char *path, int fd, GError **error)
+{
+    struct stat ours;
+    struct stat there;
+
+    if (fstat(fd, &ours) < 0 || lstat(path, &there) < 0)
+        return lull_folder_errno(error, errno, "image", path);
+    if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+        return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_DENIED,
+        "image %s: somebody else put a file in its place while it was written: see who may write to its "
+        "folder",
+        path);
+    return FALSE;
+}
+
+static gboolean
+is_finished(const Volume *volume)
+{
+    struct stat info;
+
+    return lstat(volume->fresh, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* One new image beside the old one: finished and durable under its second name only. It is written by its
+ * descriptor, so that no link leads what is written elsewhere. */
 static gboolean
 copy_file(Restore *self, Volume *volume, GError **error)
 {
-    if (g_file_test(volume->fresh, G_FILE_TEST_EXISTS))
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+    gboolean ok;
+    int fd;
+
+    if (is_finished(volume))
         return TRUE;
-    (void)g_unlink(volume->part);
-    if (!lull_image_convert(volume->stored, volume->part,
-                            lull_json_string(volume->row, "sourceFormat", "raw"), FALSE, on_image_progress,
-                            self, self->cancel, error) ||
-        !give_owner(volume, error) || !lull_folder_sync(volume->part, error))
-        return FALSE;
-    return rename(volume->part, volume->fresh) == 0 ||
-           lull_folder_errno(error, errno, "image", volume->fresh);
+    fd = lull_folder_open_new(volume->part);
+    if (fd < 0)
+        return lull_folder_errno(error, errno, "image", volume->part);
+    ok =
+        lull_image_convert_into(volume->stored, fd, format, on_image_progress, self, self->cancel, error) &&
+        give_owner(fd, volume->part, volume->target, error) &&
+        (fsync(fd) == 0 || lull_folder_errno(error, errno, "syncing", volume->part)) &&
+        check_still(volume->part, fd, error) &&
+        (rename(volume->part, volume->fresh) == 0 || lull_folder_errno(error, errno, "image", volume->fresh));
+    close(fd);
+    return ok;
 }
 
 /* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means
@@ -428,17 +462,21 @@ restore_nvram(Restore *self, const char *restore_uid, GError **error)
     const char *target = lull_json_string(self->manifest, "nvram", NULL);
     g_autofree char *stored = g_build_filename(self->folder, LULL_FOLDER_NVRAM, NULL);
     g_autofree char *fresh = target ? fresh_name(target, restore_uid) : NULL;
-    struct stat info;
+    gboolean ok;
+    int fd;
 
     if (!target)
         return TRUE;
     if (!lull_folder_copy(stored, fresh, error))
         return FALSE;
-    if (stat(target, &info) == 0 &&
-        (chown(fresh, info.st_uid, info.st_gid) < 0 || chmod(fresh, info.st_mode & 07777) < 0)) {
-        const int saved = errno;
+    fd = open(fresh, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return lull_folder_errno(error, errno, "NVRAM", fresh);
+    ok = give_owner(fd, fresh, target, error);
+    close(fd);
+    if (!ok) {
         (void)g_unlink(fresh);
-        return lull_folder_errno(error, saved, "owner of", fresh);
+        return FALSE;
     }
     return rename(fresh, target) == 0 || lull_folder_errno(error, errno, "NVRAM", target);
 }

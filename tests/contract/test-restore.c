@@ -7,6 +7,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "coordinator/guest/host.h"
 #include "coordinator/storage/folder.h"
@@ -186,6 +187,25 @@ START_TEST(a_restore_that_is_given_up_leaves_nothing_beside_the_images)
 }
 END_TEST
 
+START_TEST(a_link_that_somebody_put_there_is_not_followed)
+{
+    g_autofree char *fresh = g_strconcat(image, ".lull-restore-" RESTORE, NULL);
+    g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+    g_autofree char *victim = g_build_filename(directory, "victim", NULL);
+    const char *const links[] = {part, fresh};
+    g_autoptr(GError) error = NULL;
+    struct stat info;
+
+    fill(victim, 'v');
+    ck_assert_int_eq(symlink(victim, links[_i]), 0);
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    ck_assert_msg(restore(&error), "%s", error ? error->message : "");
+    ck_assert(is_filled_with(victim, 'v'));
+    ck_assert(is_filled_with(image, 's'));
+    ck_assert(lstat(image, &info) == 0 && S_ISREG(info.st_mode));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -200,6 +220,7 @@ make_suite(void)
     tcase_add_test(cases, a_damaged_snapshot_is_refused_for_good);
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
+    tcase_add_loop_test(cases, a_link_that_somebody_put_there_is_not_followed, 0, 2);
     suite_add_tcase(suite, cases);
     return suite;
 }
