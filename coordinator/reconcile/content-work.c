@@ -32,7 +32,7 @@ lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **erro
 
     if (outcome && outcome->reached)
         return outcome;
-    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, &problem))
+    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem))
         g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
                   task->order->owner, problem->message);
     return outcome;
@@ -46,7 +46,7 @@ lull_content_run_remove(gpointer data, GCancellable *cancellable, GError **error
 
     if (!lull_claims_take(task->tools.claims, task->content_uid, "the removal of its data", error))
         return NULL;
-    storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, error);
+    storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, cancellable, error);
     lull_claims_release(task->tools.claims, task->content_uid);
     return NULL;
 }

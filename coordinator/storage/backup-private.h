@@ -47,7 +47,7 @@ gboolean lull_manifest_store(const char *folder, LullJson *manifest, GError **er
 
 /* remove.c */
 gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
-                            GError **error);
+                            GCancellable *cancel, GError **error);
 
 /* Goes on with the merges into @content_uid and what it is based on that an earlier life left. With the
  * chains of the machine locked. */

@@ -59,7 +59,8 @@ lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellabl
 }
 
 static gboolean
-merge_into_child(LullBackupStorage *self, GPtrArray *members, const char *content_uid, GError **error)
+merge_into_child(LullBackupStorage *self, GPtrArray *members, const char *content_uid, GCancellable *cancel,
+                 GError **error)
 {
     const LullMember *child = lull_lineage_child(members, content_uid);
 
@@ -82,8 +83,8 @@ merge_into_child(LullBackupStorage *self, GPtrArray *members, const char *conten
             content_uid, child->uid);
         return FALSE;
     }
-    return lull_backup_settle(self, content_uid, NULL, error) &&
-           lull_merge_run(self->directory, content_uid, child->uid, NULL, error);
+    return lull_backup_settle(self, content_uid, cancel, error) &&
+           lull_merge_run(self->directory, content_uid, child->uid, cancel, error);
 }
 
 static gboolean
@@ -99,30 +100,63 @@ remove_folders(LullBackupStorage *self, const char *content_uid, GError **error)
 
 /* What is there, with nobody just adding to it. After the mark none does so below what goes. */
 static GPtrArray *
-read_members(LullBackupStorage *self, const char *vm, GError **error)
+read_members(LullBackupStorage *self, const char *vm, GCancellable *cancel, GError **error)
 {
     GPtrArray *members;
 
-    if (!lull_chain_lock(self->additions, vm, LOCK_USEC, NULL, error))
+    if (!lull_chain_lock(self->additions, vm, LOCK_USEC, cancel, error))
         return NULL;
     members = lull_lineage_read(self->directory, NULL, error);
     lull_chain_unlock(self->additions, vm);
     return members;
 }
 
-/* Says first that it goes, so that of a whole chain that goes nothing is merged. */
+/* On a full disk it cannot say that it goes. Where nothing is based on it it goes all the same, with nobody
+ * just adding to it: it is what makes room. @problem: what to say where not. */
 static gboolean
-remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *vm, const char *folder,
-                  GError **error)
+remove_unmarked(LullBackupStorage *self, const char *content_uid, const char *vm, GCancellable *cancel,
+                const GError *problem, GError **error)
 {
     g_autoptr(GPtrArray) members = NULL;
     gboolean ok;
 
-    if (!lull_merge_mark(folder, error) || !lull_chain_lock(self->chains, vm, LOCK_USEC, NULL, error))
+    if (!lull_chain_lock(self->additions, vm, LOCK_USEC, cancel, error))
         return FALSE;
-    members = read_members(self, vm, error);
-    ok = members && merge_into_child(self, members, content_uid, error) &&
-         remove_folders(self, content_uid, error);
+    members = lull_lineage_read(self->directory, NULL, error);
+    ok = members && !lull_lineage_child(members, content_uid) && remove_folders(self, content_uid, error);
+    lull_chain_unlock(self->additions, vm);
+    if (!ok && error && !*error)
+        *error = g_error_copy(problem);
+    return ok;
+}
+
+static gboolean
+remove_marked(LullBackupStorage *self, const char *content_uid, const char *vm, GCancellable *cancel,
+              GError **error)
+{
+    g_autoptr(GPtrArray) members = read_members(self, vm, cancel, error);
+
+    return members && merge_into_child(self, members, content_uid, cancel, error) &&
+           remove_folders(self, content_uid, error);
+}
+
+/* Says first that it goes, so that of a whole chain that goes nothing is merged. */
+static gboolean
+remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *vm, const char *folder,
+                  GCancellable *cancel, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const gboolean marked = lull_merge_mark(folder, &problem);
+    gboolean ok;
+
+    if (!marked && !lull_error_is(problem, LULL_ERROR_NO_SPACE)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    if (!lull_chain_lock(self->chains, vm, LOCK_USEC, cancel, error))
+        return FALSE;
+    ok = marked ? remove_marked(self, content_uid, vm, cancel, error)
+                : remove_unmarked(self, content_uid, vm, cancel, problem, error);
     lull_chain_unlock(self->chains, vm);
     return ok;
 }
@@ -130,7 +164,7 @@ remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *
 /* One whose manifest means nothing may still be what others are based on. */
 static gboolean
 remove_content(LullBackupStorage *self, const char *vm_uid, const char *content_uid, const char *folder,
-               GError **error)
+               GCancellable *cancel, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) manifest = lull_manifest_read(folder, &problem);
@@ -143,7 +177,8 @@ remove_content(LullBackupStorage *self, const char *vm_uid, const char *content_
         return FALSE;
     }
     return remove_from_chain(self, content_uid,
-                             lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid), folder, error);
+                             lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid), folder, cancel,
+                             error);
 }
 
 /* Nobody waits for it any more, whatever becomes of its data. As far as it goes: where it cannot be written,
@@ -164,7 +199,7 @@ give_up(const char *folder)
 
 gboolean
 lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
-                   GError **error)
+                   GCancellable *cancel, GError **error)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
@@ -175,5 +210,5 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
         return FALSE;
     return attempt ? lull_folder_remove(folder, error)
-                   : remove_content(self, vm_uid, content_uid, folder, error);
+                   : remove_content(self, vm_uid, content_uid, folder, cancel, error);
 }

@@ -52,9 +52,10 @@ typedef struct {
     gboolean (*seal)(LullStorage *self, const char *content_uid, guint attempt, LullJson *content,
                      GCancellable *cancel, GError **error);
     /* Stops a job of that attempt and removes its data. Attempt 0: the whole content with all attempts; what
-     * is based on it takes over what it needs first. BUSY where that is not possible yet. */
+     * is based on it takes over what it needs first, which may take long: cancelled, the same call goes on
+     * later. BUSY where that is not possible yet. */
     gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
-                       GError **error);
+                       GCancellable *cancel, GError **error);
     /* Puts content onto the stopped VM, in place: data first, definition last. Resumable: the same
      * @restore_uid again goes on where it was. Progress in permille through @progress (may be NULL; called on
      * this thread). */

@@ -4,8 +4,14 @@
 
 /* Removing contents that others are based on, and adding to them, with real images. */
 
+#include <errno.h>
 #include <glib/gstdio.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/lineage.h"
@@ -17,7 +23,7 @@
 static gboolean
 remove_content(const char *uid, GError **error)
 {
-    return storage->ops->remove(storage, NULL, uid, 0, error);
+    return storage->ops->remove(storage, NULL, uid, 0, NULL, error);
 }
 
 static void
@@ -141,7 +147,7 @@ START_TEST(an_attempt_whose_data_cannot_go_yet_is_nobodys_child)
 
     unseal();
     ck_assert_int_eq(g_rename(manifest, description), 0);
-    ck_assert(!storage->ops->remove(storage, DOMAIN, LAST, 1, NULL)); /* no backup jobs there */
+    ck_assert(!storage->ops->remove(storage, DOMAIN, LAST, 1, NULL, NULL)); /* no backup jobs there */
     g_autoptr(GPtrArray) members = lull_lineage_read(directory, VM, NULL);
     ck_assert_ptr_null(lull_lineage_child(members, MIDDLE));
     ck_assert(!lull_lineage_is_being_made(members, FULL));
@@ -165,6 +171,81 @@ START_TEST(long_work_on_what_is_stored_delays_no_new_one)
 }
 END_TEST
 
+START_TEST(one_that_is_interrupted_loses_nothing_and_goes_on)
+{
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+
+    g_cancellable_cancel(cancel);
+    ck_assert(!storage->ops->remove(storage, NULL, FULL, 0, cancel, &error));
+    ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
+    expect_shown(LAST, "aabbccaa");
+    expect_full_goes_well();
+}
+END_TEST
+
+/* The same contents on a file system of their own, which is full. */
+static void
+fill_up(void)
+{
+    g_autofree char *filler = g_build_filename(directory, "filler", NULL);
+    char page[4096] = {0};
+    FILE *file;
+
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    ck_assert_int_eq(mount("none", directory, "tmpfs", 0, "size=8m"), 0);
+    store_chain();
+    file = fopen(filler, "w");
+    ck_assert_ptr_nonnull(file);
+    setbuf(file, NULL);
+    while (fwrite(page, sizeof page, 1, file) == 1)
+        ;
+    ck_assert_int_eq(errno, ENOSPC);
+    (void)fclose(file);
+}
+
+static void
+make_room(off_t bytes)
+{
+    g_autofree char *filler = g_build_filename(directory, "filler", NULL);
+    struct stat info;
+
+    ck_assert_int_eq(stat(filler, &info), 0);
+    ck_assert_int_eq(truncate(filler, info.st_size - bytes), 0);
+}
+
+START_TEST(the_newest_makes_room_on_a_full_disk)
+{
+    g_autoptr(GError) error = NULL;
+
+    fill_up();
+    ck_assert_msg(remove_content(LAST, &error), "%s", error ? error->message : "");
+    expect_shown(MIDDLE, "aabbbaaa");
+    ck_assert_int_eq(umount2(directory, MNT_DETACH), 0);
+}
+END_TEST
+
+/* Rooms in which nothing can be said, only that it goes, and all but the merge. */
+static const off_t rooms[] = {0, 4096, 16384};
+
+START_TEST(a_merge_that_finds_no_room_loses_nothing_and_goes_on)
+{
+    g_autoptr(GError) error = NULL;
+
+    fill_up();
+    make_room(rooms[_i]);
+    ck_assert(!remove_content(MIDDLE, &error));
+    ck_assert_msg(lull_error_is(error, LULL_ERROR_NO_SPACE), "%s", error->message);
+    expect_shown(LAST, "aabbccaa");
+    make_room(1024 * 1024);
+    g_clear_error(&error);
+    ck_assert_msg(remove_content(MIDDLE, &error), "%s", error ? error->message : "");
+    expect_shown(LAST, "aabbccaa");
+    ck_assert_int_eq(umount2(directory, MNT_DETACH), 0);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -181,6 +262,9 @@ make_suite(void)
     tcase_add_test(cases, it_stays_while_an_attempt_is_based_on_it);
     tcase_add_test(cases, an_attempt_whose_data_cannot_go_yet_is_nobodys_child);
     tcase_add_test(cases, long_work_on_what_is_stored_delays_no_new_one);
+    tcase_add_test(cases, one_that_is_interrupted_loses_nothing_and_goes_on);
+    tcase_add_test(cases, the_newest_makes_room_on_a_full_disk);
+    tcase_add_loop_test(cases, a_merge_that_finds_no_room_loses_nothing_and_goes_on, 0, G_N_ELEMENTS(rooms));
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -205,7 +205,8 @@ do_seal(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_remove(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return driver->storage->ops->remove(driver->storage, driver->vm->uid, words[1], number(words[2]), error);
+    return driver->storage->ops->remove(driver->storage, driver->vm->uid, words[1], number(words[2]), NULL,
+                                        error);
 }
 
 /* check UID */

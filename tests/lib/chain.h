@@ -19,15 +19,21 @@ static LullHost *host;
 static LullStorage *storage;
 
 static void
+store_chain(void)
+{
+    content_store(directory, FULL, NULL, VM, "d", "/i", 'a', 0, 8);
+    content_store(directory, MIDDLE, FULL, VM, "d", "/i", 'b', 2, 3);
+    content_store(directory, LAST, MIDDLE, VM, "d", "/i", 'c', 4, 2);
+}
+
+static void
 set_up(void)
 {
     directory = g_dir_make_tmp("chain-XXXXXX", NULL);
     host = lull_host_open("test:///default", NULL);
     storage = lull_storage_libvirt_new(host, directory, NULL);
     ck_assert_ptr_nonnull(storage);
-    content_store(directory, FULL, NULL, VM, "d", "/i", 'a', 0, 8);
-    content_store(directory, MIDDLE, FULL, VM, "d", "/i", 'b', 2, 3);
-    content_store(directory, LAST, MIDDLE, VM, "d", "/i", 'c', 4, 2);
+    store_chain();
 }
 
 static void

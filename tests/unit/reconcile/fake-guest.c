@@ -367,7 +367,8 @@ seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *conten
 }
 
 static gboolean
-remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt, GError **error)
+remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
+            GCancellable *cancel, GError **error)
 {
     if (fake.fail_remove > 0) {
         fake.fail_remove--;
