@@ -10,6 +10,7 @@
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
+#include "protocol/error.h"
 #include "protocol/names.h"
 
 #define LONGEST_PAUSE 16 /* of the first one */
@@ -108,13 +109,47 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
         self->problem = g_strdup(progress->problem ? progress->problem : "the copy is gone");
 }
 
+/* The names that the content's volumes have as snapshots: of those in @volumes, of all where there are none.
+ */
+static char *
+snapshot_names(const LullContentView *self, const GPtrArray *volumes)
+{
+    LullJson *backups = lull_json_array(lull_json_object(self->content, "spec"), "volumeBackups");
+    GString *names = g_string_new(NULL);
+
+    for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
+        LullJson *backup = json_object_array_get_idx(backups, i);
+        const char *volume = lull_json_string(backup, "volumeName", "");
+
+        if (!volumes->len ||
+            g_ptr_array_find_with_equal_func((GPtrArray *)volumes, volume, g_str_equal, NULL))
+            g_string_append_printf(names, "%s%s", names->len ? "," : "",
+                                   lull_json_string(backup, "volumeSnapshotName", ""));
+    }
+    return g_string_free(names, FALSE);
+}
+
+/* The text is part of the API: what has gone is named, what is wrong is told. */
+static char *
+data_problem(const LullContentView *self, const GPtrArray *volumes, const GError *problem)
+{
+    g_autofree char *names = snapshot_names(self, volumes);
+
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return g_strdup_printf("VolumeSnapshots (%s) missing", names);
+    if (!volumes->len)
+        return g_strdup(problem->message);
+    return g_strdup_printf("VolumeSnapshot %s error: %s", names, problem->message);
+}
+
 static void
 look_at_data(LullContentView *self, LullStorage *storage, LullJobs *jobs)
 {
+    g_autoptr(GPtrArray) volumes = NULL;
     g_autoptr(GError) problem = NULL;
 
-    if (self->stage == LULL_CONTENT_SEALED && !storage->ops->check(storage, self->uid, &problem))
-        self->problem = g_strdup_printf("VolumeSnapshots missing: %s", problem->message);
+    if (self->stage == LULL_CONTENT_SEALED && !storage->ops->check(storage, self->uid, &volumes, &problem))
+        self->problem = data_problem(self, volumes, problem);
     if (self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_NONE)
         look_at_copy(self, jobs);
 }

@@ -54,6 +54,10 @@ gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char
 gboolean
 lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellable *cancel, GError **error);
 
+/* check.c */
+gboolean
+lull_backup_check(LullStorage *storage, const char *content_uid, GPtrArray **ret_volumes, GError **error);
+
 /* restore.c */
 gboolean lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
                              const char *restore_uid, void (*progress)(guint permille, gpointer user_data),

@@ -513,35 +513,6 @@ backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJs
     return TRUE;
 }
 
-static gboolean
-check_file(const LullStoredFile *file, GError **error)
-{
-    struct stat info;
-
-    if (stat(file->path, &info) < 0)
-        return lull_folder_errno(error, errno, "stored volume", file->path);
-    if (file->unsettled || info.st_size == file->size)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "stored volume %s: its size is not what it was",
-                file->path);
-    return FALSE;
-}
-
-static gboolean
-backup_check(LullStorage *storage, const char *content_uid, GError **error)
-{
-    LullBackupStorage *self = (LullBackupStorage *)storage;
-    g_autofree char *folder = lull_folder_path(self->directory, content_uid, 0, error);
-    g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
-    g_autoptr(GPtrArray) files =
-        manifest ? lull_lineage_files(self->directory, content_uid, manifest, error) : NULL;
-
-    for (guint i = 0; files && i < files->len; i++)
-        if (!check_file(files->pdata[i], error))
-            return FALSE;
-    return files != NULL;
-}
-
 static void
 backup_free(LullStorage *storage)
 {
@@ -566,7 +537,7 @@ static const LullStorageOps ops = {
     .remove = lull_backup_remove,
     .restore = lull_backup_restore,
     .drop_restore = lull_backup_drop_restore,
-    .check = backup_check,
+    .check = lull_backup_check,
     .verify = lull_backup_verify,
     .free = backup_free,
 };

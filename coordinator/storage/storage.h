@@ -65,8 +65,10 @@ typedef struct {
     /* Removes what a restore that is given up, and does not run, left beside the images. As far as it goes:
      * nothing depends on it. */
     void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
-    /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only) */
-    gboolean (*check)(LullStorage *self, const char *content_uid, GError **error);
+    /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only)
+     * NOT_FOUND: some are not. *@ret_volumes (char *; may be NULL) where not: the names of those that the
+     * error is about, none where it is the content as a whole. */
+    gboolean (*check)(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error);
     /* Reads all that the content and what it is based on have stored: {"files", "bytes", "findings":
      * [{"file", "problem"}]}, none where all is as it was written. An error: it could not be looked at. */
     gboolean (*verify)(LullStorage *self, const char *content_uid, GCancellable *cancel,

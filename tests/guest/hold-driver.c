@@ -213,7 +213,7 @@ do_remove(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_check(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return driver->storage->ops->check(driver->storage, words[1], error);
+    return driver->storage->ops->check(driver->storage, words[1], NULL, error);
 }
 
 /* restore UID RESTORE-UID */

@@ -242,7 +242,8 @@ def test_a_stored_volume_that_vanishes_makes_the_snapshot_not_ready_until_it_is_
     found = api.settle("vanishing", timeout=10)
 
     assert (lost["status"]["phase"], lost["status"]["readyToUse"]) == ("Succeeded", False)
-    assert "vdb.qcow2" in lost["status"]["error"]["message"]
+    lacks = f"VolumeSnapshots (vmsnapshot-{snapshot['metadata']['uid']}-volume-vdb) missing"
+    assert lost["status"]["error"]["message"] == lacks
     assert reason(lost, "Progressing") == "In error state"
     assert found["status"]["readyToUse"] and "error" not in found["status"]
 

@@ -385,10 +385,11 @@ remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guin
 }
 
 static gboolean
-check(LullStorage *self, const char *content_uid, GError **error)
+check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error)
 {
     if (is_stored(content_uid))
         return TRUE;
+    *ret_volumes = g_ptr_array_new();
     g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
     return FALSE;
 }
