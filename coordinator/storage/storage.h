@@ -70,7 +70,8 @@ typedef struct {
      * error is about, none where it is the content as a whole. */
     gboolean (*check)(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error);
     /* Reads all that the content and what it is based on have stored: {"files", "bytes", "findings":
-     * [{"file", "problem"}]}, none where all is as it was written. An error: it could not be looked at. */
+     * [{"file", "problem"}], "omitted"}, none where all is as it was written; "omitted" more have no room. An
+     * error: it could not be looked at. */
     gboolean (*verify)(LullStorage *self, const char *content_uid, GCancellable *cancel,
                        LullJson **ret_result, GError **error);
     void (*free)(LullStorage *self);

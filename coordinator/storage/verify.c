@@ -8,7 +8,10 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/image.h"
 #include "coordinator/storage/lineage.h"
+#include "coordinator/storage/merge.h"
 #include "protocol/error.h"
+
+#define MAX_FINDINGS 100 /* a folder may be full of what does not belong there */
 
 typedef struct {
     LullBackupStorage *storage;
@@ -18,6 +21,7 @@ typedef struct {
     LullJson *findings;
     guint64 bytes;
     guint files;
+    guint omitted; /* findings beyond the bound */
     GCancellable *cancel;
 } Verification;
 
@@ -31,11 +35,16 @@ verification_clear(Verification *self)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Verification, verification_clear)
 
 static void
-find(const Verification *self, const char *file, const char *problem)
+find(Verification *self, const char *file, const char *problem)
 {
     g_autofree char *text = g_utf8_make_valid(file, -1); /* a stranger's may be any bytes */
-    LullJson *row = json_object_new_object();
+    LullJson *row = NULL;
 
+    if (json_object_array_length(self->findings) >= MAX_FINDINGS) {
+        self->omitted++;
+        return;
+    }
+    row = json_object_new_object();
     lull_json_set_string(row, "file", text);
     lull_json_set_string(row, "problem", problem);
     json_object_array_add(self->findings, row);
@@ -134,7 +143,8 @@ is_ours(const Verification *self, const char *name)
     LullJson *volumes = lull_json_array(self->manifest, "volumes");
 
     if (g_str_equal(name, LULL_FOLDER_MANIFEST) || g_str_equal(name, LULL_FOLDER_DOMAIN) ||
-        g_str_equal(name, LULL_FOLDER_NVRAM) || g_str_has_prefix(name, "restored-"))
+        g_str_equal(name, LULL_FOLDER_NVRAM) || g_str_has_prefix(name, "restored-") ||
+        g_str_has_suffix(name, ".json" LULL_FOLDER_FRESH))
         return TRUE;
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
         if (g_strcmp0(lull_json_string(json_object_array_get_idx(volumes, i), "file", NULL), name) == 0)
@@ -143,7 +153,7 @@ is_ours(const Verification *self, const char *name)
 }
 
 static void
-find_strangers(const Verification *self)
+find_strangers(Verification *self)
 {
     g_autoptr(GDir) dir = g_dir_open(self->folder, 0, NULL);
     const char *name;
@@ -161,6 +171,11 @@ verify_locked(Verification *self, GError **error)
 {
     g_autoptr(GError) problem = NULL;
 
+    if (lull_merge_is_removing(self->folder)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "snapshot content %s: it is being deleted",
+                    self->uid);
+        return FALSE;
+    }
     if (!lull_backup_settle(self->storage, self->uid, self->cancel, error))
         return FALSE;
     g_clear_pointer(&self->manifest, lull_json_put);
@@ -184,6 +199,7 @@ result_of(Verification *self)
     lull_json_set_int(result, "files", self->files);
     lull_json_set_int(result, "bytes", (gint64)self->bytes);
     lull_json_take(result, "findings", g_steal_pointer(&self->findings));
+    lull_json_set_int(result, "omitted", self->omitted);
     return result;
 }
 
