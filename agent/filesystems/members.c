@@ -87,7 +87,8 @@ take_folder(LullMembers *self, const char *folder)
         g_dir_close(dir);
 }
 
-/* The kernel lists the devices of each btrfs by its UUID; the mount names one of them. */
+/* The kernel lists the devices of each btrfs by its UUID; the mount names one of them. Of one that is not
+ * listed the others are not known. */
 static void
 find_btrfs(LullMembers *self, const LullMount *mount)
 {
@@ -111,6 +112,7 @@ find_btrfs(LullMembers *self, const LullMount *mount)
         if (found)
             take_folder(self, devices);
     }
+    self->lost |= !found;
     if (dir)
         g_dir_close(dir);
 }
@@ -162,6 +164,13 @@ find_ext4(LullMembers *self, const char *device)
         g_array_append_vals(self->numbers, self->outer->data, self->outer->len);
 }
 
+/* More devices, or a journal on one of its own, of which neither mount nor kernel says anything. */
+static gboolean
+hides_members(const char *type)
+{
+    return g_str_equal(type, "f2fs") || g_str_equal(type, "jfs");
+}
+
 GArray *
 lull_members_find(LullMembers *self, const LullMount *mount, const char *device, gboolean *ret_lost)
 {
@@ -173,6 +182,8 @@ lull_members_find(LullMembers *self, const LullMount *mount, const char *device,
         find_xfs(self, mount);
     else if (device && (g_str_equal(mount->type, "ext4") || g_str_equal(mount->type, "ext3")))
         find_ext4(self, device);
+    else if (hides_members(mount->type))
+        self->lost = TRUE;
     *ret_lost = self->lost;
     return g_steal_pointer(&self->numbers);
 }

@@ -38,6 +38,8 @@ static const struct {
      "0000:03:00.1 0:0:1\n"},
     {"nvme-multipath", "/: NVME-0815 0000:00:05.0\n"},
     {"mainframe", "/: -\n/srv: channel\n"},
+    {"members", "/: FIRST 0000:00:03.0\n/b: SECOND 0000:00:04.0?\n/f: FIRST 0000:00:03.0?\n/j: FIRST "
+                "0000:00:03.0?\n"},
     {"odd", "/: ?\n/b: ?\n/c: ?\n/l: ? < 7:0\n/m: ?\n/ram: memory\n/z: ?\nswap /dev/zram0: memory\nswap /a "
             "b/swap: ? < "
             "253:0\n"},
@@ -155,6 +157,15 @@ START_TEST(test_one_disk_of_several_is_enough)
 }
 END_TEST
 
+START_TEST(test_what_may_have_more_devices_than_are_told_is_frozen_whoever_asks)
+{
+    g_autofree char *plan = plan_of("members", "[{'serial':'THIRD'}]");
+
+    /* A recorded btrfs cannot be looked at. */
+    ck_assert_str_eq(plan, "+/j:0 +/f:1 -/ !/b");
+}
+END_TEST
+
 START_TEST(test_what_stands_on_the_unknown_is_frozen_one_by_one_whoever_asks)
 {
     g_autofree char *plan = plan_of("odd", "[{'serial':'else'}]");
@@ -226,6 +237,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_stack_ends_at_its_disks, 0, G_N_ELEMENTS(stacks));
     tcase_add_test(tcase, test_only_what_stands_on_another_waits_for_it);
     tcase_add_test(tcase, test_one_disk_of_several_is_enough);
+    tcase_add_test(tcase, test_what_may_have_more_devices_than_are_told_is_frozen_whoever_asks);
     tcase_add_test(tcase, test_what_stands_on_the_unknown_is_frozen_one_by_one_whoever_asks);
     tcase_add_test(tcase, test_disks_on_the_wire_say_once_what_is_known);
     tcase_add_test(tcase, test_a_channel_is_the_address_on_a_mainframe);
