@@ -177,6 +177,13 @@ heard(void)
     return last;
 }
 
+void
+wait_freed(void)
+{
+    while (freezer.alive)
+        g_main_context_iteration(NULL, TRUE);
+}
+
 const char *
 called(void)
 {

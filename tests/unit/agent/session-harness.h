@@ -60,6 +60,9 @@ const char *called(void);
 const char *heard(void);
 void settle(void);
 
+/* The engine lets a freezer go only after a while. */
+void wait_freed(void);
+
 /* One request; ask() gives its one reply, parsed, and the others what is in one. */
 void say(const char *text);
 LullJson *ask(const char *text);

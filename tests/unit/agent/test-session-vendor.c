@@ -28,6 +28,7 @@ START_TEST(test_a_freeze_that_lasts_is_held)
     const char *lines = heard();
     ck_assert_has(lines, "{\"return\":{\"proof\":\"held\",\"reason\":\"\"");
     ck_assert_has(lines, "\n{\"return\":{}}\n");
+    wait_freed();
     ck_assert_str_eq(called(), "free");
     ck_assert(!g_file_test(record, G_FILE_TEST_EXISTS));
 }
@@ -123,6 +124,7 @@ START_TEST(test_only_one_operation_at_a_time)
     say(ABORT);
     fire(LULL_FREEZER_THAWED);
     ck_assert_has(heard(), "{\"undone\":\"prepare\"}");
+    wait_freed();
     ck_assert_str_eq(called(), "thaw:aborted free");
 }
 END_TEST
