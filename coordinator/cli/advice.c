@@ -89,6 +89,17 @@ advise_on_failure(GPtrArray *advice, LullJson *snapshot, const LullReport *repor
         advise(advice, "Mend what is said above, then take another one: lull snapshot %s --retry", vm);
 }
 
+/* Its disks are as they were left. */
+static void
+advise_on_end(GPtrArray *advice, const char *vm)
+{
+    advise(
+        advice,
+        "The machine was off, but nothing shows that the guest had brought its disks to rest. Have it switch "
+        "itself off: virsh start %s, virsh shutdown %s, then lull snapshot %s",
+        vm, vm, vm);
+}
+
 GPtrArray *
 lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
 {
@@ -98,7 +109,9 @@ lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
 
     if (outcome == LULL_OUTCOME_PENDING || lull_meta_is_deleting(snapshot))
         return advice;
-    if (indicates(snapshot, "NoGuestAgent"))
+    if (indicates(snapshot, "NoGuestAgent") && !indicates(snapshot, "Online"))
+        advise_on_end(advice, vm);
+    else if (indicates(snapshot, "NoGuestAgent"))
         advise_on_agent(advice, vm);
     else if (indicates(snapshot, "QuiesceFailed"))
         advise_on_quiescing(advice, snapshot, report, vm);

@@ -23,7 +23,7 @@ static const Word levels[] = {
     {"crash", 1, "like a disk after a power cut: journals and databases recover on the first start"},
     {"fs", 2, "file systems were whole and at rest; applications recover as after a restart"},
     {"app", 3, "applications had brought their data to rest and file systems were whole"},
-    {"stopped", 4, "the machine was off: nothing can be inconsistent"},
+    {"stopped", 4, "the guest had switched itself off: nothing was at work"},
     {NULL},
 };
 

@@ -50,6 +50,10 @@ on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detai
 {
     const gboolean definition = event == VIR_DOMAIN_EVENT_DEFINED || event == VIR_DOMAIN_EVENT_UNDEFINED;
 
+    if (event == VIR_DOMAIN_EVENT_STARTED)
+        lull_host_note_terminated(host, domain, FALSE);
+    else if (event == VIR_DOMAIN_EVENT_SHUTDOWN && detail == VIR_DOMAIN_EVENT_SHUTDOWN_HOST)
+        lull_host_note_terminated(host, domain, TRUE);
     lull_host_note(host, domain, definition ? LULL_NOTE_CHANGED : LULL_NOTE_LIFECYCLE);
     return 0;
 }

@@ -23,6 +23,7 @@ void lull_host_unref(gpointer self);
 /* Told by libvirt's callbacks, on the event loop's thread: they must not block. */
 typedef enum { LULL_NOTE_CHANGED = 0, LULL_NOTE_LIFECYCLE, LULL_NOTE_AGENT } LullNote;
 void lull_host_note(LullHost *self, virDomainPtr domain, LullNote note);
+void lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminated);
 void lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total);
 void lull_host_note_closed(LullHost *self);
 

@@ -24,6 +24,7 @@ typedef struct {
     LullEventCounts counts;
     int job_result;
     guint64 job_total;
+    gboolean terminated; /* the host ended its process, and it was not started since */
 } DomainNotes;
 
 struct _LullHost {
@@ -128,6 +129,26 @@ lull_host_note(LullHost *self, virDomainPtr domain, LullNote note)
 }
 
 void
+lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminated)
+{
+    char uid[VIR_UUID_STRING_BUFLEN];
+
+    if (virDomainGetUUIDString(domain, uid) < 0)
+        return;
+    g_mutex_lock(&self->lock);
+    notes_of(self, uid)->terminated = terminated;
+    g_mutex_unlock(&self->lock);
+}
+
+static gboolean
+was_terminated(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    return notes_of(self, uid)->terminated;
+}
+
+void
 lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total)
 {
     char uid[VIR_UUID_STRING_BUFLEN];
@@ -186,12 +207,18 @@ lull_host_forget_job(LullHost *self, const char *uid)
     notes->job_total = 0;
 }
 
+/* @ret_end: STOPPED only; UNKNOWN where libvirt does not tell. */
 static LullVmState
-state_of(LullDomain *domain)
+state_of(LullDomain *domain, LullVmEnd *ret_end)
 {
     int state = VIR_DOMAIN_NOSTATE;
+    int reason = VIR_DOMAIN_SHUTOFF_UNKNOWN;
+    const gboolean told = virDomainGetState(domain, &state, &reason, 0) == 0;
 
-    if (virDomainIsActive(domain) != 1 || virDomainGetState(domain, &state, NULL, 0) < 0)
+    if (!told || state == VIR_DOMAIN_SHUTOFF)
+        *ret_end = lull_vm_end_of(told ? reason : VIR_DOMAIN_SHUTOFF_UNKNOWN,
+                                  virDomainHasManagedSaveImage(domain, 0) == 1, FALSE);
+    if (!told || virDomainIsActive(domain) != 1)
         return LULL_VM_STOPPED;
     switch (state) {
     case VIR_DOMAIN_SHUTOFF:
@@ -224,7 +251,8 @@ set_definition(LullVm *vm, const char *live, const char *inactive, GError **erro
 LullVm *
 lull_vm_from_domain(LullDomain *domain, GError **error)
 {
-    const LullVmState state = state_of(domain);
+    LullVmEnd end = LULL_VM_END_UNKNOWN;
+    const LullVmState state = state_of(domain, &end);
     char *live = virDomainGetXMLDesc(domain, 0);
     char *inactive = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     LullVm *vm = NULL;
@@ -235,8 +263,22 @@ lull_vm_from_domain(LullDomain *domain, GError **error)
         vm = lull_vm_from_xml(live, state, error);
     if (vm && !set_definition(vm, live, inactive, error))
         g_clear_pointer(&vm, lull_vm_free);
+    if (vm && state == LULL_VM_STOPPED)
+        vm->end = end;
     free(live);
     free(inactive);
+    return vm;
+}
+
+/* With what its events have told. */
+static LullVm *
+vm_of(LullHost *self, LullDomain *domain, GError **error)
+{
+    LullVm *vm = lull_vm_from_domain(domain, error);
+    const gboolean terminated = vm && was_terminated(self, vm->uid);
+
+    if (terminated && vm->end == LULL_VM_END_SHUTDOWN)
+        vm->end = LULL_VM_END_TERMINATED;
     return vm;
 }
 
@@ -246,7 +288,7 @@ lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
     g_autoptr(LullLink) link = lull_link_borrow(self, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
 
-    return domain ? lull_vm_from_domain(domain, error) : NULL;
+    return domain ? vm_of(self, domain, error) : NULL;
 }
 
 static void
@@ -288,7 +330,7 @@ lull_host_find_vm(LullHost *self, const char *name, GError **error)
             (!found || g_str_equal(virDomainGetName(domains[i]), name))) /* its own name comes first */
             found = domains[i];
     if (found)
-        vm = lull_vm_from_domain(found, error);
+        vm = vm_of(self, found, error);
     else
         g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
                     "virtual machine %s: libvirt at %s knows none of that name; `lull vms` lists them", name,

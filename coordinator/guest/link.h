@@ -52,7 +52,12 @@ typedef void (*LullVmFunc)(const char *uid, const LullVm *vm, gpointer user_data
 /* Tells the listener about every domain before it returns. @func NULL: no more calls when it returns. */
 void lull_host_listen(LullHost *self, LullVmFunc func, gpointer user_data);
 
-/* The VM of an opened domain, fresh from libvirt. */
+/* How a machine that is off ended. @reason: libvirt's, of VIR_DOMAIN_SHUTOFF. @saved: its memory is kept.
+ * @terminated: the host was seen to end its process, which @reason does not tell from the guest's own doing.
+ * Pure. */
+LullVmEnd lull_vm_end_of(int reason, gboolean saved, gboolean terminated) G_GNUC_CONST;
+
+/* The VM of an opened domain, fresh from libvirt, which does not tell TERMINATED. */
 LullVm *lull_vm_from_domain(LullDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -14,6 +14,20 @@ G_BEGIN_DECLS
 
 typedef enum { LULL_VM_STOPPED = 0, LULL_VM_RUNNING, LULL_VM_PAUSED } LullVmState;
 
+/* How a machine that is off came to be so: what its disks are like depends on nothing else. */
+typedef enum {
+    LULL_VM_END_UNKNOWN = 0, /* nobody knows: it never ran, or libvirt was started since, which forgets */
+    LULL_VM_END_SHUTDOWN,    /* the guest switched itself off */
+    LULL_VM_END_TERMINATED,  /* its process was told to end, by the host */
+    LULL_VM_END_DESTROYED,
+    LULL_VM_END_CRASHED,
+    LULL_VM_END_SAVED, /* with its memory, which has what its disks lack */
+    LULL_VM_END_MIGRATED,
+    LULL_VM_END_FAILED,   /* to start */
+    LULL_VM_END_REVERTED, /* to one of libvirt's own snapshots */
+    LULL_VM_END_N
+} LullVmEnd;
+
 typedef struct {
     char *name;   /* of the volume: the user alias ua-NAME without its prefix, else the target device */
     char *disk;   /* target device: "vda" */
@@ -38,6 +52,7 @@ typedef struct {
     char *name;   /* the API's: the domain's if DNS-1123, else vm-<first 8 of the uuid> */
     char *uid;    /* the domain's uuid */
     LullVmState state;
+    LullVmEnd end;            /* STOPPED only */
     gboolean agent_channel;   /* the XML has org.qemu.guest_agent.0 */
     gboolean agent_connected; /* and a process in the guest has it open */
     gboolean incremental;     /* its metadata ask for snapshots of what changed only */

@@ -104,8 +104,6 @@ prepare_storage(Attempt *self)
         g_clear_error(&self->error);
     }
     self->view.storage = tried(self->cut != NULL);
-    if (self->cut)
-        self->cut->cancel = self->cancel;
 }
 
 /* A hold that cannot even be made is a guest without an agent; a witness that cannot be made is none. */
@@ -327,6 +325,13 @@ attempt_clear(Attempt *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Attempt, attempt_clear)
 
+/* As good as can be, without a freeze. */
+static gboolean
+is_at_rest(const LullVm *vm)
+{
+    return vm->state == LULL_VM_STOPPED && !lull_truth_unrest(vm->end);
+}
+
 /* Reads the VM afresh: what the snapshot saw may be old. */
 static gboolean
 attempt_init(Attempt *self, GError **error)
@@ -340,8 +345,7 @@ attempt_init(Attempt *self, GError **error)
         return FALSE;
     self->view.unasked =
         self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);
-    /* one that is off is as good as can be */
-    self->view.strict = self->order->require > LULL_LEVEL_CRASH && self->vm->state != LULL_VM_STOPPED;
+    self->view.strict = self->order->require > LULL_LEVEL_CRASH && !is_at_rest(self->vm);
     self->view.deadline = self->order->deadline;
     return TRUE;
 }

@@ -66,6 +66,48 @@ not_quiesced(const LullTruthFacts *facts, LullProof proof, const char *reason, g
                        final};
 }
 
+const char *
+lull_truth_unrest(LullVmEnd end)
+{
+    static const char *const reasons[LULL_VM_END_N] = {
+        [LULL_VM_END_UNKNOWN] =
+            "the VM was off, but whether the guest switched itself off is not known: it did not run since "
+            "libvirt was started",
+        [LULL_VM_END_SHUTDOWN] = NULL,
+        [LULL_VM_END_TERMINATED] =
+            "the VM was off, but the guest did not switch itself off: the host ended its process",
+        [LULL_VM_END_DESTROYED] =
+            "the VM was off, but the guest did not switch itself off: its power was cut (virsh destroy)",
+        [LULL_VM_END_CRASHED] = "the VM was off, but the guest did not switch itself off: its process died",
+        [LULL_VM_END_SAVED] =
+            "the VM was off, but the guest did not switch itself off: it was saved with its "
+            "memory, which has what its disks lack",
+        [LULL_VM_END_MIGRATED] =
+            "the VM was off, but the guest did not switch itself off: it was moved to another host",
+        [LULL_VM_END_FAILED] =
+            "the VM was off, but whether the guest switched itself off is not known: a start "
+            "failed since",
+        [LULL_VM_END_REVERTED] = "the VM was off, but whether the guest switched itself off is not known: it "
+                                 "was reverted to one of libvirt's snapshots",
+    };
+
+    return reasons[end < LULL_VM_END_N ? end : LULL_VM_END_UNKNOWN];
+}
+
+/* Nobody in the guest brought its disks to rest: whoever reads the indications alone must see that. */
+static LullTruth
+off(LullVmEnd end)
+{
+    const char *unrest = lull_truth_unrest(end);
+
+    return (LullTruth){unrest ? LULL_INDICATION_NO_GUEST_AGENT : 0,
+                       unrest ? LULL_LEVEL_CRASH : LULL_LEVEL_STOPPED,
+                       LULL_PROOF_NONE,
+                       LULL_PROOF_BY_NOTHING,
+                       unrest ? unrest : "the VM was off",
+                       TRUE};
+}
+
 LullTruth
 lull_truth_of(const LullTruthFacts *facts)
 {
@@ -73,8 +115,7 @@ lull_truth_of(const LullTruthFacts *facts)
     const char *broken = NULL;
 
     if (facts->vm == LULL_VM_STOPPED)
-        return (LullTruth){0,   LULL_LEVEL_STOPPED, LULL_PROOF_NONE, LULL_PROOF_BY_NOTHING, "the VM was off",
-                           TRUE};
+        return off(facts->end);
     if (facts->vm == LULL_VM_PAUSED)
         return (LullTruth){LULL_INDICATION_ONLINE | LULL_INDICATION_PAUSED,
                            LULL_LEVEL_CRASH,

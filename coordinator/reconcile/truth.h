@@ -27,6 +27,7 @@ typedef enum {
 /* All strings are lent and may be NULL. */
 typedef struct {
     LullVmState vm;
+    LullVmEnd end;             /* of one that is off */
     LullAgentKind agent;       /* who answered; NONE: nobody who could freeze */
     const char *agent_problem; /* NONE: why */
     gboolean frozen;           /* acknowledged, at least one file system */
@@ -51,6 +52,9 @@ typedef struct {
     const char *proof_reason; /* "" where held; else lent from the facts or static */
     gboolean final;           /* another attempt would find the same */
 } LullTruth;
+
+/* Why what a machine left when it ended so is not at rest; NULL: it is. Pure. */
+const char *lull_truth_unrest(LullVmEnd end) G_GNUC_CONST;
 
 LullTruth lull_truth_of(const LullTruthFacts *facts) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
 

@@ -6,6 +6,7 @@
 #include "coordinator/guest/host.h"
 #include "coordinator/storage/chain-lock.h"
 #include "coordinator/storage/chain-plan.h"
+#include "coordinator/storage/offline-jobs.h"
 #include "coordinator/storage/storage.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,7 @@ typedef struct {
     LullChainLocks *chains; /* what is stored is read, merged or removed: for long */
     LullChainLocks
         *additions; /* a content is added to what is there, or somebody looks what is: after @chains */
+    LullOfflineJobs *offline;
     GMutex mutex;
     GHashTable
         *distrusted; /* with the mutex: uids of machines whose last cut with a checkpoint was refused */

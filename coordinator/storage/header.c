@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #define MAGIC          0x514649fb
-#define MAX_DEPTH      200
 #define DIRTY          (1u << 0)
 #define CORRUPT        (1u << 1)
 #define EXTERNAL_DATA  (1u << 2)
@@ -87,23 +86,38 @@ backing_path(const char *path, const char *backing)
     return strchr(backing, ':') ? NULL : g_build_filename(folder, backing, NULL);
 }
 
+gboolean
+lull_image_behind(const char *path, char **ret_behind)
+{
+    LullImageHeader header = {0};
+    char *behind = NULL;
+
+    if (!lull_image_header_read(path, &header))
+        return FALSE;
+    if (header.is_qcow2 && *header.backing) {
+        behind = backing_path(path, header.backing);
+        if (!behind)
+            return FALSE;
+    }
+    *ret_behind = behind;
+    return TRUE;
+}
+
 guint64
 lull_image_allocated_behind(const char *path)
 {
     g_autofree char *current = g_strdup(path);
     guint64 sum = 0;
 
-    for (guint depth = 0; depth < MAX_DEPTH; depth++) {
-        LullImageHeader header = {0};
+    for (guint depth = 0; depth < LULL_IMAGE_MAX_DEPTH; depth++) {
         g_autofree char *next = NULL;
         struct stat info;
 
-        if (!lull_image_header_read(current, &header))
+        if (!lull_image_behind(current, &next))
             return G_MAXUINT64;
-        if (!header.is_qcow2 || !*header.backing)
+        if (!next)
             return sum;
-        next = backing_path(current, header.backing);
-        if (!next || stat(next, &info) < 0 || !S_ISREG(info.st_mode))
+        if (stat(next, &info) < 0 || !S_ISREG(info.st_mode))
             return G_MAXUINT64;
         sum += (guint64)info.st_blocks * 512;
         g_free(current);

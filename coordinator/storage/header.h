@@ -18,6 +18,12 @@ typedef struct {
 /* FALSE: it cannot be read, or is not what it says. */
 gboolean lull_image_header_read(const char *path, LullImageHeader *ret_header);
 
+#define LULL_IMAGE_MAX_DEPTH 200 /* of images behind each other */
+
+/* The image behind @path, a qcow2 or what is behind one. @ret_behind: NULL for none. FALSE: that is not
+ * known, as of one that is not a file of this host. */
+gboolean lull_image_behind(const char *path, char **ret_behind);
+
 /* Bytes that the images behind @path (a qcow2) take up on their disks; G_MAXUINT64: unknown. */
 guint64 lull_image_allocated_behind(const char *path);
 

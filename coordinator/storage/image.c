@@ -222,12 +222,13 @@ lull_image_convert_into(const char *from, int fd, const char *format, LullImageP
 }
 
 gboolean
-lull_image_fill(const char *from, const char *format, const char *to, GCancellable *cancel, GError **error)
+lull_image_fill(const char *from, const char *format, const char *to, LullImageProgress progress,
+                gpointer user_data, GCancellable *cancel, GError **error)
 {
     const char *const argv[] = {"qemu-img", "convert", "-p", "-n", "--target-is-zero", "-f", format, "-O",
                                 "qcow2",    from,      to,   NULL};
 
-    return run(argv, NULL, NULL, cancel, error);
+    return run(argv, progress, user_data, cancel, error);
 }
 
 /* The places of QEMU's protocol: a byte is locked for each permission that is used, and for each that is not

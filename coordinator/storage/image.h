@@ -41,8 +41,8 @@ gboolean lull_image_convert_into(const char *from, int fd, const char *format, L
                                  gpointer user_data, GCancellable *cancel, GError **error);
 
 /* Copies @from, of any @format, into the qcow2 @to, which is there and empty. */
-gboolean
-lull_image_fill(const char *from, const char *format, const char *to, GCancellable *cancel, GError **error);
+gboolean lull_image_fill(const char *from, const char *format, const char *to, LullImageProgress progress,
+                         gpointer user_data, GCancellable *cancel, GError **error);
 
 /* QEMU's image lock on @path, taken as a writer that shares with nobody takes it: byte ranges of open file
  * descriptions, which QEMU and its tools respect. BUSY: somebody has the image open. */

@@ -35,7 +35,7 @@ typedef struct {
     LullHost *host;
     LullLink *link;
     LullDomain *domain;
-    LullOffline *offline; /* NULL: it runs */
+    LullOffline *offline; /* NULL: it runs, or is being copied already */
     char *folder;
     char *uid; /* the virtual machine's */
     LullChainPlan *plan;
@@ -283,6 +283,18 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     return &cut->cut;
 }
 
+/* Its images stay locked until they are copied, by whoever copies them. */
+static gboolean
+cut_offline(BackupCut *cut, GError **error)
+{
+    const LullBackupStorage *self = (LullBackupStorage *)cut->cut.storage;
+
+    if (!lull_offline_cut(cut->offline, cut->domain, cut->folder, error))
+        return FALSE;
+    lull_offline_jobs_start(self->offline, cut->folder, g_steal_pointer(&cut->offline));
+    return TRUE;
+}
+
 static gboolean
 backup_cut(LullCut *data, GError **error)
 {
@@ -291,7 +303,7 @@ backup_cut(LullCut *data, GError **error)
     if (!cut->xml)
         return TRUE;
     if (cut->offline)
-        return lull_offline_copy(cut->offline, cut->domain, cut->folder, data->cancel, error);
+        return cut_offline(cut, error);
     lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */
     if (virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
                              VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
@@ -411,6 +423,32 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
     return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
+/* One that an earlier life was at is begun again, if the images are what they were. */
+static gboolean
+poll_offline(LullBackupStorage *self, const char *folder, LullJson *attempt, LullCopyProgress *progress,
+             GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    LullOffline *offline;
+
+    if (lull_offline_jobs_look(self->offline, folder, progress))
+        return TRUE;
+    if (lull_json_bool(attempt, "failed", FALSE)) {
+        fail(progress, LULL_COPY_FAILED, lull_json_string(attempt, "problem", "the copying failed"));
+        return TRUE;
+    }
+    offline = lull_offline_again(attempt, &problem);
+    if (offline) {
+        lull_offline_jobs_start(self->offline, folder, offline);
+    } else if (lull_error_is(problem, LULL_ERROR_CONFLICT)) {
+        fail(progress, LULL_COPY_FAILED, problem->message);
+    } else {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 has_manifest(const char *folder)
 {
@@ -437,6 +475,9 @@ backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, g
         fail(&progress, LULL_COPY_ABSENT, "the attempt has left nothing behind");
     } else if (lull_json_bool(description, "copied", FALSE)) {
         progress.state = LULL_COPY_DONE;
+    } else if (lull_offline_is(description)) {
+        if (!poll_offline(self, folder, description, &progress, error))
+            return FALSE;
     } else if (!poll_attempt(self, vm_uid, folder, description, &progress, error)) {
         return FALSE;
     }
@@ -518,6 +559,7 @@ backup_free(LullStorage *storage)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
 
+    lull_offline_jobs_free(self->offline);
     lull_chain_locks_free(self->chains);
     lull_chain_locks_free(self->additions);
     g_hash_table_unref(self->distrusted);
@@ -561,6 +603,7 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->storage.ops = &ops;
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
+    self->offline = lull_offline_jobs_new();
     self->chains = lull_chain_locks_new();
     self->additions = lull_chain_locks_new();
     g_mutex_init(&self->mutex);

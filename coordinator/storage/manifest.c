@@ -11,6 +11,7 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/header.h"
 #include "coordinator/storage/lineage.h"
+#include "coordinator/storage/offline.h"
 #include "coordinator/storage/owner.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -283,6 +284,7 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
     json_object_object_del(manifest, "copied");
+    json_object_object_del(manifest, LULL_OFFLINE_MARKS);
     if (content)
         lull_json_take(manifest, "content", lull_json_dup(content));
     if (parsed)

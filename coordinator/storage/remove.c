@@ -205,6 +205,8 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
     g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
 
+    if (folder)
+        lull_offline_jobs_stop(self->offline, below);
     if (folder && attempt)
         give_up(folder);
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))

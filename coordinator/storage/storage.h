@@ -38,7 +38,7 @@ typedef struct {
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
                         GCancellable *cancel, GError **error);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
-     * that is off the cut is a whole copy. */
+     * that is off the cut is that nobody can write to them until they are copied. */
     gboolean (*cut)(LullCut *cut, GError **error);
     /* How each volume is copied, for reports: rows {name, copy: "full|incremental", copyReason?}. Lent by the
      * cut. May be NULL, and may give NULL. */
@@ -82,7 +82,6 @@ struct _LullStorage {
 };
 struct _LullCut {
     LullStorage *storage;
-    GCancellable *cancel; /* lent; NULL until set: the copying of a machine that is off heeds it */
 };
 
 static inline void

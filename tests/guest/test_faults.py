@@ -161,7 +161,7 @@ def test_a_thaw_that_could_not_be_confirmed_at_the_start_is_made_up_for_later(co
         guest.switch_agent("lull")
 
 
-def test_a_guest_that_loses_its_power_while_frozen_is_saved_as_one_that_is_off(coordinator, guest):
+def test_a_guest_that_loses_its_power_while_frozen_is_saved_as_it_was_left(coordinator, guest):
     coordinator.start(step="coordinator.frozen=stop")
     api = Api(coordinator)
     with ending_well(coordinator, guest, "struck"):
@@ -173,9 +173,10 @@ def test_a_guest_that_loses_its_power_while_frozen_is_saved_as_one_that_is_off(c
         guest.start()
 
         assert condition(snapshot, "Ready")
-        assert (report(snapshot)["level"], report(snapshot)["proof"]) == ("stopped", "none")
+        assert (report(snapshot)["level"], report(snapshot)["proof"]) == ("crash", "none")
+        assert "its power was cut" in report(snapshot)["proofReason"]
         assert report(snapshot)["attempt"] > 1
-        assert not snapshot["status"].get("indications")
+        assert indications(snapshot) == {"NoGuestAgent"}
 
 
 def test_a_coordinator_told_to_end_lets_go_at_once(coordinator, guest):

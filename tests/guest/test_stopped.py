@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import libvirt
 import pytest
@@ -15,7 +16,7 @@ import loopfs
 import rest
 import rig
 import scratch
-from api import Api, condition, report
+from api import Api, condition, indications, reason, report
 from driver import Driver
 from images import verify_disk
 from rig import EXT4, Disk
@@ -38,15 +39,30 @@ def coordinator(host, guest):
 
 
 @pytest.fixture
-def api(coordinator, guest):
-    """The API, over a guest that is off; what a test has made is deleted after it."""
-    guest.destroy()
+def left(coordinator, guest):
+    """The API, over a guest in whatever state; what a test has made is deleted after it."""
     api = Api(coordinator)
-    api.wait_state(guest.name, "Stopped")
     yield api
     for item in api.rest.get(rest.SNAPSHOTS)[1]["items"]:
         api.delete(item["metadata"]["name"])
     api.assert_nothing_left(guest.name)
+
+
+@pytest.fixture
+def api(left, guest):
+    """That, over one that has switched itself off."""
+    switch_off(guest)
+    left.wait_state(guest.name, "Stopped")
+    yield left
+
+
+def switch_off(guest):
+    """By itself, as nobody else can: it is started for that where need be."""
+    if guest.domain.isActive():
+        guest.poweroff()
+    elif guest.domain.state()[1] != libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN:
+        guest.start()
+        guest.poweroff()
 
 
 def contents(paths):
@@ -75,6 +91,7 @@ def test_a_machine_that_is_off_is_copied_as_it_is(api, coordinator, guest):
     assert contents(stored(api, snapshot)) == before and before["ext4"].lines > 5
     assert not guest.domain.isActive()
     assert coordinator.lull("show", "off").returncode == 0
+    assert_sparse(api, snapshot, guest)
 
 
 @pytest.mark.parametrize("level", ["app", "fs", "crash"])
@@ -89,7 +106,7 @@ def test_it_is_restored_like_any_other(api, guest):
     assert condition(api.snap("kept", guest.name), "Ready")
     guest.start()
     guest.assert_writes_resume(within=10)
-    guest.destroy()
+    guest.poweroff()
     api.wait_state(guest.name, "Stopped")
     api.restore("back", "kept", guest.name)
     assert condition(api.settle_restore("back"), "Ready")
@@ -124,6 +141,137 @@ def test_a_copy_that_was_cut_short_by_a_kill_is_made_again(api, coordinator, gue
     snapshot = api.settle("killed")
 
     assert condition(snapshot, "Ready") and report(snapshot)["level"] == "stopped", snapshot
+
+
+def test_holes_stay_holes_while_it_runs_too(left, guest):
+    if not guest.domain.isActive():
+        guest.start()
+    left.wait_state(guest.name, "Running")
+    snapshot = left.snap("running", guest.name)
+
+    assert condition(snapshot, "Ready"), snapshot
+    assert_sparse(left, snapshot, guest)
+
+
+ENDS = {
+    "destroyed": (lambda guest: guest.destroy(), "its power was cut"),
+    "killed": (lambda guest: guest.crash(), "its process died"),
+    "terminated": (lambda guest: terminate(guest), "the host ended its process"),
+    "saved": (lambda guest: guest.domain.managedSave(), "saved with its memory"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_one_that_did_not_switch_itself_off_is_only_crash_consistent(left, coordinator, guest, end):
+    api = left
+    act, why = ENDS[end]
+    if not guest.domain.isActive():
+        guest.start()
+    act(guest)
+    guest.control.close()
+    api.wait_state(guest.name, "Stopped")
+    snapshot = api.snap("left", guest.name)
+    strict = api.snap("strict", guest.name, annotations={"lull.dev/require": "fs"})
+    shown = coordinator.lull("show", "left").stdout
+    if guest.domain.hasManagedSaveImage():
+        guest.domain.managedSaveRemove()
+
+    assert condition(snapshot, "Ready"), snapshot
+    assert (report(snapshot)["level"], report(snapshot)["proof"]) == ("crash", "none")
+    assert why in report(snapshot)["proofReason"], report(snapshot)
+    assert indications(snapshot) == {"NoGuestAgent"}
+    assert why in " ".join(shown.split()) and "virsh shutdown" in shown, shown
+    assert reason(strict, "Failure") == "required level not reached", strict
+    for kind, path in stored(api, snapshot).items():
+        verify_disk(path, kind, replay=True)
+
+
+@contextlib.contextmanager
+def copying_held(coordinator, directory):
+    """A coordinator whose copies stand still until what is inside is over."""
+    gate = directory / "gate"
+    gate.write_text("")
+    tool = directory / "qemu-img"
+    tool.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *--target-is-zero*) while [ -e {gate} ]; do sleep 0.05; done ;; esac\n'
+        f'exec {shutil.which("qemu-img")} "$@"\n'
+    )
+    tool.chmod(0o755)
+    coordinator.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+        coordinator.start()
+        try:
+            yield
+        finally:
+            gate.unlink()
+
+
+def cut(api, name):
+    """The snapshot, once its instant is known and its disks are being copied."""
+    return rig.wait_for(lambda: is_copying(api.snapshot(name)), 20, f"{name}: being copied")
+
+
+def is_copying(snapshot):
+    annotations = (snapshot or {}).get("metadata", {}).get("annotations", {})
+    copying = "copying" in annotations.get("lull.dev/progress", "")
+    return snapshot if copying and snapshot.get("status", {}).get("creationTime") else None
+
+
+def test_its_copy_takes_longer_than_the_deadline_shows_progress_and_keeps_it_off(api, coordinator, guest, tmp_path):
+    before = contents(current(guest))
+    with copying_held(coordinator, tmp_path):
+        begun = time.time()
+        api.take("long", guest.name, failureDeadline="3s")
+        cut(api, "long")
+        with pytest.raises(libvirt.libvirtError, match="lock"):
+            guest.domain.create()
+        rig.wait_for(lambda: time.time() > begun + 4, 20, "the deadline is over")
+        assert not condition(api.snapshot("long"), "Ready")
+    snapshot = api.settle("long")
+
+    assert condition(snapshot, "Ready") and report(snapshot)["level"] == "stopped", snapshot
+    assert contents(stored(api, snapshot)) == before
+
+
+def test_its_copy_ends_with_its_snapshot(api, coordinator, guest, tmp_path):
+    with copying_held(coordinator, tmp_path):
+        api.take("unwanted", guest.name)
+        cut(api, "unwanted")
+        api.delete("unwanted")
+        api.assert_nothing_left(guest.name)
+        guest.start()
+        guest.assert_writes_resume(within=10)
+
+
+def test_its_copy_goes_on_after_a_restart(api, coordinator, guest, tmp_path):
+    before = contents(current(guest))
+    with copying_held(coordinator, tmp_path):
+        api.take("resumed", guest.name)
+        instant = cut(api, "resumed")["status"]["creationTime"]
+        coordinator.kill()
+        coordinator.start()
+        rig.wait_for(lambda: has_lock(coordinator, current(guest)["xfs"]), 20, "the images are locked again")
+    snapshot = api.settle("resumed")
+
+    assert condition(snapshot, "Ready") and report(snapshot)["level"] == "stopped", snapshot
+    assert (report(snapshot)["attempt"], snapshot["status"]["creationTime"]) == (1, instant)
+    assert contents(stored(api, snapshot)) == before
+
+
+def test_a_machine_that_ran_while_nobody_copied_is_not_taken_for_what_it_was(api, coordinator, guest, tmp_path):
+    with copying_held(coordinator, tmp_path):
+        api.take("overtaken", guest.name)
+        cut(api, "overtaken")
+        coordinator.kill()
+        guest.start()
+        guest.assert_writes_resume(within=10)
+        coordinator.start()
+        told = rig.wait_for(lambda: api.snapshot("overtaken")["status"].get("error"), 20, "told that it is lost")
+
+        assert "not what it was at the cut" in told["message"], told
+        assert not condition(api.snapshot("overtaken"), "Ready")
 
 
 def test_an_image_that_something_else_writes_to_is_waited_for(api, guest):
@@ -170,6 +318,28 @@ def sleeper(host):
         yield guest
     finally:
         guest.remove()
+
+
+def has_lock(coordinator, path):
+    """Whether it holds a lock on the file."""
+    inode = os.stat(path).st_ino
+    with open("/proc/locks") as file:
+        return any(line.split()[5].endswith(f":{inode}") for line in file)
+
+
+def assert_sparse(api, snapshot, guest):
+    for kind, path in stored(api, snapshot).items():
+        assert allocated(path) < 1.5 * allocated(current(guest)[kind]) + (4 << 20), f"{kind}: holes stay holes"
+
+
+def allocated(path):
+    return os.stat(path).st_blocks * 512
+
+
+def terminate(guest):
+    """Has its process end, as a host does that goes down."""
+    os.kill(guest.qemu_pid(), signal.SIGTERM)
+    rig.wait_for(lambda: not guest.domain.isActive(), 20, f"{guest.name}: off")
 
 
 def is_stopped(pid):

@@ -41,6 +41,7 @@ static const struct {
     {"'phase':'InProgress'", "'Online','NoGuestAgent'", NULL, "", NULL},
     {DONE, "'Online','NoGuestAgent'", "none", "No agent answered in the guest: install",
      "virsh shutdown larry"},
+    {DONE, "'NoGuestAgent'", "none", "The machine was off, but nothing shows", "virsh shutdown larry"},
     {DONE, "'Online','QuiesceFailed'", "quiet", "The guest could not be brought to rest", "--retry"},
     {DONE, "'Online','QuiesceFailed'", "noisy", "The guest went on writing while", "virsh shutdown larry"},
     {DONE, "'Online','QuiesceFailed','QuiesceTimeout'", NULL, "There was not time enough", "--retry"},

@@ -97,6 +97,7 @@ lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
     vm->name = g_strdup("larry");
     vm->uid = g_strdup(uid);
     vm->state = fake.state;
+    vm->end = fake.end;
     vm->volumes = g_ptr_array_new_with_free_func(volume_free);
     g_ptr_array_add(vm->volumes, volume_new("vda"));
     g_ptr_array_add(vm->volumes, volume_new("vdb"));

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  * data removed, S sealed. */
 typedef struct {
     LullVmState state;
+    LullVmEnd end; /* of one that is off */
     LullAgentKind agent;
     LullWitnessVerdict witness;
     gboolean refuse_storage, refuse_prepare, refuse_freeze, refuse_cut, break_hold;

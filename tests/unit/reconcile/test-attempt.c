@@ -275,11 +275,61 @@ START_TEST(test_what_came_later_than_the_promise_is_left_out_and_told)
 }
 END_TEST
 
+START_TEST(test_a_guest_that_lost_its_power_is_crash_consistent)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.state = LULL_VM_STOPPED;
+    fake.end = LULL_VM_END_DESTROYED;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "sc");
+    ck_assert(outcome->reached && outcome->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+    ck_assert_ptr_nonnull(strstr(lull_json_string(outcome->report, "proofReason", ""), "power was cut"));
+}
+END_TEST
+
+START_TEST(test_a_guest_that_lost_its_power_is_not_cut_for_more)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.state = LULL_VM_STOPPED;
+    fake.end = LULL_VM_END_CRASHED;
+    outcome = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert_str_eq(fake_story(), "s");
+    ck_assert(!outcome->reached && !outcome->again && !outcome->cut_time);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+}
+END_TEST
+
+/* Whatever the attempts before it saw: only how it is now counts. */
+START_TEST(test_a_guest_that_ran_for_an_earlier_attempt_is_what_it_is_now)
+{
+    g_autoptr(LullAttemptOutcome) lost = NULL;
+    g_autoptr(LullAttemptOutcome) off = NULL;
+
+    earlier =
+        json("{'proofReason':'foreign thaw','indications':['Online','QuiesceFailed','QuiesceTimeout']}");
+    fake.state = LULL_VM_STOPPED;
+    fake.end = LULL_VM_END_CRASHED;
+    lost = attempt(LULL_LEVEL_CRASH, NULL);
+    fake.end = LULL_VM_END_SHUTDOWN;
+    off = attempt(LULL_LEVEL_CRASH, NULL);
+    g_clear_pointer(&earlier, lull_json_put);
+
+    ck_assert(lost->reached && off->reached);
+    ck_assert_str_eq(lull_json_string(lost->report, "level", ""), "crash");
+    ck_assert_ptr_nonnull(strstr(lull_json_string(lost->report, "proofReason", ""), "its process died"));
+    ck_assert_str_eq(lull_json_string(off->report, "level", ""), "stopped");
+}
+END_TEST
+
 START_TEST(test_a_stopped_guest_is_as_good_as_can_be)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
 
     fake.state = LULL_VM_STOPPED;
+    fake.end = LULL_VM_END_SHUTDOWN;
     outcome = attempt(LULL_LEVEL_APP, NULL);
     ck_assert_str_eq(fake_story(), "sc");
     ck_assert(outcome->reached && outcome->cut_time > 0);
@@ -311,6 +361,9 @@ make_suite(void)
     tcase_add_test(tcase, test_asks_a_guest_for_nothing_that_it_could_not_note_before);
     tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace);
     tcase_add_test(tcase, test_what_came_later_than_the_promise_is_left_out_and_told);
+    tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_crash_consistent);
+    tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_not_cut_for_more);
+    tcase_add_test(tcase, test_a_guest_that_ran_for_an_earlier_attempt_is_what_it_is_now);
     tcase_add_test(tcase, test_a_stopped_guest_is_as_good_as_can_be);
     suite_add_tcase(suite, tcase);
     return suite;

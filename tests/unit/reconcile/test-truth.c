@@ -25,12 +25,17 @@ static void
 check_claim(const LullTruthFacts *facts, const LullTruth *truth)
 {
     const gboolean running = facts->vm == LULL_VM_RUNNING;
+    const gboolean left_alone = facts->vm == LULL_VM_STOPPED && facts->end != LULL_VM_END_SHUTDOWN;
 
     ck_assert_uint_le(count_bits(truth->indications & (GA | NGA | QF)), 1);
     ck_assert_int_eq((truth->indications & ON) != 0, facts->vm != LULL_VM_STOPPED);
     ck_assert_int_eq((truth->indications & PA) != 0, facts->vm == LULL_VM_PAUSED);
-    ck_assert_uint_eq(count_bits(truth->indications & (GA | NGA | QF)), running && !facts->no_volumes);
-    ck_assert_int_eq(truth->level == LULL_LEVEL_STOPPED, facts->vm == LULL_VM_STOPPED);
+    ck_assert_uint_eq(count_bits(truth->indications & (GA | NGA | QF)),
+                      (running && !facts->no_volumes) || left_alone);
+    /* what is off is at rest only where the guest has seen to that */
+    ck_assert_int_eq(truth->level == LULL_LEVEL_STOPPED,
+                     facts->vm == LULL_VM_STOPPED && facts->end == LULL_VM_END_SHUTDOWN);
+    ck_assert(!left_alone || truth->level == LULL_LEVEL_CRASH);
     /* a claim above crash is earned, and only then is the agent praised */
     ck_assert_int_eq((truth->indications & GA) != 0, truth->proof == LULL_PROOF_HELD);
     ck_assert_int_eq(truth->level == LULL_LEVEL_FS || truth->level == LULL_LEVEL_APP,
@@ -52,8 +57,9 @@ check_claim(const LullTruthFacts *facts, const LullTruth *truth)
     if (truth->proof == LULL_PROOF_BROKEN)
         ck_assert(facts->frozen);
     ck_assert(!(truth->indications & QT) || ((truth->indications & QF) && facts->timed_out));
-    ck_assert_int_eq((truth->indications & NGA) != 0,
-                     running && facts->agent == LULL_AGENT_NONE && !facts->given_up && !facts->no_volumes);
+    ck_assert_int_eq(
+        (truth->indications & NGA) != 0,
+        left_alone || (running && facts->agent == LULL_AGENT_NONE && !facts->given_up && !facts->no_volumes));
     /* what is given up is not asked for again; what may go better is */
     ck_assert(truth->final || (running && !facts->given_up && facts->agent != LULL_AGENT_NONE));
     ck_assert(truth->final || truth->proof != LULL_PROOF_HELD);
@@ -71,7 +77,9 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
                 for (int witness = 0; witness <= LULL_WITNESS_NOISY; witness++)
                     for (gsize text = 0; text < G_N_ELEMENTS(texts); text++) {
                         const LullTruthFacts facts = {
-                            .vm = (LullVmState)vm,
+                            .vm = vm <= LULL_VM_PAUSED ? (LullVmState)vm : LULL_VM_STOPPED,
+                            .end =
+                                vm <= LULL_VM_PAUSED ? LULL_VM_END_UNKNOWN : (LullVmEnd)(vm - LULL_VM_PAUSED),
                             .agent = (LullAgentKind)agent,
                             .agent_problem = texts[text],
                             .frozen = (bits & 1) != 0,
@@ -96,12 +104,13 @@ START_TEST(test_no_combination_of_facts_earns_more_than_it_may)
 }
 END_TEST
 
-#define RUN   .vm = LULL_VM_RUNNING
-#define OURS  .agent = LULL_AGENT_LULL
-#define STOCK .agent = LULL_AGENT_STOCK
-#define STILL .frozen = TRUE, .held = TRUE, .cut_while_frozen = TRUE
-#define QUIET .witness = LULL_WITNESS_QUIET
-#define NOISY .witness = LULL_WITNESS_NOISY
+#define RUN       .vm = LULL_VM_RUNNING
+#define OURS      .agent = LULL_AGENT_LULL
+#define STOCK     .agent = LULL_AGENT_STOCK
+#define STILL     .frozen = TRUE, .held = TRUE, .cut_while_frozen = TRUE
+#define QUIET     .witness = LULL_WITNESS_QUIET
+#define NOISY     .witness = LULL_WITNESS_NOISY
+#define OFF(end_) .vm = LULL_VM_STOPPED, .end = LULL_VM_END_##end_
 
 static const struct {
     LullTruthFacts facts;
@@ -164,7 +173,21 @@ static const struct {
     {{RUN, .timed_out = TRUE}, ON | NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{.vm = LULL_VM_PAUSED, OURS, STILL, QUIET}, ON | PA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
     {{RUN, .no_volumes = TRUE}, ON, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
-    {{.vm = LULL_VM_STOPPED}, 0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, NULL},
+    {{OFF(SHUTDOWN)}, 0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, "the VM was off"},
+    {{OFF(SHUTDOWN), .given_up = "foreign thaw"}, 0, LULL_LEVEL_STOPPED, LULL_PROOF_NONE, NULL},
+    {{OFF(UNKNOWN)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(TERMINATED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(DESTROYED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(DESTROYED), .given_up = "foreign thaw", .timed_out = TRUE},
+     NGA,
+     LULL_LEVEL_CRASH,
+     LULL_PROOF_NONE,
+     NULL},
+    {{OFF(CRASHED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(SAVED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(MIGRATED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(FAILED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
+    {{OFF(REVERTED)}, NGA, LULL_LEVEL_CRASH, LULL_PROOF_NONE, NULL},
 };
 
 START_TEST(test_claims_what_the_table_allows)
@@ -177,6 +200,17 @@ START_TEST(test_claims_what_the_table_allows)
     ck_assert_int_eq(truth.final, !rows[_i].again);
     if (rows[_i].reason)
         ck_assert_str_eq(truth.proof_reason, rows[_i].reason);
+}
+END_TEST
+
+START_TEST(test_what_a_guest_did_not_switch_off_itself_says_so)
+{
+    for (int end = 0; end < LULL_VM_END_N; end++) {
+        const char *why = lull_truth_unrest((LullVmEnd)end);
+
+        ck_assert_int_eq(why == NULL, end == LULL_VM_END_SHUTDOWN);
+        ck_assert(!why || strstr(why, "switch itself off") || strstr(why, "switched itself off"));
+    }
 }
 END_TEST
 
@@ -271,6 +305,7 @@ make_suite(void)
 
     tcase_add_test(tcase, test_no_combination_of_facts_earns_more_than_it_may);
     tcase_add_loop_test(tcase, test_claims_what_the_table_allows, 0, G_N_ELEMENTS(rows));
+    tcase_add_test(tcase, test_what_a_guest_did_not_switch_off_itself_says_so);
     tcase_add_test(tcase, test_stopped_satisfies_any_level_and_crash_only_itself);
     tcase_add_loop_test(tcase, test_writers_meet_their_need_when_one_holds_and_no_required_one_fails, 0,
                         G_N_ELEMENTS(writers));
