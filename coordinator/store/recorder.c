@@ -219,6 +219,22 @@ add(LullRecorder *self, LullJson *event, gint64 now, GError **error)
     make_room(self, entry->uid);
 }
 
+/* Under the lock. */
+static void
+keep(LullRecorder *self, LullJson *event, const char *when, gint64 now, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    guint index;
+
+    sweep(self, now);
+    if (find(self, event, &index) && (count_up(self, index, when, now, &problem) || problem)) {
+        if (problem)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return;
+    }
+    add(self, event, now, error);
+}
+
 void
 lull_recorder_record(LullRecorder *self, const LullKind *kind, LullJson *object, LullEventType type,
                      const char *reason, const char *message, gint64 now)
@@ -226,17 +242,14 @@ lull_recorder_record(LullRecorder *self, const LullKind *kind, LullJson *object,
     g_autofree char *text = cut_text(message);
     g_autofree char *when = lull_clock_format(now);
     g_autoptr(LullJson) event = NULL;
-    g_autoptr(GMutexLocker) locker = NULL;
     g_autoptr(GError) problem = NULL;
-    guint index;
 
     if (!lull_meta_name(object))
         return;
     event = new_event(kind, object, type, reason, text, when);
-    locker = g_mutex_locker_new(&self->lock);
-    sweep(self, now);
-    if ((!find(self, event, &index) || !count_up(self, index, when, now, &problem)) && !problem)
-        add(self, event, now, &problem);
+    g_mutex_lock(&self->lock);
+    keep(self, event, when, now, &problem);
+    g_mutex_unlock(&self->lock);
     if (problem)
         g_warning("%s %s: the event \"%s\" is not kept: %s", kind->singular, lull_meta_name(object), text,
                   problem->message);
