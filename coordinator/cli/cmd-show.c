@@ -24,6 +24,16 @@ find_report(LullCli *cli, LullJson *snapshot, GError **error)
     return report ? report : lull_report_of(snapshot, error);
 }
 
+/* Nothing where they cannot be had: the object says what counts. */
+static char *
+events_of(LullCli *cli, LullJson *object)
+{
+    const char *uid = lull_meta_uid(object);
+    g_autoptr(LullJson) list = uid ? lull_client_list_events(cli->client, LULL_NAMESPACE, uid, NULL) : NULL;
+
+    return lull_page_of_events(list, lull_clock_realtime());
+}
+
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
 {
@@ -32,6 +42,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     g_autoptr(LullReport) report = NULL;
     g_autoptr(GError) problem = NULL;
     g_autofree char *page = NULL;
+    g_autofree char *events = NULL;
 
     if (!lull_cli_parse(cli, &lull_command_show, NULL, &argc, &argv, error))
         return LULL_EXIT_USAGE;
@@ -46,7 +57,8 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         page =
             lull_page_of_snapshot(object, report, problem ? problem->message : NULL, lull_clock_realtime());
     }
-    (void)fputs(page, stdout);
+    events = events_of(cli, object);
+    (void)printf("%s%s", page, events);
     return LULL_EXIT_DONE;
 }
 

@@ -13,8 +13,9 @@
 #include "protocol/clock.h"
 #include "protocol/names.h"
 
-#define MAX_TEXT 400 /* columns of one text */
-#define MAX_ROWS 256 /* of one table */
+#define MAX_TEXT   400 /* columns of one text */
+#define MAX_ROWS   256 /* of one table */
+#define MAX_EVENTS 5
 
 static void
 line(GString *page, const char *label, const char *text)
@@ -297,5 +298,47 @@ lull_page_of_restore(LullJson *restore, gint64 now)
     line(page, "complete", lull_json_bool(status, "complete", FALSE) ? "yes" : "no");
     append_state(page, &lull_kind_restore, restore);
     append_restored(page, restore);
+    return g_string_free(page, FALSE);
+}
+
+static int
+by_last(gconstpointer a, gconstpointer b)
+{
+    return g_strcmp0(lull_json_string(*(LullJson *const *)a, "lastTimestamp", ""),
+                     lull_json_string(*(LullJson *const *)b, "lastTimestamp", ""));
+}
+
+static void
+add_event(LullTable *table, LullJson *event, gint64 now)
+{
+    const gint64 count = lull_json_int(event, "count", 1);
+    g_autofree char *message = lull_text_clean(lull_json_string(event, "message", ""), MAX_TEXT);
+    g_autofree char *times = count > 1 ? g_strdup_printf("%" G_GINT64_FORMAT " times", count) : NULL;
+    g_autofree char *age = NULL;
+    gint64 when;
+
+    if (lull_clock_parse(lull_json_string(event, "lastTimestamp", ""), &when))
+        age = lull_age_format(now - when);
+    lull_table_add(table, (const char *const[]){age, lull_json_string(event, "type", NULL), times, message});
+}
+
+char *
+lull_page_of_events(LullJson *list, gint64 now)
+{
+    GString *page = g_string_new(NULL);
+    LullJson *items = lull_json_array(list, "items");
+    const size_t count = items ? json_object_array_length(items) : 0;
+    g_autoptr(GPtrArray) events = g_ptr_array_new();
+    g_autoptr(LullTable) table = lull_table_new(4, "");
+
+    for (size_t i = 0; i < count; i++)
+        g_ptr_array_add(events, json_object_array_get_idx(items, i));
+    g_ptr_array_sort(events, by_last);
+    if (!count)
+        return g_string_free(page, FALSE);
+    heading(page, "Events");
+    for (guint i = events->len > MAX_EVENTS ? events->len - MAX_EVENTS : 0; i < events->len; i++)
+        add_event(table, events->pdata[i], now);
+    append_table(page, table);
     return g_string_free(page, FALSE);
 }

@@ -18,4 +18,7 @@ char *lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const 
                             gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_page_of_restore(LullJson *restore, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What comes after either: the last of its events, a list of them; "" where there are none. */
+char *lull_page_of_events(LullJson *list, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

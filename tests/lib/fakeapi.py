@@ -114,6 +114,7 @@ class Api:
     def __init__(self, socket):
         self.socket = socket
         self.objects = {}
+        self.events = []
         self.requests = []
         self.answers = {}  # (method, path): (code, body), instead of what would be said
         self.watches = queue.Queue()
@@ -159,6 +160,8 @@ class Api:
         return [(method, path, body) for method, path, body in self.requests if method != "GET"]
 
     def handle(self, method, parts, body):
+        if parts[0] == "api":
+            return 200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": self.events}
         # apis GROUP VERSION namespaces NS PLURAL [NAME [SUBRESOURCE]]
         plural, name = parts[5], parts[6] if len(parts) > 6 else None
         if plural not in KINDS:

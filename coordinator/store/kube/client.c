@@ -176,6 +176,18 @@ lull_client_list(LullClient *self, const LullKind *kind, const char *ns, GError 
 }
 
 LullJson *
+lull_client_list_events(LullClient *self, const char *ns, const char *uid, GError **error)
+{
+    g_autofree char *collection = lull_url_object(&lull_kind_event, ns, NULL);
+    g_autofree char *escaped = lull_url_escape(uid);
+    g_autofree char *path =
+        g_strdup_printf("%s?limit=%d&fieldSelector=involvedObject.uid%%3D%s", collection, PAGE, escaped);
+    const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
+
+    return exchange_object(self, &request, error);
+}
+
+LullJson *
 lull_client_create(LullClient *self, const LullKind *kind, const char *ns, LullJson *object, GError **error)
 {
     g_autofree char *path = lull_url_object(kind, ns, NULL);

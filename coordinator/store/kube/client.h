@@ -27,6 +27,9 @@ LullJson *lull_client_get(LullClient *self, const LullKind *kind, const char *ns
 /* All pages as one list. */
 LullJson *lull_client_list(LullClient *self, const LullKind *kind, const char *ns,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A list of what became of the object of this uid: the first hundreds. */
+LullJson *lull_client_list_events(LullClient *self, const char *ns, const char *uid,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 LullJson *lull_client_create(LullClient *self, const LullKind *kind, const char *ns, LullJson *object,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 LullJson *lull_client_patch(LullClient *self, const LullKind *kind, const char *ns, const char *name,

@@ -17,8 +17,8 @@ lull_url_object(const LullKind *kind, const char *ns, const char *name)
     g_autofree char *ns_part = lull_url_escape(ns);
     g_autofree char *name_part = name ? lull_url_escape(name) : NULL;
 
-    return g_strconcat("/apis/", kind->group, "/", kind->version, "/namespaces/", ns_part, "/", kind->plural,
-                       name_part ? "/" : NULL, name_part, NULL);
+    return g_strconcat(*kind->group ? "/apis/" : "/api", kind->group, "/", kind->version, "/namespaces/",
+                       ns_part, "/", kind->plural, name_part ? "/" : NULL, name_part, NULL);
 }
 
 char *

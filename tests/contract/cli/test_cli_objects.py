@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -47,6 +48,18 @@ def verify_path(name):
 
 
 WHOLE = (200, {"files": 3, "bytes": 99, "findings": []})
+
+
+def test_show_ends_with_the_events(lull, api, make_ready):
+    uid = make_ready()["metadata"]["uid"]
+    assert "Events" not in lull("show", "snap-larry").stdout
+    path = api.requests[-1][1]
+    assert path == f"/api/v1/namespaces/default/events?limit=500&fieldSelector=involvedObject.uid%3D{uid}"
+    api.events = [{"type": "Normal", "message": "It is \x1bready", "count": 2, "lastTimestamp": "2026-03-01T10:20:00Z"}]
+    assert re.search(r"\nEvents\n  \S+ +Normal +2 times +It is .ready\n$", lull("show", "snap-larry").stdout)
+    api.answers["GET", path.partition("?")[0]] = (500, b"")
+    broken = lull("show", "snap-larry")
+    assert (broken.returncode, broken.stderr) == (0, "") and "Events" not in broken.stdout
 
 
 def test_verify_passes_over_what_has_nothing_stored(lull, api, make_ready):

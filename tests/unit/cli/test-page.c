@@ -149,6 +149,31 @@ START_TEST(page_of_a_restore_tells_from_what_and_to_where)
 }
 END_TEST
 
+START_TEST(the_last_events_come_last)
+{
+    g_autoptr(LullJson) list = json(
+        "{'items':[{'type':'Warning','message':'later','count':12,'lastTimestamp':'2026-03-01T10:20:00Z'},"
+        "{'type':'Normal','message':'1','count':1,'lastTimestamp':'2026-03-01T10:10:00Z'},"
+        "{'type':'Normal','message':'2','count':1,'lastTimestamp':'2026-03-01T10:11:00Z'},"
+        "{'type':'Normal','message':'0','count':1,'lastTimestamp':'2026-03-01T10:09:00Z'},"
+        "{'type':'Normal','message':'3','count':1,'lastTimestamp':'2026-03-01T10:12:00Z'},"
+        "{'type':'Normal','message':'4','count':1,'lastTimestamp':'2026-03-01T10:13:00Z'},7]}");
+    g_autoptr(LullJson) none = json("{'items':[]}");
+    g_autofree char *page = lull_page_of_events(list, NOON);
+    g_autofree char *empty = lull_page_of_events(none, NOON);
+    g_autofree char *nothing = lull_page_of_events(NULL, NOON);
+
+    ck_assert_str_eq(page, "\nEvents\n"
+                           "  10m     Normal               1\n"
+                           "  9m30s   Normal               2\n"
+                           "  8m30s   Normal               3\n"
+                           "  7m30s   Normal               4\n"
+                           "  30s     Warning   12 times   later\n");
+    ck_assert_str_eq(empty, "");
+    ck_assert_str_eq(nothing, "");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -160,6 +185,7 @@ make_suite(void)
     tcase_add_test(tests, broken_freeze_is_not_dressed_up);
     tcase_add_test(tests, hostile_texts_stay_on_their_line);
     tcase_add_test(tests, page_of_a_restore_tells_from_what_and_to_where);
+    tcase_add_test(tests, the_last_events_come_last);
     suite_add_tcase(suite, tests);
     return suite;
 }
