@@ -29,7 +29,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
 const LullCommand lull_command_incremental = {
     .name = "incremental",
     .arguments = "SWITCH VM",
-    .summary = "say whether a machine's snapshots hold only what changed",
+    .summary = "switch incremental snapshots of a machine on or off",
     .details = "SWITCH is on or off; lull vms shows what it is. It is kept in the machine's definition.\n"
                "A raw disk keeps no record of changes, and is copied as a whole all the same.",
     .min = 2,

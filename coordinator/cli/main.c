@@ -14,7 +14,7 @@ print_help(FILE *stream)
                 "Snapshots of running virtual machines that can be trusted.\n\n",
                 stream);
     for (const LullCommand *const *each = lull_commands; *each; each++)
-        (void)fprintf(stream, "  %-10s %s\n", (*each)->name, (*each)->summary);
+        (void)fprintf(stream, "  %-11s %s\n", (*each)->name, (*each)->summary);
     (void)fputs(
         "\nlull COMMAND --help tells more. The coordinator's socket is --socket, else LULL_SOCKET, else the\n"
         "system's (root) or your session's.\n"

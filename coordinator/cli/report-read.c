@@ -120,7 +120,7 @@ text_of_copy(LullJson *volume)
     g_autoptr(GString) text = g_string_new(NULL);
 
     if (g_str_equal(copy, "incremental"))
-        g_string_append(text, "holds what changed since the snapshot before");
+        g_string_append(text, "copied as what had changed since the snapshot before it");
     else if (*reason)
         g_string_append_printf(text, "full copy: %s", reason);
     if (*note)
