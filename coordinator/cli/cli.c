@@ -192,6 +192,15 @@ lull_cli_parse(LullCli *self, const LullCommand *command, gpointer values, int *
 }
 
 gboolean
+lull_cli_check_wait(gboolean wait, gboolean no_wait, GError **error)
+{
+    if (!wait || !no_wait)
+        return TRUE;
+    (void)lull_cli_usage(error, "--wait and --no-wait: one or the other");
+    return FALSE;
+}
+
+gboolean
 lull_cli_wants_wait(const LullCli *self, gboolean wait, gboolean no_wait)
 {
     return wait || (self->terminal && !no_wait);

@@ -68,6 +68,7 @@ void lull_cli_clear(LullCli *self);
 LullExit lull_cli_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* --wait and --no-wait: @wait and @no_wait as parsed; waiting is the default on a terminal. */
+gboolean lull_cli_check_wait(gboolean wait, gboolean no_wait, GError **error); /* not both */
 gboolean lull_cli_wants_wait(const LullCli *self, gboolean wait, gboolean no_wait);
 
 /* Fetches the object that the user means by "NAME", "snapshot/NAME" or "restore/NAME". USAGE where both kinds

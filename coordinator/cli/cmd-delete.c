@@ -96,7 +96,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     g_autoptr(GPtrArray) victims = g_ptr_array_new_with_free_func(victim_free);
 
     if (!lull_cli_parse(cli, &lull_command_delete, &wanted, &argc, &argv, error) ||
-        !check_all(argv + 1, error))
+        !lull_cli_check_wait(wanted.wait, wanted.no_wait, error) || !check_all(argv + 1, error))
         return LULL_EXIT_USAGE;
 
     const LullExit found = find_all(cli, argv + 1, victims, error);

@@ -54,6 +54,21 @@ make_restore(const char *name, const char *snapshot, const char *vm)
     return object;
 }
 
+/* Whoever forgets that it waits would lose what the machine wrote meanwhile. */
+static void
+warn_of_running(LullCli *cli, const char *vm, const char *restore)
+{
+    g_autoptr(LullJson) object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, NULL);
+    const char *state = lull_json_string(lull_json_object(object, "status"), "printableStatus", "");
+
+    if (object && !g_str_equal(state, "Stopped"))
+        (void)fprintf(
+            stderr,
+            "lull: %s is not stopped: it is overwritten as soon as it is, if that is within 5 minutes; "
+            "lull delete restore/%s calls that off\n",
+            vm, restore);
+}
+
 static LullExit
 create(LullCli *cli, const char *snapshot_name, const char *to, gboolean wait, GError **error)
 {
@@ -75,6 +90,7 @@ create(LullCli *cli, const char *snapshot_name, const char *to, gboolean wait, G
         g_prefix_error(error, "restore of \"%s\" to \"%s\": ", snapshot_name, to);
         return LULL_EXIT_FAILED;
     }
+    warn_of_running(cli, to, name);
     if (wait)
         return lull_follow_to_end(cli, &lull_kind_restore, restore, 0, error);
     if (!lull_cli_print_object(cli, &lull_kind_restore, restore))
@@ -104,6 +120,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     const char *name = NULL;
 
     if (!lull_cli_parse(cli, &lull_command_restore, &wanted, &argc, &argv, error) ||
+        !lull_cli_check_wait(wanted.wait, wanted.no_wait, error) ||
         !lull_names_split(argv[1], &kind, &name, error) ||
         (wanted.to && !lull_names_check("virtual machine", wanted.to, error)))
         return LULL_EXIT_USAGE;
@@ -116,7 +133,9 @@ const LullCommand lull_command_restore = {
     .name = "restore",
     .arguments = "SNAPSHOT",
     .summary = "bring a machine back to a snapshot",
-    .details = "The machine must be stopped: its disks are overwritten by those of the snapshot.",
+    .details =
+        "The machine must be stopped: its disks are overwritten by those of the snapshot. One that runs is\n"
+        "overwritten as soon as it stops, if that is within 5 minutes; deleting the restore calls that off.",
     .options = options,
     .min = 1,
     .max = 1,

@@ -193,6 +193,8 @@ check_wish(const Wish *wish, GError **error)
                 error, "--exclude, \"%s\": not the name of one volume; repeat --exclude for several", *name);
             return FALSE;
         }
+    if (!lull_cli_check_wait(wish->wait, wish->no_wait, error))
+        return FALSE;
     return !wish->deadline || lull_cli_duration("--deadline", wish->deadline, 0, &usec, error);
 }
 

@@ -171,6 +171,18 @@ def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, make_re
     assert api.writes()[1][2]["spec"]["target"]["name"] == "moe"
 
 
+def test_restore_warns_that_a_machine_that_runs_is_overwritten_once_it_stops(lull, api, larry, make_ready):
+    make_ready()
+    running = lull("restore", "snap-larry")
+    name = api.writes()[0][2]["metadata"]["name"]
+    assert (running.returncode, running.stdout) == (0, f"restore/{name} created\n")
+    assert "larry is not stopped" in running.stderr
+    assert f"lull delete restore/{name} calls that off" in running.stderr
+    del api.objects[RESTORES, name]  # the next may have the same name
+    larry["status"]["printableStatus"] = "Stopped"
+    assert lull("restore", "snap-larry").stderr == ""
+
+
 def test_restore_of_what_is_not_there_or_not_ready_creates_nothing(lull, api, make_ready):
     make_ready()["status"]["readyToUse"] = False
     unready = lull("restore", "snap-larry")
