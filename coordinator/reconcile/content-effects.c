@@ -363,6 +363,19 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
     return TRUE;
 }
 
+/* Work that was begun may go as badly as it did before. */
+static gboolean
+is_pending(const LullContentView *view, LullContentVerb verb)
+{
+    const LullWork works[] = {view->discard, view->follow, view->seal, view->removal};
+
+    for (guint i = 0; i < G_N_ELEMENTS(works); i++)
+        if (works[i] == LULL_WORK_RUNNING || works[i] == LULL_WORK_FAILED)
+            return TRUE;
+    return verb == LULL_CONTENT_START_DISCARD || verb == LULL_CONTENT_START_FOLLOW ||
+           verb == LULL_CONTENT_START_SEAL || verb == LULL_CONTENT_START_REMOVAL;
+}
+
 gboolean
 lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
@@ -382,6 +395,7 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
     if (step.verb != LULL_CONTENT_WAIT)
         g_debug("content %s: %s (%s)", name, lull_content_verb_to_string(step.verb), step.reason);
+    ret_pass->pending = is_pending(view, step.verb);
     if (!perform(self, view, step.verb, &ret_pass->acted, error))
         return FALSE;
     news = lull_content_news(view, step.verb);

@@ -98,7 +98,10 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     gconstpointer result = NULL;
     const LullCopyProgress *progress = NULL;
 
-    if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_RUNNING)
+    /* what is told stays where nobody can look just now: every word is a reason to look at once */
+    if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED)
+        self->progress = g_strdup(lull_meta_annotation(self->content, LULL_ANNOTATION_PROGRESS));
+    if (!self->progress && self->follow != LULL_WORK_DONE)
         self->progress = lull_progress_text("copying", lull_jobs_told(jobs, id));
     if (self->follow != LULL_WORK_DONE)
         return;

@@ -197,7 +197,8 @@ pass_over(LullLoop *self, const char *key)
         return;
     }
     note_problem(self, key, NULL);
-    lull_queue_forget(self->queue, key);
+    if (!pass.pending)
+        lull_queue_forget(self->queue, key);
     if (pass.acted)
         lull_queue_add(self->queue, key);
     else if (pass.again_usec > 0)

@@ -14,6 +14,7 @@ typedef struct _LullLoop LullLoop;
 typedef struct {
     gboolean acted;    /* something was done: look again at once */
     gint64 again_usec; /* else: look again after this long; 0: only when something changes */
+    gboolean pending;  /* work that may fail goes on or was begun: failures in a row are counted on */
 } LullPass;
 
 /* One look at one key: view, decide, effect. On the loop's own thread; may block. LULL_ERROR_CONFLICT: it

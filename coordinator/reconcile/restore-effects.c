@@ -201,6 +201,15 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
     return TRUE;
 }
 
+/* Work that was begun may go as badly as it did before. */
+static gboolean
+is_pending(const LullRestoreView *view, LullRestoreVerb verb)
+{
+    return view->data == LULL_WORK_RUNNING || view->data == LULL_WORK_FAILED ||
+           view->shut_down == LULL_WORK_RUNNING || view->shut_down == LULL_WORK_FAILED ||
+           verb == LULL_RESTORE_START_DATA || verb == LULL_RESTORE_SHUT_DOWN;
+}
+
 gboolean
 lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
@@ -219,6 +228,7 @@ lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass 
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
     if (step.verb != LULL_RESTORE_WAIT)
         g_debug("restore %s: %s (%s)", name, lull_restore_verb_to_string(step.verb), step.reason);
+    ret_pass->pending = is_pending(view, step.verb);
     if (!perform(self, view, step.verb, &ret_pass->acted, error))
         return FALSE;
     news = lull_restore_news(view, step.verb);

@@ -190,6 +190,12 @@ is_total_of(LullJson *attempt, guint64 total)
     return total >= least && total < most + n * CLUSTER;
 }
 
+gboolean
+lull_backup_has_failed(const LullFinishedJob *remembered, int seen)
+{
+    return seen < 0 || (remembered->backup && !remembered->success);
+}
+
 LullCopyState
 lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen, guint64 seen_total,
                   gboolean active, const char **ret_problem)
@@ -197,7 +203,7 @@ lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen
     const gboolean known = remembered->backup;
 
     *ret_problem = NULL;
-    if (seen < 0 || (known && !remembered->success)) {
+    if (lull_backup_has_failed(remembered, seen)) {
         *ret_problem = known && !remembered->success && remembered->problem
                            ? remembered->problem
                            : "the backup job failed or was aborted";

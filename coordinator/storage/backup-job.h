@@ -45,9 +45,13 @@ gboolean lull_backup_read_finished(LullDomain *domain, LullFinishedJob *ret_job,
 void lull_finished_job_clear(LullFinishedJob *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullFinishedJob, lull_finished_job_clear)
 
+/* Somebody said that a job ended badly: nothing makes up for that. Pure. */
+gboolean lull_backup_has_failed(const LullFinishedJob *remembered, int seen);
+
 /* No job of @attempt (its description) runs: how did it end? From what libvirt remembers, and from the event
  * that was seen (@seen, @seen_total as of lull_host_job_result()); what tells against it counts more, and
- * another's job vouches for none of ours. @ret_problem: NULL for DONE. Pure. */
+ * another's job vouches for none of ours. A libvirtd that was started again in between counts only the disks
+ * that were not done before, which looks like another's. @ret_problem: NULL for DONE. Pure. */
 LullCopyState lull_backup_judge(LullJson *attempt, const LullFinishedJob *remembered, int seen,
                                 guint64 seen_total, gboolean active, const char **ret_problem);
 

@@ -355,11 +355,12 @@ judge_end(LullBackupStorage *self, LullDomain *domain, const char *folder, LullJ
         return lull_link_error(error, "state of the virtual machine");
     if (!lull_backup_read_finished(domain, &job, error))
         return FALSE;
-    if (!job.backup && !seen && targets_are_whole(folder, attempt)) {
-        progress->state = LULL_COPY_DONE; /* nobody remembers: the data tell */
+    progress->state = lull_backup_judge(attempt, &job, seen, total, active == 1, &problem);
+    if (progress->state != LULL_COPY_DONE && !lull_backup_has_failed(&job, seen) &&
+        targets_are_whole(folder, attempt)) {
+        progress->state = LULL_COPY_DONE; /* nobody remembers, or not all of it: the data tell */
         return TRUE;
     }
-    progress->state = lull_backup_judge(attempt, &job, seen, total, active == 1, &problem);
     progress->problem = g_strdup(problem);
     return TRUE;
 }

@@ -346,6 +346,11 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
+    if (fake.fail_poll > 0) {
+        fake.fail_poll--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
+        return FALSE;
+    }
     ret_progress->state = is_stored(key) || is_stored(content_uid) ? LULL_COPY_DONE : LULL_COPY_ABSENT;
     return TRUE;
 }

@@ -18,10 +18,10 @@ typedef struct {
     LullAgentKind agent;
     LullWitnessVerdict witness;
     gboolean refuse_storage, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
-    gboolean nothing;             /* in the guest that could be frozen */
-    gboolean separate_cuts;       /* each volume at an instant of its own */
-    guint fail_seal, fail_remove; /* so many times */
-    void (*on_frozen)(void);      /* called once the guest is frozen; may be NULL */
+    gboolean nothing;                        /* in the guest that could be frozen */
+    gboolean separate_cuts;                  /* each volume at an instant of its own */
+    guint fail_poll, fail_seal, fail_remove; /* so many times */
+    void (*on_frozen)(void);                 /* called once the guest is frozen; may be NULL */
 } Fake;
 
 extern Fake fake;

@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -536,6 +538,44 @@ START_TEST(test_past_its_deadline_it_fails_and_its_source_is_free)
 }
 END_TEST
 
+static gboolean
+is_cut(World *world)
+{
+    g_autoptr(LullJson) content = get_content(world);
+    const char *state = content ? lull_meta_annotation(content, LULL_ANNOTATION_ATTEMPT) : NULL;
+
+    return state && strstr(state, "\"cut\"");
+}
+
+/* Each failure makes the pause before the next look longer: nothing in between may end the row, and nothing
+ * is written, which would be a reason to look at once. */
+START_TEST(test_a_copy_that_cannot_be_looked_at_is_looked_for_less_and_less_often)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    guint failures = 0;
+
+    world_init(&world, (guint32)_i);
+    fake.fail_poll = 5;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    live_until(&world, is_cut, 0);
+    content = get_content(&world);
+    for (guint i = 0; failures < 5; i++) {
+        LullPass pass = {0};
+
+        ck_assert_uint_lt(i, MAX_PASSES);
+        if (!lull_content_pass(&world.contents, NS, lull_meta_name(content), &pass, NULL))
+            failures++;
+        else if (failures > 0)
+            ck_assert_msg(pass.pending && !pass.acted, "after %u failures", failures);
+        g_usleep(100);
+    }
+    live_until(&world, is_settled, 0);
+    ck_assert_str_eq(phase(&world), "Succeeded");
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -557,6 +597,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails, 0, 3);
     tcase_add_loop_test(tcase, test_a_lock_of_an_owner_that_does_not_exist_is_void, 0, 2);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
+    tcase_add_loop_test(tcase, test_a_copy_that_cannot_be_looked_at_is_looked_for_less_and_less_often, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }

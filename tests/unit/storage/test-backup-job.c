@@ -164,6 +164,21 @@ START_TEST(a_copy_is_whole_only_where_its_own_job_is_proven_to_have_ended_well)
 }
 END_TEST
 
+START_TEST(only_a_failure_that_was_told_is_beyond_doubt)
+{
+    const LullFinishedJob none = {0};
+    const LullFinishedJob good = {.backup = TRUE, .success = TRUE, .total = ALL};
+    const LullFinishedJob bad = {.backup = TRUE, .success = FALSE, .total = ALL};
+
+    ck_assert(!lull_backup_has_failed(&none, 0));
+    ck_assert(!lull_backup_has_failed(&none, 1));
+    ck_assert(!lull_backup_has_failed(&good, 0));
+    ck_assert(lull_backup_has_failed(&good, -1));
+    ck_assert(lull_backup_has_failed(&none, -1));
+    ck_assert(lull_backup_has_failed(&bad, 1));
+}
+END_TEST
+
 static const struct {
     guint64 total;
     LullCopyState state;
@@ -191,6 +206,7 @@ make_suite(void)
     TCase *cases = tcase_create("backup-job");
 
     tcase_add_test(cases, the_job_copies_what_is_included_and_names_the_rest);
+    tcase_add_test(cases, only_a_failure_that_was_told_is_beyond_doubt);
     tcase_add_loop_test(cases, a_job_over_changes_has_a_range_of_totals, 0, G_N_ELEMENTS(partial_ends));
     tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
     tcase_add_test(cases, what_was_copied_ahead_is_not_copied_again);
