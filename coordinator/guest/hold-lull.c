@@ -23,8 +23,7 @@ typedef struct {
     gint64 hold_budget_usec;
     char *epoch;
     char *boot_id;
-    LullLink *link; /* the renewals' own */
-    LullDomain *domain;
+    LullLine line; /* the renewals' own */
     GThread *renewer;
     GMutex lock; /* for the rest */
     GCond cond;
@@ -90,7 +89,8 @@ renew(gpointer data)
         lull_json_set_string(args, "epoch", state->epoch);
         lull_json_set_int(args, "lease-ms", lease / 1000);
         g_mutex_unlock(&state->lock);
-        reply = lull_agent_call(state->domain, LULL_CMD_RENEW, args, LULL_SEC(1), NULL);
+        lull_line_mend(&state->line);
+        reply = lull_agent_call(state->line.domain, LULL_CMD_RENEW, args, LULL_SEC(1), NULL);
         broken = reply ? lull_reply_renew(reply) : NULL;
         failed = !reply;
         g_mutex_lock(&state->lock);
@@ -108,9 +108,7 @@ start_renewer(LullGuestHold *self, GError **error)
 {
     EpochState *state = self->state;
 
-    state->link = lull_link_borrow(self->host, error);
-    state->domain = state->link ? lull_link_domain(state->link, self->uid, error) : NULL;
-    if (!state->domain)
+    if (!lull_line_open(&state->line, self->host, self->uid, error))
         return FALSE;
     state->renewer = g_thread_new("renewals", renew, self);
     return TRUE;
@@ -142,7 +140,7 @@ static gboolean
 send_prepare_once(LullGuestHold *self, gint64 budget_usec, char **ret_owner, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_PREPARE,
+    g_autoptr(LullJson) reply = lull_agent_call(self->line.domain, LULL_CMD_PREPARE,
                                                 prepare_arguments(self, budget_usec), CALL_USEC, &problem);
     gboolean accepted = FALSE;
 
@@ -186,7 +184,8 @@ wait_prepared(LullGuestHold *self, gint64 until, GError **error)
     gint64 pause = POLL_FIRST_USEC;
 
     for (;;) {
-        g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_STATUS, NULL, CALL_USEC, error);
+        g_autoptr(LullJson) reply =
+            lull_agent_call(self->line.domain, LULL_CMD_STATUS, NULL, CALL_USEC, error);
         g_auto(LullAgentStatus) status = {LULL_PHASE_IDLE};
 
         if (!reply || !lull_reply_status(reply, &status, error))
@@ -251,7 +250,7 @@ epoch_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 
     lull_json_set_int(args, "lease-ms", lease / 1000);
     /* bounded by half the lease on the agent's side */
-    reply = lull_agent_call(self->domain, LULL_CMD_FREEZE, args, lease / 2 + CALL_USEC / 2, &error);
+    reply = lull_agent_call(self->line.domain, LULL_CMD_FREEZE, args, lease / 2 + CALL_USEC / 2, &error);
     if (!reply || !lull_reply_freeze(reply, &freeze, &error)) {
         lull_guest_hold_fail(self, error);
         return FALSE;
@@ -279,7 +278,7 @@ static const char *
 why_unknown(LullGuestHold *self)
 {
     const EpochState *state = self->state;
-    g_autoptr(LullJson) reply = lull_agent_call(self->domain, LULL_CMD_STATUS, NULL, CALL_USEC, NULL);
+    g_autoptr(LullJson) reply = lull_agent_call(self->line.domain, LULL_CMD_STATUS, NULL, CALL_USEC, NULL);
     g_auto(LullAgentStatus) status = {LULL_PHASE_IDLE};
 
     if (reply && lull_reply_status(reply, &status, NULL) && status.boot_id && state->boot_id &&
@@ -342,12 +341,13 @@ thaw_frozen(LullGuestHold *self, gint64 until)
         LullJson *args = arguments(self);
 
         lull_json_set_string(args, "epoch", state->epoch ? state->epoch : "");
-        reply = lull_agent_call(self->domain, LULL_CMD_THAW, args, THAW_USEC, &error);
+        lull_line_mend(&self->line);
+        reply = lull_agent_call(self->line.domain, LULL_CMD_THAW, args, THAW_USEC, &error);
         if (reply && lull_reply_thaw(reply, &thaw, &error)) {
             take_verdict(self, &thaw);
             return TRUE;
         }
-        if (lull_guest_hold_guest_is_gone(self->domain, &gone)) {
+        if (lull_guest_hold_guest_is_gone(self->line.domain, &gone)) {
             lull_guest_hold_break(self, gone, FALSE);
             return TRUE;
         }
@@ -366,7 +366,7 @@ thaw_frozen(LullGuestHold *self, gint64 until)
 }
 
 gboolean
-lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
+lull_agent_end(LullLine *line, const char *op, gint64 until, GError **error)
 {
     gint64 pause = RETRY_FIRST_USEC;
     const char *gone = NULL;
@@ -378,11 +378,12 @@ lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error)
 
         lull_json_set_string(args, "op", op);
         lull_json_set_string(args, "epoch", "");
-        lull_json_put(lull_agent_call(domain, LULL_CMD_THAW, args, THAW_USEC, NULL));
+        lull_line_mend(line);
+        lull_json_put(lull_agent_call(line->domain, LULL_CMD_THAW, args, THAW_USEC, NULL));
         args = json_object_new_object();
         lull_json_set_string(args, "op", op);
-        aborted = lull_agent_call(domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
-        if (aborted || lull_agent_denies(problem) || lull_guest_hold_guest_is_gone(domain, &gone))
+        aborted = lull_agent_call(line->domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
+        if (aborted || lull_agent_denies(problem) || lull_guest_hold_guest_is_gone(line->domain, &gone))
             return TRUE;
         if (lull_clock_boottime() >= until) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -402,7 +403,7 @@ epoch_thaw(LullGuestHold *self, gint64 budget_usec)
     stop_renewer(state);
     if (self->facts.frozen)
         return thaw_frozen(self, until);
-    if (lull_agent_end(self->domain, self->op, until, &error))
+    if (lull_agent_end(&self->line, self->op, until, &error))
         return TRUE;
     lull_guest_hold_fail(self, error);
     return FALSE;
@@ -416,9 +417,7 @@ epoch_free(LullGuestHold *self)
     stop_renewer(state);
     if (state->renewer)
         g_thread_join(state->renewer);
-    if (state->domain)
-        virDomainFree(state->domain);
-    lull_link_return(state->link);
+    lull_line_close(&state->line);
     g_mutex_clear(&state->lock);
     g_cond_clear(&state->cond);
     g_free(state->epoch);

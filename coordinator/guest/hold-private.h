@@ -5,7 +5,7 @@
 
 #include "coordinator/guest/agent-reply.h"
 #include "coordinator/guest/hold.h"
-#include "coordinator/guest/link.h"
+#include "coordinator/guest/line.h"
 
 G_BEGIN_DECLS
 
@@ -18,8 +18,7 @@ typedef struct {
 
 struct _LullGuestHold {
     LullHost *host;
-    LullLink *link;     /* NULL: the guest could not be reached */
-    LullDomain *domain; /* of that link */
+    LullLine line; /* closed: the guest could not be reached */
     char *op;
     char *uid;
     LullJson *volumes; /* as lull_guest_hold_identities() makes them */
@@ -49,9 +48,9 @@ gboolean lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reas
 void lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows);
 
 /* Stock: thaws until the guest says that it is thawed; FALSE when @until (boot clock) came first. */
-gboolean lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GError **error);
+gboolean lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **error);
 
 /* Ours: ends @op whatever came of it. */
-gboolean lull_agent_end(LullDomain *domain, const char *op, gint64 until, GError **error);
+gboolean lull_agent_end(LullLine *line, const char *op, gint64 until, GError **error);
 
 G_END_DECLS

@@ -29,7 +29,7 @@ static gboolean
 is_frozen_by_others(LullGuestHold *self, gint64 budget_usec, GError **error)
 {
     g_autoptr(LullJson) status =
-        lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, MIN(budget_usec, CALL_USEC), error);
+        lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, MIN(budget_usec, CALL_USEC), error);
     gboolean frozen = TRUE;
 
     if (!status)
@@ -67,34 +67,38 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
         return FALSE;
     }
     /* only for the report: an agent without it can freeze all the same */
-    fsinfo = lull_agent_call(self->domain, "guest-get-fsinfo", NULL, MIN(budget_usec, LULL_SEC(5)), NULL);
+    fsinfo =
+        lull_agent_call(self->line.domain, "guest-get-fsinfo", NULL, MIN(budget_usec, LULL_SEC(5)), NULL);
     lull_json_put(self->rows);
     self->rows = lull_reply_fsinfo(fsinfo);
     return TRUE;
 }
 
 gboolean
-lull_stock_thaw_until(LullDomain *domain, gint64 until, gint64 *ret_count, GError **error)
+lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **error)
 {
     const char *gone = NULL;
     gint64 total = 0;
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
-        g_autoptr(LullJson) thaw = lull_agent_call(domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, &problem);
+        g_autoptr(LullJson) thaw = NULL;
         gint64 count = 0;
         gboolean frozen = TRUE;
 
+        lull_line_mend(line);
+        thaw = lull_agent_call(line->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, &problem);
         if (thaw && lull_reply_count(thaw, &count)) {
             g_autoptr(LullJson) status = NULL;
             total += count;
             /* a thaw that undid something needs no second look; it is the last word of a serial agent */
             if (total > 0)
                 frozen = FALSE;
-            else if ((status = lull_agent_call(domain, "guest-fsfreeze-status", NULL, CALL_USEC, &problem)))
+            else if ((status =
+                          lull_agent_call(line->domain, "guest-fsfreeze-status", NULL, CALL_USEC, &problem)))
                 lull_reply_is_frozen(status, &frozen);
         }
-        if (!frozen || lull_guest_hold_guest_is_gone(domain, &gone)) {
+        if (!frozen || lull_guest_hold_guest_is_gone(line->domain, &gone)) {
             if (ret_count)
                 *ret_count = total;
             return TRUE;
@@ -121,8 +125,8 @@ stock_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
     }
     state->before = lull_host_event_counts(self->host, self->uid);
     state->freeze_sent = lull_clock_boottime();
-    reply =
-        lull_agent_call(self->domain, "guest-fsfreeze-freeze", NULL, MIN(FREEZE_USEC, lease_usec), &error);
+    reply = lull_agent_call(self->line.domain, "guest-fsfreeze-freeze", NULL, MIN(FREEZE_USEC, lease_usec),
+                            &error);
     self->facts.freeze_usec = lull_clock_boottime() - state->freeze_sent;
     if (is_refused_as_frozen(error)) {
         state->freeze_sent = 0;
@@ -149,14 +153,14 @@ check_still_frozen(LullGuestHold *self)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) status =
-        lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, CALL_USEC, &error);
+        lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, CALL_USEC, &error);
     gboolean frozen = FALSE;
     const char *gone = NULL;
 
     if (status && lull_reply_is_frozen(status, &frozen)) {
         if (!frozen)
             lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
-    } else if (lull_guest_hold_guest_is_gone(self->domain, &gone)) {
+    } else if (lull_guest_hold_guest_is_gone(self->line.domain, &gone)) {
         lull_guest_hold_break(self, gone, FALSE);
     } else {
         const gboolean late = lull_error_is(error, LULL_ERROR_TIMED_OUT);
@@ -191,7 +195,7 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
         return TRUE;
     if (self->facts.frozen)
         check_still_frozen(self);
-    if (state->freeze_sent && !lull_stock_thaw_until(self->domain, start + budget_usec, &thawed, &error)) {
+    if (state->freeze_sent && !lull_stock_thaw_until(&self->line, start + budget_usec, &thawed, &error)) {
         lull_guest_hold_break(self, error->message, TRUE);
         g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
         return FALSE; /* not released: it thaws at its deadline */

@@ -89,9 +89,8 @@ probe(LullGuestHold *self, const LullVm *vm)
                                         ": add one to the domain and install an agent in the guest");
         return;
     }
-    self->link = lull_link_borrow(self->host, &error);
-    self->domain = self->link ? lull_link_domain(self->link, self->uid, &error) : NULL;
-    reply = self->domain ? lull_agent_call(self->domain, "guest-info", NULL, PROBE_USEC, &error) : NULL;
+    if (lull_line_open(&self->line, self->host, self->uid, &error))
+        reply = lull_agent_call(self->line.domain, "guest-info", NULL, PROBE_USEC, &error);
     if (!reply || !lull_reply_info(reply, &info, &error)) {
         facts->agent_problem = g_strdup_printf("no agent answers: %s", error->message);
         return;
@@ -101,7 +100,7 @@ probe(LullGuestHold *self, const LullVm *vm)
     if (info.kind == LULL_AGENT_STOCK && !info.enabled) {
         /* switched off: either by its owner, or because the guest is frozen at this very moment */
         g_autoptr(LullJson) status =
-            lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, PROBE_USEC, NULL);
+            lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, PROBE_USEC, NULL);
         gboolean frozen = FALSE;
         if (!status || !lull_reply_is_frozen(status, &frozen) || !frozen)
             facts->agent = LULL_AGENT_NONE;
@@ -199,9 +198,7 @@ lull_guest_hold_free(LullGuestHold *self)
     lull_guest_hold_thaw(self, LULL_SEC(2));
     if (self->state)
         self->ops->free(self);
-    if (self->domain)
-        virDomainFree(self->domain);
-    lull_link_return(self->link);
+    lull_line_close(&self->line);
     g_free(self->facts.agent_name);
     g_free(self->facts.agent_problem);
     g_free(self->facts.problem);
@@ -216,31 +213,38 @@ lull_guest_hold_free(LullGuestHold *self)
     g_free(self);
 }
 
+static gboolean
+recover(LullLine *line, const char *op, LullAgentKind agent, gint64 until, GError **error)
+{
+    const char *reason = NULL;
+
+    if (agent == LULL_AGENT_NONE || lull_guest_hold_guest_is_gone(line->domain, &reason))
+        return TRUE;
+    if (agent == LULL_AGENT_LULL)
+        return lull_agent_end(line, op, until, error);
+    if (!lull_stock_thaw_until(line, until, NULL, error))
+        return FALSE;
+    /* Its dead man may still be there, and must not take the next freeze for the one that it waits for. */
+    g_usleep((gulong)(LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500)));
+    return TRUE;
+}
+
 gboolean
 lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
                         gint64 budget_usec, GError **error)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
     g_autoptr(GError) problem = NULL;
-    g_autoptr(LullLink) link = lull_link_borrow(host, error);
-    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
-    const char *reason = NULL;
+    LullLine line = {NULL};
+    gboolean recovered;
 
-    if (!link)
-        return FALSE;
-    if (!domain) {
-        if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-            return TRUE; /* gone, and with it whatever was frozen */
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return FALSE;
+    if (lull_line_open(&line, host, vm_uid, &problem)) {
+        recovered = recover(&line, op, agent, until, error);
+        lull_line_close(&line);
+        return recovered;
     }
-    if (agent == LULL_AGENT_NONE || lull_guest_hold_guest_is_gone(domain, &reason))
-        return TRUE;
-    if (agent == LULL_AGENT_LULL)
-        return lull_agent_end(domain, op, until, error);
-    if (!lull_stock_thaw_until(domain, until, NULL, error))
-        return FALSE;
-    /* Its dead man may still be there, and must not take the next freeze for the one that it waits for. */
-    g_usleep((gulong)(LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500)));
-    return TRUE;
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE; /* gone, and with it whatever was frozen */
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Between host.c, events.c and link.c. */
+/* Between host.c, events.c, link.c and line.c. */
 
 /* Opens a connection with keep-alive. */
 virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -19,6 +19,9 @@ gboolean lull_host_give_idle(LullHost *self, virConnectPtr connection, guint max
 
 LullHost *lull_host_ref(LullHost *self);
 void lull_host_unref(gpointer self);
+
+/* How often libvirt was found, at the start and whenever it came back; 0 while it is away. */
+guint64 lull_host_times_found(LullHost *self);
 
 /* Told by libvirt's callbacks, on the event loop's thread: they must not block. */
 typedef enum { LULL_NOTE_CHANGED = 0, LULL_NOTE_LIFECYCLE, LULL_NOTE_AGENT } LullNote;

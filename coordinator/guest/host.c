@@ -39,6 +39,7 @@ struct _LullHost {
     GPtrArray *idle;
     GHashTable *notes; /* uid -> DomainNotes */
     guint64 gaps;      /* times that events may have been missed */
+    guint64 found;     /* times that libvirt was */
     gboolean hearing;  /* events come in */
 
     GMutex listening; /* held while the listener runs */
@@ -187,6 +188,14 @@ lull_host_event_counts(LullHost *self, const char *uid)
     return counts;
 }
 
+guint64
+lull_host_times_found(LullHost *self)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    return self->hearing ? self->found : 0;
+}
+
 int
 lull_host_job_result(LullHost *self, const char *uid, guint64 *ret_total)
 {
@@ -207,29 +216,36 @@ lull_host_forget_job(LullHost *self, const char *uid)
     notes->job_total = 0;
 }
 
-/* @ret_end: STOPPED only; UNKNOWN where libvirt does not tell. */
-static LullVmState
-state_of(LullDomain *domain, LullVmEnd *ret_end)
+/* Not knowing is an error: one that may run must not be taken for one that is off. @ret_end: STOPPED only;
+ * UNKNOWN where libvirt does not tell. */
+static gboolean
+read_state(LullDomain *domain, LullVmState *ret_state, LullVmEnd *ret_end)
 {
+    const int active = virDomainIsActive(domain);
     int state = VIR_DOMAIN_NOSTATE;
     int reason = VIR_DOMAIN_SHUTOFF_UNKNOWN;
-    const gboolean told = virDomainGetState(domain, &state, &reason, 0) == 0;
 
-    if (!told || state == VIR_DOMAIN_SHUTOFF)
-        *ret_end = lull_vm_end_of(told ? reason : VIR_DOMAIN_SHUTOFF_UNKNOWN,
+    if (active < 0 || virDomainGetState(domain, &state, &reason, 0) < 0)
+        return FALSE;
+    if (!active || state == VIR_DOMAIN_SHUTOFF) {
+        *ret_end = lull_vm_end_of(state == VIR_DOMAIN_SHUTOFF ? reason : VIR_DOMAIN_SHUTOFF_UNKNOWN,
                                   virDomainHasManagedSaveImage(domain, 0) == 1, FALSE);
-    if (!told || virDomainIsActive(domain) != 1)
-        return LULL_VM_STOPPED;
+        state = VIR_DOMAIN_SHUTOFF;
+    }
     switch (state) {
     case VIR_DOMAIN_SHUTOFF:
-        return LULL_VM_STOPPED;
+        *ret_state = LULL_VM_STOPPED;
+        break;
     case VIR_DOMAIN_PAUSED:
     case VIR_DOMAIN_PMSUSPENDED:
     case VIR_DOMAIN_CRASHED:
-        return LULL_VM_PAUSED;
+        *ret_state = LULL_VM_PAUSED;
+        break;
     default:
-        return LULL_VM_RUNNING;
+        *ret_state = LULL_VM_RUNNING;
+        break;
     }
+    return TRUE;
 }
 
 static gboolean
@@ -251,13 +267,15 @@ set_definition(LullVm *vm, const char *live, const char *inactive, GError **erro
 LullVm *
 lull_vm_from_domain(LullDomain *domain, GError **error)
 {
+    LullVmState state = LULL_VM_STOPPED;
     LullVmEnd end = LULL_VM_END_UNKNOWN;
-    const LullVmState state = state_of(domain, &end);
-    char *live = virDomainGetXMLDesc(domain, 0);
-    char *inactive = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    const gboolean known = read_state(domain, &state, &end);
+    char *live = known ? virDomainGetXMLDesc(domain, 0) : NULL;
+    char *inactive =
+        live ? virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE) : NULL;
     LullVm *vm = NULL;
 
-    if (!live || !inactive)
+    if (!inactive)
         lull_link_error(error, virDomainGetName(domain));
     else
         vm = lull_vm_from_xml(live, state, error);
@@ -416,8 +434,8 @@ tell(LullHost *self, virConnectPtr connection, const char *uid)
     g_mutex_unlock(&self->listening);
 }
 
-static void
-tell_all(LullHost *self, virConnectPtr connection)
+static gboolean
+tell_all(LullHost *self, virConnectPtr connection, GError **error)
 {
     g_autoptr(GHashTable) uids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     virDomainPtr *domains = NULL;
@@ -425,7 +443,7 @@ tell_all(LullHost *self, virConnectPtr connection)
     gpointer uid;
 
     if (virConnectListAllDomains(connection, &domains, 0) < 0)
-        return;
+        return lull_link_error(error, "libvirt's domains");
     for (guint i = 0; domains[i]; i++) {
         char text[VIR_UUID_STRING_BUFLEN];
         if (virDomainGetUUIDString(domains[i], text) == 0)
@@ -440,6 +458,7 @@ tell_all(LullHost *self, virConnectPtr connection)
     g_hash_table_iter_init(&iter, uids);
     while (g_hash_table_iter_next(&iter, &uid, NULL))
         tell(self, connection, uid);
+    return TRUE;
 }
 
 void
@@ -452,7 +471,7 @@ lull_host_listen(LullHost *self, LullVmFunc func, gpointer user_data)
     self->user_data = user_data;
     g_mutex_unlock(&self->listening);
     if (link)
-        tell_all(self, lull_link_connection(link));
+        (void)tell_all(self, lull_link_connection(link), NULL);
 }
 
 static gboolean
@@ -465,6 +484,7 @@ worker_connect(LullHost *self, GError **error)
         return FALSE;
     g_mutex_lock(&self->lock);
     self->gaps++; /* whoever read before has missed what was until now */
+    self->found++;
     self->hearing = virConnectIsAlive(self->connection) == 1; /* it may have closed meanwhile */
     g_mutex_unlock(&self->lock);
     return TRUE;
@@ -473,6 +493,9 @@ worker_connect(LullHost *self, GError **error)
 static void
 worker_disconnect(LullHost *self)
 {
+    g_mutex_lock(&self->lock);
+    self->hearing = FALSE;
+    g_mutex_unlock(&self->lock);
     if (self->connection) {
         lull_events_unsubscribe(self->connection, self->event_ids);
         virConnectClose(self->connection);
@@ -504,10 +527,9 @@ work(gpointer data)
             lull_host_close_idle(self);
         } else if (!message) {
             g_autoptr(GError) error = NULL;
-            if (worker_connect(self, &error)) {
+            if (worker_connect(self, &error) && tell_all(self, self->connection, &error)) {
                 g_message("libvirt at %s is back", self->uri);
                 failures = 0;
-                tell_all(self, self->connection);
             } else {
                 failures++;
                 worker_disconnect(self);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/guest/hold.h"
-#include "coordinator/guest/link.h"
+#include "coordinator/guest/line.h"
 #include "protocol/error.h"
 
 /* All disks at once: libvirt's name for their sum. */
@@ -22,8 +22,7 @@ typedef struct {
 } Disk;
 
 struct _LullWitness {
-    LullLink *link;
-    LullDomain *domain;
+    LullLine line;
     GPtrArray *disks;  /* of Disk: those that can be cut */
     gboolean together; /* only their sum is read */
     Counters sums[2];
@@ -60,9 +59,7 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
         disk->flushes_ignored = volume->flushes_ignored;
         g_ptr_array_add(self->disks, disk);
     }
-    self->link = lull_link_borrow(host, error);
-    self->domain = self->link ? lull_link_domain(self->link, vm->uid, error) : NULL;
-    return self->domain ? g_steal_pointer(&self) : NULL;
+    return lull_line_open(&self->line, host, vm->uid, error) ? g_steal_pointer(&self) : NULL;
 }
 
 static const Disk *
@@ -85,7 +82,7 @@ read_disk(LullWitness *self, const char *disk, Counters *ret_counters, GError **
     int n = G_N_ELEMENTS(params);
     Counters counters = {FALSE};
 
-    if (virDomainBlockStatsFlags(self->domain, disk, params, &n, 0) < 0) {
+    if (virDomainBlockStatsFlags(self->line.domain, disk, params, &n, 0) < 0) {
         g_autofree char *what = g_strdup_printf("block statistics of %s", self->vm);
         return lull_link_error(error, what);
     }
@@ -119,6 +116,7 @@ lull_witness_read_first(LullWitness *self, GError **error)
 gboolean
 lull_witness_read_second(LullWitness *self, GError **error)
 {
+    lull_line_mend(&self->line);
     return read_counters(self, 1, error);
 }
 
@@ -163,9 +161,7 @@ lull_witness_free(LullWitness *self)
 {
     if (!self)
         return;
-    if (self->domain)
-        virDomainFree(self->domain);
-    lull_link_return(self->link);
+    lull_line_close(&self->line);
     g_ptr_array_unref(self->disks);
     g_free(self->vm);
     g_free(self);

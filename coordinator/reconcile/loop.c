@@ -196,9 +196,10 @@ pass_over(LullLoop *self, const char *key)
         lull_queue_retry(self->queue, key);
         return;
     }
-    note_problem(self, key, NULL);
-    if (!pass.pending)
+    if (!pass.pending) {
+        note_problem(self, key, NULL);
         lull_queue_forget(self->queue, key);
+    }
     if (pass.acted)
         lull_queue_add(self->queue, key);
     else if (pass.again_usec > 0)
