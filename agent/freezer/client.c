@@ -103,8 +103,16 @@ state_result(LullMountState state)
     return LULL_FREEZER_RESULT_FROZEN;
 }
 
+/* By us, as far as is known. */
+static gboolean
+is_frozen(LullMountState state)
+{
+    return state == LULL_MOUNT_FROZEN || state == LULL_MOUNT_VERIFYING ||
+           state == LULL_MOUNT_THAWING_BY_FREEZER || state == LULL_MOUNT_THAWING_BY_AGENT;
+}
+
 static LullFreezerOutcome
-outcome_of(LullHoldMount *mount, gboolean verified)
+outcome_of(LullHoldMount *mount, gboolean verified, gboolean over)
 {
     const LullMountState state = (LullMountState)atomic_load(&mount->state);
 
@@ -118,6 +126,7 @@ outcome_of(LullHoldMount *mount, gboolean verified)
         .writes_thaw = atomic_load(&mount->writes_thaw),
         .thawed = state == LULL_MOUNT_THAWED,
         .thaw_failed = state == LULL_MOUNT_STUCK || (state == LULL_MOUNT_GONE && verified),
+        .stuck = state == LULL_MOUNT_STUCK || (over && is_frozen(state)),
     };
 }
 
@@ -146,14 +155,14 @@ deliver(LullFreezer *self, LullFreezerEventKind kind)
     LullFreezerEvent event = {.kind = kind, .n_mounts = hold->n_mounts, .outcomes = self->outcomes};
 
     for (guint i = 0; i < hold->n_mounts; i++)
-        self->outcomes[i] = outcome_of(&hold->mounts[i], over && reason == LULL_HOLD_REASON_NONE);
+        self->outcomes[i] = outcome_of(&hold->mounts[i], over && reason == LULL_HOLD_REASON_NONE, over);
     event.freeze_usec = between(atomic_load(&hold->first_at), atomic_load(&hold->frozen_at));
     if (over) {
         event.broken = refusal_text(self);
         if (!event.broken)
             event.broken = reason_text(reason);
         if (!event.broken && any_stuck(hold))
-            event.broken = "a file system could not be thawed yet";
+            event.broken = "a file system could not be " LULL_NOT_THAWED;
         if (!event.broken && self->broken[0])
             event.broken = self->broken;
         event.timed_out = reason == LULL_HOLD_REASON_SLOW || reason == LULL_HOLD_REASON_LEASE ||
@@ -252,6 +261,15 @@ gboolean
 lull_freezer_is_settled(LullFreezer *self)
 {
     return lull_hold_settled(lull_dead_man_hold(self->man));
+}
+
+const char *
+lull_freezer_first_unsettled(LullFreezer *self)
+{
+    LullHold *hold = lull_dead_man_hold(self->man);
+    const uint32_t i = lull_hold_first_live(hold);
+
+    return i < hold->n_mounts ? lull_table_path(hold, i) : NULL;
 }
 
 void

@@ -55,6 +55,7 @@ typedef struct {
     gint64 writes_thaw;   /* the same right before the thaw; -1 unknown */
     gboolean thawed;      /* our FITHAW returned success */
     gboolean thaw_failed; /* our FITHAW failed although it was ours and verified */
+    gboolean stuck;       /* at the end: it is frozen still, and tried again all the time; error: why, or 0 */
 } LullFreezerOutcome;
 
 typedef enum {
@@ -108,6 +109,9 @@ void lull_freezer_thaw(LullFreezer *self, const char *broken);
 
 /* Nothing of ours is frozen, nor on its way into or out of it. The end may be told before that. */
 gboolean lull_freezer_is_settled(LullFreezer *self);
+
+/* The mount point of the first that is, or may be, frozen after the end; NULL: none. Lent. */
+const char *lull_freezer_first_unsettled(LullFreezer *self);
 
 /* Ends it: whatever is frozen is thawed at once, by the freezer, which then ends and is reaped; nothing
  * of it is waited for. NULL is fine. No event follows. */

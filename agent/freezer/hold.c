@@ -214,14 +214,20 @@ state_is_live(uint32_t state)
     return false;
 }
 
+uint32_t
+lull_hold_first_live(LullHold *hold)
+{
+    uint32_t i = 0;
+
+    while (i < hold->n_mounts && !state_is_live(atomic_load(&hold->mounts[i].state)))
+        i++;
+    return i;
+}
+
 bool
 lull_hold_settled(LullHold *hold)
 {
-    for (uint32_t i = 0; i < hold->n_mounts; i++) {
-        if (state_is_live(atomic_load(&hold->mounts[i].state)))
-            return false;
-    }
-    return true;
+    return lull_hold_first_live(hold) == hold->n_mounts;
 }
 
 bool

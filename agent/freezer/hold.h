@@ -133,6 +133,9 @@ LullHoldReason lull_hold_reason(LullHold *hold);
 /* No mount is frozen by us, nor on its way into or out of it. */
 bool lull_hold_settled(LullHold *hold);
 
+/* The first that is; n_mounts: none. */
+uint32_t lull_hold_first_live(LullHold *hold);
+
 /* Everything that could be frozen was, whatever came of it later. */
 bool lull_hold_went_through(LullHold *hold);
 

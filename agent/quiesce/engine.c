@@ -16,7 +16,6 @@
 
 #define RETIRE_MSEC 100
 #define LINGER_MSEC 500
-#define BUSY        "a file system of the operation before is not thawed yet"
 
 /* ------- actions */
 
@@ -110,6 +109,17 @@ retire_now(LullEngine *self)
 }
 
 static void
+post_unsettled(LullEngine *self)
+{
+    const char *mountpoint = lull_freezer_first_unsettled(self->retired);
+    g_autofree char *text = g_strdup_printf("%s of the operation before is not " LULL_NOT_THAWED
+                                            ", which is tried again all the time",
+                                            mountpoint ? mountpoint : "a file system");
+
+    post(self, (LullEvent){.kind = LULL_EVENT_LOST, .broken = lull_operation_keep(self->operation, text)});
+}
+
+static void
 do_start(LullEngine *self)
 {
     LullOperation *operation = self->operation;
@@ -127,7 +137,7 @@ do_start(LullEngine *self)
         return;
     }
     if (!retire_now(self)) {
-        post(self, (LullEvent){.kind = LULL_EVENT_LOST, .broken = BUSY});
+        post_unsettled(self);
         return;
     }
     self->marker_fd = lull_record_open_marker(self->config.state_dir, &error);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "protocol/names.h"
 #include "protocol/clock.h"
 
 LullOperation *
@@ -188,9 +189,18 @@ thawed_filesystems(const LullOperation *self)
 {
     LullJson *array = lull_operation_filesystems(self);
 
-    for (guint i = 0; i < self->plan->len; i++)
-        lull_json_set_bool(json_object_array_get_idx(array, i), "thawed",
-                           i < self->n_freeze && self->outcomes[i].thawed);
+    for (guint i = 0; i < self->plan->len; i++) {
+        const LullFreezerOutcome *outcome = i < self->n_freeze ? &self->outcomes[i] : NULL;
+        LullJson *row = json_object_array_get_idx(array, i);
+
+        lull_json_set_bool(row, "thawed", outcome && outcome->thawed);
+        if (outcome && outcome->stuck) {
+            g_autofree char *why =
+                g_strdup_printf("not " LULL_NOT_THAWED ": %s; it is tried again all the time",
+                                outcome->error ? g_strerror(outcome->error) : "the kernel does not answer");
+            lull_json_set_string(row, "reason", why);
+        }
+    }
     return array;
 }
 

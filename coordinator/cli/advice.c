@@ -3,6 +3,8 @@
  */
 #include "coordinator/cli/advice.h"
 
+#include <string.h>
+
 #include "coordinator/cli/outcome.h"
 #include "coordinator/model/meta.h"
 #include "protocol/names.h"
@@ -33,11 +35,34 @@ advise(GPtrArray *advice, const char *format, ...)
     va_end(arguments);
 }
 
+/* Of what is still frozen in the guest whoever takes part has said it in these words. */
+static gboolean
+tells_of_stuck(const LullReport *report)
+{
+    if (!report)
+        return FALSE;
+    for (guint i = 0; i < report->filesystems->len; i++) {
+        const LullReportRow *row = report->filesystems->pdata[i];
+
+        if (row->reason && strstr(row->reason, LULL_NOT_THAWED))
+            return TRUE;
+    }
+    return report->proof_reason && strstr(report->proof_reason, LULL_NOT_THAWED);
+}
+
 /* The freeze was tried, and did not come to what it should. */
 static void
 advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *report, const char *vm)
 {
-    if (report && g_str_equal(report->witness, "noisy"))
+    if (tells_of_stuck(report))
+        advise(advice,
+               "A file system in the guest was frozen still, and what writes to it waits. Its agent tries to "
+               "thaw it "
+               "all the time: look for errors of its disk in the guest's log (dmesg) and on the host. Where "
+               "it stays "
+               "so, reset the machine: virsh reset %s",
+               vm);
+    else if (report && g_str_equal(report->witness, "noisy"))
         advise(
             advice,
             "The guest went on writing while it said it was frozen. Its agent's word cannot be relied on: "

@@ -423,9 +423,12 @@ def test_what_does_not_thaw_breaks_the_proof_and_is_thawed_when_it_gives_way(sta
     assert (thawed["proof"], thawed["reason"]) == ("broken", "a file system could not be thawed yet")
     assert frozen() == ["/mnt/c", "/mnt/a"]
     assert {row["mountpoint"]: row["thawed"] for row in thawed["filesystems"]} == {"/mnt/a": False, "/mnt/c": False}
+    for row in thawed["filesystems"]:
+        assert row["reason"].startswith("not thawed yet: ") and "tried again" in row["reason"], row
     client.quiesce("prepare", op="o2", mountpoints=["/mnt/b"])
     wait_for(lambda: client.quiesce("status")["phase"] == "idle", "the refusal")
-    assert "not thawed yet" in client.quiesce("status")["last"]["reason"]
+    reason = client.quiesce("status")["last"]["reason"]
+    assert "not thawed yet" in reason and ("/mnt/a" in reason or "/mnt/c" in reason)
     stick("-")
     wait_for(lambda: frozen() == [], "the thaw")
     wait_for(lambda: not os.path.exists(agent.state_file("operation.json")), "the end of the record")

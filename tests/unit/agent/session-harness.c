@@ -105,6 +105,12 @@ lull_freezer_is_settled(LullFreezer *self)
     return TRUE;
 }
 
+const char *
+lull_freezer_first_unsettled(LullFreezer *self)
+{
+    return NULL;
+}
+
 void
 lull_freezer_free(LullFreezer *self)
 {

@@ -91,6 +91,29 @@ START_TEST(no_other_try_is_advised_where_only_an_application_is_missing)
 }
 END_TEST
 
+static const char *const stuck[] = {
+    "{\"level\":\"crash\",\"witness\":\"noisy\",\"proofReason\":\"the agent could not prepare: /srv of the "
+    "operation before is not thawed yet, which is tried again all the time\"}",
+    "{\"level\":\"crash\",\"witness\":\"quiet\",\"filesystems\":[{\"mountpoint\":\"/\",\"type\":\"ext4\","
+    "\"result\":\"frozen\",\"reason\":\"\"},{\"mountpoint\":\"/srv\",\"type\":\"xfs\",\"result\":\"frozen\","
+    "\"reason\":\"not thawed yet: Input/output error; it is tried again all the time\"}]}",
+};
+
+START_TEST(what_stands_frozen_comes_before_all_other_advice)
+{
+    g_autoptr(LullReport) report = lull_report_read(stuck[_i], NULL);
+    g_autofree char *text =
+        g_strdup("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},'status':{" DONE
+                 ",'indications':['Online','QuiesceFailed','QuiesceTimeout']}}");
+    g_autoptr(LullJson) snapshot = json(text);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+
+    ck_assert_uint_gt(advice->len, 0);
+    ck_assert(g_str_has_prefix(advice->pdata[0], "A file system in the guest was frozen still"));
+    ck_assert_ptr_nonnull(strstr(advice->pdata[0], "virsh reset larry"));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -100,6 +123,7 @@ make_suite(void)
     tcase_add_loop_test(tests, advice_follows_the_indications, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(tests, no_other_try_is_advised_where_only_an_application_is_missing, 0,
                         G_N_ELEMENTS(failures));
+    tcase_add_loop_test(tests, what_stands_frozen_comes_before_all_other_advice, 0, G_N_ELEMENTS(stuck));
     suite_add_tcase(suite, tests);
     return suite;
 }
