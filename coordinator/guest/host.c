@@ -276,7 +276,7 @@ lull_vm_from_domain(LullDomain *domain, GError **error)
     LullVm *vm = NULL;
 
     if (!inactive)
-        lull_link_error(error, virDomainGetName(domain));
+        lull_link_error(error, "the virtual machine"); /* asking for its name would forget why */
     else
         vm = lull_vm_from_xml(live, state, error);
     if (vm && !set_definition(vm, live, inactive, error))

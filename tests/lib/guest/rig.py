@@ -125,7 +125,7 @@ class Host:
         self.qemu_user = qemu_user
         self.uri = None
         self._connection = None
-        self._survivor = None  # process id of a guest, when libvirtd was killed
+        self._namespace = None  # libvirtd's mounts, open while it is dead
         self._told = []  # by guests that a failed test had for itself
 
     def __enter__(self):
@@ -143,6 +143,8 @@ class Host:
         return self
 
     def __exit__(self, *_exception):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.start_libvirtd_again()  # which ends the guests
         if self._connection:
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()
@@ -163,18 +165,39 @@ class Host:
         assert done.returncode == 0, f"virsh {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
-    def crash_libvirtd(self, guest):
-        """Kills libvirtd, as a fault of it would. Its guests run on; @guest must be one of them."""
-        self._survivor = guest.qemu_pid()
+    def crash_libvirtd(self):
+        """Kills libvirtd, as a fault of it would. Its guests run on."""
         with open(os.path.join(self.dir, "libvirtd.pid")) as file:
             pid = int(file.read())
+        self._namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the end of libvirtd")
         self._connection = None  # it does not notice by itself
 
     def start_libvirtd_again(self):
-        arguments = ["again", self.dir, str(self._survivor)]
+        """Where it was killed; else nothing."""
+        if self._namespace is None:
+            return
+        arguments = ["again", self.dir, f"/proc/{os.getpid()}/fd/{self._namespace}"]
         subprocess.run([os.path.join(HERE, "private-libvirtd"), *arguments], stdout=subprocess.PIPE, check=True)
+        os.close(self._namespace)
+        self._namespace = None
+
+    def has_libvirtd(self):
+        return self._namespace is None
+
+    @contextlib.contextmanager
+    def without_libvirtd(self):
+        """It is dead meanwhile, and another one answers afterwards."""
+        self.crash_libvirtd()
+        try:
+            yield
+        finally:
+            self.start_libvirtd_again()
+
+    def restart_libvirtd(self):
+        with self.without_libvirtd():
+            pass
 
     @contextlib.contextmanager
     def guest(self, name, **options):
@@ -329,15 +352,10 @@ class Guest:
         self.domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, element, "lull", "https://lull.dev/domain/1", flags)
 
     def crash(self):
-        """Kills its QEMU, as a fault of the host would."""
-        marker = f"guest={self.name},".encode()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read()
-                if marker in words and self.dir.encode() in words:
-                    os.kill(int(pid), signal.SIGKILL)
-        wait_for(lambda: not self.domain.isActive(), 20, f"{self.name}: its QEMU is gone")
+        """Kills its QEMU, as a fault of the host would, whether libvirtd is there or not."""
+        kill_qemu(self.name, self.dir)
+        if self.host.has_libvirtd():
+            wait_for(lambda: not self.domain.isActive(), 20, f"{self.name}: libvirt knows")
         self.control.close()
 
     # Its agent
@@ -511,6 +529,18 @@ class Guest:
     def _readable(self, path):
         """A copy that libvirt may give to QEMU's user."""
         return shutil.copy(path, self.dir) if self.host.qemu_user else path
+
+
+def kill_qemu(name, mark):
+    """Kills the QEMU of a domain, of all those of that name the one with @mark in its command line."""
+    marker = f"guest={name},".encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read()
+            if marker in words and mark.encode() in words:
+                os.kill(int(pid), signal.SIGKILL)
+                wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, f"{name}: its QEMU is gone")
 
 
 def _attach(path):
