@@ -326,6 +326,7 @@ fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
     progress->problem = g_strdup(problem);
 }
 
+/* Of what is not copied whole they tell nothing: part of it was there before the cut. */
 static gboolean
 targets_are_whole(const char *folder, LullJson *attempt)
 {
@@ -335,7 +336,7 @@ targets_are_whole(const char *folder, LullJson *attempt)
         LullJson *volume = json_object_array_get_idx(volumes, i);
         g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
 
-        if (!lull_image_is_whole(path))
+        if (g_str_equal(lull_json_string(volume, "copy", ""), "incremental") || !lull_image_is_whole(path))
             return FALSE;
     }
     return volumes != NULL;
