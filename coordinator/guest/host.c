@@ -145,8 +145,9 @@ static gboolean
 was_terminated(LullHost *self, const char *uid)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    const DomainNotes *notes = notes_of(self, uid);
 
-    return notes_of(self, uid)->terminated;
+    return notes->terminated;
 }
 
 void
@@ -293,9 +294,8 @@ static LullVm *
 vm_of(LullHost *self, LullDomain *domain, GError **error)
 {
     LullVm *vm = lull_vm_from_domain(domain, error);
-    const gboolean terminated = vm && was_terminated(self, vm->uid);
 
-    if (terminated && vm->end == LULL_VM_END_SHUTDOWN)
+    if (vm && vm->end == LULL_VM_END_SHUTDOWN && was_terminated(self, vm->uid))
         vm->end = LULL_VM_END_TERMINATED;
     return vm;
 }
