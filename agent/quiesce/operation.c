@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "protocol/names.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 
 LullOperation *
 lull_operation_new(const char *op, gboolean standard, GPtrArray *plan)
