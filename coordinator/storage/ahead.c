@@ -8,7 +8,9 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define LEAST      (16 * 1024 * 1024) /* less is copied in a few ms */
+#define LEAST (16 * 1024 * 1024) /* of a disk: less is copied in a few ms */
+/* Of a machine: more takes long, and the snapshot's deadline runs until the cut. */
+#define MOST       ((guint64)2 * 1024 * 1024 * 1024)
 #define LOOK_FIRST LULL_MSEC(2)
 #define LOOK_MAX   LULL_MSEC(50)
 #define ASK_USEC   LULL_SEC(2) /* an event may have been lost */
@@ -24,10 +26,21 @@ typedef struct {
     GCancellable *cancel;
 } Ahead;
 
+static guint64
+changed_in_all(const LullChainPlan *plan)
+{
+    guint64 sum = 0;
+
+    for (guint n = 0; n < plan->n; n++)
+        sum += plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->changed[n] : 0;
+    return sum;
+}
+
 gboolean
 lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state)
 {
-    return state == LULL_VM_RUNNING && plan->kinds[n] == LULL_CHAIN_INCREMENTAL && plan->changed[n] >= LEAST;
+    return state == LULL_VM_RUNNING && plan->kinds[n] == LULL_CHAIN_INCREMENTAL &&
+           plan->changed[n] >= LEAST && changed_in_all(plan) <= MOST;
 }
 
 /* The checkpoint is the one that the cut will be based on for that disk. */

@@ -98,6 +98,19 @@ START_TEST(only_much_that_changed_in_a_running_machine_is_copied_ahead)
 }
 END_TEST
 
+START_TEST(what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until_then)
+{
+    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_FIRST, LULL_CHAIN_INCREMENTAL};
+    guint64 changed[] = {(guint64)1 << 30, 0, (guint64)1 << 30};
+    const LullChainPlan plan = {.n = 3, .kinds = kinds, .changed = changed};
+
+    ck_assert(lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
+    changed[2]++;
+    ck_assert(!lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
+    ck_assert(!lull_ahead_is_worth(&plan, 2, LULL_VM_RUNNING));
+}
+END_TEST
+
 START_TEST(a_job_is_known_by_where_it_writes)
 {
     g_autofree char *ours = g_strdup_printf(JOB, FOLDER);
@@ -210,6 +223,7 @@ make_suite(void)
     tcase_add_loop_test(cases, a_job_over_changes_has_a_range_of_totals, 0, G_N_ELEMENTS(partial_ends));
     tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
     tcase_add_test(cases, what_was_copied_ahead_is_not_copied_again);
+    tcase_add_test(cases, what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until_then);
     tcase_add_loop_test(cases, only_much_that_changed_in_a_running_machine_is_copied_ahead, 0,
                         G_N_ELEMENTS(aheads));
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
