@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/create.h"
 #include "coordinator/cli/follow.h"
 #include "coordinator/cli/names.h"
 #include "coordinator/model/meta.h"
@@ -36,8 +37,40 @@ get_snapshot(LullCli *cli, const char *name, GError **error)
     return g_steal_pointer(&snapshot);
 }
 
+/* The coordinator may hear a moment later what the user did just now. */
+#define HEARSAY_TRIES 5
+#define HEARSAY_PAUSE LULL_MSEC(100)
+
+typedef struct {
+    char *to;
+    gboolean stop, when_stopped;
+    gboolean wait, no_wait;
+} Options;
+
+static const GOptionEntry options[] = {
+    {"to", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, to),
+     "restore to this machine (default: the one it was taken of)", "VM"},
+    {"stop", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, stop),
+     "shut the machine down where it runs, and start it again in the end", NULL},
+    {"when-stopped", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, when_stopped),
+     "where it runs, overwrite it as soon as it is off, if that is within 5 minutes", NULL},
+    {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, wait),
+     "return when it is done (default on a terminal)", NULL},
+    {"no-wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, no_wait), "return when it has begun", NULL},
+    {0},
+};
+
+/* One that was started since it was looked at is left in peace unless the user said what to do with it. */
+static const char *
+policy_of(const Options *wanted)
+{
+    if (wanted->stop)
+        return "StopTarget";
+    return wanted->when_stopped ? "WaitGracePeriod" : "FailImmediate";
+}
+
 static LullJson *
-make_restore(const char *name, const char *snapshot, const char *vm)
+make_restore(const char *name, const char *snapshot, const char *vm, const Options *wanted)
 {
     LullJson *object = json_object_new_object();
     LullJson *spec, *target;
@@ -51,17 +84,62 @@ make_restore(const char *name, const char *snapshot, const char *vm)
     lull_json_set_string(target, "kind", lull_kind_vm.kind);
     lull_json_set_string(target, "name", vm);
     lull_json_set_string(spec, "virtualMachineSnapshotName", snapshot);
+    lull_json_set_string(spec, "targetReadinessPolicy", policy_of(wanted));
     return object;
+}
+
+static LullJson *
+get_vm(LullCli *cli, const char *vm, GError **error)
+{
+    GError *problem = NULL;
+    LullJson *object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, &problem);
+
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+        lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
+        g_prefix_error(&problem, "a restore is onto a machine that is defined; define it first: ");
+    }
+    if (problem)
+        g_propagate_error(error, problem);
+    return object;
+}
+
+static const char *
+state_of(LullJson *vm)
+{
+    return lull_json_string(lull_json_object(vm, "status"), "printableStatus", "");
+}
+
+/* Before anything is made: is there such a machine, and may it be overwritten? *@ret_runs: not yet. */
+static gboolean
+look_at_target(LullCli *cli, const char *vm, const Options *wanted, gboolean *ret_runs, GError **error)
+{
+    g_autoptr(LullJson) object = get_vm(cli, vm, error);
+    const gboolean may_run = wanted->stop || wanted->when_stopped;
+
+    for (guint i = 0; object && !may_run && !g_str_equal(state_of(object), "Stopped"); i++) {
+        const char *domain = lull_meta_annotation(object, LULL_ANNOTATION_DOMAIN);
+
+        if (i == HEARSAY_TRIES) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
+                        "vm \"%s\": it is not off (%s), and would be overwritten: nothing was done; shut it "
+                        "down first (virsh shutdown %s), or say --stop to have it shut down and started "
+                        "again, or --when-stopped to have it overwritten as soon as it is off",
+                        vm, state_of(object), domain ? domain : vm);
+            return FALSE;
+        }
+        g_usleep(HEARSAY_PAUSE);
+        lull_json_put(object);
+        object = get_vm(cli, vm, error);
+    }
+    *ret_runs = object && !g_str_equal(state_of(object), "Stopped");
+    return object != NULL;
 }
 
 /* Whoever forgets that it waits would lose what the machine wrote meanwhile. */
 static void
-warn_of_running(LullCli *cli, const char *vm, const char *restore)
+warn_of_running(const Options *wanted, const char *vm, const char *restore)
 {
-    g_autoptr(LullJson) object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, NULL);
-    const char *state = lull_json_string(lull_json_object(object, "status"), "printableStatus", "");
-
-    if (object && !g_str_equal(state, "Stopped"))
+    if (wanted->when_stopped)
         (void)fprintf(
             stderr,
             "lull: %s is not stopped: it is overwritten as soon as it is, if that is within 5 minutes; "
@@ -70,47 +148,36 @@ warn_of_running(LullCli *cli, const char *vm, const char *restore)
 }
 
 static LullExit
-create(LullCli *cli, const char *snapshot_name, const char *to, gboolean wait, GError **error)
+create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **error)
 {
     g_autoptr(LullJson) snapshot = get_snapshot(cli, snapshot_name, error);
     g_autoptr(LullJson) request = NULL;
     g_autoptr(LullJson) restore = NULL;
     g_autofree char *name = NULL;
+    const char *to = wanted->to;
+    gboolean runs = FALSE;
 
     if (!snapshot)
         return LULL_EXIT_FAILED;
     if (!to)
         to = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
     name = lull_names_generate(snapshot_name, lull_clock_realtime());
-    request = make_restore(name, snapshot_name, to);
-    if (!lull_kind_validate(&lull_kind_restore, request, TRUE, error))
+    request = make_restore(name, snapshot_name, to, wanted);
+    if (!lull_kind_validate(&lull_kind_restore, request, TRUE, error) ||
+        !look_at_target(cli, to, wanted, &runs, error))
         return LULL_EXIT_FAILED;
-    restore = lull_client_create(cli->client, &lull_kind_restore, LULL_NAMESPACE, request, error);
+    restore = lull_create_generated(cli, &lull_kind_restore, request, error);
     if (!restore) {
         g_prefix_error(error, "restore of \"%s\" to \"%s\": ", snapshot_name, to);
         return LULL_EXIT_FAILED;
     }
-    warn_of_running(cli, to, name);
-    if (wait)
+    if (runs)
+        warn_of_running(wanted, to, lull_meta_name(restore));
+    if (lull_cli_wants_wait(cli, wanted->wait, wanted->no_wait))
         return lull_follow_to_end(cli, &lull_kind_restore, restore, 0, error);
-    if (!lull_cli_print_object(cli, &lull_kind_restore, restore))
-        (void)printf("restore/%s created\n", name);
+    lull_create_say_begun(cli, &lull_kind_restore, restore);
     return LULL_EXIT_DONE;
 }
-
-typedef struct {
-    char *to;
-    gboolean wait, no_wait;
-} Options;
-
-static const GOptionEntry options[] = {
-    {"to", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, to),
-     "restore to this machine (default: the one it was taken of)", "VM"},
-    {"wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, wait),
-     "return when it is done (default on a terminal)", NULL},
-    {"no-wait", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, no_wait), "return when it has begun", NULL},
-    {0},
-};
 
 static LullExit
 run(LullCli *cli, int argc, char **argv, GError **error)
@@ -124,18 +191,22 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         !lull_names_split(argv[1], &kind, &name, error) ||
         (wanted.to && !lull_names_check("virtual machine", wanted.to, error)))
         return LULL_EXIT_USAGE;
+    if (wanted.stop && wanted.when_stopped)
+        return lull_cli_usage(error, "--stop and --when-stopped: one or the other");
     if (kind && kind != &lull_kind_snapshot)
         return lull_cli_usage(error, "%s: only a snapshot can be restored", argv[1]);
-    return create(cli, name, wanted.to, lull_cli_wants_wait(cli, wanted.wait, wanted.no_wait), error);
+    return create(cli, name, &wanted, error);
 }
 
 const LullCommand lull_command_restore = {
     .name = "restore",
     .arguments = "SNAPSHOT",
     .summary = "bring a machine back to a snapshot",
-    .details =
-        "The machine must be stopped: its disks are overwritten by those of the snapshot. One that runs is\n"
-        "overwritten as soon as it stops, if that is within 5 minutes; deleting the restore calls that off.",
+    .details = "The machine must be off: its disks are overwritten by those of the snapshot. One that runs "
+               "is refused,\n"
+               "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
+               "is one\n"
+               "restore of a machine at a time.",
     .options = options,
     .min = 1,
     .max = 1,

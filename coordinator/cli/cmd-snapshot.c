@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/create.h"
 #include "coordinator/cli/follow.h"
 #include "coordinator/cli/left-out.h"
 #include "coordinator/cli/names.h"
@@ -32,6 +33,7 @@ typedef struct {
     gboolean partial;
     gboolean retry;
     gboolean wait, no_wait;
+    gboolean generated; /* the name */
 } Wish;
 
 static const GOptionEntry options[] = {
@@ -94,10 +96,14 @@ look_at_vm(LullCli *cli, const Wish *wish, GError **error)
     return lull_left_out_check(vm, (const char *const *)wish->exclude, wish->partial, error);
 }
 
+/* @fresh: its name, where it is not the user's, may still be another. */
 static LullJson *
-create(LullCli *cli, const Wish *wish, LullJson *request, GError **error)
+create(LullCli *cli, const Wish *wish, LullJson *request, gboolean fresh, GError **error)
 {
-    LullJson *snapshot = lull_client_create(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, request, error);
+    LullJson *snapshot =
+        wish->generated && fresh
+            ? lull_create_generated(cli, &lull_kind_snapshot, request, error)
+            : lull_client_create(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, request, error);
 
     if (!snapshot)
         g_prefix_error(error, "snapshot \"%s\" of vm \"%s\": ", wish->name, wish->vm);
@@ -127,7 +133,7 @@ take_with_retries(LullCli *cli, const Wish *wish, LullJson *request, GError **er
 {
     for (guint try = 1;; try++) {
         g_autoptr(GError) problem = NULL;
-        g_autoptr(LullJson) snapshot = create(cli, wish, request, error);
+        g_autoptr(LullJson) snapshot = create(cli, wish, request, try == 1, error);
         const gboolean last = try == TRIES;
         const gint64 pause = lull_backoff_delay(&between_tries, try - 1, 0.5);
         LullExit exit_code;
@@ -161,13 +167,12 @@ take(LullCli *cli, const Wish *wish, GError **error)
         return LULL_EXIT_FAILED;
     if (wish->retry)
         return take_with_retries(cli, wish, request, error);
-    snapshot = create(cli, wish, request, error);
+    snapshot = create(cli, wish, request, TRUE, error);
     if (!snapshot)
         return LULL_EXIT_FAILED;
     if (lull_cli_wants_wait(cli, wish->wait, wish->no_wait))
         return lull_follow_to_end(cli, &lull_kind_snapshot, snapshot, 0, error);
-    if (!lull_cli_print_object(cli, &lull_kind_snapshot, snapshot))
-        (void)printf("snapshot/%s created\n", wish->name);
+    lull_create_say_begun(cli, &lull_kind_snapshot, snapshot);
     return LULL_EXIT_DONE;
 }
 
@@ -209,6 +214,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     if (argc < 3)
         generated = lull_names_generate(argv[1], lull_clock_realtime());
     wish.vm = argv[1];
+    wish.generated = generated != NULL;
     wish.name = generated ? generated : argv[2];
     if (!check_wish(&wish, error))
         return LULL_EXIT_USAGE;

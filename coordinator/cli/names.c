@@ -10,7 +10,7 @@
 #include "protocol/error.h"
 
 #define MAX_NAME 253
-#define STAMP    16 /* "-YYYYMMDD-HHMMSS" */
+#define ROOM     19 /* "-YYYYMMDD-HHMMSS", and "-NN" */
 
 static const struct {
     const LullKind *kind;
@@ -27,11 +27,17 @@ lull_names_generate(const char *vm, gint64 now)
 {
     g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(now / LULL_SEC(1));
     g_autofree char *stamp = g_date_time_format(when, "-%Y%m%d-%H%M%S");
-    g_autofree char *base = g_strndup(vm, MAX_NAME - STAMP);
+    g_autofree char *base = g_strndup(vm, MAX_NAME - ROOM);
 
     for (gsize n = strlen(base); n && (base[n - 1] == '.' || base[n - 1] == '-'); n--)
         base[n - 1] = '\0';
     return g_strconcat(base, stamp, NULL);
+}
+
+char *
+lull_names_next(const char *generated, guint n)
+{
+    return n < 2 ? g_strdup(generated) : g_strdup_printf("%s-%u", generated, n);
 }
 
 const char *

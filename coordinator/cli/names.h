@@ -15,6 +15,10 @@ G_BEGIN_DECLS
  * where @vm is one. */
 char *lull_names_generate(const char *vm, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The @n-th of that name, from 1 (itself) to LULL_NAMES_NEXT_MAX: "VM-20260301-102030-2". As valid. */
+#define LULL_NAMES_NEXT_MAX 99
+char *lull_names_next(const char *generated, guint n) G_GNUC_WARN_UNUSED_RESULT;
+
 /* "NAME" or "WORD/NAME", where WORD is a kind's singular, plural or short name, with or without its group,
  * or "snapshot", "restore", "vm". *@ret_kind is NULL for a bare name. *@ret_name is lent. LULL_ERROR_INVALID
  * for an unknown word or a bad name. */

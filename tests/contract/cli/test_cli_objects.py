@@ -159,28 +159,74 @@ def test_delete_can_wait_until_it_is_gone(lull, api, make_ready):
     assert (process.returncode, output) == (0, "snapshot/snap-larry deleted\n")
 
 
-def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, make_ready):
+@pytest.fixture
+def stopped(larry):
+    larry["status"]["printableStatus"] = "Stopped"
+    return larry
+
+
+def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, moe, stopped, make_ready):
     make_ready()
+    moe["status"]["printableStatus"] = "Stopped"
     assert lull("restore", "snap-larry").returncode == 0
-    assert lull("restore", "snapshot/snap-larry", "--to", "moe", "-o", "name").returncode in (0, 1)
+    assert lull("restore", "snapshot/snap-larry", "--to", "moe", "-o", "name").returncode == 0
     body = api.writes()[0][2]
     assert body["kind"] == "VirtualMachineRestore"
     assert body["metadata"]["name"].startswith("snap-larry-")
     assert body["spec"] == {"target": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "larry"},
-                            "virtualMachineSnapshotName": "snap-larry"}
+                            "virtualMachineSnapshotName": "snap-larry", "targetReadinessPolicy": "FailImmediate"}
     assert api.writes()[1][2]["spec"]["target"]["name"] == "moe"
 
 
-def test_restore_warns_that_a_machine_that_runs_is_overwritten_once_it_stops(lull, api, larry, make_ready):
+def test_restore_of_a_machine_that_runs_is_refused_and_says_what_can_be_done(lull, api, larry, make_ready):
     make_ready()
-    running = lull("restore", "snap-larry")
-    name = api.writes()[0][2]["metadata"]["name"]
-    assert (running.returncode, running.stdout) == (0, f"restore/{name} created\n")
-    assert "larry is not stopped" in running.stderr
-    assert f"lull delete restore/{name} calls that off" in running.stderr
-    del api.objects[RESTORES, name]  # the next may have the same name
-    larry["status"]["printableStatus"] = "Stopped"
-    assert lull("restore", "snap-larry").stderr == ""
+    larry["metadata"]["annotations"] = {"lull.dev/domain": "Larry"}
+    result = lull("restore", "snap-larry")
+    assert (result.returncode, result.stdout) == (1, "")
+    for word in ("it is not off (Running)", "nothing was done", "virsh shutdown Larry", "--stop", "--when-stopped"):
+        assert word in result.stderr
+    assert api.writes() == []
+
+
+def test_restore_sees_a_machine_that_goes_off_meanwhile(lull, api, larry, make_ready):
+    make_ready()
+    handle, looks = api.handle, []
+
+    def answer(method, parts, body):
+        if parts[-1] == "larry":
+            looks.append(parts)
+            larry["status"]["printableStatus"] = "Running" if len(looks) < 3 else "Stopped"
+        return handle(method, parts, body)
+
+    api.handle = answer
+    result = lull("restore", "snap-larry")
+    assert (result.returncode, result.stderr, len(looks)) == (0, "", 3)
+
+
+@pytest.mark.parametrize("option, policy", [("--stop", "StopTarget"), ("--when-stopped", "WaitGracePeriod")])
+def test_restore_of_a_machine_that_runs_may_be_asked_for(lull, api, larry, make_ready, option, policy):
+    make_ready()
+    result = lull("restore", "snap-larry", option)
+    [(_, _, body)] = api.writes()
+    name = body["metadata"]["name"]
+    assert body["spec"]["targetReadinessPolicy"] == policy
+    assert (result.returncode, result.stdout) == (
+        0, f"restore/{name} has begun; wait for its end with: lull wait restore/{name}\n")
+    assert (f"lull delete restore/{name} calls that off" in result.stderr) == (option == "--when-stopped")
+
+
+def test_restore_to_a_machine_that_is_not_there_creates_nothing(lull, api, larry, make_ready):
+    make_ready()
+    result = lull("restore", "snap-larry", "--to", "lary")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert 'define it first: vm, "lary": there is none of that name; did you mean "larry"' in result.stderr
+    assert api.writes() == []
+
+
+def test_restores_of_one_second_have_names_of_their_own(lull, api, stopped, make_ready):
+    make_ready()
+    assert [lull("restore", "snap-larry").returncode for _ in range(4)] == [0] * 4
+    assert len([name for plural, name in api.objects if plural == RESTORES]) == 4
 
 
 def test_restore_of_what_is_not_there_or_not_ready_creates_nothing(lull, api, make_ready):
@@ -194,7 +240,7 @@ def test_restore_of_what_is_not_there_or_not_ready_creates_nothing(lull, api, ma
     assert api.writes() == []
 
 
-def test_restore_waits_for_its_end(lull, api, make_ready):
+def test_restore_waits_for_its_end(lull, api, stopped, make_ready):
     make_ready()
     process = lull.start("restore", "snap-larry", "--wait")
     watch = api.watches.get(timeout=60)
@@ -231,12 +277,22 @@ def test_freeze_that_did_not_hold_is_status_3(lull, api):
 
 def test_incremental_says_what_comes_of_it(lull, api):
     api.answers["PUT", FREEZE + "incremental"] = (200, {"enabled": True})
-    result = lull("incremental", "on", "larry")
+    result = lull("incremental", "larry", "on")
     assert result.stdout.startswith('vm "larry": snapshots of its qcow2 disks will hold what changed')
     assert api.requests[-1] == ("PUT", FREEZE + "incremental", {"enabled": True})
-    assert json.loads(lull("incremental", "on", "larry", "-o", "json").stdout) == {"enabled": True}
-    assert "full ones" in lull("incremental", "off", "larry").stdout
+    assert json.loads(lull("incremental", "larry", "on", "-o", "json").stdout) == {"enabled": True}
+    assert "full ones" in lull("incremental", "larry", "off").stdout
     assert api.requests[-1] == ("PUT", FREEZE + "incremental", {"enabled": False})
+
+
+def test_incremental_without_a_switch_says_which_it_is(lull, api, larry):
+    assert lull("incremental", "larry").stdout == 'vm "larry": incremental snapshots are off\n'
+    larry["status"]["incremental"] = True
+    assert lull("incremental", "larry").stdout == 'vm "larry": incremental snapshots are on\n'
+    assert json.loads(lull("incremental", "larry", "-o", "json").stdout) == {"enabled": True}
+    missing = lull("incremental", "lary")
+    assert missing.returncode == 1 and 'did you mean "larry"' in missing.stderr
+    assert api.writes() == []
 
 
 def test_freeze_refused_says_why(lull, api, larry):

@@ -16,12 +16,13 @@ import fakeapi
 import pytest
 
 SNAPSHOTS = "virtualmachinesnapshots"
+WAIT = "wait for its end with: lull wait"
 
 
 def test_snapshot_asks_for_what_was_said(lull, api, larry):
     result = lull("snapshot", "larry", "snap-larry", "--require", "fs", "--deadline", "90s", "--exclude", "rootdisk",
                   "--exclude", "cdrom")
-    assert (result.returncode, result.stdout) == (0, "snapshot/snap-larry created\n")
+    assert (result.returncode, result.stdout) == (0, f"snapshot/snap-larry has begun; {WAIT} snapshot/snap-larry\n")
     [(method, path, body)] = api.writes()
     assert (method, path) == ("POST", "/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots")
     assert body == {
@@ -36,6 +37,21 @@ def test_snapshot_without_a_name_is_called_after_machine_and_time(lull, larry):
     result = lull("snapshot", "larry", "-o", "name")
     assert result.returncode == 0
     assert re.fullmatch(r"virtualmachinesnapshot\.snapshot\.kubevirt\.io/larry-\d{8}-\d{6}\n", result.stdout)
+
+
+def test_snapshots_of_one_second_have_names_of_their_own(lull, api, larry):
+    results = [lull("snapshot", "larry") for _ in range(6)]
+    assert [result.returncode for result in results] == [0] * 6
+    names = [name for plural, name in api.objects if plural == SNAPSHOTS]
+    assert len(set(names)) == 6
+    assert all(re.fullmatch(r"larry-\d{8}-\d{6}(-\d)?", name) for name in names)
+
+
+def test_a_name_that_was_given_is_taken_as_it_is(lull, api, larry):
+    assert lull("snapshot", "larry", "mine").returncode == 0
+    again = lull("snapshot", "larry", "mine")
+    assert again.returncode == 1 and "already exists" in again.stderr
+    assert [name for plural, name in api.objects if plural == SNAPSHOTS] == ["mine"]
 
 
 def test_unknown_machine_is_named_with_those_near_it_and_nothing_is_left(lull, api, larry):

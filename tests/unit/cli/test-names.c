@@ -31,8 +31,20 @@ START_TEST(generated_name_of_any_valid_machine_is_valid)
             for (guint i = 1; dotted && i + 1 < length; i += 2)
                 vm[i] = '-';
             name = lull_names_generate(vm, NOON);
+            g_autofree char *last = lull_names_next(name, LULL_NAMES_NEXT_MAX);
             ck_assert_msg(lull_name_is_valid(name), "%s", name);
+            ck_assert_msg(lull_name_is_valid(last), "%s", last);
         }
+}
+END_TEST
+
+START_TEST(names_of_one_second_are_counted)
+{
+    g_autofree char *first = lull_names_next("larry-20260301-102030", 1);
+    g_autofree char *second = lull_names_next("larry-20260301-102030", 2);
+
+    ck_assert_str_eq(first, "larry-20260301-102030");
+    ck_assert_str_eq(second, "larry-20260301-102030-2");
 }
 END_TEST
 
@@ -86,6 +98,7 @@ make_suite(void)
 
     tcase_add_test(tests, generated_name_says_machine_and_time_and_is_valid);
     tcase_add_test(tests, generated_name_of_any_valid_machine_is_valid);
+    tcase_add_test(tests, names_of_one_second_are_counted);
     tcase_add_test(tests, kind_may_stand_before_a_name_in_every_form_that_kubectl_prints);
     tcase_add_test(tests, unknown_kinds_and_bad_names_are_refused);
     suite_add_tcase(suite, tests);
