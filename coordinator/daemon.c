@@ -13,6 +13,7 @@
 #include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/manual-hold.h"
+#include "coordinator/reconcile/restore-admit.h"
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/reconcile/switch.h"
@@ -197,6 +198,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     self->server = lull_server_new(self->store, options->socket, options->group, error);
     if (!self->server)
         return FALSE;
+    lull_restore_admit_serve(self->server, self->store);
     lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
     lull_manual_holds_serve(self->holds, self->server, context);

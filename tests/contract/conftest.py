@@ -12,6 +12,7 @@ import pytest
 import agents
 import rest
 import scratch
+from waiting import wait_for
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,23 @@ def server(build, directory):
 @pytest.fixture
 def client(server):
     return server.start()
+
+
+@pytest.fixture
+def mocked(build, directory):
+    """A client of a coordinator over libvirt's mock host, which has a machine "test" that runs."""
+    path = os.path.join(directory, "coordinator.sock")
+    with open(os.path.join(directory, "log"), "w") as log:
+        process = subprocess.Popen(
+            [os.path.join(build, "coordinator/lull-coordinator"), "--uri", "test:///default",
+             "--state-dir", os.path.join(directory, "state"), "--runtime-dir", directory, "--socket", path],
+            stderr=log)
+    try:
+        wait_for(lambda: process.poll() is not None or os.path.exists(path), "the socket")
+        yield rest.Client(path)
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a coordinator writes into the metadata of libvirt's domains; here those of libvirt's mock host."""
 
-import os
-import subprocess
-
 import pytest
 
 import rest
@@ -15,20 +12,8 @@ SWITCH = f"{rest.SUBRESOURCES}/test/incremental"
 
 
 @pytest.fixture
-def client(build, directory):
-    path = os.path.join(directory, "coordinator.sock")
-    with open(os.path.join(directory, "log"), "w") as log:
-        process = subprocess.Popen(
-            [os.path.join(build, "coordinator/lull-coordinator"), "--uri", "test:///default",
-             "--state-dir", os.path.join(directory, "state"), "--runtime-dir", directory, "--socket", path],
-            stderr=log)
-    client = rest.Client(path)
-    try:
-        wait_for(lambda: process.poll() is not None or os.path.exists(path), "the socket")
-        yield client
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0
+def client(mocked):
+    return mocked
 
 
 def is_incremental(client):

@@ -5,6 +5,7 @@
 
 #include <libsoup/soup.h>
 
+#include "coordinator/store/serve/admission.h"
 #include "coordinator/store/serve/present.h"
 #include "coordinator/store/serve/route.h"
 #include "coordinator/store/store.h"
@@ -19,6 +20,7 @@ typedef struct {
     GHashTable *query; /* may be NULL */
     LullAccept form;
     LullInclude include;
+    const LullAdmission *admission; /* of the route's kind; NULL: none */
 } LullExchange;
 
 #define LULL_EXCHANGE_MAX_BODY (1024 * 1024)

@@ -23,6 +23,7 @@ struct _LullServer {
     char *path;
     LullStreams *streams;
     GHashTable *subresources; /* name -> Subresource */
+    GHashTable *admissions;   /* LullKind (lent) -> LullAdmission */
     LullReplies *replies;
 };
 
@@ -195,6 +196,7 @@ handle(SoupServer *soup, SoupServerMessage *message, const char *path, GHashTabl
     g_autoptr(LullRoute) route = lull_route_parse(g_utf8_validate(path, -1, NULL) ? path : "");
     LullExchange exchange = {.store = self->store, .message = message, .route = route, .query = query};
 
+    exchange.admission = route->kind ? g_hash_table_lookup(self->admissions, route->kind) : NULL;
     if (!is_text(path, query))
         lull_exchange_fail(&exchange, 400, "BadRequest", "path and query must be UTF-8");
     else if (received(message) > LULL_EXCHANGE_MAX_BODY)
@@ -236,6 +238,7 @@ lull_server_new(LullStore *store, const char *socket_path, const char *group, GE
     self->store = store;
     self->streams = lull_streams_new(BOOKMARK_MS);
     self->subresources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    self->admissions = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     self->replies = lull_replies_new();
     self->soup = soup_server_new("server-header", "lull/" LULL_VERSION, NULL);
     g_signal_connect(self->soup, "request-started", G_CALLBACK(on_started), self);
@@ -257,6 +260,16 @@ lull_server_add_subresource(LullServer *self, const char *subresource, LullSubre
 }
 
 void
+lull_server_set_admission(LullServer *self, const LullKind *kind, LullAdmitFunc func, gpointer user_data)
+{
+    LullAdmission *admission = g_new0(LullAdmission, 1);
+
+    admission->func = func;
+    admission->user_data = user_data;
+    g_hash_table_replace(self->admissions, (gpointer)kind, admission);
+}
+
+void
 lull_server_set_bookmark_interval(LullServer *self, guint milliseconds)
 {
     lull_streams_set_interval(self->streams, milliseconds);
@@ -273,6 +286,7 @@ lull_server_free(LullServer *self)
         soup_server_disconnect(self->soup);
         g_object_unref(self->soup);
         g_hash_table_unref(self->subresources);
+        g_hash_table_unref(self->admissions);
         (void)unlink(self->path);
     }
     g_free(self->path);

@@ -5,6 +5,7 @@
 
 #include <gio/gio.h>
 
+#include "coordinator/store/serve/admission.h"
 #include "coordinator/store/store.h"
 
 G_BEGIN_DECLS
@@ -39,6 +40,10 @@ LullServer *lull_server_new(LullStore *store, const char *socket_path, const cha
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_server_add_subresource(LullServer *self, const char *subresource, LullSubresourceFunc func,
                                  gpointer user_data);
+
+/* Whether what is created of @kind fits what there is; trial runs too. */
+void
+lull_server_set_admission(LullServer *self, const LullKind *kind, LullAdmitFunc func, gpointer user_data);
 
 /* How often watches that allow bookmarks get one: every minute, unless it is said here before they begin. */
 void lull_server_set_bookmark_interval(LullServer *self, guint milliseconds);

@@ -95,6 +95,17 @@ check_whole(const LullExchange *exchange, LullJson *object)
     return !causes;
 }
 
+static gboolean
+check_admitted(const LullExchange *exchange, LullJson *object)
+{
+    const LullAdmission *admission = exchange->admission;
+    g_autoptr(LullJson) causes = admission ? admission->func(object, admission->user_data) : NULL;
+
+    if (causes)
+        lull_exchange_fail_causes(exchange, lull_meta_name(object), causes);
+    return !causes;
+}
+
 static LullJson *
 create(const LullExchange *exchange, LullJson *object, gboolean dry, GError **error)
 {
@@ -121,7 +132,7 @@ lull_write_create(const LullExchange *exchange)
     g_autoptr(LullJson) object = lull_exchange_json_body(exchange, FALSE, &ok);
 
     if (!ok || !parse_dry_run(exchange, NULL, &dry) || !check_addressed(exchange, object) ||
-        !check_namespace(exchange) || !check_whole(exchange, object))
+        !check_namespace(exchange) || !check_whole(exchange, object) || !check_admitted(exchange, object))
         return;
     created = create(exchange, object, dry, &error);
     answer(exchange, 201, created, error);

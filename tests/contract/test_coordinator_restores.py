@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which restores a coordinator takes; the machine is that of libvirt's mock host, and runs."""
+
+import pytest
+
+import rest
+from waiting import wait_for
+
+RESTORES = f"{rest.BASE}/virtualmachinerestores"
+
+
+@pytest.fixture
+def client(mocked):
+    return mocked
+
+
+def restore(name, vm="test", **spec):
+    return {"apiVersion": "snapshot.kubevirt.io/v1beta1", "kind": "VirtualMachineRestore", "metadata": {"name": name},
+            "spec": {"target": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm},
+                     "virtualMachineSnapshotName": "snap", **spec}}
+
+
+def failure(client, name):
+    status = client.get(f"{RESTORES}/{name}")[1].get("status", {})
+    return [each["reason"] for each in status.get("conditions", []) if (each["type"], each["status"]) == ("Failure", "True")]
+
+
+def test_a_second_restore_of_a_machine_is_refused_at_once(client):
+    assert client.post(RESTORES, restore("first"))[0] == 201
+    for path in (RESTORES, f"{RESTORES}?dryRun=All"):
+        code, status = client.post(path, restore("second"))
+        assert (code, status["reason"]) == (422, "Invalid")
+        assert status["details"]["causes"][0]["field"] == "spec.target"
+        assert 'VirtualMachineRestore "first" in progress' in status["message"]
+    assert client.get(f"{RESTORES}/second")[0] == 404
+
+
+def test_the_next_may_come_once_the_first_is_called_off(client):
+    assert client.post(RESTORES, restore("first"))[0] == 201
+    assert client.delete(f"{RESTORES}/first")[0] == 200
+    assert client.post(RESTORES, restore("second"))[0] == 201
+
+
+def test_one_that_failed_stands_in_nobodys_way(client):
+    assert client.post(RESTORES, restore("first", targetReadinessPolicy="FailImmediate"))[0] == 201
+    wait_for(lambda: failure(client, "first"), "the first fails, since its target runs")
+    assert client.post(RESTORES, restore("second"))[0] == 201
+
+
+def test_the_same_one_again_exists_already(client):
+    assert client.post(RESTORES, restore("first"))[0] == 201
+    code, status = client.post(RESTORES, restore("first"))
+    assert (code, status["reason"]) == (409, "AlreadyExists")
+
+
+def test_one_to_a_machine_that_is_not_there_fails_and_says_what_to_do(client):
+    assert client.post(RESTORES, restore("nobody", vm="nobody"))[0] == 201
+    [reason] = wait_for(lambda: failure(client, "nobody"), "it fails")
+    assert "VM nobody does not exist" in reason and "define a domain of that name first" in reason
