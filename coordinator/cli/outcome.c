@@ -9,7 +9,7 @@
 #include "coordinator/model/meta.h"
 #include "protocol/names.h"
 
-static const char *const steps[] = {"preparing", "frozen", "copying", "restoring", NULL};
+static const char *const steps[] = {"preparing", "frozen", "queued", "copying", "restoring", NULL};
 
 /* Is a level asked for, and not reached? */
 static gboolean
@@ -103,9 +103,9 @@ guess_step(const LullKind *kind, LullJson *object)
     return g_str_equal(phase, "Succeeded") ? "copying" : "preparing";
 }
 
-/* NULL: for nothing but time. The bare "Source not locked" is how every snapshot begins. */
+/* NULL: for nothing but time. @step: as told. The bare "Source not locked" is how every snapshot begins. */
 static const char *
-waits_for(LullJson *object)
+waits_for(LullJson *object, const char *step)
 {
     const char *phase = lull_json_string(lull_json_object(object, "status"), "phase", "");
     const char *error = error_message(object);
@@ -113,6 +113,8 @@ waits_for(LullJson *object)
 
     if (error)
         return error;
+    if (g_strcmp0(step, "queued") == 0)
+        return "others are copied first";
     if (g_str_equal(phase, "Succeeded") || !lull_condition_is(object, "Progressing", FALSE) ||
         g_strcmp0(reason, "Source not locked") == 0)
         return NULL;
@@ -128,7 +130,7 @@ lull_progress_of(const LullKind *kind, LullJson *object)
     const gint64 permille = lull_json_int(told, "permille", -1);
     const LullProgress progress = {
         .step = step ? step : guess_step(kind, object),
-        .waiting = waits_for(object),
+        .waiting = waits_for(object, step),
         .permille = permille >= 0 && permille <= 1000 ? (gint)permille : -1,
     };
 

@@ -102,7 +102,8 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED)
         self->progress = g_strdup(lull_meta_annotation(self->content, LULL_ANNOTATION_PROGRESS));
     if (!self->progress && self->follow != LULL_WORK_DONE)
-        self->progress = lull_progress_text("copying", lull_jobs_told(jobs, id));
+        self->progress =
+            lull_progress_text(lull_jobs_waits(jobs, id) ? "queued" : "copying", lull_jobs_told(jobs, id));
     if (self->follow != LULL_WORK_DONE)
         return;
     lull_jobs_state(jobs, id, &result, NULL);

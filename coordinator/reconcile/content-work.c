@@ -84,6 +84,7 @@ lull_content_run_follow(gpointer data, GCancellable *cancellable, GError **error
     while (storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, error)) {
         if (progress.state != LULL_COPY_RUNNING)
             return g_memdup2(&progress, sizeof progress);
+        lull_jobs_tell_waits(task->jobs, task->id, progress.waits);
         lull_jobs_tell(task->jobs, task->id, progress.permille);
         if (!rest(cancellable, pause, error))
             return NULL;

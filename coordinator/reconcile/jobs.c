@@ -18,6 +18,7 @@ typedef struct {
     gpointer result;
     GError *error;
     guint permille;
+    gboolean waits;
 } Run;
 
 struct _LullJobs {
@@ -212,6 +213,35 @@ lull_jobs_told(LullJobs *self, const char *id)
     permille = run ? run->permille : 0;
     pthread_mutex_unlock(&self->mutex);
     return permille;
+}
+
+void
+lull_jobs_tell_waits(LullJobs *self, const char *id, gboolean waits)
+{
+    Run *run = NULL;
+    gboolean news = FALSE;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    news = run && run->waits != waits;
+    if (news)
+        run->waits = waits;
+    pthread_mutex_unlock(&self->mutex);
+    if (news && run->end)
+        run->end(run->key, run->user_data);
+}
+
+gboolean
+lull_jobs_waits(LullJobs *self, const char *id)
+{
+    const Run *run = NULL;
+    gboolean waits = FALSE;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    waits = run && run->waits;
+    pthread_mutex_unlock(&self->mutex);
+    return waits;
 }
 
 void

@@ -48,6 +48,10 @@ void lull_jobs_cancel(LullJobs *self, const char *id);
 void lull_jobs_tell(LullJobs *self, const char *id, guint permille);
 guint lull_jobs_told(LullJobs *self, const char *id);
 
+/* From the job itself: whether it waits for its turn. A change is told like its end. */
+void lull_jobs_tell_waits(LullJobs *self, const char *id, gboolean waits);
+gboolean lull_jobs_waits(LullJobs *self, const char *id);
+
 /* Forgets a job that is done. Only the thread that looks at the result may drop it. */
 void lull_jobs_drop(LullJobs *self, const char *id);
 

@@ -4,12 +4,17 @@
 #include "coordinator/storage/offline-jobs.h"
 
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/turns.h"
+
+#define AT_A_TIME 2 /* more would only take the disks from each other, and from machines that run */
 
 typedef struct {
+    LullTurns *turns; /* lent */
     char *folder;
     LullOffline *offline; /* the thread's alone; its locks go with it */
     GCancellable *cancel;
     GThread *thread;
+    gint begun;    /* atomic: its turn has come */
     gint permille; /* atomic */
     gint ended;    /* atomic: the rest is written no more */
     char *problem; /* NULL: it went well */
@@ -17,16 +22,17 @@ typedef struct {
 
 struct _LullOfflineJobs {
     GMutex mutex;
+    LullTurns *turns;
     GHashTable *jobs; /* folder -> Job */
 };
 
-/* Interrupts it where it runs. */
+/* Interrupts it where it runs or waits. */
 static void
 job_free(gpointer data)
 {
     Job *job = data;
 
-    g_cancellable_cancel(job->cancel);
+    lull_turns_cancel(job->turns, job->cancel);
     g_thread_join(job->thread);
     g_object_unref(job->cancel);
     g_free(job->folder);
@@ -40,6 +46,7 @@ lull_offline_jobs_new(void)
     LullOfflineJobs *self = g_new0(LullOfflineJobs, 1);
 
     g_mutex_init(&self->mutex);
+    self->turns = lull_turns_new(AT_A_TIME);
     self->jobs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, job_free);
     return self;
 }
@@ -50,6 +57,7 @@ lull_offline_jobs_free(LullOfflineJobs *self)
     if (!self)
         return;
     g_hash_table_unref(self->jobs);
+    lull_turns_free(self->turns);
     g_mutex_clear(&self->mutex);
     g_free(self);
 }
@@ -81,7 +89,11 @@ run(gpointer data)
     g_autoptr(GError) problem = NULL;
     g_autoptr(GError) error = NULL;
 
-    (void)lull_offline_copy(job->offline, job->folder, tell, job, job->cancel, &problem);
+    if (lull_turns_wait(job->turns, job->cancel)) {
+        g_atomic_int_set(&job->begun, TRUE);
+        (void)lull_offline_copy(job->offline, job->folder, tell, job, job->cancel, &problem);
+        lull_turns_give(job->turns);
+    }
     g_clear_pointer(&job->offline, lull_offline_free);
     if (!g_cancellable_is_cancelled(job->cancel) &&
         !write_end(job, problem ? problem->message : NULL, &error) && !problem)
@@ -105,6 +117,8 @@ lull_offline_jobs_start(LullOfflineJobs *self, const char *folder, LullOffline *
     job->folder = g_strdup(folder);
     job->offline = take_offline;
     job->cancel = g_cancellable_new();
+    job->turns = self->turns;
+    lull_turns_join(job->turns, job->cancel);
     job->thread = g_thread_new("offline-copy", run, job);
     g_hash_table_insert(self->jobs, job->folder, job);
 }
@@ -117,9 +131,12 @@ lull_offline_jobs_look(LullOfflineJobs *self, const char *folder, LullCopyProgre
 
     if (!job)
         return FALSE;
-    *ret_progress = (LullCopyProgress){LULL_COPY_RUNNING, (guint)g_atomic_int_get(&job->permille), NULL};
+    *ret_progress = (LullCopyProgress){.state = LULL_COPY_RUNNING,
+                                       .permille = (guint)g_atomic_int_get(&job->permille),
+                                       .waits = !g_atomic_int_get(&job->begun)};
     if (!g_atomic_int_get(&job->ended))
         return TRUE;
+    ret_progress->waits = FALSE;
     ret_progress->state = job->problem ? LULL_COPY_FAILED : LULL_COPY_DONE;
     ret_progress->problem = g_strdup(job->problem);
     g_hash_table_remove(self->jobs, folder);

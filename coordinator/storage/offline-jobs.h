@@ -8,8 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* The copying of machines that are off, each on a thread of its own, known by the folder it writes to. How
- * one ended is written into the description of its attempt. May be used from any thread. */
+/* The copying of machines that are off, each on a thread of its own, known by the folder it writes to. Two
+ * are at work at a time; the others, whose images are held all the while, wait in the order in which they
+ * came. How one ended is written into the description of its attempt. May be used from any thread. */
 typedef struct _LullOfflineJobs LullOfflineJobs;
 
 LullOfflineJobs *lull_offline_jobs_new(void) G_GNUC_WARN_UNUSED_RESULT;

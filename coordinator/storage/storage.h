@@ -25,6 +25,7 @@ typedef struct {
     LullCopyState state;
     guint permille; /* RUNNING */
     char *problem;  /* FAILED, ABSENT: what happened and what to do */
+    gboolean waits; /* RUNNING: for others, which are copied first */
 } LullCopyProgress;
 void lull_copy_progress_clear(LullCopyProgress *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullCopyProgress, lull_copy_progress_clear)

@@ -98,6 +98,7 @@ START_TEST(progress_comes_from_its_annotation_else_from_the_phase)
         {TOLD("\\u0022step\\u0022:\\u0022copying\\u0022,\\u0022permille\\u0022:560"), "", "copying", 560},
         {TOLD("\\u0022step\\u0022:\\u0022\\\\u001b[2J\\u0022,\\u0022permille\\u0022:5600"), "", "preparing",
          -1},
+        {TOLD("\\u0022step\\u0022:\\u0022queued\\u0022,\\u0022permille\\u0022:0"), "", "queued", 0},
         {"'lull.dev/progress':'nonsense'", "'phase':'Succeeded'", "copying", -1},
         {"", "", "preparing", -1},
     };
@@ -109,6 +110,15 @@ START_TEST(progress_comes_from_its_annotation_else_from_the_phase)
         ck_assert_str_eq(progress.step, cases[i].step);
         ck_assert_int_eq(progress.permille, cases[i].permille);
     }
+}
+END_TEST
+
+START_TEST(a_copy_that_waits_for_others_says_so)
+{
+    g_autoptr(LullJson) object = snapshot(
+        TOLD("\\u0022step\\u0022:\\u0022queued\\u0022,\\u0022permille\\u0022:0"), "'phase':'Succeeded'");
+
+    ck_assert_str_eq(lull_progress_of(&lull_kind_snapshot, object).waiting, "others are copied first");
 }
 END_TEST
 
@@ -158,6 +168,7 @@ make_suite(void)
     tcase_add_test(tests, level_asked_for_is_compared_with_the_level_reached);
     tcase_add_test(tests, restore_is_done_when_complete);
     tcase_add_test(tests, progress_comes_from_its_annotation_else_from_the_phase);
+    tcase_add_test(tests, a_copy_that_waits_for_others_says_so);
     tcase_add_test(tests, waiting_is_told_only_where_something_is_waited_for);
     tcase_add_test(tests, bar_fills_up);
     suite_add_tcase(suite, tests);

@@ -32,10 +32,19 @@ set_up(void)
 }
 
 static void
+remove_tool(void)
+{
+    g_autofree char *tool = g_build_filename(dir, "qemu-img", NULL);
+
+    g_unlink(tool);
+}
+
+static void
 tear_down(void)
 {
     lull_folder_remove(folder, NULL);
     g_unlink(source);
+    remove_tool();
     g_rmdir(dir);
     g_clear_pointer(&dir, g_free);
     g_clear_pointer(&folder, g_free);
@@ -264,6 +273,106 @@ START_TEST(a_job_that_is_stopped_leaves_the_image_and_no_word)
 }
 END_TEST
 
+/* Has every copy stand still for as long as the file "gate" is there. */
+static void
+hold_copies(void)
+{
+    g_autofree char *real = g_find_program_in_path("qemu-img");
+    g_autofree char *tool = g_build_filename(dir, "qemu-img", NULL);
+    g_autofree char *gate = g_build_filename(dir, "gate", NULL);
+    g_autofree char *path = g_strconcat(dir, ":", g_getenv("PATH"), NULL);
+    g_autofree char *script = g_strdup_printf("#!/bin/sh\n"
+                                              "case \"$*\" in *--target-is-zero*)"
+                                              " while [ -e '%s' ]; do sleep 0.02; done ;; esac\n"
+                                              "exec '%s' \"$@\"\n",
+                                              gate, real);
+
+    ck_assert(g_file_set_contents(gate, "", -1, NULL) && g_file_set_contents(tool, script, -1, NULL));
+    ck_assert_int_eq(g_chmod(tool, 0755), 0);
+    ck_assert(g_setenv("PATH", path, TRUE));
+}
+
+static void
+let_copies_go(void)
+{
+    g_autofree char *gate = g_build_filename(dir, "gate", NULL);
+
+    ck_assert_int_eq(g_unlink(gate), 0);
+}
+
+/* One of @n jobs on the same image, in folders of their own. */
+static char *
+start_one(LullOfflineJobs *jobs, guint n, LullJson *attempt)
+{
+    g_autofree char *name = g_strdup_printf("attempt-%u", n);
+    char *own = g_build_filename(dir, name, NULL);
+    LullOffline *offline = lull_offline_again(attempt, NULL);
+
+    ck_assert_int_eq(g_mkdir(own, 0700), 0);
+    ck_assert(lull_folder_write(own, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), NULL));
+    ck_assert_ptr_nonnull(offline);
+    lull_offline_jobs_start(jobs, own, offline);
+    return own;
+}
+
+static gboolean
+job_waits(LullOfflineJobs *jobs, const char *own)
+{
+    g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+
+    ck_assert(lull_offline_jobs_look(jobs, own, &progress));
+    ck_assert_int_eq(progress.state, LULL_COPY_RUNNING);
+    return progress.waits;
+}
+
+static void
+until_it_runs(LullOfflineJobs *jobs, const char *own)
+{
+    while (job_waits(jobs, own))
+        g_usleep(1000);
+}
+
+static void
+until_it_is_done(LullOfflineJobs *jobs, const char *own)
+{
+    g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+
+    while (lull_offline_jobs_look(jobs, own, &progress) && progress.state == LULL_COPY_RUNNING)
+        g_usleep(1000);
+    ck_assert_int_eq(progress.state, LULL_COPY_DONE);
+}
+
+START_TEST(two_jobs_copy_at_a_time_and_the_others_wait_their_turn)
+{
+    LullOfflineJobs *jobs = lull_offline_jobs_new();
+    g_autofree char *mark = NULL;
+    g_autoptr(LullJson) attempt = NULL;
+    char *own[4];
+
+    make_source("raw");
+    mark = lull_image_mark(source, "raw");
+    attempt = attempt_of("raw", mark);
+    hold_copies();
+    for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+        own[i] = start_one(jobs, i, attempt);
+    until_it_runs(jobs, own[0]);
+    until_it_runs(jobs, own[1]);
+    ck_assert(job_waits(jobs, own[2]) && job_waits(jobs, own[3]));
+    lull_offline_jobs_stop(jobs, own[2]); /* at once, although nothing is copied */
+    ck_assert(job_waits(jobs, own[3]));
+    lull_offline_jobs_stop(jobs, own[0]);
+    until_it_runs(jobs, own[3]);
+    let_copies_go();
+    until_it_is_done(jobs, own[1]);
+    until_it_is_done(jobs, own[3]);
+    lull_offline_jobs_free(jobs);
+    for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
+        lull_folder_remove(own[i], NULL);
+        g_free(own[i]);
+    }
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -281,6 +390,7 @@ make_suite(void)
     tcase_add_test(cases, an_image_in_use_is_waited_for);
     tcase_add_test(cases, a_job_writes_down_how_it_ended_and_lets_the_image_go);
     tcase_add_loop_test(cases, a_job_that_is_stopped_leaves_the_image_and_no_word, 0, 2);
+    tcase_add_test(cases, two_jobs_copy_at_a_time_and_the_others_wait_their_turn);
     suite_add_tcase(suite, cases);
     return suite;
 }
