@@ -46,8 +46,9 @@
 #define LULL_BROKEN_NOISY        "noisy"
 #define LULL_BROKEN_REBOOT       "guest rebooted"
 
-/* Part of every reason that tells of a file system that is frozen still after its end. */
-#define LULL_NOT_THAWED "thawed yet"
+/* What a file system that is frozen still after its end is not: part of every reason that tells of one, so that
+ * advice can be given by it. */
+#define LULL_THAWED_YET "thawed yet"
 
 /* Why a file system was left alone though it could be frozen: prepare named disks, and it is on none of them
  * as far as the guest can tell. */

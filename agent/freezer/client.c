@@ -162,7 +162,7 @@ deliver(LullFreezer *self, LullFreezerEventKind kind)
         if (!event.broken)
             event.broken = reason_text(reason);
         if (!event.broken && any_stuck(hold))
-            event.broken = "a file system could not be " LULL_NOT_THAWED;
+            event.broken = "a file system could not be " LULL_THAWED_YET;
         if (!event.broken && self->broken[0])
             event.broken = self->broken;
         event.timed_out = reason == LULL_HOLD_REASON_SLOW || reason == LULL_HOLD_REASON_LEASE ||

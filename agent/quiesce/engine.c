@@ -112,7 +112,7 @@ static void
 post_unsettled(LullEngine *self)
 {
     const char *mountpoint = lull_freezer_first_unsettled(self->retired);
-    g_autofree char *text = g_strdup_printf("%s of the operation before is not " LULL_NOT_THAWED
+    g_autofree char *text = g_strdup_printf("%s of the operation before is not " LULL_THAWED_YET
                                             ", which is tried again all the time",
                                             mountpoint ? mountpoint : "a file system");
 

@@ -196,7 +196,7 @@ thawed_filesystems(const LullOperation *self)
         lull_json_set_bool(row, "thawed", outcome && outcome->thawed);
         if (outcome && outcome->stuck) {
             g_autofree char *why =
-                g_strdup_printf("not " LULL_NOT_THAWED ": %s; it is tried again all the time",
+                g_strdup_printf("not " LULL_THAWED_YET ": %s; it is tried again all the time",
                                 outcome->error ? g_strerror(outcome->error) : "the kernel does not answer");
             lull_json_set_string(row, "reason", why);
         }

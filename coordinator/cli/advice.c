@@ -44,10 +44,10 @@ tells_of_stuck(const LullReport *report)
     for (guint i = 0; i < report->filesystems->len; i++) {
         const LullReportRow *row = report->filesystems->pdata[i];
 
-        if (row->reason && strstr(row->reason, LULL_NOT_THAWED))
+        if (row->reason && strstr(row->reason, LULL_THAWED_YET))
             return TRUE;
     }
-    return report->proof_reason && strstr(report->proof_reason, LULL_NOT_THAWED);
+    return report->proof_reason && strstr(report->proof_reason, LULL_THAWED_YET);
 }
 
 /* The freeze was tried, and did not come to what it should. */
