@@ -222,6 +222,8 @@ tell_restore_change(const LullRestoreView *view, const Change *change, GPtrArray
     else if (failure)
         add(all, kind, view->restore, LULL_EVENT_WARNING, "Operation failed",
             g_strdup_printf("VirtualMachineRestore failed %s", failure));
+    else if (progress && view->queued && g_str_equal(progress, view->problem))
+        add(all, kind, view->restore, LULL_EVENT_NORMAL, "VirtualMachineRestoreWaiting", g_strdup(progress));
     else if (progress && view->problem && g_str_equal(progress, view->problem))
         add(all, kind, view->restore, LULL_EVENT_WARNING, "VirtualMachineRestoreError",
             g_strdup_printf("VirtualMachineRestore encountered error %s", view->problem));
@@ -240,7 +242,7 @@ lull_restore_news(const LullRestoreView *view, LullRestoreVerb verb)
     if (verb == LULL_RESTORE_WRITE_STATUS)
         tell_restore_change(view, &change, all);
     else if (verb == LULL_RESTORE_SHUT_DOWN)
-        add(all, &lull_kind_restore, view->restore, LULL_EVENT_WARNING, "RestoreTargetNotReady",
+        add(all, &lull_kind_restore, view->restore, LULL_EVENT_NORMAL, "RestoreTargetNotReady",
             g_strdup(STOPPING));
     else if (verb == LULL_RESTORE_RECORD_START && view->start_error)
         add(all, &lull_kind_restore, view->restore, LULL_EVENT_WARNING, "RestoreTargetNotStarted",

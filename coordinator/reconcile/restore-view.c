@@ -123,23 +123,35 @@ find_failure(const LullRestoreView *self, const GError *data_error)
     return NULL;
 }
 
+static gboolean
+is_under_way(LullJson *object)
+{
+    LullJson *status = lull_json_object(object, "status");
+
+    return !lull_json_bool(status, "readyToUse", FALSE) && !lull_json_object(status, "error");
+}
+
 /* What stands in the way, in the reference's words; NULL: nothing. */
 static char *
-snapshot_problem(const LullRestoreView *self, const char *name)
+snapshot_problem(const LullRestoreView *self, const char *name, gboolean *ret_passes)
 {
     LullJson *status = lull_json_object(self->snapshot, "status");
     const char *content = lull_json_string(status, "virtualMachineSnapshotContentName", NULL);
+
+    *ret_passes = FALSE;
 
     if (!self->snapshot || lull_meta_is_deleting(self->snapshot))
         return g_strdup_printf("VMSnapshot %s/%s does not exist", self->ns, name);
     if (g_str_equal(lull_json_string(status, "phase", ""), "Failed"))
         return g_strdup_printf("VMSnapshot %s/%s failed and is invalid to use", self->ns, name);
+    *ret_passes = is_under_way(self->snapshot);
     if (!lull_json_bool(status, "readyToUse", FALSE))
         return g_strdup_printf("VMSnapshot %s/%s not ready", self->ns, name);
     if (!content)
         return g_strdup_printf("no snapshot content name in %s/%s", self->ns, name);
     if (!self->content)
         return g_strdup_printf("VMSnapshotContent %s/%s does not exist", self->ns, content);
+    *ret_passes = is_under_way(self->content);
     if (!lull_json_bool(lull_json_object(self->content, "status"), "readyToUse", FALSE))
         return g_strdup_printf("VMSnapshotContent %s/%s not ready", self->ns, content);
     return NULL;
@@ -200,14 +212,16 @@ look_at_problems(LullRestoreView *self)
 {
     const char *snapshot =
         lull_json_string(lull_json_object(self->restore, "spec"), "virtualMachineSnapshotName", "");
-
-    g_autofree char *missing = snapshot_problem(self, snapshot);
+    gboolean passes;
+    g_autofree char *missing = snapshot_problem(self, snapshot, &passes);
 
     self->snapshot_ready = !missing;
-    if (self->work_error)
+    if (self->work_error) {
         self->problem = g_strdup(self->work_error);
-    else if (self->data == LULL_WORK_NONE && waits_for_others(self))
+    } else if (self->data == LULL_WORK_NONE && waits_for_others(self)) {
         self->problem = self->other_locked ? lock_problem(self->vm) : g_steal_pointer(&missing);
+        self->queued = self->problem && (self->other_locked || passes);
+    }
 }
 
 static void

@@ -45,6 +45,7 @@ typedef struct {
     LullJson *restore, *snapshot, *content, *vm; /* NULL: not there */
     char *failure;                               /* why it failed; NULL */
     char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
+    gboolean queued;  /* what it waits for has an end that needs nobody */
     char *work_error; /* of the data job, else of the one that stops; NULL */
     char *start_error;
     char *progress;   /* the annotation as it ought to be; NULL: none */

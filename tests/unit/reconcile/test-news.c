@@ -190,6 +190,7 @@ static const struct {
     LullRestoreVerb verb;
     const char *problem, *start_error;
     const char *told;
+    gboolean queued;
 } restores[] = {
     {NULL, "'complete':false," PROGRESSING("Initializing VirtualMachineRestore"), LULL_RESTORE_WRITE_STATUS,
      NULL, NULL, ""},
@@ -198,11 +199,16 @@ static const struct {
      "RestoreTargetNotReady: Restore target VMI still exists, please stop the restore target to "
      "proceed with restore"},
     {"", "", LULL_RESTORE_SHUT_DOWN, NULL, NULL,
-     "Warning " VMR "RestoreTargetNotReady: Automatically stopping restore target for restore operation"},
+     "Normal " VMR "RestoreTargetNotReady: Automatically stopping restore target for restore operation"},
     {"", PROGRESSING("no such snapshot"), LULL_RESTORE_WRITE_STATUS, "no such snapshot", NULL,
      "Warning " VMR "VirtualMachineRestoreError: VirtualMachineRestore encountered error no such snapshot"},
     {PROGRESSING("no such snapshot"), PROGRESSING("no such snapshot"), LULL_RESTORE_WRITE_STATUS,
      "no such snapshot", NULL, ""},
+    {"", PROGRESSING("vm restore other in progress"), LULL_RESTORE_WRITE_STATUS,
+     "vm restore other in progress", NULL,
+     "Normal " VMR "VirtualMachineRestoreWaiting: vm restore other in progress", .queued = TRUE},
+    {PROGRESSING("vm restore other in progress"), PROGRESSING("vm restore other in progress"),
+     LULL_RESTORE_WRITE_STATUS, "vm restore other in progress", NULL, "", .queued = TRUE},
     {"'complete':false", FAILURE("too late"), LULL_RESTORE_WRITE_STATUS, NULL, NULL,
      "Warning " VMR "Operation failed: VirtualMachineRestore failed too late"},
     {"'complete':false", "'complete':true," PROGRESSING("Operation complete"), LULL_RESTORE_WRITE_STATUS,
@@ -219,6 +225,7 @@ START_TEST(a_restore_tells_what_became_of_it)
     LullRestoreView view = {.name = (char *)"back",
                             .target = (char *)"larry",
                             .problem = (char *)restores[_i].problem,
+                            .queued = restores[_i].queued,
                             .start_error = (char *)restores[_i].start_error};
     g_autoptr(LullJson) object = object_with("", restores[_i].before);
     g_autoptr(LullJson) status = status_of(restores[_i].after);

@@ -141,15 +141,18 @@ static const struct {
     gboolean has_content, content_ready;
     const char *vm_status;
     const char *problem; /* NULL: none */
+    gboolean queued;     /* it passes without anybody's help */
 } waits[] = {
     {NULL, FALSE, FALSE, "", "VMSnapshot default/snap does not exist"},
     {"'phase':'Failed'", FALSE, FALSE, "", "VMSnapshot default/snap failed and is invalid to use"},
-    {"'phase':'InProgress','readyToUse':false", FALSE, FALSE, "", "VMSnapshot default/snap not ready"},
+    {"'phase':'InProgress','readyToUse':false", FALSE, FALSE, "", "VMSnapshot default/snap not ready", TRUE},
+    {"'phase':'InProgress','error':{'message':'no room'}", FALSE, FALSE, "",
+     "VMSnapshot default/snap not ready"},
     {"'phase':'Succeeded','readyToUse':true", FALSE, FALSE, "", "no snapshot content name in default/snap"},
     {GOOD, FALSE, FALSE, "", "VMSnapshotContent default/c does not exist"},
-    {GOOD, TRUE, FALSE, "", "VMSnapshotContent default/c not ready"},
-    {GOOD, TRUE, TRUE, ",'restoreInProgress':'other'", "vm restore other in progress"},
-    {GOOD, TRUE, TRUE, ",'snapshotInProgress':'snap2'", "vm snapshot snap2 in progress"},
+    {GOOD, TRUE, FALSE, "", "VMSnapshotContent default/c not ready", TRUE},
+    {GOOD, TRUE, TRUE, ",'restoreInProgress':'other'", "vm restore other in progress", TRUE},
+    {GOOD, TRUE, TRUE, ",'snapshotInProgress':'snap2'", "vm snapshot snap2 in progress", TRUE},
     {GOOD, TRUE, TRUE, "", NULL},
 };
 
@@ -162,6 +165,7 @@ START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
 
     ck_assert(!view->failed);
     ck_assert_int_eq(view->snapshot_ready && !view->other_locked, waits[_i].problem == NULL);
+    ck_assert_int_eq(view->queued, waits[_i].queued);
     if (waits[_i].problem)
         ck_assert_str_eq(reason(view, "Progressing"), waits[_i].problem);
 }
@@ -227,6 +231,7 @@ START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
 
     ck_assert(!retried->failed && failed->failed);
     ck_assert_str_eq(reason(retried, "Progressing"), "image in use");
+    ck_assert(!retried->queued);
     ck_assert_str_eq(reason(failed, "Failure"), "other disks");
 }
 END_TEST
