@@ -73,6 +73,7 @@ append_table(GString *page, const LullTable *table)
 static void
 append_state(GString *page, const LullKind *kind, LullJson *object)
 {
+    const char *error = lull_json_string(lull_json_at(object, "status", "error", NULL), "message", NULL);
     const char *reason = NULL;
 
     switch (lull_outcome_of(kind, object, &reason)) {
@@ -88,7 +89,8 @@ append_state(GString *page, const LullKind *kind, LullJson *object)
     case LULL_OUTCOME_DONE:
         break;
     }
-    line(page, "error", lull_json_string(lull_json_at(object, "status", "error", NULL), "message", NULL));
+    if (g_strcmp0(error, reason) != 0)
+        line(page, "error", error);
 }
 
 static void

@@ -141,7 +141,8 @@ mirror_content(const LullSnapshotView *view, LullJson *status)
     lull_json_set_bool(status, "readyToUse", view->content_ready && !view->failed);
     if (!view->failed)
         copy_member(status, theirs, "creationTime");
-    copy_member(status, theirs, "error");
+    if (!view->failed || lull_json_object(theirs, "error"))
+        copy_member(status, theirs, "error");
     if (view->report && !lull_json_array(status, "indications"))
         set_indications(status, view->content);
     if (view->succeeded)
@@ -156,6 +157,20 @@ miss_content(const LullSnapshotView *view, LullJson *status)
         return;
     lull_json_set_bool(status, "readyToUse", FALSE);
     lull_status_set_error(status, "the snapshot's content is missing", view->now);
+}
+
+static const char *
+error_of(LullJson *status)
+{
+    return lull_json_string(lull_json_object(status, "error"), "message", "");
+}
+
+/* A failure has an error; where the content has one, that says more than the reason does. */
+static void
+explain_failure(const LullSnapshotView *view, LullJson *status)
+{
+    if (view->failed && !*error_of(status))
+        lull_status_set_error(status, view->failure, view->now);
 }
 
 static char *
@@ -179,7 +194,7 @@ set_progressing(const LullSnapshotView *view, LullJson *status)
     const char *reason = unlocked;
     gboolean progressing = FALSE;
 
-    if (lull_json_object(status, "error")) {
+    if (lull_json_object(status, "error") && g_strcmp0(error_of(status), view->failure) != 0) {
         reason = "In error state";
     } else if (view->failed) {
         reason = "Operation failed";
@@ -223,6 +238,7 @@ lull_snapshot_status(const LullSnapshotView *view)
         mirror_content(view, status);
     else
         miss_content(view, status);
+    explain_failure(view, status);
     ready = lull_json_bool(status, "readyToUse", FALSE);
     set_progressing(view, status);
     lull_condition_set(status, "Ready", ready, ready ? "Ready" : "Not ready", view->now);

@@ -81,7 +81,7 @@ START_TEST(page_of_a_failed_snapshot_says_why)
 {
     g_autoptr(LullJson) snapshot =
         json("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},'status':{'phase':'Failed','"
-             "readyToUse':false,"
+             "readyToUse':false,'error':{'message':'required level not reached'},"
              "'conditions':[{'type':'Failure','status':'True','reason':'required level not reached'}]}}");
     g_autofree char *page = lull_page_of_snapshot(snapshot, NULL, NULL, NOON);
 

@@ -88,6 +88,9 @@ static const struct {
     {ERROR("no room"), "", LULL_SNAPSHOT_WRITE_STATUS, ""},
     {ERROR("no room"), "'phase':'Failed'," FAILURE("snapshot deadline exceeded"), LULL_SNAPSHOT_WRITE_STATUS,
      "Warning " VMS "VirtualMachineSnapshotFailed: VirtualMachineSnapshot failed snapshot deadline exceeded"},
+    {"'phase':'InProgress'", "'phase':'Failed'," ERROR("it said why") "," FAILURE("the cut failed"),
+     LULL_SNAPSHOT_WRITE_STATUS,
+     "Warning " VMS "VirtualMachineSnapshotFailed: VirtualMachineSnapshot failed the cut failed"},
     {"'phase':'Succeeded'", "'phase':'Failed'", LULL_SNAPSHOT_WRITE_REPORT, ""},
 };
 

@@ -265,6 +265,78 @@ START_TEST(test_a_failed_one_is_not_revived_by_a_late_cut)
 }
 END_TEST
 
+#define HELD ",'snapshotInProgress':'snap'"
+#define SAID "'error':{'time':'2026-03-01T10:00:02Z','message':'it said why'}"
+
+/* Every way to fail. */
+static const struct {
+    const char *spec, *annotations, *status; /* of the snapshot */
+    const char *stage, *content;             /* of the content and its status; NULL: none */
+    const char *volumes;                     /* of the VM; NULL: no such VM */
+    const char *error;                       /* how it begins */
+} failures[] = {
+    {",'failureDeadline':1", "", "", NULL, NULL, NULL, "snapshot deadline exceeded"},
+    {",'failureDeadline':1", "", "", NULL, NULL, "", "snapshot deadline exceeded"},
+    {",'failureDeadline':1", "", "", NULL, NULL, ",'snapshotInProgress':'x'", "snapshot deadline exceeded"},
+    {",'failureDeadline':1", "", "", "begun", NULL, HELD, "snapshot deadline exceeded"},
+    {",'failureDeadline':1", "", "", "begun", "'readyToUse':false", HELD, "snapshot deadline exceeded"},
+    {",'failureDeadline':1", "", "", "failed", SAID, HELD, "it said why"},
+    {"", "'lull.dev/require':'much'", "", NULL, NULL, "", "lull.dev/require: "},
+    {"", "'lull.dev/exclude-volumes':','", "", NULL, NULL, "", "lull.dev/exclude-volumes: "},
+    {"", "'lull.dev/exclude-volumes':'vdz'", "", NULL, NULL, "", "lull.dev/exclude-volumes: VM larry has no"},
+    {"", "", "", NULL, NULL, ",'volumeSnapshotStatuses':[{'name':'vda','enabled':false}]",
+     "VM larry has no volume that can be saved"},
+    {"", "", "", "refused", "'readyToUse':false", HELD, "required level not reached"},
+    {"", "", "", "refused", SAID, HELD, "it said why"},
+    {"", "", "", "given-up", "'readyToUse':false", HELD, "the cut failed"},
+    {"", "", "", "given-up", SAID, HELD, "it said why"},
+    {"", "", ",'status':{'phase':'Failed'}", NULL, NULL, "", "unknown"},
+    {"", "", ",'status':{'phase':'Failed','conditions':[{'type':'Failure','status':'True','reason':'no'}]}",
+     "begun", "'readyToUse':false", HELD, "no"},
+};
+
+static LullSnapshotView *
+view_failure(int i, LullJson *status, gboolean with_content, int now)
+{
+    LullJson *object = snapshot(failures[i].spec, failures[i].annotations, failures[i].status);
+    g_autofree char *kept =
+        g_strdup_printf("{%s}", failures[i].content ? failures[i].content : "'readyToUse':false");
+    LullJson *stored = with_content && failures[i].stage ? content(failures[i].stage, kept) : NULL;
+
+    if (stored && !failures[i].content)
+        json_object_object_del(stored, "status");
+    if (status)
+        lull_json_take(object, "status", lull_json_dup(status));
+    return lull_snapshot_view_new(object, stored,
+                                  failures[i].volumes ? vm("Running", failures[i].volumes) : NULL, at(now));
+}
+
+START_TEST(test_every_failure_has_an_error_that_stays)
+{
+    g_autoptr(LullSnapshotView) first = view_failure(_i, NULL, TRUE, 3);
+    g_autoptr(LullSnapshotView) again = view_failure(_i, first->status, TRUE, 4);
+    g_autoptr(LullSnapshotView) alone = view_failure(_i, first->status, FALSE, 5);
+    LullJson *error = lull_json_object(first->status, "error");
+
+    ck_assert_str_eq(phase(first), "Failed");
+    ck_assert_msg(g_str_has_prefix(lull_json_string(error, "message", ""), failures[_i].error), "%s",
+                  lull_json_to_line(first->status));
+    ck_assert_ptr_nonnull(lull_json_string(error, "time", NULL));
+    ck_assert(!again->status_stale && !alone->status_stale);
+}
+END_TEST
+
+START_TEST(test_what_a_failed_one_says_besides_does_not_hide_that_it_failed)
+{
+    g_autoptr(LullSnapshotView) plain = view_failure(0, NULL, TRUE, 3);
+    g_autoptr(LullSnapshotView) said = view_failure(5, NULL, TRUE, 3);
+
+    ck_assert_str_eq(progressing(plain), "Operation failed");
+    ck_assert_str_eq(progressing(said), "In error state");
+    ck_assert_str_eq(said->failure, "snapshot deadline exceeded");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -280,6 +352,8 @@ make_suite(void)
     tcase_add_test(tcase, test_an_error_of_the_content_shows_and_goes_with_it);
     tcase_add_test(tcase, test_a_level_not_reached_fails_it);
     tcase_add_test(tcase, test_a_failed_one_is_not_revived_by_a_late_cut);
+    tcase_add_loop_test(tcase, test_every_failure_has_an_error_that_stays, 0, G_N_ELEMENTS(failures));
+    tcase_add_test(tcase, test_what_a_failed_one_says_besides_does_not_hide_that_it_failed);
     suite_add_tcase(suite, tcase);
     return suite;
 }
