@@ -233,19 +233,7 @@ read_state(LullDomain *domain, LullVmState *ret_state, LullVmEnd *ret_end)
                                   virDomainHasManagedSaveImage(domain, 0) == 1, FALSE);
         state = VIR_DOMAIN_SHUTOFF;
     }
-    switch (state) {
-    case VIR_DOMAIN_SHUTOFF:
-        *ret_state = LULL_VM_STOPPED;
-        break;
-    case VIR_DOMAIN_PAUSED:
-    case VIR_DOMAIN_PMSUSPENDED:
-    case VIR_DOMAIN_CRASHED:
-        *ret_state = LULL_VM_PAUSED;
-        break;
-    default:
-        *ret_state = LULL_VM_RUNNING;
-        break;
-    }
+    *ret_state = lull_vm_state_of(state, reason);
     return TRUE;
 }
 

@@ -57,6 +57,10 @@ void lull_host_listen(LullHost *self, LullVmFunc func, gpointer user_data);
  * Pure. */
 LullVmEnd lull_vm_end_of(int reason, gboolean saved, gboolean terminated) G_GNUC_CONST;
 
+/* What an active domain is doing, @state and @reason being libvirt's. While it starts, and while it ends, its
+ * processors stand still too, which is no pause: nobody made one, and nobody has to end it. Pure. */
+LullVmState lull_vm_state_of(int state, int reason) G_GNUC_CONST;
+
 /* The VM of an opened domain, fresh from libvirt, which does not tell TERMINATED. */
 LullVm *lull_vm_from_domain(LullDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -28,6 +28,24 @@ end_of_reason(int reason)
     }
 }
 
+LullVmState
+lull_vm_state_of(int state, int reason)
+{
+    switch (state) {
+    case VIR_DOMAIN_SHUTOFF:
+        return LULL_VM_STOPPED;
+    case VIR_DOMAIN_PAUSED:
+        return reason == VIR_DOMAIN_PAUSED_STARTING_UP || reason == VIR_DOMAIN_PAUSED_SHUTTING_DOWN
+                   ? LULL_VM_RUNNING
+                   : LULL_VM_PAUSED;
+    case VIR_DOMAIN_PMSUSPENDED:
+    case VIR_DOMAIN_CRASHED:
+        return LULL_VM_PAUSED;
+    default:
+        return LULL_VM_RUNNING;
+    }
+}
+
 LullVmEnd
 lull_vm_end_of(int reason, gboolean saved, gboolean terminated)
 {

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restores that stop their target themselves, and start it again."""
 
+import threading
+
 import pytest
 
 import rig
-from api import RESTORES, Api, condition, reason
+from api import RESTORES, VMS, Api, condition, reason
 
 START = "lull.dev/start-target"
 
@@ -41,7 +43,26 @@ def started(api, name):
     return api.get(f"{RESTORES}/{name}")["metadata"]["annotations"].get(START)
 
 
-def test_a_running_target_is_stopped_restored_and_started_again(api, changed):
+@pytest.fixture
+def states(api, changed):
+    """What is told of the guest's state from now on, each once and in its order."""
+    watch, seen = api.rest.watch(VMS, fieldSelector=f"metadata.name={changed.name}"), []
+
+    def follow():
+        for _, machine in iter(watch.next, None):
+            state = machine["status"]["printableStatus"]
+            if not seen or seen[-1] != state:
+                seen.append(state)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    rig.wait_for(lambda: seen, 10, "the state is told")
+    yield seen
+    watch.connection.sock.shutdown(2)
+    thread.join(10)
+
+
+def test_a_running_target_is_stopped_restored_and_started_again(api, changed, states):
     boot = changed.domain.ID()
     api.restore("around", "taken", changed.name, targetReadinessPolicy="StopTarget")
     rig.wait_for(
@@ -58,6 +79,7 @@ def test_a_running_target_is_stopped_restored_and_started_again(api, changed):
     changed.wait_agent()
 
     assert changed.domain.ID() != boot
+    assert states == ["Running", "Stopped", "Running"]
     assert changed.sh("cat /mnt/ext4/mark").strip() == "before"
     changed.assert_writes_resume(within=5)
     api.rest.delete(f"{RESTORES}/around")

@@ -31,6 +31,30 @@ START_TEST(only_what_libvirt_calls_a_shutdown_is_one)
 }
 END_TEST
 
+static const struct {
+    int state, reason;
+    LullVmState expected;
+} states[] = {
+    {VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED, LULL_VM_RUNNING},
+    {VIR_DOMAIN_SHUTDOWN, VIR_DOMAIN_SHUTDOWN_USER, LULL_VM_RUNNING},
+    {VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SHUTDOWN, LULL_VM_STOPPED},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER, LULL_VM_PAUSED},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR, LULL_VM_PAUSED},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, LULL_VM_PAUSED},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN, LULL_VM_PAUSED},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, LULL_VM_RUNNING},
+    {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SHUTTING_DOWN, LULL_VM_RUNNING},
+    {VIR_DOMAIN_PMSUSPENDED, 0, LULL_VM_PAUSED},
+    {VIR_DOMAIN_CRASHED, 0, LULL_VM_PAUSED},
+    {1000, 0, LULL_VM_RUNNING}, /* not off: what may run is never taken for what does not */
+};
+
+START_TEST(a_machine_that_starts_or_ends_is_not_paused)
+{
+    ck_assert_int_eq(lull_vm_state_of(states[_i].state, states[_i].reason), states[_i].expected);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -38,6 +62,7 @@ make_suite(void)
     TCase *cases = tcase_create("vm-end");
 
     tcase_add_loop_test(cases, only_what_libvirt_calls_a_shutdown_is_one, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(cases, a_machine_that_starts_or_ends_is_not_paused, 0, G_N_ELEMENTS(states));
     suite_add_tcase(suite, cases);
     return suite;
 }
