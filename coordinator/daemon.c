@@ -22,6 +22,7 @@
 #include "coordinator/store/serve/server.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
 
 #define STOP_BUDGET LULL_SEC(15)
 #define STATE_MODE  0711
@@ -198,6 +199,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     self->server = lull_server_new(self->store, options->socket, options->group, error);
     if (!self->server)
         return FALSE;
+    lull_server_say(self->server, LULL_VERSION_LIBVIRT, options->uri);
     lull_restore_admit_serve(self->server, self->store);
     lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);

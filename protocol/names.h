@@ -64,14 +64,17 @@
 #define LULL_NAMESPACE          "default" /* the only one on a plain host */
 #define LULL_COORDINATOR_SOCKET "/run/lull/coordinator.sock"
 
+/* In its /version: the URI of the libvirt that it works with. */
+#define LULL_VERSION_LIBVIRT "libvirtURI"
+
 #define LULL_ANNOTATION_REPORT  "lull.dev/quiesce-report"
 #define LULL_ANNOTATION_REQUIRE "lull.dev/require"
 #define LULL_ANNOTATION_EXCLUDE "lull.dev/exclude-volumes"
 #define LULL_ANNOTATION_POLICY  "lull.dev/policy"
 #define LULL_ANNOTATION_DOMAIN  "lull.dev/domain"
 #define LULL_ANNOTATION_ATTEMPT "lull.dev/attempt"
-/* On a snapshot or restore under way, for people who wait: {"step": "preparing|frozen|copying|restoring",
- * "permille": 0-1000}; a courtesy, nothing may depend on it. */
+/* On a snapshot or restore under way, for people who wait: {"step":
+ * "preparing|frozen|queued|copying|restoring", "permille": 0-1000}; a courtesy, nothing may depend on it. */
 #define LULL_ANNOTATION_PROGRESS "lull.dev/progress"
 
 /* On a restore, "true": the target is started once all is in place. Written before a target that runs is told

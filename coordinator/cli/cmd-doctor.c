@@ -19,7 +19,7 @@ typedef struct {
 
 static const GOptionEntry options[] = {
     {"uri", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, uri),
-     "libvirt, as the coordinator is told (root: qemu:///system, else qemu:///session)", "URI"},
+     "libvirt (the coordinator's; without one, root: qemu:///system, else qemu:///session)", "URI"},
     {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(Options, state_dir),
      "the coordinator's (root: /var/lib/lull)", "DIR"},
     {0},
@@ -59,7 +59,8 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         if (!lull_names_check("virtual machine", argv[i], error))
             return LULL_EXIT_USAGE;
     places = (LullDoctorPlaces){.socket = cli->socket,
-                                .uri = wanted.uri ? wanted.uri : uri,
+                                .uri = wanted.uri,
+                                .usual_uri = uri,
                                 .state_dir = wanted.state_dir ? wanted.state_dir : state_dir,
                                 .vms = argc > 1 ? argv + 1 : NULL};
     facts = lull_doctor_look(&places, error);

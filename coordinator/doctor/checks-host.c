@@ -70,8 +70,7 @@ libvirt_absent(const LullFacts *facts, const char *name, GPtrArray *findings)
     lull_finding_say(&finding->why, "the coordinator works with its machines; they could not be looked at");
     lull_finding_say(&finding->remedy,
                      "systemctl enable --now libvirtd     # or virtqemud.socket\n"
-                     "virsh -c %s list --all\n"
-                     "lull doctor --uri URI     # where the coordinator was given another",
+                     "virsh -c %s list --all",
                      facts->host.uri);
 }
 
@@ -88,6 +87,33 @@ libvirt_denied(const LullFacts *facts, const char *name, GPtrArray *findings)
     lull_finding_say(&finding->why, "its machines could not be looked at closely");
     lull_finding_say(&finding->remedy,
                      "sudo lull doctor\nsudo usermod -aG libvirt $USER     # then log in again");
+}
+
+/* Nothing is wrong with either; but who reads this has to know of which libvirt it tells. */
+static void
+libvirt_other(const LullFacts *facts, const char *name, GPtrArray *findings)
+{
+    const LullHostFacts *host = &facts->host;
+    g_autofree char *quoted = host->coordinator_uri ? g_shell_quote(host->coordinator_uri) : NULL;
+    LullFinding *finding;
+
+    if (!quoted)
+        return;
+    if (g_strcmp0(host->uri, host->coordinator_uri) != 0) {
+        finding = lull_finding_add(findings, name, LULL_SEVERITY_WARNING);
+        lull_finding_say(&finding->what, "the coordinator works with %s, and %s was looked at",
+                         host->coordinator_uri, host->uri);
+        lull_finding_say(&finding->why, "what is said here of libvirt and its machines is not about those "
+                                        "that can be saved");
+        lull_finding_say(&finding->remedy, "lull doctor --uri %s", quoted);
+    } else if (host->usual_uri && g_strcmp0(host->usual_uri, host->coordinator_uri) != 0) {
+        finding = lull_finding_add(findings, name, LULL_SEVERITY_NOTE);
+        lull_finding_say(&finding->what, "the coordinator works with %s, not with %s", host->coordinator_uri,
+                         host->usual_uri);
+        lull_finding_say(&finding->why,
+                         "that is what was looked at; machines of other libvirts are not known");
+        lull_finding_say(&finding->remedy, "virsh -c %s list --all     # those that can be saved", quoted);
+    }
 }
 
 static void
@@ -163,6 +189,7 @@ const LullCheck lull_checks_of_host[] = {
     {"socket-denied", .of_host = socket_denied},
     {"libvirt-absent", .of_host = libvirt_absent},
     {"libvirt-denied", .of_host = libvirt_denied},
+    {"libvirt-other", .of_host = libvirt_other},
     {"libvirt-old", .of_host = libvirt_old},
     {"backups-unsupported", .of_host = backups_unsupported},
     {"state-closed", .of_host = state_closed},

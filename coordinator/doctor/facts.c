@@ -47,6 +47,8 @@ lull_facts_free(LullFacts *self)
     g_free(self->host.socket);
     g_free(self->host.socket_group);
     g_free(self->host.uri);
+    g_free(self->host.coordinator_uri);
+    g_free(self->host.usual_uri);
     g_free(self->host.libvirt_problem);
     g_free(self->host.state_dir);
     g_free(self->host.closed);

@@ -194,7 +194,7 @@ void
 lull_doctor_look_at_libvirt(LullFacts *facts, const LullDoctorPlaces *places, LullJson *objects)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(LullHost) host = lull_host_open(places->uri, &problem);
+    g_autoptr(LullHost) host = lull_host_open(facts->host.uri, &problem);
     Look look = {host, facts, places->state_dir};
     GThreadPool *pool;
 

@@ -56,6 +56,8 @@ lull_doctor_look_at_coordinator(LullFacts *facts, const LullDoctorPlaces *places
     g_autoptr(LullClient) client = lull_client_new(places->socket, NULL);
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) list = NULL;
+    g_autoptr(LullJson) version = NULL;
+    const char *uri;
 
     facts->host.socket = g_strdup(places->socket);
     if (!client)
@@ -64,8 +66,33 @@ lull_doctor_look_at_coordinator(LullFacts *facts, const LullDoctorPlaces *places
     list = lull_client_list(client, &lull_kind_vm, LULL_NAMESPACE, &problem);
     facts->host.coordinator = list ? LULL_SERVICE_WORKS : state_of(problem);
     look_at_socket(&facts->host);
-    if (list)
-        *ret_objects = json_object_get(lull_json_array(list, "items"));
+    if (!list)
+        return;
+    *ret_objects = json_object_get(lull_json_array(list, "items"));
+    version = lull_client_get_version(client, NULL);
+    uri = lull_json_string(version, LULL_VERSION_LIBVIRT, "");
+    facts->host.coordinator_uri = *uri ? g_strdup(uri) : NULL;
+}
+
+/* Of this machine, and nothing else in it: a URI can name commands to run, which nobody but the user may. */
+static gboolean
+is_plain(const char *uri)
+{
+    return strstr(uri, ":///") && !strpbrk(uri, "?+");
+}
+
+/* What the coordinator says of its libvirt counts, unless the user wants another. */
+static void
+choose_uri(LullHostFacts *host, const LullDoctorPlaces *places)
+{
+    if (places->uri)
+        host->uri = g_strdup(places->uri);
+    else if (host->coordinator_uri && is_plain(host->coordinator_uri))
+        host->uri = g_strdup(host->coordinator_uri);
+    else
+        host->uri = g_strdup(places->usual_uri);
+    host->usual_uri = g_strdup(places->usual_uri);
+    host->local = strstr(host->uri, ":///") != NULL;
 }
 
 /* QEMU's user is neither the owner nor in the group of any directory on the way. */
@@ -151,7 +178,7 @@ lull_doctor_look_at_files(LullFacts *facts, const LullDoctorPlaces *places)
 
     host->state_dir = g_strdup(places->state_dir);
     /* a user's QEMU is the user */
-    if (g_str_has_suffix(places->uri, "/system"))
+    if (g_str_has_suffix(host->uri, "/system"))
         host->closed = find_closed(places->state_dir);
     host->room = find_room(snapshots);
     while (directory && (name = g_dir_read_name(directory))) {
@@ -227,9 +254,8 @@ lull_doctor_look(const LullDoctorPlaces *places, GError **error)
     g_autoptr(LullJson) objects = NULL;
 
     facts->host.root = geteuid() == 0;
-    facts->host.uri = g_strdup(places->uri);
-    facts->host.local = strstr(places->uri, ":///") != NULL;
     lull_doctor_look_at_coordinator(facts, places, &objects);
+    choose_uri(&facts->host, places);
     lull_doctor_look_at_files(facts, places);
     lull_doctor_look_at_libvirt(facts, places, objects);
     if (facts->host.libvirt != LULL_SERVICE_WORKS && objects)

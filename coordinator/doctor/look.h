@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 
 typedef struct {
     const char *socket;    /* of the coordinator */
-    const char *uri;       /* of libvirt */
+    const char *uri;       /* of libvirt; NULL: the coordinator's, else the usual one */
+    const char *usual_uri; /* of libvirt, where nobody says another */
     const char *state_dir; /* of the coordinator */
     char *const *vms;      /* by the API's names, NULL-terminated; NULL: all */
 } LullDoctorPlaces;

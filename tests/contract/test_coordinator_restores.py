@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which restores a coordinator takes; the machine is that of libvirt's mock host, and runs."""
+"""Which restores a coordinator takes, and what it says of itself; the machine is that of libvirt's mock host, and runs."""
 
 import pytest
 
@@ -46,6 +46,11 @@ def test_one_that_failed_stands_in_nobodys_way(client):
     assert client.post(RESTORES, restore("first", targetReadinessPolicy="FailImmediate"))[0] == 201
     wait_for(lambda: failure(client, "first"), "the first fails, since its target runs")
     assert client.post(RESTORES, restore("second"))[0] == 201
+
+
+def test_it_says_which_libvirt_it_works_with(client):
+    code, version = client.get("/version")
+    assert (code, version["libvirtURI"]) == (200, "test:///default") and version["gitVersion"].startswith("v")
 
 
 def test_the_same_one_again_exists_already(client):

@@ -160,6 +160,8 @@ class Api:
         return [(method, path, body) for method, path, body in self.requests if method != "GET"]
 
     def handle(self, method, parts, body):
+        if parts[0] == "version":
+            return 200, {"major": "1", "minor": "0", "gitVersion": "v0"}
         if parts[0] == "api":
             return 200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": self.events}
         # apis GROUP VERSION namespaces NS PLURAL [NAME [SUBRESOURCE]]

@@ -124,6 +124,14 @@ exchange_object(LullClient *self, const LullTransfer *request, GError **error)
 }
 
 LullJson *
+lull_client_get_version(LullClient *self, GError **error)
+{
+    const LullTransfer request = {.method = "GET", .path = "/version", .timeout_ms = self->call_ms};
+
+    return exchange_object(self, &request, error);
+}
+
+LullJson *
 lull_client_get(LullClient *self, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
     g_autofree char *path = lull_url_object(kind, ns, name);

@@ -22,6 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullClient, lull_client_free)
 /* How long a call may take that waits for the coordinator alone; half a minute by default. */
 void lull_client_set_patience(LullClient *self, gint64 usec);
 
+/* /version: what the coordinator says of itself. */
+LullJson *lull_client_get_version(LullClient *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 LullJson *lull_client_get(LullClient *self, const LullKind *kind, const char *ns, const char *name,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* All pages as one list. */

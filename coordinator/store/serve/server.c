@@ -25,6 +25,7 @@ struct _LullServer {
     GHashTable *subresources; /* name -> Subresource */
     GHashTable *admissions;   /* LullKind (lent) -> LullAdmission */
     LullReplies *replies;
+    LullJson *said; /* in /version, besides */
 };
 
 typedef struct {
@@ -79,13 +80,25 @@ is_watch(const LullExchange *exchange)
 }
 
 static LullJson *
-document_of(const LullExchange *exchange)
+version_of(const LullServer *self)
+{
+    LullJson *document = lull_discovery_version();
+
+    json_object_object_foreach(self->said, key, value)
+    {
+        lull_json_take(document, key, json_object_get(value));
+    }
+    return document;
+}
+
+static LullJson *
+document_of(const LullServer *self, const LullExchange *exchange)
 {
     const LullRoute *route = exchange->route;
     const gboolean aggregated = exchange->form == LULL_ACCEPT_DISCOVERY;
 
     if (route->type == LULL_ROUTE_VERSION)
-        return lull_discovery_version();
+        return version_of(self);
     if (route->type == LULL_ROUTE_LEGACY)
         return aggregated ? lull_discovery_aggregated(TRUE) : lull_discovery_legacy();
     if (route->type == LULL_ROUTE_GROUPS)
@@ -115,7 +128,7 @@ dispatch(LullServer *self, const LullExchange *exchange)
     case LULL_ROUTE_RESOURCES:
     case LULL_ROUTE_OPENAPI:
     case LULL_ROUTE_SCHEMA:
-        handle_document(exchange, document_of(exchange));
+        handle_document(exchange, document_of(self, exchange));
         break;
     case LULL_ROUTE_COLLECTION:
         if (is_watch(exchange)) {
@@ -240,6 +253,7 @@ lull_server_new(LullStore *store, const char *socket_path, const char *group, GE
     self->subresources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     self->admissions = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     self->replies = lull_replies_new();
+    self->said = json_object_new_object();
     self->soup = soup_server_new("server-header", "lull/" LULL_VERSION, NULL);
     g_signal_connect(self->soup, "request-started", G_CALLBACK(on_started), self);
     soup_server_add_handler(self->soup, NULL, handle, self, NULL);
@@ -270,6 +284,12 @@ lull_server_set_admission(LullServer *self, const LullKind *kind, LullAdmitFunc 
 }
 
 void
+lull_server_say(LullServer *self, const char *key, const char *value)
+{
+    lull_json_set_string(self->said, key, value);
+}
+
+void
 lull_server_set_bookmark_interval(LullServer *self, guint milliseconds)
 {
     lull_streams_set_interval(self->streams, milliseconds);
@@ -289,6 +309,7 @@ lull_server_free(LullServer *self)
         g_hash_table_unref(self->admissions);
         (void)unlink(self->path);
     }
+    lull_json_put(self->said);
     g_free(self->path);
     g_free(self);
 }

@@ -45,6 +45,9 @@ void lull_server_add_subresource(LullServer *self, const char *subresource, Lull
 void
 lull_server_set_admission(LullServer *self, const LullKind *kind, LullAdmitFunc func, gpointer user_data);
 
+/* What else /version says, beside what Kubernetes' own has. */
+void lull_server_say(LullServer *self, const char *key, const char *value);
+
 /* How often watches that allow bookmarks get one: every minute, unless it is said here before they begin. */
 void lull_server_set_bookmark_interval(LullServer *self, guint milliseconds);
 

@@ -69,6 +69,34 @@ def test_host_without_machines_has_nothing_wrong(bench):
     assert (done.returncode, done.stdout) == (0, "0 machines looked at: 0 errors, 0 warnings, 0 notes\n")
 
 
+def test_it_looks_at_the_coordinators_libvirt(bench):
+    """With a folder of its own, which is nobody's usual one."""
+    bench.domain(CHANNEL)
+    bench.write()
+    uri = f"test://{bench.place}/node.xml"
+    bench.api.answers["GET", "/version"] = (200, {"gitVersion": "v1", "libvirtURI": uri})
+    done = bench.lull("doctor", "--state-dir", bench.state, "-o", "json")
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert found["agent-absent"]["subject"] == "vm web"
+    assert found["libvirt-other"]["severity"] == "note" and uri in found["libvirt-other"]["what"]
+
+
+def test_another_libvirt_than_the_coordinators_is_told(bench):
+    bench.api.answers["GET", "/version"] = (200, {"gitVersion": "v1", "libvirtURI": "qemu:///elsewhere"})
+    finding = bench.find()["libvirt-other"]
+    assert finding["severity"] == "warning" and "qemu:///elsewhere" in finding["what"]
+    assert finding["remedy"] == "lull doctor --uri 'qemu:///elsewhere'"
+
+
+@pytest.mark.parametrize("uri", ["test+ext:///default?command=touch", "test:///default?x", "", 7])
+def test_a_coordinator_does_not_say_what_to_run(bench, uri):
+    bench.api.answers["GET", "/version"] = (200, {"gitVersion": "v1", "libvirtURI": uri})
+    done = bench.lull("doctor", "--state-dir", bench.state, "-o", "json")
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert ("libvirt-other" in found) == bool(uri and uri != 7)
+    assert "looked at" in found["libvirt-other"]["what"] if "libvirt-other" in found else True
+
+
 MACHINES = [
     ("no-channel", lambda bench: bench.domain(disk(bench.image))),
     ("agent-absent", lambda bench: bench.domain(CHANNEL + disk(bench.image))),

@@ -88,6 +88,11 @@ HOST_FAULT(root_only, host->coordinator = LULL_SERVICE_DENIED; g_free(host->sock
 HOST_FAULT(no_libvirt, host->libvirt = LULL_SERVICE_ABSENT)
 HOST_FAULT(closed_libvirt, host->libvirt = LULL_SERVICE_DENIED)
 HOST_FAULT(closed_libvirt_alone, host->libvirt = LULL_SERVICE_DENIED; host->coordinator = LULL_SERVICE_ABSENT)
+HOST_FAULT(other_libvirt, host->coordinator_uri = g_strdup("qemu:///session"))
+HOST_FAULT(unusual_libvirt, host->coordinator_uri = g_strdup("qemu:///system");
+           host->usual_uri = g_strdup("qemu:///session"))
+HOST_FAULT(same_libvirt, host->coordinator_uri = g_strdup("qemu:///system");
+           host->usual_uri = g_strdup("qemu:///system"))
 HOST_FAULT(old_libvirt, host->libvirt_version = 6000000)
 HOST_FAULT(no_backups, host->no_backups = TRUE)
 HOST_FAULT(closed_folder, host->closed = g_strdup("/root"))
@@ -161,6 +166,8 @@ static const struct {
     {no_libvirt, "libvirt-absent", ERROR, "host", "systemctl enable --now libvirtd"},
     {closed_libvirt, "libvirt-denied", NOTE, "host", "usermod -aG libvirt"},
     {closed_libvirt_alone, "libvirt-denied", ERROR, "host", "usermod -aG libvirt"},
+    {other_libvirt, "libvirt-other", WARNING, "host", "lull doctor --uri 'qemu:///session'"},
+    {unusual_libvirt, "libvirt-other", NOTE, "host", "virsh -c 'qemu:///system' list --all"},
     {old_libvirt, "libvirt-old", ERROR, "host", "8.0"},
     {no_backups, "backups-unsupported", ERROR, "host", "domcapabilities"},
     {closed_folder, "state-closed", ERROR, "host", "chmod o+x /root"},
@@ -218,7 +225,8 @@ START_TEST(each_fault_is_found_with_its_remedy)
 }
 END_TEST
 
-static LullFacts *(*const harmless[])(void) = {good_host, good_vm, nothing_kept, under_way, unseen};
+static LullFacts *(*const harmless[])(void) = {good_host,    same_libvirt, good_vm,
+                                               nothing_kept, under_way,    unseen};
 
 START_TEST(nothing_is_found_where_nothing_is_wrong_or_known)
 {
