@@ -82,6 +82,8 @@
 #define LULL_ANNOTATION_START_TARGET "lull.dev/start-target"
 /* In a domain's <metadata>: <snapshots xmlns=... incremental="yes"/>. */
 #define LULL_XML_NAMESPACE "https://lull.dev/domain/1"
+/* There too: <restored xmlns=.../>, from a restore to the next start. */
+#define LULL_XML_RESTORED "https://lull.dev/restored/1"
 
 #define LULL_FINALIZER_SNAPSHOT "snapshot.kubevirt.io/vmsnapshot-protection"
 #define LULL_FINALIZER_CONTENT  "snapshot.kubevirt.io/vmsnapshotcontent-protection"

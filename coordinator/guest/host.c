@@ -271,7 +271,7 @@ lull_vm_from_domain(LullDomain *domain, GError **error)
     if (vm && !set_definition(vm, live, inactive, error))
         g_clear_pointer(&vm, lull_vm_free);
     if (vm && state == LULL_VM_STOPPED)
-        vm->end = end;
+        vm->end = vm->restored && end != LULL_VM_END_SAVED ? LULL_VM_END_RESTORED : end;
     free(live);
     free(inactive);
     return vm;
@@ -379,23 +379,14 @@ lull_host_start_vm(LullHost *self, const char *uid, GError **error)
            lull_link_error(error, "starting the virtual machine");
 }
 
-gboolean
-lull_host_set_incremental(LullHost *self, const char *uid, gboolean on, GError **error)
+/* Its disks are its own again. As far as it goes: one that keeps the mark is only trusted less. */
+static void
+forget_restore(LullDomain *domain, const LullVm *vm)
 {
-    g_autoptr(LullLink) link = lull_link_borrow(self, error);
-    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
-    guint flags = 0;
+    g_autoptr(GError) error = NULL;
 
-    if (!domain)
-        return FALSE;
-    if (virDomainIsActive(domain) == 1)
-        flags |= VIR_DOMAIN_AFFECT_LIVE;
-    if (virDomainIsPersistent(domain) == 1)
-        flags |= VIR_DOMAIN_AFFECT_CONFIG;
-    return virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT,
-                                on ? "<snapshots incremental='yes'/>" : NULL, on ? "lull" : NULL,
-                                LULL_XML_NAMESPACE, flags) == 0 ||
-           lull_link_error(error, "changing the virtual machine's metadata");
+    if (vm->restored && vm->state != LULL_VM_STOPPED && !lull_domain_mark_restored(domain, FALSE, &error))
+        g_message("%s: it keeps the mark of a restore: %s", vm->name, error->message);
 }
 
 /* Looks at one domain again and tells the listener. A domain that cannot be read stays as it was told. */
@@ -412,6 +403,8 @@ tell(LullHost *self, virConnectPtr connection, const char *uid)
             g_warning("%s: %s", uid, error->message);
         return;
     }
+    if (vm)
+        forget_restore(domain, vm);
     g_mutex_lock(&self->listening);
     if (vm)
         g_hash_table_add(self->told, g_strdup(uid));

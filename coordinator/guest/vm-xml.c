@@ -248,16 +248,25 @@ read_channel(const xmlNode *devices, LullVm *vm)
     }
 }
 
-/* <metadata><snapshots xmlns="https://lull.dev/domain/1" incremental="yes"/></metadata> */
-static gboolean
-wants_incremental(const xmlNode *metadata)
+/* An element of ours, such as <metadata><snapshots xmlns="https://lull.dev/domain/1" ...; NULL: there is
+ * none. */
+static const xmlNode *
+find_mark(const xmlNode *metadata, const char *uri, const char *name)
 {
     for (const xmlNode *each = metadata ? metadata->children : NULL; each; each = each->next)
-        if (each->type == XML_ELEMENT_NODE && each->ns &&
-            g_strcmp0((const char *)each->ns->href, LULL_XML_NAMESPACE) == 0 &&
-            g_str_equal((const char *)each->name, "snapshots"))
-            return attribute_is(each, "incremental", "yes");
-    return FALSE;
+        if (each->type == XML_ELEMENT_NODE && each->ns && g_strcmp0((const char *)each->ns->href, uri) == 0 &&
+            g_str_equal((const char *)each->name, name))
+            return each;
+    return NULL;
+}
+
+static void
+read_marks(LullVm *vm, const xmlNode *metadata)
+{
+    const xmlNode *snapshots = find_mark(metadata, LULL_XML_NAMESPACE, "snapshots");
+
+    vm->incremental = snapshots && attribute_is(snapshots, "incremental", "yes");
+    vm->restored = find_mark(metadata, LULL_XML_RESTORED, "restored") != NULL;
 }
 
 static xmlDoc *
@@ -320,7 +329,7 @@ lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
     }
     vm->name = lull_vm_api_name(vm->domain, vm->uid);
     vm->nvram = text_of(child(child(root, "os"), "nvram"));
-    vm->incremental = wants_incremental(child(root, "metadata"));
+    read_marks(vm, child(root, "metadata"));
     vm->xml = g_strdup(xml);
     read_channel(child(root, "devices"), vm);
     if (!read_volumes(child(root, "devices"), vm, error))

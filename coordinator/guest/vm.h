@@ -25,6 +25,7 @@ typedef enum {
     LULL_VM_END_MIGRATED,
     LULL_VM_END_FAILED,   /* to start */
     LULL_VM_END_REVERTED, /* to one of libvirt's own snapshots */
+    LULL_VM_END_RESTORED, /* its disks are others since: those of a snapshot that was not at rest */
     LULL_VM_END_N
 } LullVmEnd;
 
@@ -55,6 +56,7 @@ typedef struct {
     LullVmEnd end;            /* STOPPED only */
     gboolean agent_channel;   /* the XML has org.qemu.guest_agent.0 */
     gboolean agent_connected; /* and a process in the guest has it open */
+    gboolean restored;        /* its metadata say so, see LULL_VM_END_RESTORED */
     gboolean incremental;     /* its metadata ask for snapshots of what changed only */
     char *agent_socket;       /* where the hypervisor has it on this host; NULL: not on a socket */
     char *nvram;              /* path of the UEFI variables, NULL: none */

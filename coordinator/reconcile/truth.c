@@ -89,6 +89,9 @@ lull_truth_unrest(LullVmEnd end)
             "failed since",
         [LULL_VM_END_REVERTED] = "the VM was off, but whether the guest switched itself off is not known: it "
                                  "was reverted to one of libvirt's snapshots",
+        [LULL_VM_END_RESTORED] =
+            "the VM was off, but it did not run since a restore brought back disks of a guest that had not "
+            "switched itself off",
     };
 
     return reasons[end < LULL_VM_END_N ? end : LULL_VM_END_UNKNOWN];

@@ -481,8 +481,30 @@ restore_nvram(Restore *self, const char *restore_uid, GError **error)
     return rename(fresh, target) == 0 || lull_folder_errno(error, errno, "NVRAM", target);
 }
 
+/* Were these the disks of a guest that had switched itself off? */
 static gboolean
-define(Restore *self, GError **error)
+is_at_rest(const Restore *self)
+{
+    return g_str_equal(lull_json_string(lull_json_object(self->manifest, "report"), "level", ""), "stopped");
+}
+
+/* What libvirt tells of the end of the machine is not about the disks that it gets. */
+static gboolean
+mark_target(const Restore *self, const char *vm_uid, gboolean restored, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
+
+    if (domain)
+        return lull_domain_mark_restored(domain, restored, error);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static gboolean
+define(Restore *self, const char *vm_uid, GError **error)
 {
     g_autofree char *path = g_build_filename(self->folder, LULL_FOLDER_DOMAIN, NULL);
     g_autofree char *xml = NULL;
@@ -497,7 +519,7 @@ define(Restore *self, GError **error)
     if (!domain)
         return lull_link_error(error, "defining the virtual machine");
     virDomainFree(domain);
-    return TRUE;
+    return mark_target(self, vm_uid, !is_at_rest(self), error);
 }
 
 /* Kept with the content: told to restore again, by somebody who lost the answer, it must not strike what was
@@ -567,12 +589,16 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         remove_leftovers(&self);
         return FALSE;
     }
+    /* those that it is stopped at in the midst of are at no rest, whatever they were before */
+    if (!mark_target(&self, vm_uid, TRUE, error))
+        return FALSE;
     /* devices first: they take long, and the swap is what cannot be told from outside */
     if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) || !check_stopped(&self, vm_uid, error) ||
         !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!check_stopped(&self, vm_uid, error) || !define(&self, error) || !mark(&self, restore_uid, error))
+    if (!check_stopped(&self, vm_uid, error) || !define(&self, vm_uid, error) ||
+        !mark(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import rig
-from api import RESTORES, VMS, Api, condition, reason
+from api import RESTORES, VMS, Api, condition, indications, reason, report
 
 START = "lull.dev/start-target"
 
@@ -96,6 +96,25 @@ def test_a_target_that_was_off_stays_off(api, changed):
 
     assert condition(restore, "Ready") and START not in restore["metadata"].get("annotations", {})
     assert not changed.domain.isActive()
+
+
+def test_what_was_restored_claims_no_more_than_it_was_until_it_has_run(api, snapshot, guest):
+    """The guest had switched itself off, before it got the disks of one that ran."""
+    assert not guest.domain.isActive()
+    api.coordinator.stop()
+    api.coordinator.start()
+    restored = api.snap("restored", guest.name)
+    api.delete("restored")
+    guest.start()
+    guest.poweroff()
+    api.wait_state(guest.name, "Stopped")
+    rested = api.snap("rested", guest.name)
+    api.delete("rested")
+
+    assert report(snapshot)["level"] == "fs"
+    assert report(restored)["level"] == "crash" and "since a restore" in report(restored)["proofReason"], restored
+    assert indications(restored) == {"NoGuestAgent"}
+    assert report(rested)["level"] == "stopped", rested
 
 
 def test_a_target_that_was_stopped_for_it_is_started_by_the_next_coordinator(api, changed):

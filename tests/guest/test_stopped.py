@@ -112,6 +112,7 @@ def test_it_is_restored_like_any_other(api, guest):
     assert condition(api.settle_restore("back"), "Ready")
     assert contents(current(guest)) == before
     api.rest.delete(f"{rest.BASE}/virtualmachinerestores/back")
+    assert report(api.snap("copied", guest.name))["level"] == "stopped"
 
 
 def test_it_cannot_be_started_before_the_copy_is_done(api, coordinator, guest):

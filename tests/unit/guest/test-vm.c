@@ -40,6 +40,31 @@ assert_refused(const char *xml, const char *why)
     ck_assert_msg(strstr(error->message, why) != NULL, "%s", error->message);
 }
 
+START_TEST(the_mark_of_a_restore_is_read_from_its_own_namespace)
+{
+    static const struct {
+        const char *metadata;
+        gboolean restored;
+    } rows[] = {
+        {"", FALSE},
+        {"<metadata/>", FALSE},
+        {"<metadata><l:restored xmlns:l='https://lull.dev/restored/1'/></metadata>", TRUE},
+        {"<metadata><restored xmlns='https://lull.dev/restored/1'/></metadata>", TRUE},
+        {"<metadata><restored/></metadata>", FALSE},
+        {"<metadata><l:restored xmlns:l='https://example.org/1'/></metadata>", FALSE},
+        {"<metadata><l:other xmlns:l='https://lull.dev/restored/1'/></metadata>", FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *head = g_strconcat(HEAD, rows[i].metadata, NULL);
+        g_autoptr(LullVm) vm = vm_with(head, "");
+
+        ck_assert_msg(vm->restored == rows[i].restored, "%s", rows[i].metadata);
+        ck_assert(!vm->incremental);
+    }
+}
+END_TEST
+
 START_TEST(a_virtio_disk_is_a_volume_with_the_guests_view_of_it)
 {
     g_autoptr(LullVm) vm =
@@ -279,6 +304,7 @@ make_suite(void)
     Suite *suite = suite_create("guest/vm");
     TCase *cases = tcase_create("vm");
 
+    tcase_add_test(cases, the_mark_of_a_restore_is_read_from_its_own_namespace);
     tcase_add_test(cases, a_virtio_disk_is_a_volume_with_the_guests_view_of_it);
     tcase_add_test(cases, a_scsi_disk_is_found_behind_its_controller);
     tcase_add_test(cases, a_sata_disk_is_found_behind_its_controller);
