@@ -46,8 +46,8 @@
 #define LULL_BROKEN_NOISY        "noisy"
 #define LULL_BROKEN_REBOOT       "guest rebooted"
 
-/* What a file system that is frozen still after its end is not: part of every reason that tells of one, so that
- * advice can be given by it. */
+/* What a file system that is frozen still after its end is not: part of every reason that tells of one, so
+ * that advice can be given by it. */
 #define LULL_THAWED_YET "thawed yet"
 
 /* Why a file system was left alone though it could be frozen: prepare named disks, and it is on none of them
@@ -67,19 +67,6 @@
 /* In its /version: the URI of the libvirt that it works with. */
 #define LULL_VERSION_LIBVIRT "libvirtURI"
 
-#define LULL_ANNOTATION_REPORT  "lull.dev/quiesce-report"
-#define LULL_ANNOTATION_REQUIRE "lull.dev/require"
-#define LULL_ANNOTATION_EXCLUDE "lull.dev/exclude-volumes"
-#define LULL_ANNOTATION_POLICY  "lull.dev/policy"
-#define LULL_ANNOTATION_DOMAIN  "lull.dev/domain"
-#define LULL_ANNOTATION_ATTEMPT "lull.dev/attempt"
-/* On a snapshot or restore under way, for people who wait: {"step":
- * "preparing|frozen|queued|copying|restoring", "permille": 0-1000}; a courtesy, nothing may depend on it. */
-#define LULL_ANNOTATION_PROGRESS "lull.dev/progress"
-
-/* On a restore, "true": the target is started once all is in place. Written before a target that runs is told
- * to stop, and replaced at the end by "started" or "failed: why". */
-#define LULL_ANNOTATION_START_TARGET "lull.dev/start-target"
 /* In a domain's <metadata>: <snapshots xmlns=... incremental="yes"/>. */
 #define LULL_XML_NAMESPACE "https://lull.dev/domain/1"
 /* There too: <restored xmlns=.../>, from a restore to the next start. */

@@ -83,12 +83,11 @@ metadata_patch(LullJson *wanted, LullJson *there)
 static const char *
 changed_policy(LullJson *patch)
 {
-    static const char *const keys[] = {LULL_ANNOTATION_REQUIRE, LULL_ANNOTATION_EXCLUDE};
     LullJson *annotations = lull_json_at(patch, "metadata", "annotations", NULL);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
-        if (lull_json_string(annotations, keys[i], NULL))
-            return keys[i];
+    for (const LullAnnotation *row = lull_annotations(); row->name; row++)
+        if (row->by_user && lull_json_string(annotations, row->name, NULL))
+            return row->name;
     return NULL;
 }
 

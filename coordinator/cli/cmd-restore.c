@@ -163,7 +163,7 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
         to = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
     name = lull_names_generate(snapshot_name, lull_clock_realtime());
     request = make_restore(name, snapshot_name, to, wanted);
-    if (!lull_kind_validate(&lull_kind_restore, request, TRUE, error) ||
+    if (!lull_kind_validate(&lull_kind_restore, request, NULL, TRUE, error) ||
         !look_at_target(cli, to, wanted, &runs, error))
         return LULL_EXIT_FAILED;
     restore = lull_create_generated(cli, &lull_kind_restore, request, error);

@@ -161,7 +161,7 @@ take(LullCli *cli, const Wish *wish, GError **error)
     g_autoptr(LullJson) request = make_snapshot(wish);
     g_autoptr(LullJson) snapshot = NULL;
 
-    if (!lull_kind_validate(&lull_kind_snapshot, request, TRUE, error))
+    if (!lull_kind_validate(&lull_kind_snapshot, request, NULL, TRUE, error))
         return LULL_EXIT_USAGE;
     if (!look_at_vm(cli, wish, error))
         return LULL_EXIT_FAILED;

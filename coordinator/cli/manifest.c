@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "coordinator/cli/names.h"
-#include "coordinator/cli/report-read.h"
 #include "coordinator/cli/yaml-read.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
@@ -76,7 +75,7 @@ kind_of(Reading *self, const LullYamlDocument *document)
 static gboolean
 check_schema(Reading *self, const LullYamlDocument *document, const LullKind *kind)
 {
-    g_autoptr(LullJson) causes = lull_kind_check(kind, document->value, TRUE);
+    g_autoptr(LullJson) causes = lull_kind_check(kind, document->value, NULL, TRUE);
     const gsize n = causes ? json_object_array_length(causes) : 0;
 
     for (gsize i = 0; i < n; i++) {
@@ -88,22 +87,16 @@ check_schema(Reading *self, const LullYamlDocument *document, const LullKind *ki
     return n == 0;
 }
 
-/* What stands beside the schema: policy annotations and the namespace. */
+/* What stands beside the schema. */
 static gboolean
-check_beside(Reading *self, const LullYamlDocument *document)
+check_namespace(Reading *self, const LullYamlDocument *document)
 {
-    const char *require = lull_meta_annotation(document->value, LULL_ANNOTATION_REQUIRE);
     const char *ns = lull_meta_namespace(document->value);
-    const guint before = self->n_faults;
-    g_autofree char *message = NULL;
 
-    if (require && (lull_level_rank(require) == 0 || g_str_equal(require, "stopped"))) {
-        message = g_strdup_printf("\"%s\" is no level; use app, fs or crash", require);
-        fault(self, document, "metadata.annotations." LULL_ANNOTATION_REQUIRE, message);
-    }
-    if (ns && !g_str_equal(ns, LULL_NAMESPACE))
-        fault(self, document, "metadata.namespace", "a plain host has one namespace only, " LULL_NAMESPACE);
-    return before == self->n_faults;
+    if (!ns || g_str_equal(ns, LULL_NAMESPACE))
+        return TRUE;
+    fault(self, document, "metadata.namespace", "a plain host has one namespace only, " LULL_NAMESPACE);
+    return FALSE;
 }
 
 static gboolean
@@ -132,7 +125,7 @@ take_document(Reading *self, const LullYamlDocument *document)
     g_autofree char *place = g_strdup_printf("%s:%u", self->file, document->line);
     LullManifestEntry *entry;
 
-    if (!kind || !check_schema(self, document, kind) || !check_beside(self, document) ||
+    if (!kind || !check_schema(self, document, kind) || !check_namespace(self, document) ||
         !check_unique(self, document, kind, place))
         return;
     entry = g_new0(LullManifestEntry, 1);

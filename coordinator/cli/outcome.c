@@ -7,7 +7,6 @@
 
 #include "coordinator/cli/report-read.h"
 #include "coordinator/model/meta.h"
-#include "protocol/names.h"
 
 static const char *const steps[] = {"preparing", "frozen", "queued", "copying", "restoring", NULL};
 

@@ -9,7 +9,6 @@
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
-#include "protocol/names.h"
 
 #define MAX_TEXT 200 /* columns of one text */
 

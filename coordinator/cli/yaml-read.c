@@ -378,13 +378,26 @@ lull_yaml_read(const char *text, gsize length, GError **error)
     return good ? g_steal_pointer(&documents) : NULL;
 }
 
+/* A key that is no field's name stands in brackets: "metadata.labels[a]" is the line of "metadata.labels.a".
+ */
+static guint
+line_of_key(const LullYamlDocument *document, const char *field)
+{
+    const char *bracket = strrchr(field, '[');
+    g_autofree char *key = bracket ? g_strndup(bracket + 1, strcspn(bracket + 1, "]")) : NULL;
+    g_autofree char *path = key ? g_strdup_printf("%.*s.%s", (int)(bracket - field), field, key) : NULL;
+
+    return path ? GPOINTER_TO_UINT(g_hash_table_lookup(document->lines, path)) : 0;
+}
+
 guint
 lull_yaml_line_of(const LullYamlDocument *document, const char *field)
 {
     g_autofree char *path = g_strdup(field);
 
     while (*path) {
-        const guint line = GPOINTER_TO_UINT(g_hash_table_lookup(document->lines, path));
+        const guint exact = GPOINTER_TO_UINT(g_hash_table_lookup(document->lines, path));
+        const guint line = exact ? exact : line_of_key(document, path);
         char *dot = strrchr(path, '.');
         char *bracket = strrchr(path, '[');
 

@@ -3,6 +3,7 @@
  */
 #include "coordinator/guest/vm.h"
 
+#include "coordinator/model/annotation.h"
 #include "protocol/names.h"
 
 static const char *

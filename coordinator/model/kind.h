@@ -81,16 +81,19 @@ const LullKind *const *lull_kinds(void);                                      /*
 const LullKind *lull_kind_by_plural(const char *group, const char *plural);   /* NULL: unknown */
 const LullKind *lull_kind_by_name(const char *api_version, const char *kind); /* either served version */
 
-/* Checks a whole object that somebody wants to create: apiVersion and kind, metadata.name (DNS-1123
- * subdomain, or generateName), types, unknown fields (`strict`), required ones, enums, durations, and
- * that the source or target reference is apiGroup kubevirt.io, kind VirtualMachine.
+/* Checks a whole object that somebody wants to create, or to put in the place of @before: apiVersion and
+ * kind, metadata.name (DNS-1123 subdomain, or generateName), types, unknown fields (`strict`), required ones,
+ * enums, durations, that the source or target reference is apiGroup kubevirt.io, kind VirtualMachine, and
+ * annotations (annotation.h) that @before, where that is not NULL, does not have like this.
  * LULL_ERROR_INVALID naming the field: "spec.failureDeadline: \"5 minutes\" is no duration ...". */
-gboolean lull_kind_validate(const LullKind *kind, LullJson *object, gboolean strict, GError **error);
+gboolean
+lull_kind_validate(const LullKind *kind, LullJson *object, LullJson *before, gboolean strict, GError **error);
 
 /* The same as a list: [{"reason","field","message"}], reasons as Kubernetes names them
  * ("FieldValueInvalid"), at most LULL_KIND_MAX_CAUSES. NULL: nothing is wrong. */
 #define LULL_KIND_MAX_CAUSES 10
-LullJson *lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_kind_check(const LullKind *kind, LullJson *object, LullJson *before,
+                          gboolean strict) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Follows a column's path ".a.b.c" through objects, and at most one filter "[?(@.type=='X')]" through a list
  * on the way. Lent; NULL where nothing is there. */

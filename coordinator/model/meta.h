@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/model/annotation.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -14,7 +15,7 @@ const char *lull_meta_name(LullJson *object);
 const char *lull_meta_namespace(LullJson *object);
 const char *lull_meta_uid(LullJson *object);
 const char *lull_meta_version(LullJson *object); /* resourceVersion: opaque, compare for equality only */
-const char *lull_meta_annotation(LullJson *object, const char *key);
+const char *lull_meta_annotation(LullJson *object, const char *key); /* LULL_ANNOTATION_... */
 gboolean lull_meta_is_deleting(LullJson *object);
 gint64 lull_meta_created(LullJson *object); /* wall clock usec, 0 unknown */
 gboolean lull_meta_has_finalizer(LullJson *object, const char *finalizer);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "coordinator/model/annotation.h"
 #include "coordinator/model/check.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
@@ -134,8 +135,31 @@ check_name(LullCheck *check, LullJson *metadata)
     }
 }
 
+/* What is there already was taken once: an object that has it can be changed, deleted and sent back. */
 static void
-check_metadata(LullCheck *check, LullJson *object)
+check_own_annotations(LullCheck *check, const LullKind *kind, LullJson *annotations, LullJson *before)
+{
+    LullJson *old = lull_json_at(before, "metadata", "annotations", NULL);
+
+    if (!annotations)
+        return;
+    json_object_object_foreach(annotations, key, value)
+    {
+        const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+        if (!g_str_has_prefix(key, LULL_ANNOTATION_PREFIX) ||
+            g_strcmp0(lull_json_string(old, key, NULL), text) == 0)
+            continue;
+        g_autofree char *fault = lull_annotation_fault(kind, key, text);
+        g_autofree char *shown = lull_check_join("", key);
+        g_autofree char *path = g_strdup_printf("metadata.annotations[%s]", shown);
+        if (fault)
+            lull_check_add(check, LULL_CAUSE_INVALID, path, "%s", fault);
+    }
+}
+
+static void
+check_metadata(LullCheck *check, const LullKind *kind, LullJson *object, LullJson *before)
 {
     LullJson *metadata = lull_json_at(object, "metadata", NULL);
     const char *ns = lull_json_string(metadata, "namespace", NULL);
@@ -154,6 +178,7 @@ check_metadata(LullCheck *check, LullJson *object)
     }
     check_labels(check, "metadata.labels", lull_json_object(metadata, "labels"));
     check_annotations(check, "metadata.annotations", lull_json_object(metadata, "annotations"));
+    check_own_annotations(check, kind, lull_json_object(metadata, "annotations"), before);
     check_finalizers(check, lull_json_array(metadata, "finalizers"));
 }
 
@@ -323,7 +348,7 @@ check_parts(LullCheck *check, const LullKind *kind, LullJson *object)
 }
 
 LullJson *
-lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict)
+lull_kind_check(const LullKind *kind, LullJson *object, LullJson *before, gboolean strict)
 {
     LullCheck check = {.strict = strict};
 
@@ -336,15 +361,15 @@ lull_kind_check(const LullKind *kind, LullJson *object, gboolean strict)
         check_own_fields(&check, kind, object);
     else if (strict)
         check_members(&check, object);
-    check_metadata(&check, object);
+    check_metadata(&check, kind, object, before);
     check_parts(&check, kind, object);
     return check.causes;
 }
 
 gboolean
-lull_kind_validate(const LullKind *kind, LullJson *object, gboolean strict, GError **error)
+lull_kind_validate(const LullKind *kind, LullJson *object, LullJson *before, gboolean strict, GError **error)
 {
-    g_autoptr(LullJson) causes = lull_kind_check(kind, object, strict);
+    g_autoptr(LullJson) causes = lull_kind_check(kind, object, before, strict);
     LullJson *first = causes ? json_object_array_get_idx(causes, 0) : NULL;
     const char *field = lull_json_string(first, "field", "");
 

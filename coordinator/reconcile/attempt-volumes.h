@@ -4,14 +4,15 @@
 #pragma once
 
 #include "coordinator/guest/vm.h"
+#include "coordinator/model/annotation.h"
 
 G_BEGIN_DECLS
 
 /* Which volumes of a VM an attempt cuts. Pure. */
 
-/* Marks as left out those that the user leaves out (@exclude) and those that were not promised; NULL: none of
- * the former, nothing promised yet. LULL_ERROR_INVALID where one named is not there, or where one promised
- * cannot be cut any more. */
+/* Marks as left out those that the user leaves out (@exclude: of LULL_ANNOTATION_EXCLUDE) and those that were
+ * not promised; NULL: none of the former, nothing promised yet. LULL_ERROR_INVALID where one named is not
+ * there, or where one promised cannot be cut any more. */
 gboolean lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude, const char *const *promised,
                                      GError **error);
 

@@ -5,7 +5,6 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 
 static const char *const stages[] = {
     [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun",

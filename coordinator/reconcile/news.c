@@ -4,7 +4,6 @@
 #include "coordinator/reconcile/news.h"
 
 #include "coordinator/model/meta.h"
-#include "protocol/names.h"
 
 #define STOPPING "Automatically stopping restore target for restore operation"
 

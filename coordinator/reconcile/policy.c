@@ -7,9 +7,6 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
-#include "protocol/names.h"
-
-#define MAX_EXCLUDED 256
 
 void
 lull_policy_free(LullPolicy *self)
@@ -20,14 +17,21 @@ lull_policy_free(LullPolicy *self)
     g_free(self);
 }
 
+/* What got past no validation. */
+static gboolean
+check(const char *annotation, const char *text, GError **error)
+{
+    g_autofree char *fault = text ? lull_annotation_fault(&lull_kind_snapshot, annotation, text) : NULL;
+
+    if (fault)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: %s", annotation, fault);
+    return !fault;
+}
+
 static gboolean
 set_require(LullPolicy *self, const char *text, GError **error)
 {
-    if (!text || lull_level_parse(text, &self->require))
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: \"%.64s\" is none of app, fs, crash",
-                LULL_ANNOTATION_REQUIRE, text);
-    return FALSE;
+    return check(LULL_ANNOTATION_REQUIRE, text, error) && (!text || lull_level_parse(text, &self->require));
 }
 
 static int
@@ -36,9 +40,8 @@ compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Consumes @names. */
-static gboolean
-set_exclude(LullPolicy *self, GPtrArray *names, GError **error)
+static void
+set_exclude(LullPolicy *self, GPtrArray *names)
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     const char *last = NULL;
@@ -51,11 +54,6 @@ set_exclude(LullPolicy *self, GPtrArray *names, GError **error)
     }
     g_strfreev(self->exclude);
     self->exclude = g_strv_builder_end(builder);
-    if (names->len <= MAX_EXCLUDED)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: more than %d names", LULL_ANNOTATION_EXCLUDE,
-                MAX_EXCLUDED);
-    return FALSE;
 }
 
 LullPolicy *
@@ -63,20 +61,15 @@ lull_policy_of_snapshot(LullJson *snapshot, GError **error)
 {
     g_autoptr(LullPolicy) self = g_new0(LullPolicy, 1);
     const char *text = lull_meta_annotation(snapshot, LULL_ANNOTATION_EXCLUDE);
-    g_auto(GStrv) parts = g_strsplit(text ? text : "", ",", -1);
+    g_auto(GStrv) parts = lull_annotation_names(text ? text : "");
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
-    for (gsize i = 0; parts[i]; i++)
-        if (*g_strstrip(parts[i]))
-            g_ptr_array_add(names, parts[i]);
-        else if (text && *text) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                        "%s: \"%.64s\" is no list of volumes (\"a,b\")", LULL_ANNOTATION_EXCLUDE, text);
-            return NULL;
-        }
-    if (!set_require(self, lull_meta_annotation(snapshot, LULL_ANNOTATION_REQUIRE), error) ||
-        !set_exclude(self, names, error))
+    if (!check(LULL_ANNOTATION_EXCLUDE, text, error) ||
+        !set_require(self, lull_meta_annotation(snapshot, LULL_ANNOTATION_REQUIRE), error))
         return NULL;
+    for (char **part = parts; *part; part++)
+        g_ptr_array_add(names, *part);
+    set_exclude(self, names);
     return g_steal_pointer(&self);
 }
 
@@ -96,9 +89,9 @@ lull_policy_of_content(LullJson *content, GError **error)
     list = lull_json_array(json, "excludeVolumes");
     for (size_t i = 0; list && i < json_object_array_length(list); i++)
         g_ptr_array_add(names, (gpointer)json_object_get_string(json_object_array_get_idx(list, i)));
-    if (!set_require(self, lull_json_string(json, "require", NULL), error) ||
-        !set_exclude(self, names, error))
+    if (!set_require(self, lull_json_string(json, "require", NULL), error))
         return NULL;
+    set_exclude(self, names);
     return g_steal_pointer(&self);
 }
 

@@ -5,7 +5,6 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 
 #define WAITING \
     "Waiting for target VM to be powered off. Please stop the restore target to proceed with restore"

@@ -8,7 +8,6 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/status-patch.h"
-#include "protocol/names.h"
 
 #define PARTIAL "PartialSnapshot"
 #define PARTIAL_MESSAGE                                                                                      \

@@ -5,7 +5,6 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 
 /* RFC 7386 the other way round; NULL where the two are equal. */
 static LullJson *

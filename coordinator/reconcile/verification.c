@@ -7,7 +7,6 @@
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-view.h"
 #include "protocol/error.h"
-#include "protocol/names.h"
 
 #define MAX_RUNNING 4 /* each reads as fast as the disks can */
 

@@ -69,7 +69,7 @@ lull_object_created(const LullKind *kind, LullJson *object, gint64 now, GError *
     g_autofree char *created = lull_clock_format(now);
     g_autofree char *api_version = lull_kind_api_version(kind);
 
-    if (!lull_kind_validate(kind, object, TRUE, error))
+    if (!lull_kind_validate(kind, object, NULL, TRUE, error))
         return NULL;
     copy = lull_json_dup(object);
     json_object_object_del(copy, "status");
@@ -165,7 +165,7 @@ patch_object(const LullKind *kind, LullJson *current, LullJson *patch, GError **
         }
         lull_json_set_int(metadata, "generation", lull_json_int(old, "generation", 0) + 1);
     }
-    if (!lull_kind_validate(kind, merged, TRUE, error))
+    if (!lull_kind_validate(kind, merged, current, TRUE, error))
         return NULL;
     copy_member(merged, current, "apiVersion");
     if (lull_meta_is_deleting(current) && is_new_finalizer(current, merged)) {
@@ -189,7 +189,7 @@ patch_status(const LullKind *kind, LullJson *current, LullJson *patch, GError **
                        lull_json_merge_patch(lull_json_at(current, "status", NULL), change));
     else
         json_object_object_del(merged, "status");
-    if (!lull_kind_validate(kind, merged, TRUE, error))
+    if (!lull_kind_validate(kind, merged, current, TRUE, error))
         return NULL;
     return g_steal_pointer(&merged);
 }

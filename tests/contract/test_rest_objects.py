@@ -3,6 +3,8 @@
 """Objects over REST: what is answered, with which code, and what is left behind."""
 
 import json
+import os
+import re
 
 import pytest
 
@@ -234,6 +236,61 @@ def test_an_object_is_replaced_by_who_read_it_last(client):
     code, replaced = client.call("PUT", f"{SNAPSHOTS}/a/status", {**replaced, "status": {"phase": "Failed"}})
     assert (code, replaced["status"]) == (200, {"phase": "Failed"})
     assert_status(client.call("PUT", f"{SNAPSHOTS}/none", {**snapshot("none", metadata={"resourceVersion": "1"})}), 404, "NotFound")
+
+
+def annotated(name, **annotations):
+    return snapshot(name, metadata={"annotations": {f"lull.dev/{key}": value for key, value in annotations.items()}})
+
+
+def assert_annotation_refused(answer, name, says):
+    status = assert_status(answer, 422, "Invalid")
+    field, message = (status["details"]["causes"][0][key] for key in ("field", "message"))
+    assert (field, says in message) == (f"metadata.annotations[lull.dev/{name}]", True), status
+    return message
+
+
+def test_an_annotation_that_says_nothing_is_refused(client):
+    levels = '"flying" is none of app, fs, crash'
+    assert_annotation_refused(client.post(SNAPSHOTS, annotated("a", require="flying")), "require", levels)
+    assert_annotation_refused(client.post(SNAPSHOTS, annotated("a", requires="fs")), "requires", "lull.dev/require, ")
+    assert_annotation_refused(client.post(RESTORES, {**restore("r"), "metadata": annotated("r", require="fs")["metadata"]}),
+                              "require", "lull.dev/start-target")
+    assert client.get(SNAPSHOTS)[1]["items"] == client.get(RESTORES)[1]["items"] == []
+
+    path = f"{SNAPSHOTS}/a"
+    _, made = client.post(SNAPSHOTS, annotated("a", require="fs"))
+    wrong = {"metadata": {"annotations": {"lull.dev/require": "flying"}}}
+    assert_annotation_refused(client.patch(path, wrong), "require", levels)
+    assert_annotation_refused(client.patch(f"{path}?dryRun=All", wrong), "require", levels)
+    operation = {"op": "replace", "path": "/metadata/annotations/lull.dev~1require", "value": "flying"}
+    assert_annotation_refused(client.patch(path, [operation], JSON_PATCH), "require", levels)
+    assert_annotation_refused(client.call("PUT", path, {**made, "metadata": {**made["metadata"], **wrong["metadata"]}}),
+                              "require", levels)
+    assert client.get(path) == (200, made)
+
+
+def test_what_the_coordinator_noted_can_be_sent_back(client):
+    notes = {"lull.dev/quiesce-report": '{"version": 1}', "lull.dev/progress": "{}"}
+    path = f"{SNAPSHOTS}/a"
+    client.post(SNAPSHOTS, annotated("a", require="fs"))
+    code, noted = client.patch(path, {"metadata": {"annotations": notes}})
+    assert (code, noted["metadata"]["annotations"]) == (200, {"lull.dev/require": "fs", **notes})
+    assert client.call("PUT", path, noted) == (200, noted)
+    assert client.post(SNAPSHOTS, {**noted, "metadata": {"name": "copy", "annotations": notes}})[0] == 201
+    assert client.patch(path, {"metadata": {"annotations": {"lull.dev/progress": None}}})[0] == 200
+
+
+def test_the_annotations_that_are_told_of_are_those_that_there_are(client):
+    with open(os.path.join(os.path.dirname(__file__), "../../docs/api.md")) as file:
+        section = file.read().split("## Annotations\n")[1].split("\n## ")[0]
+    told = {line.split("`")[1]: line.split("|")[2] for line in section.splitlines() if line.startswith("| `lull.dev/")}
+    for plural, make, word in ((SNAPSHOTS, snapshot, "snapshots"), (RESTORES, restore, "restores")):
+        wrong = {**make("a"), "metadata": {"name": "a", "annotations": {"lull.dev/none": ""}}}
+        message = assert_annotation_refused(client.post(plural, wrong), "none", "unknown annotation")
+        by_user = {key for key, on in told.items() if "`" in on or "names" in on} if word == "snapshots" else set()
+        assert set(re.findall(r"lull\.dev/[\w-]+", message)) == by_user | {key for key, on in told.items() if word in on}
+    message = client.post(SNAPSHOTS, annotated("a", require="x"))[1]["message"]
+    assert told["lull.dev/require"].replace("`", "").replace(" (default)", "").strip() in message
 
 
 def test_only_the_default_namespace_exists(client):

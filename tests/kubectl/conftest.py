@@ -39,11 +39,11 @@ class Kubectl:
 
     def start(self, *arguments, **environment):
         return subprocess.Popen([self.program, *arguments], env={**self.environment, **environment},
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, *arguments, **environment):
+    def run(self, *arguments, stdin="", **environment):
         process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=LIMIT)
+        output, errors = process.communicate(stdin, timeout=LIMIT)
         return process.returncode, output, errors
 
     def __call__(self, *arguments, **environment):

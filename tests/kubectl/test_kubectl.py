@@ -131,6 +131,26 @@ def test_fields_are_explained(kubectl):
     assert "How often it happened." in kubectl("explain", "event.count")
 
 
+def test_what_the_coordinator_noted_survives_a_users_changes(kubectl):
+    kubectl.apply("snapshot.yaml")
+    kubectl.patch_status("snap-larry", READY, REPORT)
+    assert kubectl.apply("snapshot.yaml") == f"{SNAPSHOT} unchanged\n"
+    assert kubectl("edit", SNAPSHOT, EDITOR="sed -i 's/^metadata:/metadata:\\n  labels: {a: b}/'") == f"{SNAPSHOT} edited\n"
+    kubectl("annotate", SNAPSHOT, "example.org/note=mine")
+    for command, done in (("replace", "replaced"), ("apply", "configured")):
+        kept = kubectl("get", SNAPSHOT, "-o", "json")
+        assert kubectl(command, "-f", "-", stdin=kept) == f"{SNAPSHOT} {done}\n"
+    assert kubectl.client.get(f"{SNAPSHOTS}/snap-larry")[1]["metadata"]["annotations"].items() >= REPORT.items()
+
+
+def test_a_wrong_annotation_is_refused_by_its_name(kubectl):
+    kubectl.apply("snapshot.yaml")
+    for wrong, says in (("require=flying", '"flying" is none of app, fs, crash'), ("requires=fs", "unknown annotation")):
+        status, _, errors = kubectl.run("annotate", SNAPSHOT, f"lull.dev/{wrong}")
+        assert status == 1
+        assert f"metadata.annotations[lull.dev/{wrong.split('=')[0]}]: {says}" in errors
+
+
 def test_an_edit_changes_what_may_be_changed(kubectl):
     kubectl.apply("snapshot.yaml")
     edited = kubectl("edit", SNAPSHOT, EDITOR="sed -i 's/^metadata:/metadata:\\n  labels: {tier: gold}/'")

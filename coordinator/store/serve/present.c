@@ -6,7 +6,6 @@
 #include "coordinator/model/age.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 
 #define META_VERSION       "meta.k8s.io/v1"
 #define INITIAL_EVENTS_END "k8s.io/initial-events-end"

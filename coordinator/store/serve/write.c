@@ -85,10 +85,11 @@ check_namespace(const LullExchange *exchange)
     return FALSE;
 }
 
+/* @before: what it replaces, or NULL. */
 static gboolean
-check_whole(const LullExchange *exchange, LullJson *object)
+check_whole(const LullExchange *exchange, LullJson *object, LullJson *before)
 {
-    g_autoptr(LullJson) causes = lull_kind_check(exchange->route->kind, object, TRUE);
+    g_autoptr(LullJson) causes = lull_kind_check(exchange->route->kind, object, before, TRUE);
 
     if (causes)
         lull_exchange_fail_causes(exchange, lull_meta_name(object), causes);
@@ -132,7 +133,8 @@ lull_write_create(const LullExchange *exchange)
     g_autoptr(LullJson) object = lull_exchange_json_body(exchange, FALSE, &ok);
 
     if (!ok || !parse_dry_run(exchange, NULL, &dry) || !check_addressed(exchange, object) ||
-        !check_namespace(exchange) || !check_whole(exchange, object) || !check_admitted(exchange, object))
+        !check_namespace(exchange) || !check_whole(exchange, object, NULL) ||
+        !check_admitted(exchange, object))
         return;
     created = create(exchange, object, dry, &error);
     answer(exchange, 201, created, error);
@@ -221,6 +223,7 @@ lull_write_update(const LullExchange *exchange)
 {
     gboolean ok, dry;
     g_autoptr(LullJson) object = lull_exchange_json_body(exchange, FALSE, &ok);
+    g_autoptr(LullJson) current = NULL;
 
     if (!ok || !parse_dry_run(exchange, NULL, &dry) || !check_addressed(exchange, object))
         return;
@@ -230,7 +233,8 @@ lull_write_update(const LullExchange *exchange)
                            lull_meta_name(object) ? lull_meta_name(object) : "", exchange->route->name);
         return;
     }
-    if (!check_whole(exchange, object))
+    current = read_current(exchange, NULL);
+    if (!check_whole(exchange, object, current))
         return;
     if (!lull_meta_version(object)) {
         g_autoptr(GError) error =

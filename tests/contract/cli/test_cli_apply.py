@@ -74,7 +74,7 @@ FAULTS = [
     ("wrong group", SNAPSHOT.replace("apiGroup: kubevirt.io", "apiGroup: apps"),
      "objects.yaml:7: spec.source.apiGroup: "),
     ("bad level", SNAPSHOT.replace("spec:", "  annotations:\n    lull.dev/require: best\nspec:"),
-     "objects.yaml:6: metadata.annotations.lull.dev/require: "),
+     "objects.yaml:6: metadata.annotations[lull.dev/require]: "),
     ("other kind", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n", 'objects.yaml:2: kind: "Pod" of "v1"'),
     ("read-only kind", "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: x}\n", "cannot be applied"),
     ("duplicate key", SNAPSHOT + "spec: {}\n", 'objects.yaml:10: the key "spec" is there twice'),

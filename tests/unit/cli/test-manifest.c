@@ -91,7 +91,7 @@ START_TEST(what_stands_beside_the_schema_is_checked_too)
             "  annotations:\n    lull.dev/require: best\nspec:\n  source: {apiGroup: kubevirt.io, kind: "
             "VirtualMachine, "
             "name: larry}\n",
-            "f.yaml:6: metadata.annotations.lull.dev/require: \"best\" is no level");
+            "f.yaml:6: metadata.annotations[lull.dev/require]: \"best\" is none of app, fs, crash");
     refused(
         "apiVersion: snapshot.kubevirt.io/v1beta1\nkind: VirtualMachineSnapshot\nmetadata:\n  name: s\n"
         "  namespace: prod\nspec:\n  source: {apiGroup: kubevirt.io, kind: VirtualMachine, name: larry}\n",

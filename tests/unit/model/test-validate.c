@@ -42,7 +42,8 @@ static const struct {
     {SNAPSHOT, "{'spec':{'failureDeadline':'-1.5h'}}"},
     {SNAPSHOT, "{'metadata':{'name':'','generateName':'snap-'}}"},
     {SNAPSHOT,
-     "{'metadata':{'labels':{'a.org/b':'c','d':''},'annotations':{'lull.dev/require':'any text'}}}"},
+     "{'metadata':{'labels':{'a.org/b':'c','d':''},'annotations':{'lull.dev/require':'fs',"
+     "'lull.dev/exclude-volumes':'vdb, vdc','lull.dev/quiesce-report':'any text','example.org/x':'y'}}}"},
     {SNAPSHOT, "{'metadata':{'ownerReferences':[{'apiVersion':'v1','kind':'X','name':'x','uid':'u'}]}}"},
     {SNAPSHOT,
      "{'status':{'phase':'InProgress','conditions':[{'type':'Ready','status':'True','reason':'Ready'}],"
@@ -73,7 +74,7 @@ START_TEST(a_good_object_is_taken)
     g_autoptr(LullJson) object = lull_json_merge_patch(base, patch);
     g_autoptr(GError) error = NULL;
 
-    ck_assert_msg(lull_kind_validate(good[_i].kind, object, TRUE, &error), "%s: %s", good[_i].patch,
+    ck_assert_msg(lull_kind_validate(good[_i].kind, object, NULL, TRUE, &error), "%s: %s", good[_i].patch,
                   error ? error->message : "");
 }
 END_TEST
@@ -102,6 +103,12 @@ static const struct {
     {SNAPSHOT, "{'metadata':{'labels':{'a b':'c'}}}", "metadata.labels", "\"a b\" is no key"},
     {SNAPSHOT, "{'metadata':{'labels':{'a':'b c'}}}", "metadata.labels", "\"b c\" is no value of label a"},
     {SNAPSHOT, "{'metadata':{'annotations':{'/':''}}}", "metadata.annotations", "is no key"},
+    {SNAPSHOT, "{'metadata':{'annotations':{'lull.dev/require':'flying'}}}",
+     "metadata.annotations[lull.dev/require]", "\"flying\" is none of app, fs, crash"},
+    {SNAPSHOT, "{'metadata':{'annotations':{'lull.dev/requires':'fs'}}}",
+     "metadata.annotations[lull.dev/requires]", "unknown annotation"},
+    {RESTORE, "{'metadata':{'annotations':{'lull.dev/exclude-volumes':'vdb'}}}",
+     "metadata.annotations[lull.dev/exclude-volumes]", "unknown annotation"},
     {SNAPSHOT, "{'metadata':{'finalizers':['']}}", "metadata.finalizers", "is no finalizer"},
     {SNAPSHOT, "{'metadata':{'finalizers':[1]}}", "metadata.finalizers[0]", "expected a string"},
     {SNAPSHOT, "{'metadata':{'ownerReferences':[{'kind':'X'}]}}", "metadata.ownerReferences[0].uid",
@@ -173,7 +180,7 @@ START_TEST(a_wrong_object_is_refused_by_the_fields_name)
     g_autoptr(LullJson) base = good_object(bad[_i].kind);
     g_autoptr(LullJson) patch = json(bad[_i].patch);
     g_autoptr(LullJson) object = lull_json_merge_patch(base, patch);
-    g_autoptr(LullJson) causes = lull_kind_check(bad[_i].kind, object, TRUE);
+    g_autoptr(LullJson) causes = lull_kind_check(bad[_i].kind, object, NULL, TRUE);
     gboolean found = FALSE;
 
     ck_assert_msg(causes != NULL, "%s was taken", bad[_i].patch);
@@ -194,7 +201,7 @@ START_TEST(the_first_cause_is_the_error)
     lull_json_set_string(lull_json_object(object, "spec"), "failureDeadline", "5 minutes");
     lull_json_set_string(lull_json_object(object, "spec"), "deletionPolicy", "x");
 
-    ck_assert(!lull_kind_validate(SNAPSHOT, object, TRUE, &error));
+    ck_assert(!lull_kind_validate(SNAPSHOT, object, NULL, TRUE, &error));
     ck_assert_error(error, LULL_ERROR_INVALID);
     ck_assert(g_str_has_prefix(error->message, "spec.failureDeadline: \"5 minutes\" is no duration"));
 }
@@ -206,8 +213,8 @@ START_TEST(unknown_fields_pass_where_they_may)
     lull_json_set_string(lull_json_object(object, "spec"), "unheardOf", "x");
     lull_json_set_string(object, "unheardOf", "x");
 
-    ck_assert(lull_kind_validate(SNAPSHOT, object, FALSE, NULL));
-    ck_assert(!lull_kind_validate(SNAPSHOT, object, TRUE, NULL));
+    ck_assert(lull_kind_validate(SNAPSHOT, object, NULL, FALSE, NULL));
+    ck_assert(!lull_kind_validate(SNAPSHOT, object, NULL, TRUE, NULL));
 }
 END_TEST
 
@@ -223,7 +230,7 @@ START_TEST(causes_are_bounded_and_safe_to_show)
         g_autofree char *key = g_strdup_printf("f%d", i);
         lull_json_set_string(spec, key, "x");
     }
-    g_autoptr(LullJson) causes = lull_kind_check(SNAPSHOT, object, TRUE);
+    g_autoptr(LullJson) causes = lull_kind_check(SNAPSHOT, object, NULL, TRUE);
 
     ck_assert_uint_eq(json_object_array_length(causes), LULL_KIND_MAX_CAUSES);
     ck_assert_uint_lt(strlen(lull_json_to_line(causes)), 4096);
@@ -244,7 +251,7 @@ START_TEST(what_may_be_anything_may_not_be_endlessly_deep)
     lull_json_take(vm, "spec", inner);
     g_autoptr(GError) error = NULL;
 
-    ck_assert(!lull_kind_validate(CONTENT, object, TRUE, &error));
+    ck_assert(!lull_kind_validate(CONTENT, object, NULL, TRUE, &error));
     ck_assert(g_str_has_prefix(error->message, "spec.source.virtualMachine.spec: nested deeper"));
 }
 END_TEST
@@ -256,8 +263,25 @@ START_TEST(annotations_end_at_256_kib)
     g_autoptr(GError) error = NULL;
     lull_json_set_string(lull_json_ensure(lull_json_object(object, "metadata"), "annotations"), "a", large);
 
-    ck_assert(!lull_kind_validate(SNAPSHOT, object, TRUE, &error));
+    ck_assert(!lull_kind_validate(SNAPSHOT, object, NULL, TRUE, &error));
     ck_assert(g_str_has_prefix(error->message, "metadata.annotations: "));
+}
+END_TEST
+
+START_TEST(an_annotation_that_was_there_before_passes)
+{
+    g_autoptr(LullJson) old =
+        snapshot_json("snap", ",'annotations':{'lull.dev/require':'flying','lull.dev/a':''}");
+    g_autoptr(LullJson) same = lull_json_dup(old);
+    g_autoptr(LullJson) less = snapshot_json("snap", ",'annotations':{'lull.dev/a':'','b':'c'}");
+    g_autoptr(LullJson) other = snapshot_json("snap", ",'annotations':{'lull.dev/require':'slow'}");
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_kind_validate(SNAPSHOT, same, old, TRUE, NULL));
+    ck_assert(lull_kind_validate(SNAPSHOT, less, old, TRUE, NULL));
+    ck_assert(!lull_kind_validate(SNAPSHOT, other, old, TRUE, &error));
+    ck_assert(
+        g_str_has_prefix(error->message, "metadata.annotations[lull.dev/require]: \"slow\" is none of"));
 }
 END_TEST
 
@@ -265,8 +289,8 @@ START_TEST(no_object_at_all_is_refused)
 {
     g_autoptr(LullJson) list = json("[]");
 
-    ck_assert(!lull_kind_validate(SNAPSHOT, list, TRUE, NULL));
-    ck_assert(!lull_kind_validate(SNAPSHOT, NULL, TRUE, NULL));
+    ck_assert(!lull_kind_validate(SNAPSHOT, list, NULL, TRUE, NULL));
+    ck_assert(!lull_kind_validate(SNAPSHOT, NULL, NULL, TRUE, NULL));
 }
 END_TEST
 
@@ -283,6 +307,7 @@ make_suite(void)
     tcase_add_test(tcase, causes_are_bounded_and_safe_to_show);
     tcase_add_test(tcase, what_may_be_anything_may_not_be_endlessly_deep);
     tcase_add_test(tcase, annotations_end_at_256_kib);
+    tcase_add_test(tcase, an_annotation_that_was_there_before_passes);
     tcase_add_test(tcase, no_object_at_all_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;

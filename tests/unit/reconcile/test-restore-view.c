@@ -5,7 +5,6 @@
 #include "coordinator/reconcile/restore-view.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
-#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 

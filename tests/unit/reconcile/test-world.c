@@ -8,7 +8,6 @@
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "protocol/clock.h"
-#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
