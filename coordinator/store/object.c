@@ -158,6 +158,8 @@ patch_object(const LullKind *kind, LullJson *current, LullJson *patch, GError **
         copy_member(metadata, old, own_members[i]);
     tidy_metadata(metadata);
     copy_member(merged, current, "status");
+    if (!lull_kind_validate(kind, merged, current, TRUE, error))
+        return NULL;
     if (!same_member(merged, current, "spec")) {
         if (kind->spec_fixed) {
             g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "spec: spec in immutable after creation");
@@ -165,8 +167,6 @@ patch_object(const LullKind *kind, LullJson *current, LullJson *patch, GError **
         }
         lull_json_set_int(metadata, "generation", lull_json_int(old, "generation", 0) + 1);
     }
-    if (!lull_kind_validate(kind, merged, current, TRUE, error))
-        return NULL;
     copy_member(merged, current, "apiVersion");
     if (lull_meta_is_deleting(current) && is_new_finalizer(current, merged)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,

@@ -159,6 +159,22 @@ START_TEST(the_spec_cannot_be_changed)
 }
 END_TEST
 
+START_TEST(what_cannot_be_is_told_before_what_cannot_be_changed)
+{
+    store = factories[_i].open(dir);
+    g_autoptr(LullJson) created = create("snap", "");
+    g_autoptr(GError) unknown = NULL;
+    g_autoptr(GError) wrong = NULL;
+
+    ck_assert_ptr_null(try_patch("snap", LULL_PATCH_OBJECT, "{'spec':{'failureDedline':'1m'}}", &unknown));
+    ck_assert_error(unknown, LULL_ERROR_INVALID);
+    ck_assert_msg(g_str_has_prefix(unknown->message, "spec.failureDedline: unknown field"), "%s",
+                  unknown->message);
+    ck_assert_ptr_null(try_patch("snap", LULL_PATCH_OBJECT, "{'spec':{'deletionPolicy':'Burn'}}", &wrong));
+    ck_assert_msg(g_str_has_prefix(wrong->message, "spec.deletionPolicy: "), "%s", wrong->message);
+}
+END_TEST
+
 START_TEST(what_the_store_sets_cannot_be_patched)
 {
     store = factories[_i].open(dir);
@@ -378,6 +394,7 @@ make_suite(void)
         status_patches_leave_all_else_alone,
         an_invalid_status_is_refused,
         the_spec_cannot_be_changed,
+        what_cannot_be_is_told_before_what_cannot_be_changed,
         what_the_store_sets_cannot_be_patched,
         a_patch_that_changes_nothing_makes_no_version,
         a_stale_version_is_a_conflict,

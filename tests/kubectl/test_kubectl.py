@@ -159,6 +159,8 @@ def test_an_edit_changes_what_may_be_changed(kubectl):
     status, output, errors = kubectl.run("patch", SNAPSHOT, "--type=merge", "-p", '{"spec":{"failureDeadline":"9m"}}')
     assert (status, output) == (1, "")
     assert "spec in immutable after creation" in errors
+    errors = kubectl.run("patch", SNAPSHOT, "--type=merge", "-p", '{"spec":{"failureDedline":"9m"}}')[2]
+    assert "spec.failureDedline: unknown field" in errors
 
 
 def test_patches_of_both_kinds_are_done(kubectl):
