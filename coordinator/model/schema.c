@@ -6,15 +6,6 @@
 #define PRESERVE "x-kubernetes-preserve-unknown-fields"
 
 static LullJson *
-add_object(LullJson *parent, const char *key)
-{
-    LullJson *object = json_object_new_object();
-
-    lull_json_take(parent, key, object);
-    return object;
-}
-
-static LullJson *
 add_strings(LullJson *parent, const char *key, const char *const *values)
 {
     LullJson *array = json_object_new_array();
@@ -121,7 +112,7 @@ LullJson *
 lull_schema_of_fields(const LullField *fields)
 {
     LullJson *schema = new_typed("object");
-    LullJson *properties = add_object(schema, "properties");
+    LullJson *properties = lull_json_ensure(schema, "properties");
     g_autoptr(LullJson) required = json_object_new_array();
 
     for (const LullField *field = fields; field && field->name; field++) {
@@ -189,7 +180,7 @@ whole(const LullKind *kind)
     LullJson *properties;
 
     lull_json_set_string(schema, "description", kind->doc);
-    properties = add_object(schema, "properties");
+    properties = lull_json_ensure(schema, "properties");
     lull_json_take(properties, "apiVersion", new_typed("string"));
     lull_json_take(properties, "kind", new_typed("string"));
     lull_json_take(properties, "metadata", new_typed("object"));
@@ -224,16 +215,16 @@ version_of(const LullKind *kind, const char *name)
     lull_json_set_string(version, "name", name);
     lull_json_set_bool(version, "served", TRUE);
     lull_json_set_bool(version, "storage", g_str_equal(name, kind->version));
-    (void)add_object(add_object(version, "subresources"), "status");
+    (void)lull_json_ensure(lull_json_ensure(version, "subresources"), "status");
     lull_json_take(version, "additionalPrinterColumns", columns_of(kind));
-    lull_json_take(add_object(version, "schema"), "openAPIV3Schema", whole(kind));
+    lull_json_take(lull_json_ensure(version, "schema"), "openAPIV3Schema", whole(kind));
     return version;
 }
 
 static void
 add_names(LullJson *spec, const LullKind *kind)
 {
-    LullJson *names = add_object(spec, "names");
+    LullJson *names = lull_json_ensure(spec, "names");
     g_autofree char *list = g_strconcat(kind->kind, "List", NULL);
 
     lull_json_set_string(names, "kind", kind->kind);
@@ -253,8 +244,8 @@ lull_schema_crd(const LullKind *kind)
 
     lull_json_set_string(crd, "apiVersion", "apiextensions.k8s.io/v1");
     lull_json_set_string(crd, "kind", "CustomResourceDefinition");
-    lull_json_set_string(add_object(crd, "metadata"), "name", name);
-    spec = add_object(crd, "spec");
+    lull_json_set_string(lull_json_ensure(crd, "metadata"), "name", name);
+    spec = lull_json_ensure(crd, "spec");
     lull_json_set_string(spec, "group", kind->group);
     lull_json_set_string(spec, "scope", "Namespaced");
     add_names(spec, kind);

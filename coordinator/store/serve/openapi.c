@@ -13,15 +13,6 @@
 #define GVK_KEY     "x-kubernetes-group-version-kind"
 
 static LullJson *
-add_object(LullJson *parent, const char *key)
-{
-    LullJson *object = json_object_new_object();
-
-    lull_json_take(parent, key, object);
-    return object;
-}
-
-static LullJson *
 add_array(LullJson *parent, const char *key)
 {
     LullJson *array = json_object_new_array();
@@ -70,7 +61,7 @@ kind_mark(const LullKind *kind, const char *version, const char *suffix)
 static void
 add_text(LullJson *properties, const char *name, const char *doc)
 {
-    LullJson *property = add_object(properties, name);
+    LullJson *property = lull_json_ensure(properties, name);
 
     lull_json_set_string(property, "type", "string");
     lull_json_set_string(property, "description", doc);
@@ -85,7 +76,7 @@ new_object_schema(const LullKind *kind, const char *version, const char *suffix,
 
     lull_json_set_string(schema, "type", "object");
     lull_json_set_string(schema, "description", doc);
-    properties = add_object(schema, "properties");
+    properties = lull_json_ensure(schema, "properties");
     add_text(properties, "apiVersion", "Group and version of the object's form.");
     add_text(properties, "kind", "What kind of object this is.");
     json_object_array_add(add_array(schema, GVK_KEY), kind_mark(kind, version, suffix));
@@ -137,7 +128,7 @@ list_schema(const LullKind *kind, const char *version)
     LullJson *items = json_object_new_object();
     g_autofree char *name = schema_name(kind, version, "");
 
-    lull_json_set_string(add_object(properties, "metadata"), "type", "object");
+    lull_json_set_string(lull_json_ensure(properties, "metadata"), "type", "object");
     lull_json_set_string(items, "type", "array");
     lull_json_take(items, "items", reference(name));
     lull_json_take(properties, "items", items);
@@ -154,7 +145,7 @@ add_parameter(LullJson *parameters, const char *name, const char *where, const c
     lull_json_set_string(parameter, "description", doc);
     if (g_str_equal(where, "path"))
         lull_json_set_bool(parameter, "required", TRUE);
-    lull_json_set_string(add_object(parameter, "schema"), "type", type);
+    lull_json_set_string(lull_json_ensure(parameter, "schema"), "type", type);
     json_object_array_add(parameters, parameter);
 }
 
@@ -203,29 +194,29 @@ add_query(LullJson *operation, const Operation *row)
 static void
 add_media(LullJson *content, const char *type, LullJson *take_schema)
 {
-    lull_json_take(add_object(content, type), "schema", take_schema);
+    lull_json_take(lull_json_ensure(content, type), "schema", take_schema);
 }
 
 static void
 add_operation(LullJson *path, const Operation *row, const LullKind *kind, const char *version)
 {
-    LullJson *operation = add_object(path, row->method);
+    LullJson *operation = lull_json_ensure(path, row->method);
     g_autofree char *name = schema_name(kind, version, "");
     g_autofree char *answer = schema_name(kind, version, row->list ? "List" : "");
     LullJson *response, *content;
 
     add_query(operation, row);
     if (row->body) {
-        content = add_object(add_object(operation, "requestBody"), "content");
+        content = lull_json_ensure(lull_json_ensure(operation, "requestBody"), "content");
         add_media(content, row->body,
                   g_str_equal(row->method, "patch") ? json_object_new_object() : reference(name));
         if (row->other)
             add_media(content, row->other, json_object_new_object());
     }
-    response =
-        add_object(add_object(operation, "responses"), g_str_equal(row->method, "post") ? "201" : "200");
+    response = lull_json_ensure(lull_json_ensure(operation, "responses"),
+                                g_str_equal(row->method, "post") ? "201" : "200");
     lull_json_set_string(response, "description", "OK");
-    add_media(add_object(response, "content"), "application/json", reference(answer));
+    add_media(lull_json_ensure(response, "content"), "application/json", reference(answer));
     lull_json_set_string(operation, "x-kubernetes-action", row->action);
     lull_json_take(operation, GVK_KEY, kind_mark(kind, version, ""));
 }
@@ -234,7 +225,7 @@ static void
 add_path(LullJson *paths, const char *text, const LullKind *kind, const char *version, const Operation *rows,
          gsize count)
 {
-    LullJson *path = add_object(paths, text);
+    LullJson *path = lull_json_ensure(paths, text);
     LullJson *parameters = add_array(path, "parameters");
 
     add_parameter(parameters, "namespace", "path", "string", "Namespace of the objects.");
@@ -278,11 +269,11 @@ lull_openapi_document(const char *group, const char *version)
     LullJson *info, *schemas;
 
     lull_json_set_string(document, "openapi", "3.0.0");
-    info = add_object(document, "info");
+    info = lull_json_ensure(document, "info");
     lull_json_set_string(info, "title", "Lull");
     lull_json_set_string(info, "version", LULL_VERSION);
-    (void)add_object(document, "paths");
-    schemas = add_object(add_object(document, "components"), "schemas");
+    (void)lull_json_ensure(document, "paths");
+    schemas = lull_json_ensure(lull_json_ensure(document, "components"), "schemas");
     lull_json_take(schemas, META_SCHEMA, lull_schema_of_fields(lull_kind_meta_fields));
     for (const LullKind *const *kind = lull_kinds(); *kind; kind++)
         if (g_str_equal((*kind)->group, group))
@@ -301,14 +292,14 @@ add_address(LullJson *paths, const char *group, const char *version)
     g_autofree char *path = group_path(group, version);
     g_autofree char *address = g_strdup_printf("/openapi/v3/%s?hash=%s", path, hash);
 
-    lull_json_set_string(add_object(paths, path), "serverRelativeURL", address);
+    lull_json_set_string(lull_json_ensure(paths, path), "serverRelativeURL", address);
 }
 
 LullJson *
 lull_openapi_index(void)
 {
     LullJson *index = json_object_new_object();
-    LullJson *paths = add_object(index, "paths");
+    LullJson *paths = lull_json_ensure(index, "paths");
 
     add_address(paths, lull_kind_event.group, lull_kind_event.version);
     for (const LullKind *const *kind = lull_kinds(); *kind; kind++) {
