@@ -32,7 +32,11 @@ lull_condition_set(LullJson *status, const char *type, gboolean value, const cha
 gboolean lull_condition_is(LullJson *object, const char *type, gboolean value); /* FALSE where absent */
 const char *lull_condition_reason(LullJson *object, const char *type);
 
-/* Go's duration syntax ("300ms", "-1.5h", "2h45m"), or a bare number of seconds. Microseconds. */
+/* Go's duration syntax ("300ms", "-1.5h", "2h45m"), or a bare number of seconds. Microseconds. What does not
+ * match the pattern, in the syntax of JSON Schema, is none. */
+#define LULL_DURATION_PATTERN                                                                                \
+    "^[-+]?(([0-9]+\\.?[0-9]*|\\.[0-9]+)|(([0-9]+\\.?[0-9]*|\\.[0-9]+)(ns|us|\302\265s|\316\274s|ms|s|m|h))" \
+    "+)$"
 gboolean lull_duration_parse(const char *text, gint64 *ret_usec, GError **error);
 gboolean lull_duration_from_json(LullJson *value, gint64 *ret_usec, GError **error);
 

@@ -3,7 +3,10 @@
  */
 #include "coordinator/model/schema.h"
 
+#include "coordinator/model/meta.h"
+
 #define PRESERVE "x-kubernetes-preserve-unknown-fields"
+#define DURATION "A duration is a text such as \"90s\", \"5m\" or \"1h30m\", or a number of seconds."
 
 static LullJson *
 add_strings(LullJson *parent, const char *key, const char *const *values)
@@ -26,11 +29,11 @@ new_typed(const char *type)
 }
 
 static LullJson *
-array_of(const LullField *fields)
+array_of(const LullField *fields, const char *duration)
 {
     LullJson *schema = new_typed("array");
 
-    lull_json_take(schema, "items", fields ? lull_schema_of_fields(fields) : new_typed("string"));
+    lull_json_take(schema, "items", fields ? lull_schema_of_fields(fields, duration) : new_typed("string"));
     lull_json_set_string(schema, "x-kubernetes-list-type", "atomic");
     return schema;
 }
@@ -73,17 +76,48 @@ new_int(void)
     return schema;
 }
 
-static LullJson *
-new_duration(void)
+LullJson *
+lull_schema_duration(void)
 {
     LullJson *schema = json_object_new_object();
+    LullJson *types = json_object_new_array();
 
+    json_object_array_add(types, new_typed("integer"));
+    json_object_array_add(types, new_typed("string"));
+    lull_json_take(schema, "anyOf", types);
+    lull_json_set_string(schema, "pattern", LULL_DURATION_PATTERN);
     lull_json_set_bool(schema, "x-kubernetes-int-or-string", TRUE);
+    lull_json_set_string(schema, "description", DURATION);
     return schema;
 }
 
+/* A type with a name, where there can be one: what has several types is told by that alone. */
 static LullJson *
-schema_of(const LullField *field)
+new_duration(const char *reference)
+{
+    LullJson *schema, *all;
+
+    if (!reference)
+        return lull_schema_duration();
+    schema = json_object_new_object();
+    all = json_object_new_array();
+    json_object_array_add(all, json_object_new_object());
+    lull_json_set_string(json_object_array_get_idx(all, 0), "$ref", reference);
+    lull_json_take(schema, "allOf", all);
+    return schema;
+}
+
+static void
+describe(LullJson *schema, const LullField *field)
+{
+    const char *more = lull_json_string(schema, "description", NULL);
+    g_autofree char *text = more ? g_strdup_printf("%s %s", field->doc, more) : g_strdup(field->doc);
+
+    lull_json_set_string(schema, "description", text);
+}
+
+static LullJson *
+schema_of(const LullField *field, const char *duration)
 {
     switch (field->type) {
     case LULL_FIELD_STRING:
@@ -93,13 +127,13 @@ schema_of(const LullField *field)
     case LULL_FIELD_BOOL:
         return new_typed("boolean");
     case LULL_FIELD_DURATION:
-        return new_duration();
+        return new_duration(duration);
     case LULL_FIELD_TIME:
         return new_time();
     case LULL_FIELD_OBJECT:
-        return lull_schema_of_fields(field->fields);
+        return lull_schema_of_fields(field->fields, duration);
     case LULL_FIELD_ARRAY:
-        return array_of(field->fields);
+        return array_of(field->fields, duration);
     case LULL_FIELD_MAP:
         return new_map();
     case LULL_FIELD_ANY:
@@ -109,16 +143,16 @@ schema_of(const LullField *field)
 }
 
 LullJson *
-lull_schema_of_fields(const LullField *fields)
+lull_schema_of_fields(const LullField *fields, const char *duration)
 {
     LullJson *schema = new_typed("object");
     LullJson *properties = lull_json_ensure(schema, "properties");
     g_autoptr(LullJson) required = json_object_new_array();
 
     for (const LullField *field = fields; field && field->name; field++) {
-        LullJson *property = schema_of(field);
+        LullJson *property = schema_of(field, duration);
 
-        lull_json_set_string(property, "description", field->doc);
+        describe(property, field);
         if (field->values)
             (void)add_strings(property, "enum", field->values);
         if (field->required)
@@ -131,9 +165,9 @@ lull_schema_of_fields(const LullField *fields)
 }
 
 LullJson *
-lull_schema_of_part(const LullKind *kind, const LullField *fields)
+lull_schema_of_part(const LullKind *kind, const LullField *fields, const char *duration)
 {
-    LullJson *schema = fields ? lull_schema_of_fields(fields) : anything();
+    LullJson *schema = fields ? lull_schema_of_fields(fields, duration) : anything();
 
     lull_json_set_string(schema, "description",
                          fields && fields == kind->status ? "What the coordinator has found and done."
@@ -160,7 +194,7 @@ add_rule(LullJson *schema, const char *rule, const char *message)
 static LullJson *
 spec_of(const LullKind *kind)
 {
-    LullJson *spec = lull_schema_of_part(kind, kind->spec);
+    LullJson *spec = lull_schema_of_part(kind, kind->spec, NULL);
 
     if (kind->spec_fixed)
         add_rule(spec, "self == oldSelf", "spec in immutable after creation");
@@ -185,7 +219,7 @@ whole(const LullKind *kind)
     lull_json_take(properties, "kind", new_typed("string"));
     lull_json_take(properties, "metadata", new_typed("object"));
     lull_json_take(properties, "spec", spec_of(kind));
-    lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status));
+    lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status, NULL));
     (void)add_strings(schema, "required", (const char *const[]){"spec", NULL});
     return schema;
 }

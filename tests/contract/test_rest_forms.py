@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -98,13 +99,15 @@ def test_every_reference_in_a_schema_leads_somewhere(client):
 
 
 # The rules for a structural schema, and what the API server checks besides.
-WITHOUT_TYPE = {"x-kubernetes-int-or-string", "description"}
+WITHOUT_TYPE = {"x-kubernetes-int-or-string", "anyOf", "pattern", "description"}
 
 
 def assert_structural(schema, path):
     assert schema.get("description") or path.rpartition(".")[2] in ("apiVersion", "kind", "metadata", "[]", "{}"), path
     if "type" not in schema:
         assert schema.get("x-kubernetes-int-or-string") is True and set(schema) <= WITHOUT_TYPE, path
+        assert schema["anyOf"] == [{"type": "integer"}, {"type": "string"}], path
+        re.compile(schema["pattern"])
         return
     assert schema["type"] in ("object", "array", "string", "integer", "boolean"), path
     assert "$ref" not in schema and "allOf" not in schema, path
@@ -160,6 +163,11 @@ def test_definitions_and_server_tell_the_same(definitions, client):
             wanted = version["schema"]["openAPIV3Schema"]["properties"]
             assert schemas[name]["properties"]["status"] == wanted["status"]
             assert set(schemas[name]["properties"]["spec"]["properties"]) == set(wanted["spec"]["properties"])
+            for field, schema in schemas[name]["properties"]["spec"]["properties"].items():
+                for part in schema.get("allOf", []):
+                    there = schemas[part["$ref"].rpartition("/")[2]]
+                    here = wanted["spec"]["properties"][field]
+                    assert here == {**there, "description": f"{schema['description']} {there['description']}"}
             _, table = get(client, f"{path}/namespaces/default/{names['plural']}", TABLE)
             columns = [column["name"] for column in table["columnDefinitions"] if column["priority"] == 0]
             assert columns[1:] == [column["name"] for column in version["additionalPrinterColumns"]]

@@ -123,7 +123,10 @@ def test_a_description_is_the_golden_one(kubectl):
 
 def test_fields_are_explained(kubectl):
     text = kubectl("explain", "vmsnapshot.spec.failureDeadline")
+    assert "FIELD: failureDeadline <Duration>" in text
     assert "Time from creation in which the snapshot must be taken" in " ".join(text.split())
+    assert 'such as "90s", "5m" or "1h30m", or a number of seconds' in " ".join(text.split())
+    assert re.search(r"failureDeadline\s+<Duration>", kubectl("explain", "vmsnapshot.spec"))
     text = kubectl("explain", "vmrestore.spec", "--recursive")
     assert re.search(r"virtualMachineSnapshotName\s+<string> -required-", text)
     assert "enum: WaitGracePeriod, StopTarget, FailImmediate, WaitEventually" in text

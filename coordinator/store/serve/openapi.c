@@ -8,9 +8,11 @@
 #include "coordinator/model/kind.h"
 #include "coordinator/model/schema.h"
 
-#define META_SCHEMA "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-#define SCHEMA_ROOT "#/components/schemas/"
-#define GVK_KEY     "x-kubernetes-group-version-kind"
+#define META_SCHEMA     "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+#define DURATION_SCHEMA "dev.lull.Duration" /* clients show the last part as the type */
+#define SCHEMA_ROOT     "#/components/schemas/"
+#define DURATION        SCHEMA_ROOT DURATION_SCHEMA
+#define GVK_KEY         "x-kubernetes-group-version-kind"
 
 static LullJson *
 add_array(LullJson *parent, const char *key)
@@ -87,7 +89,7 @@ new_object_schema(const LullKind *kind, const char *version, const char *suffix,
 static void
 add_own_fields(LullJson *schema, const LullKind *kind)
 {
-    g_autoptr(LullJson) own = lull_schema_of_fields(kind->fields);
+    g_autoptr(LullJson) own = lull_schema_of_fields(kind->fields, DURATION);
     LullJson *properties = lull_json_object(schema, "properties");
     LullJson *required = lull_json_array(own, "required");
 
@@ -114,8 +116,8 @@ object_schema(const LullKind *kind, const char *version)
         add_own_fields(schema, kind);
         return schema;
     }
-    lull_json_take(properties, "spec", lull_schema_of_part(kind, kind->spec));
-    lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status));
+    lull_json_take(properties, "spec", lull_schema_of_part(kind, kind->spec, DURATION));
+    lull_json_take(properties, "status", lull_schema_of_part(kind, kind->status, DURATION));
     lull_json_append_string(add_array(schema, "required"), "spec");
     return schema;
 }
@@ -274,7 +276,8 @@ lull_openapi_document(const char *group, const char *version)
     lull_json_set_string(info, "version", LULL_VERSION);
     (void)lull_json_ensure(document, "paths");
     schemas = lull_json_ensure(lull_json_ensure(document, "components"), "schemas");
-    lull_json_take(schemas, META_SCHEMA, lull_schema_of_fields(lull_kind_meta_fields));
+    lull_json_take(schemas, META_SCHEMA, lull_schema_of_fields(lull_kind_meta_fields, DURATION));
+    lull_json_take(schemas, DURATION_SCHEMA, lull_schema_duration());
     for (const LullKind *const *kind = lull_kinds(); *kind; kind++)
         if (g_str_equal((*kind)->group, group))
             add_kind(document, *kind, version);

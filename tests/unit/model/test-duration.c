@@ -40,10 +40,20 @@ START_TEST(durations_are_understood_as_go_has_them)
 }
 END_TEST
 
+#define N_TOO_LARGE 2 /* at the end: their form is right */
 static const char *const bad[] = {
     "",     "-",  "5 minutes", "5 m",  "m",      "1x",    ".s",  "1h2",      "1m 30s",
     "1e3s", "5M", "0x1",       "--1s", "1.2.3s", "1m-3s", " 1s", "2562048h", "99999999999999999999s",
 };
+
+START_TEST(the_pattern_in_schemas_takes_what_is_taken)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
+        ck_assert_msg(g_regex_match_simple(LULL_DURATION_PATTERN, good[i].text, 0, 0), "%s", good[i].text);
+    for (gsize i = 0; i < G_N_ELEMENTS(bad) - N_TOO_LARGE; i++)
+        ck_assert_msg(!g_regex_match_simple(LULL_DURATION_PATTERN, bad[i], 0, 0), "%s", bad[i]);
+}
+END_TEST
 
 START_TEST(what_is_no_duration_is_refused_with_the_form_expected)
 {
@@ -97,6 +107,7 @@ make_suite(void)
     Suite *suite = suite_create("duration");
     TCase *tcase = tcase_create("duration");
 
+    tcase_add_test(tcase, the_pattern_in_schemas_takes_what_is_taken);
     tcase_add_loop_test(tcase, durations_are_understood_as_go_has_them, 0, G_N_ELEMENTS(good));
     tcase_add_loop_test(tcase, what_is_no_duration_is_refused_with_the_form_expected, 0, G_N_ELEMENTS(bad));
     tcase_add_loop_test(tcase, in_json_a_number_counts_seconds, 0, G_N_ELEMENTS(values));
