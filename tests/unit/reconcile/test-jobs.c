@@ -109,6 +109,26 @@ START_TEST(test_a_running_job_can_be_cancelled_but_not_dropped)
 }
 END_TEST
 
+START_TEST(test_a_change_of_waiting_is_told_once)
+{
+    g_autoptr(LullJobs) jobs = lull_jobs_new();
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
+
+    lull_jobs_start(jobs, "a", (LullJob){until_cancelled, NULL, NULL, NULL}, "ns/a", ring, &bell);
+    lull_jobs_tell_waits(jobs, "a", FALSE);
+    ck_assert(!lull_jobs_waits(jobs, "a") && bell.ended == 0);
+    lull_jobs_tell_waits(jobs, "a", TRUE);
+    lull_jobs_tell_waits(jobs, "a", TRUE);
+    ck_assert(lull_jobs_waits(jobs, "a") && bell.ended == 1);
+    lull_jobs_tell_waits(jobs, "a", FALSE);
+    ck_assert(!lull_jobs_waits(jobs, "a") && bell.ended == 2);
+    ck_assert(!lull_jobs_waits(jobs, "b"));
+    lull_jobs_cancel(jobs, "a");
+    wait_for_bell(&bell, 3);
+    g_free(bell.key);
+}
+END_TEST
+
 START_TEST(test_stopping_ends_all_and_starts_none)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
@@ -137,6 +157,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_job_leaves_its_result_until_it_is_dropped);
     tcase_add_test(tcase, test_a_job_that_failed_leaves_its_error);
     tcase_add_test(tcase, test_a_running_job_can_be_cancelled_but_not_dropped);
+    tcase_add_test(tcase, test_a_change_of_waiting_is_told_once);
     tcase_add_test(tcase, test_stopping_ends_all_and_starts_none);
     suite_add_tcase(suite, tcase);
     return suite;
