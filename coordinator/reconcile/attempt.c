@@ -95,7 +95,7 @@ prepare_storage(Attempt *self)
 
     for (;;) {
         self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid, self->order->number,
-                                          self->cancel, &self->error);
+                                          self->view.deadline, self->cancel, &self->error);
         if (self->cut || !wait_for_storage(self, self->error))
             break;
         if (!told)

@@ -5,10 +5,11 @@
 
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/checkpoint.h"
+#include "coordinator/storage/folder.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define LEAST (16 * 1024 * 1024) /* of a disk: less is copied in a few ms */
+#define LEAST (2 * 1024 * 1024) /* of a disk: less is copied and on disk in a few ms */
 /* Of a machine: more takes long, and the snapshot's deadline runs until the cut. */
 #define MOST       ((guint64)2 * 1024 * 1024 * 1024)
 #define LOOK_FIRST LULL_MSEC(2)
@@ -23,24 +24,24 @@ typedef struct {
     LullChainPlan *plan;
     const char *content_uid;
     guint attempt;
+    gint64 until;
     GCancellable *cancel;
 } Ahead;
 
 static guint64
-changed_in_all(const LullChainPlan *plan)
+in_all(const LullChainPlan *plan)
 {
     guint64 sum = 0;
 
     for (guint n = 0; n < plan->n; n++)
-        sum += plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->changed[n] : 0;
+        sum += plan->recordable[n] ? plan->bytes[n] : 0;
     return sum;
 }
 
 gboolean
 lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state)
 {
-    return state == LULL_VM_RUNNING && plan->kinds[n] == LULL_CHAIN_INCREMENTAL &&
-           plan->changed[n] >= LEAST && changed_in_all(plan) <= MOST;
+    return state == LULL_VM_RUNNING && plan->recordable[n] && plan->bytes[n] >= LEAST && in_all(plan) <= MOST;
 }
 
 /* The checkpoint is the one that the cut will be based on for that disk. */
@@ -63,28 +64,40 @@ failed(const Ahead *self, GError **error)
     g_auto(LullFinishedJob) job = {0};
 
     (void)lull_backup_read_finished(self->domain, &job, NULL);
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "copying what changed, before the freeze: %s",
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "copying before the freeze: %s",
                 job.problem ? job.problem : "the backup job failed or was aborted");
     return FALSE;
+}
+
+static gboolean
+may_go_on(const Ahead *self, GError **error)
+{
+    if (self->until && lull_clock_boottime() >= self->until) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
+                    "copying before the freeze: the deadline is over");
+        return FALSE;
+    }
+    return !g_cancellable_set_error_if_cancelled(self->cancel, error);
 }
 
 /* The event comes when QEMU has closed the target, and has to be seen: else it would be taken for the cut's.
  */
 static gboolean
-wait_for_end(const Ahead *self, GError **error)
+wait_for_end(const Ahead *self, const char *target, GError **error)
 {
     gint64 ask_at = lull_clock_boottime() + ASK_USEC;
     gint64 pause = LOOK_FIRST;
     gboolean running = TRUE;
     guint64 total;
 
-    while (!g_cancellable_set_error_if_cancelled(self->cancel, error)) {
+    while (may_go_on(self, error)) {
         const int seen = lull_host_job_result(self->host, self->vm->uid, &total);
 
         if (seen)
             return seen > 0 || failed(self, error);
         if (!running)
             return failed(self, error);
+        lull_folder_write_out(target);
         if (lull_clock_boottime() >= ask_at) {
             if (!lull_backup_find(self->domain, self->folder, &running, NULL, error))
                 return FALSE;
@@ -103,11 +116,12 @@ copy_one(const Ahead *self, const LullVmVolume *volume, guint n, GError **error)
     g_autofree char *name = lull_checkpoint_name_ahead(self->content_uid, self->attempt, volume->disk);
     g_autofree char *xml = lull_backup_xml_of_one(self->vm, self->folder, self->plan, n);
     g_autofree char *checkpoint = checkpoint_xml(self, volume, name);
+    g_autofree char *target = g_strdup_printf("%s/%s.qcow2", self->folder, volume->name);
 
     lull_host_forget_job(self->host, self->vm->uid);
     if (virDomainBackupBegin(self->domain, xml, checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
-        return lull_link_error(error, "copying what changed, before the freeze");
-    if (!wait_for_end(self, error))
+        return lull_link_error(error, "copying before the freeze");
+    if (!wait_for_end(self, target, error))
         return FALSE;
     self->plan->ahead[n] = g_steal_pointer(&name);
     return TRUE;
@@ -131,27 +145,43 @@ copy_all(const Ahead *self, GError **error)
     return lull_backup_forget_finished(self->domain, error);
 }
 
-static void
-undo(const Ahead *self)
+/* As if nothing had been copied: the cut writes over all of it. */
+static gboolean
+undo(const Ahead *self, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
+    for (guint n = 0; n < self->plan->n; n++)
+        g_clear_pointer(&self->plan->ahead[n], g_free);
+    return lull_backup_abort(self->domain, self->folder, error) &&
+           lull_checkpoint_remove_ahead(self->domain, self->content_uid, self->attempt, error);
+}
 
-    if (!lull_backup_abort(self->domain, self->folder, &problem) ||
-        !lull_checkpoint_remove_ahead(self->domain, self->content_uid, self->attempt, &problem))
-        g_warning("%s: %s", self->vm->name, problem->message);
+/* Such a copy is a help to the cut, and no condition for it. */
+static gboolean
+can_do_without(const Ahead *self, const GError *problem)
+{
+    return !lull_error_is(problem, LULL_ERROR_BUSY) && !lull_error_is(problem, LULL_ERROR_TIMED_OUT) &&
+           !g_cancellable_is_cancelled(self->cancel);
 }
 
 gboolean
 lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
-                const char *content_uid, guint attempt, GCancellable *cancel, GError **error)
+                const char *content_uid, guint attempt, gint64 until, GCancellable *cancel, GError **error)
 {
-    const Ahead self = {host, domain, vm, folder, plan, content_uid, attempt, cancel};
+    const Ahead self = {host, domain, vm, folder, plan, content_uid, attempt, until, cancel};
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GError) left = NULL;
     gboolean worth = FALSE;
 
     for (guint n = 0; n < plan->n; n++)
         worth |= lull_ahead_is_worth(plan, n, vm->state);
-    if (!worth || copy_all(&self, error))
+    if (!worth || copy_all(&self, &problem))
         return TRUE;
-    undo(&self);
+    if (undo(&self, &left) && can_do_without(&self, problem)) {
+        g_message("%s: %s: all is left for the cut", vm->name, problem->message);
+        return TRUE;
+    }
+    if (left)
+        g_warning("%s: %s", vm->name, left->message);
+    g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;
 }

@@ -12,16 +12,17 @@
 
 G_BEGIN_DECLS
 
-/* What changed since the last snapshot is copied before the guest is frozen; at the cut only what changed
- * while that went on is left. While QEMU copies much at once, a write of the guest waits behind it: with a
- * freeze before and a thaw behind, that would be one standstill. */
+/* What is to be stored is copied before the guest is frozen; at the cut only what changed while that went on
+ * is left. While QEMU copies much at once, or writes out what it has copied, a write of the guest waits
+ * behind it: with a freeze before and a thaw behind, that would be one standstill. */
 
 /* Fills the targets of @plan below @folder, those that are worth it, one after the other, and notes in
- * @plan up to which checkpoint. Blocks until all is copied, or @cancel. On failure no job runs any more, and
- * no checkpoint of it is left. */
+ * @plan up to which checkpoint. Blocks until all is copied, until @cancel, or until @until (boot clock; 0:
+ * for ever). Where it cannot be done all is left for the cut, which is no failure. On failure no job runs any
+ * more, and no checkpoint of it is left: BUSY, another job came in between; TIMED_OUT. */
 gboolean
 lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
-                const char *content_uid, guint attempt, GCancellable *cancel, GError **error);
+                const char *content_uid, guint attempt, gint64 until, GCancellable *cancel, GError **error);
 
 /* Whether volume @n of @plan is worth it. Pure. */
 gboolean lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state);

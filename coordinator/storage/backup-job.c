@@ -28,9 +28,9 @@ append_target(GString *xml, const char *disk, const char *file, const char *base
 static const char *
 base_of(const LullChainPlan *plan, guint n)
 {
-    if (!plan || plan->kinds[n] != LULL_CHAIN_INCREMENTAL)
-        return NULL;
-    return plan->ahead && plan->ahead[n] ? plan->ahead[n] : plan->base;
+    if (plan && plan->ahead && plan->ahead[n])
+        return plan->ahead[n];
+    return plan && plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->base : NULL;
 }
 
 /* @only: the place in @plan of the one that is copied; G_MAXUINT: all are. */

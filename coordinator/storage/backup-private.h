@@ -31,8 +31,12 @@ typedef struct {
 LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
                            const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What a job over them has to copy, at least and at most: how much has changed since the last snapshot is
- * known to none but the job. */
+/* Notes which targets were filled before the cut. FALSE: none was. */
+gboolean lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan);
+gboolean lull_attempt_has_ahead(LullJson *attempt);
+
+/* What a job over them has to copy, at least and at most: how much has changed since the last snapshot, or
+ * since a target was filled, is known to none but the job. */
 void lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most);
 
 /* Reads <folder>/manifest.json and refuses one that names files outside, repeats itself or lacks something.

@@ -4,7 +4,7 @@
 #include "coordinator/storage/chain-plan.h"
 
 #include "coordinator/storage/checkpoint.h"
-#include "coordinator/storage/image.h"
+#include "coordinator/storage/header.h"
 #include "coordinator/storage/lineage.h"
 
 void
@@ -16,7 +16,8 @@ lull_chain_plan_free(LullChainPlan *self)
     g_free(self->base);
     g_free(self->checkpoint);
     g_free(self->kinds);
-    g_free(self->changed);
+    g_free(self->bytes);
+    g_free(self->recordable);
     for (guint i = 0; i < self->n; i++)
         g_free(self->ahead[i]);
     g_free(self->ahead);
@@ -29,7 +30,8 @@ plan_new(const LullVm *vm)
     LullChainPlan *self = g_new0(LullChainPlan, 1);
 
     self->kinds = g_new0(LullChainKind, vm->volumes->len + 1);
-    self->changed = g_new0(guint64, vm->volumes->len + 1);
+    self->bytes = g_new0(guint64, vm->volumes->len + 1);
+    self->recordable = g_new0(gboolean, vm->volumes->len + 1);
     self->ahead = g_new0(char *, vm->volumes->len + 1);
     for (guint i = 0; i < vm->volumes->len; i++)
         self->n += ((LullVmVolume *)vm->volumes->pdata[i])->excluded ? 0 : 1;
@@ -62,14 +64,10 @@ made_checkpoint(GPtrArray *members)
 static gboolean
 is_old_format(const LullVmVolume *volume)
 {
-    g_auto(LullImageInfo) info = {NULL};
-    g_autoptr(GError) problem = NULL;
+    LullImageHeader header = {0};
 
-    if (!g_str_equal(volume->format, "qcow2"))
-        return FALSE;
-    if (!lull_image_info(volume->path, &info, &problem))
-        g_message("disk %s: %s", volume->disk, problem->message);
-    return info.old;
+    return g_str_equal(volume->format, "qcow2") && lull_image_header_read(volume->path, &header) &&
+           header.is_old;
 }
 
 /* Those whose bitmaps can be relied on; none where libvirt cannot tell. */
@@ -86,7 +84,7 @@ read_sizes(LullDomain *domain, const LullVm *vm, const char *checkpoint)
 
 static void
 decide_volumes(LullChainPlan *self, const LullVm *vm, const LullChainFacts *facts, LullJson *parent,
-               GHashTable *sizes, const guint64 *capacities)
+               GHashTable *sizes, const guint64 *capacities, const guint64 *allocated)
 {
     guint n = 0;
 
@@ -106,7 +104,8 @@ decide_volumes(LullChainPlan *self, const LullVm *vm, const LullChainFacts *fact
             .has_bitmap = changed != NULL,
         };
         self->kinds[n] = lull_chain_decide(facts, &one);
-        self->changed[n] = changed ? (guint64)*changed : 0;
+        self->bytes[n] = self->kinds[n] == LULL_CHAIN_INCREMENTAL ? (guint64)*changed : allocated[n];
+        self->recordable[n] = one.qcow2 && !one.old_format && !facts->distrusted;
         n++;
     }
 }
@@ -145,7 +144,8 @@ look(LullChainFacts *facts, GPtrArray *members, GPtrArray *checkpoints, const ch
 
 LullChainPlan *
 lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory, const guint64 *capacities,
-                    const char *content_uid, guint attempt, gboolean distrusted, GError **error)
+                    const guint64 *allocated, const char *content_uid, guint attempt, gboolean distrusted,
+                    GError **error)
 {
     g_autoptr(LullChainPlan) self = plan_new(vm);
     g_autoptr(GPtrArray) checkpoints = lull_checkpoint_list(domain, error);
@@ -164,10 +164,10 @@ lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory,
             return NULL;
         parent = look(&facts, members, checkpoints, content_uid);
         base = parent ? lull_json_string(parent->json, "checkpoint", NULL) : NULL;
-        sizes = read_sizes(domain, vm, facts.stopped ? NULL : base);
-        decide_volumes(self, vm, &facts, parent ? parent->json : NULL, sizes, capacities);
-        conclude(self, parent, content_uid, attempt);
     }
+    sizes = read_sizes(domain, vm, facts.stopped ? NULL : base);
+    decide_volumes(self, vm, &facts, parent ? parent->json : NULL, sizes, capacities, allocated);
+    conclude(self, parent, content_uid, attempt);
     if (!facts.stopped && checkpoints->len > (base ? 1 : 0))
         tidy(domain, vm, base);
     return g_steal_pointer(&self);

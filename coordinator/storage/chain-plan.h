@@ -17,7 +17,9 @@ typedef struct {
     char *checkpoint; /* to be made with the cut; NULL: none */
     guint n;
     LullChainKind *kinds;
-    guint64 *changed; /* bytes that changed since; of those that are incremental */
+    guint64 *bytes;       /* to be copied: what changed since, or all that the volume has */
+    gboolean *recordable; /* QEMU can tell what changes in it from now on, and nothing says that it should not
+                             be asked to */
     char *
         *ahead; /* the checkpoint up to which a target has been filled before the cut (ahead.h); NULL: none */
 } LullChainPlan;
@@ -25,10 +27,11 @@ void lull_chain_plan_free(LullChainPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullChainPlan, lull_chain_plan_free)
 
 /* Asks the machine and the stored contents below @directory, to which nobody adds meanwhile.
- * @capacities: of the volumes. Removes what checkpoints of ours are of no use any more. */
-LullChainPlan *lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory,
-                                   const guint64 *capacities, const char *content_uid, guint attempt,
-                                   gboolean distrusted, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+ * @capacities, @allocated: bytes of the volumes. Removes what checkpoints of ours are of no use any more. */
+LullChainPlan *
+lull_chain_plan_new(LullDomain *domain, const LullVm *vm, const char *directory, const guint64 *capacities,
+                    const guint64 *allocated, const char *content_uid, guint attempt, gboolean distrusted,
+                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* <domaincheckpoint>; NULL: none is to be made. */
 char *lull_chain_plan_checkpoint_xml(const LullChainPlan *self, const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;

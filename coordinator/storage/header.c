@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MAGIC          0x514649fb
+#define VERSION        3
 #define DIRTY          (1u << 0)
 #define CORRUPT        (1u << 1)
 #define EXTERNAL_DATA  (1u << 2)
@@ -49,9 +50,9 @@ read_header(int fd, LullImageHeader *header)
         return TRUE;
     offset = read_u64(bytes + BACKING_OFFSET);
     length = read_u32(bytes + BACKING_LENGTH);
-    /* before version 3 there are no such features */
+    header->is_old = read_u32(bytes + 4) < VERSION;
     header->is_plain =
-        read_u32(bytes + 4) < 3 || !(read_u64(bytes + INCOMPATIBLE) & (DIRTY | CORRUPT | EXTERNAL_DATA));
+        header->is_old || !(read_u64(bytes + INCOMPATIBLE) & (DIRTY | CORRUPT | EXTERNAL_DATA));
     if (!offset)
         return TRUE;
     if (!length || length >= sizeof header->backing || offset > G_MAXINT32)

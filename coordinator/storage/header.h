@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 typedef struct {
     gboolean is_qcow2;
     gboolean is_plain;  /* closed properly, undamaged, its data in the same file */
+    gboolean is_old;    /* of the first version, which has no room for records of changes */
     char backing[1024]; /* the name as it stands there; "" for none */
 } LullImageHeader;
 

@@ -183,7 +183,6 @@ lull_image_info(const char *path, LullImageInfo *ret_info, GError **error)
         return FALSE;
     *ret_info = (LullImageInfo){
         .backing = g_strdup(lull_json_string(json, "backing-filename", NULL)),
-        .old = g_str_equal(lull_json_string(data, "compat", ""), "0.10"),
         .dirty = lull_json_bool(json, "dirty-flag", FALSE) || lull_json_bool(data, "corrupt", FALSE),
     };
     return TRUE;

@@ -17,7 +17,6 @@ gboolean lull_image_create(const char *path, guint64 capacity, const char *backi
 /* What a qcow2 says of itself. */
 typedef struct {
     char *backing;  /* the name as it stands there; NULL: none */
-    gboolean old;   /* of the first version, without room for bitmaps */
     gboolean dirty; /* not closed, or known to be damaged */
 } LullImageInfo;
 void lull_image_info_clear(LullImageInfo *self);

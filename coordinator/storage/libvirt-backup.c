@@ -41,7 +41,7 @@ typedef struct {
     LullChainPlan *plan;
     char *xml;
     char *checkpoint_xml; /* NULL: none is made */
-    LullJson *volumes;    /* as attempt.json has them */
+    LullJson *attempt;    /* as attempt.json has it */
 } BackupCut;
 
 void
@@ -68,15 +68,14 @@ allocation(const LullVmVolume *volume, const virDomainBlockInfo *info)
     return behind >= info->capacity ? info->capacity : MIN(info->capacity, own + behind);
 }
 
-/* @needs: bytes that a full copy of each takes. */
 static gboolean
-measure(LullDomain *domain, const LullVm *vm, GArray *capacities, GArray *needs, GError **error)
+measure(LullDomain *domain, const LullVm *vm, GArray *capacities, GArray *allocated, GError **error)
 {
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         virDomainBlockInfo info = {0};
         guint64 capacity;
-        guint64 need;
+        guint64 taken;
 
         if (volume->excluded)
             continue;
@@ -85,9 +84,9 @@ measure(LullDomain *domain, const LullVm *vm, GArray *capacities, GArray *needs,
             return lull_link_error(error, what);
         }
         capacity = info.capacity;
-        need = allocation(volume, &info) + overhead(capacity);
+        taken = allocation(volume, &info);
         g_array_append_val(capacities, capacity);
-        g_array_append_val(needs, need);
+        g_array_append_val(allocated, taken);
     }
     return TRUE;
 }
@@ -132,15 +131,15 @@ keep_definition(const LullVm *vm, const char *folder, GError **error)
 
 static gboolean
 fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArray *capacities,
-            const LullChainPlan *plan, LullJson **ret_volumes, GError **error)
+            const LullChainPlan *plan, LullJson **ret_attempt, GError **error)
 {
-    g_autoptr(LullJson) attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, plan);
+    LullJson *attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, plan);
 
+    *ret_attempt = attempt;
     if (!has_nvram(vm))
         json_object_object_del(attempt, "nvram");
     if (!capacities->len)
         lull_json_set_bool(attempt, "copied", TRUE); /* the definition is all there is */
-    *ret_volumes = json_object_get(lull_json_array(attempt, "volumes"));
     return make_targets(vm, folder, capacities, plan, error) && keep_definition(vm, folder, error) &&
            (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
@@ -160,7 +159,7 @@ backup_cut_free(LullCut *data)
     g_clear_pointer(&cut->plan, lull_chain_plan_free);
     g_free(cut->xml);
     g_free(cut->checkpoint_xml);
-    lull_json_put(cut->volumes);
+    lull_json_put(cut->attempt);
     g_free(cut);
 }
 
@@ -184,17 +183,13 @@ distrust(LullBackupStorage *self, const char *vm_uid)
     g_mutex_unlock(&self->mutex);
 }
 
-/* What is copied whole was counted by measure() already. */
 static guint64
-planned_need(const LullChainPlan *plan, const GArray *needs)
+planned_need(const LullChainPlan *plan, const GArray *capacities)
 {
     guint64 need = 0;
 
-    for (guint i = 0; i < plan->n; i++) {
-        const guint64 whole = g_array_index(needs, guint64, i);
-        need +=
-            plan->kinds[i] == LULL_CHAIN_INCREMENTAL ? MIN(whole, plan->changed[i] + overhead(whole)) : whole;
-    }
+    for (guint i = 0; i < plan->n; i++)
+        need += plan->bytes[i] + overhead(g_array_index(capacities, guint64, i));
     return need;
 }
 
@@ -204,19 +199,20 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
                guint attempt, const char *folder, GError **error)
 {
     g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_autoptr(GArray) needs = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GArray) allocated = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(LullChainPlan) plan = NULL;
-    g_autoptr(LullJson) volumes = NULL;
+    g_autoptr(LullJson) description = NULL;
     BackupCut *cut;
 
-    if (!measure(domain, vm, capacities, needs, error))
+    if (!measure(domain, vm, capacities, allocated, error))
         return NULL;
     plan = lull_chain_plan_new(domain, vm, self->directory, (const guint64 *)(const void *)capacities->data,
-                               content_uid, attempt, is_distrusted(self, vm->uid), error);
-    if (!plan || !lull_folder_check_space(self->directory, planned_need(plan, needs), error) ||
+                               (const guint64 *)(const void *)allocated->data, content_uid, attempt,
+                               is_distrusted(self, vm->uid), error);
+    if (!plan || !lull_folder_check_space(self->directory, planned_need(plan, capacities), error) ||
         !lull_folder_make(folder, error))
         return NULL;
-    if (!fill_folder(domain, vm, folder, capacities, plan, &volumes, error)) {
+    if (!fill_folder(domain, vm, folder, capacities, plan, &description, error)) {
         lull_folder_remove(folder, NULL);
         return NULL;
     }
@@ -227,24 +223,21 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     cut->folder = g_strdup(folder);
     cut->checkpoint_xml = lull_chain_plan_checkpoint_xml(plan, vm);
     cut->plan = g_steal_pointer(&plan);
-    cut->volumes = g_steal_pointer(&volumes);
+    cut->attempt = g_steal_pointer(&description);
     return cut;
 }
 
 /* What can be copied before the freeze, and what is left for the cut. */
 static gboolean
 prepare_job(LullBackupStorage *self, BackupCut *cut, const LullVm *vm, const char *content_uid, guint attempt,
-            GCancellable *cancel, GError **error)
+            gint64 until, GCancellable *cancel, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
-
     if (!cut->plan->n)
         return TRUE;
-    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt, cancel,
-                         &problem)) {
-        if (!lull_error_is(problem, LULL_ERROR_BUSY) && !g_cancellable_is_cancelled(cancel))
-            distrust(self, vm->uid);
-        g_propagate_error(error, g_steal_pointer(&problem));
+    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt, until,
+                         cancel, error) ||
+        (lull_attempt_note_ahead(cut->attempt, cut->plan) &&
+         !lull_folder_write(cut->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(cut->attempt), error))) {
         lull_folder_remove(cut->folder, NULL);
         return FALSE;
     }
@@ -253,7 +246,7 @@ prepare_job(LullBackupStorage *self, BackupCut *cut, const LullVm *vm, const cha
 }
 
 static LullCut *
-backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,
+backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt, gint64 until,
                GCancellable *cancel, GError **error)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
@@ -275,7 +268,7 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
-    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), cancel, error)) {
+    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), until, cancel, error)) {
         backup_cut_free(&cut->cut);
         return NULL;
     }
@@ -308,7 +301,7 @@ backup_cut(LullCut *data, GError **error)
     if (virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
                              VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
         return TRUE;
-    if (cut->checkpoint_xml)
+    if (cut->checkpoint_xml || lull_attempt_has_ahead(cut->attempt))
         distrust((LullBackupStorage *)data->storage, cut->uid);
     return lull_link_error(error, "starting the backup job");
 }
@@ -316,7 +309,7 @@ backup_cut(LullCut *data, GError **error)
 static LullJson *
 backup_cut_volumes(LullCut *data)
 {
-    return ((BackupCut *)data)->volumes;
+    return lull_json_array(((BackupCut *)data)->attempt, "volumes");
 }
 
 static void
@@ -326,12 +319,14 @@ fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
     progress->problem = g_strdup(problem);
 }
 
-/* Of what is not copied whole they tell nothing: part of it was there before the cut. */
+/* Of what is not copied whole by one job they tell nothing: part of it was there before the cut. */
 static gboolean
 targets_are_whole(const char *folder, LullJson *attempt)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
 
+    if (lull_attempt_has_ahead(attempt))
+        return FALSE;
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
@@ -386,9 +381,34 @@ are_closed(const char *folder, LullJson *attempt)
     return TRUE;
 }
 
+/* When QEMU closes what it has written, it waits until all of that is on disk, and the guest with it. */
+static void
+write_out(const char *folder, LullJson *attempt)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
+
+        lull_folder_write_out(path);
+    }
+}
+
+/* Their use is over with the cut. */
+static void
+drop_ahead(LullDomain *domain, const char *content_uid, guint attempt)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (!lull_checkpoint_remove_ahead(domain, content_uid, attempt, &problem))
+        g_message("checkpoints of content %s stay until the next snapshot: %s", content_uid,
+                  problem->message);
+}
+
 static gboolean
-poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
-             LullCopyProgress *progress, GError **error)
+poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *content_uid, guint number,
+             const char *folder, LullJson *attempt, LullCopyProgress *progress, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
@@ -408,6 +428,7 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
     if (!lull_backup_find(domain, folder, &running, &progress->permille, error))
         return FALSE;
     if (running) {
+        write_out(folder, attempt);
         progress->state = LULL_COPY_RUNNING;
         return TRUE;
     }
@@ -420,6 +441,8 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
         progress->permille = 999;
         return TRUE;
     }
+    if (lull_attempt_has_ahead(attempt))
+        drop_ahead(domain, content_uid, number);
     /* libvirt forgets; from here on we know by ourselves */
     lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
     return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
@@ -480,7 +503,8 @@ backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, g
     } else if (lull_offline_is(description)) {
         if (!poll_offline(self, folder, description, &progress, error))
             return FALSE;
-    } else if (!poll_attempt(self, vm_uid, folder, description, &progress, error)) {
+    } else if (!poll_attempt(self, vm_uid, content_uid, MAX(attempt, 1), folder, description, &progress,
+                             error)) {
         return FALSE;
     }
     *ret_progress = progress;

@@ -18,6 +18,7 @@
 
 #define MANIFEST_VERSION 1
 #define MAX_SEALING      4
+#define AHEAD            "ahead" /* of a volume of an attempt: its target was filled before the cut */
 
 static void
 set_copy(LullJson *row, LullChainKind kind)
@@ -64,6 +65,28 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities, const LullChainPla
     return attempt;
 }
 
+gboolean
+lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    for (guint n = 0; n < plan->n; n++)
+        if (plan->ahead[n])
+            lull_json_set_bool(json_object_array_get_idx(volumes, n), AHEAD, TRUE);
+    return lull_attempt_has_ahead(attempt);
+}
+
+gboolean
+lull_attempt_has_ahead(LullJson *attempt)
+{
+    LullJson *volumes = lull_json_array(attempt, "volumes");
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
+        if (lull_json_bool(json_object_array_get_idx(volumes, i), AHEAD, FALSE))
+            return TRUE;
+    return FALSE;
+}
+
 void
 lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most)
 {
@@ -75,7 +98,7 @@ lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most)
         const guint64 capacity = (guint64)lull_json_int(volume, "capacity", 0);
 
         *ret_most += capacity;
-        if (!lull_lineage_is_incremental(volume))
+        if (!lull_lineage_is_incremental(volume) && !lull_json_bool(volume, AHEAD, FALSE))
             *ret_least += capacity;
     }
 }
@@ -195,6 +218,7 @@ seal_volume(const char *folder, const char *parent, LullJson *volume, GCancellab
         return FALSE;
     if (stat(path, &info) < 0)
         return lull_folder_errno(error, errno, "reading", path);
+    json_object_object_del(volume, AHEAD);
     lull_json_set_int(volume, "size", info.st_size);
     lull_json_set_string(volume, "sha256", sum);
     return TRUE;

@@ -35,9 +35,10 @@ typedef struct {
     gboolean atomic;
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. May copy what
-     * need not be copied after the cut then, which takes its time: cancelled, it leaves nothing behind. */
+     * need not be copied after the cut then, which takes its time: cancelled, or at @until (boot clock; 0:
+     * never; TIMED_OUT), it leaves nothing behind. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
-                        GCancellable *cancel, GError **error);
+                        gint64 until, GCancellable *cancel, GError **error);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
      * that is off the cut is that nobody can write to them until they are copied. */
     gboolean (*cut)(LullCut *cut, GError **error);

@@ -163,8 +163,8 @@ static gboolean
 do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 {
     g_clear_pointer(&driver->cut, lull_cut_free);
-    driver->cut =
-        driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), NULL, error);
+    driver->cut = driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), 0,
+                                                NULL, error);
     return driver->cut != NULL;
 }
 

@@ -307,8 +307,8 @@ fake_sealed(void)
 }
 
 static LullCut *
-prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, GCancellable *cancel,
-        GError **error)
+prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, gint64 until,
+        GCancellable *cancel, GError **error)
 {
     FakeCut *cut = NULL;
 

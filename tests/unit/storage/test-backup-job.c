@@ -60,7 +60,7 @@ START_TEST(what_was_copied_ahead_is_not_copied_again)
         "<disk type='file' device='disk'><source file='/c'/><target dev='vdb'/></disk>"
         "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk></devices></domain>",
         LULL_VM_RUNNING, NULL);
-    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_INCREMENTAL};
+    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_OFF};
     char *ahead[] = {NULL, "lull-a"};
     const LullChainPlan plan = {.base = "lull-b", .n = 2, .kinds = kinds, .ahead = ahead};
     g_autofree char *first = lull_backup_xml_of_one(vm, "/f", &plan, 0);
@@ -72,27 +72,29 @@ START_TEST(what_was_copied_ahead_is_not_copied_again)
                             "<disk name='vda' backup='no'/></disks></domainbackup>");
     ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb."));
     ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-a'><driver type='qcow2'/><target file='/f/vda."));
+    ahead[1] = NULL;
+    g_clear_pointer(&cut, g_free);
+    cut = lull_backup_xml(vm, "/f", &plan);
+    ck_assert_ptr_nonnull(strstr(cut, "<disk name='vda' backup='yes' type='file'><driver type='qcow2'/>"));
 }
 END_TEST
 
 static const struct {
     LullVmState state;
-    LullChainKind kind;
-    guint64 changed;
+    gboolean recordable;
+    guint64 bytes;
     gboolean worth;
 } aheads[] = {
-    {LULL_VM_RUNNING, LULL_CHAIN_INCREMENTAL, 1 << 30, TRUE},
-    {LULL_VM_RUNNING, LULL_CHAIN_INCREMENTAL, 1 << 20, FALSE},
-    {LULL_VM_RUNNING, LULL_CHAIN_RAW, 1 << 30, FALSE},
-    {LULL_VM_PAUSED, LULL_CHAIN_INCREMENTAL, 1 << 30, FALSE},
-    {LULL_VM_STOPPED, LULL_CHAIN_INCREMENTAL, 1 << 30, FALSE},
+    {LULL_VM_RUNNING, TRUE, 1 << 30, TRUE},   {LULL_VM_RUNNING, TRUE, 1 << 20, FALSE},
+    {LULL_VM_RUNNING, FALSE, 1 << 30, FALSE}, {LULL_VM_PAUSED, TRUE, 1 << 30, FALSE},
+    {LULL_VM_STOPPED, TRUE, 1 << 30, FALSE},
 };
 
-START_TEST(only_much_that_changed_in_a_running_machine_is_copied_ahead)
+START_TEST(only_much_of_a_running_machine_whose_changes_can_be_recorded_is_copied_ahead)
 {
-    LullChainKind kinds[] = {aheads[_i].kind};
-    guint64 changed[] = {aheads[_i].changed};
-    const LullChainPlan plan = {.n = 1, .kinds = kinds, .changed = changed};
+    gboolean recordable[] = {aheads[_i].recordable};
+    guint64 bytes[] = {aheads[_i].bytes};
+    const LullChainPlan plan = {.n = 1, .recordable = recordable, .bytes = bytes};
 
     ck_assert_int_eq(lull_ahead_is_worth(&plan, 0, aheads[_i].state), aheads[_i].worth);
 }
@@ -100,12 +102,12 @@ END_TEST
 
 START_TEST(what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until_then)
 {
-    LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_FIRST, LULL_CHAIN_INCREMENTAL};
-    guint64 changed[] = {(guint64)1 << 30, 0, (guint64)1 << 30};
-    const LullChainPlan plan = {.n = 3, .kinds = kinds, .changed = changed};
+    gboolean recordable[] = {TRUE, FALSE, TRUE};
+    guint64 bytes[] = {(guint64)1 << 30, (guint64)1 << 40, (guint64)1 << 30};
+    const LullChainPlan plan = {.n = 3, .recordable = recordable, .bytes = bytes};
 
     ck_assert(lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
-    changed[2]++;
+    bytes[2]++;
     ck_assert(!lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
     ck_assert(!lull_ahead_is_worth(&plan, 2, LULL_VM_RUNNING));
 }
@@ -224,8 +226,8 @@ make_suite(void)
     tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
     tcase_add_test(cases, what_was_copied_ahead_is_not_copied_again);
     tcase_add_test(cases, what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until_then);
-    tcase_add_loop_test(cases, only_much_that_changed_in_a_running_machine_is_copied_ahead, 0,
-                        G_N_ELEMENTS(aheads));
+    tcase_add_loop_test(cases, only_much_of_a_running_machine_whose_changes_can_be_recorded_is_copied_ahead,
+                        0, G_N_ELEMENTS(aheads));
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
     tcase_add_test(cases, a_pull_job_is_nobodys_of_ours);
     tcase_add_test(cases, what_is_not_a_job_is_not_ours);

@@ -80,6 +80,7 @@ START_TEST(what_belongs_to_an_image_is_read_from_it)
     ck_assert(lull_image_header_read(path, &header));
     ck_assert(header.is_qcow2);
     ck_assert_int_eq(header.is_plain, heads[_i].plain);
+    ck_assert_int_eq(header.is_old, heads[_i].version < 3);
     ck_assert_str_eq(header.backing, heads[_i].backing ? heads[_i].backing : "");
 }
 END_TEST

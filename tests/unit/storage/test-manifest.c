@@ -66,6 +66,29 @@ START_TEST(an_attempt_says_what_it_is_based_on_and_why_not)
 }
 END_TEST
 
+START_TEST(a_job_over_a_target_that_was_filled_before_may_have_any_total)
+{
+    g_autoptr(LullVm) vm = machine();
+    const guint64 capacity = 4096;
+    LullChainKind kinds[] = {LULL_CHAIN_OFF};
+    char *ahead[] = {NULL};
+    const LullChainPlan plan = {.n = 1, .kinds = kinds, .ahead = ahead};
+    g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, &plan);
+    guint64 least, most;
+
+    ck_assert(!lull_attempt_note_ahead(attempt, &plan) && !lull_attempt_has_ahead(attempt));
+    lull_attempt_total(attempt, &least, &most);
+    ck_assert(least == 4096 && most == 4096);
+    ahead[0] = "lull-x";
+    ck_assert(lull_attempt_note_ahead(attempt, &plan) && lull_attempt_has_ahead(attempt));
+    lull_attempt_total(attempt, &least, &most);
+    ck_assert(least == 0 && most == 4096);
+    ck_assert_str_eq(
+        lull_json_string(json_object_array_get_idx(lull_json_array(attempt, "volumes"), 0), "copy", ""),
+        "full");
+}
+END_TEST
+
 /* The first bytes of a qcow2, with @backing behind it. */
 static void
 write_image(const char *path, const char *backing)
@@ -200,6 +223,7 @@ make_suite(void)
 
     tcase_add_test(cases, an_attempt_describes_what_it_copies);
     tcase_add_test(cases, an_attempt_says_what_it_is_based_on_and_why_not);
+    tcase_add_test(cases, a_job_over_a_target_that_was_filled_before_may_have_any_total);
     tcase_add_loop_test(cases, what_an_image_is_based_on_is_what_it_was_made_for, 0, G_N_ELEMENTS(images));
     tcase_add_test(cases, a_manifest_has_sums_report_and_content);
     tcase_add_test(cases, a_manifest_may_have_no_volumes);
