@@ -13,7 +13,7 @@
 /* Of a machine: more takes long, and the snapshot's deadline runs until the cut. */
 #define MOST       ((guint64)2 * 1024 * 1024 * 1024)
 #define LOOK_FIRST LULL_MSEC(2)
-#define LOOK_MAX   LULL_MSEC(50)
+#define LOOK_MAX   LULL_MSEC(5)
 #define ASK_USEC   LULL_SEC(2) /* an event may have been lost */
 
 typedef struct {
@@ -22,8 +22,6 @@ typedef struct {
     const LullVm *vm;
     const char *folder;
     LullChainPlan *plan;
-    const char *content_uid;
-    guint attempt;
     gint64 until;
     GCancellable *cancel;
 } Ahead;
@@ -38,24 +36,37 @@ in_all(const LullChainPlan *plan)
     return sum;
 }
 
-gboolean
-lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state)
+guint
+lull_ahead_choose(LullChainPlan *plan, LullVmState state)
 {
-    return state == LULL_VM_RUNNING && plan->recordable[n] && plan->bytes[n] >= LEAST && in_all(plan) <= MOST;
+    const gboolean may = state == LULL_VM_RUNNING && in_all(plan) <= MOST;
+    guint chosen = 0;
+
+    for (guint n = 0; n < plan->n; n++) {
+        plan->ahead[n] = may && plan->recordable[n] && plan->bytes[n] >= LEAST;
+        chosen += plan->ahead[n] ? 1 : 0;
+    }
+    return chosen;
 }
 
-/* The checkpoint is the one that the cut will be based on for that disk. */
+/* The one that the cut will be based on for those disks. */
 static char *
-checkpoint_xml(const Ahead *self, const LullVmVolume *of, const char *name)
+checkpoint_xml(const Ahead *self)
 {
+    g_autoptr(GPtrArray) disks = g_ptr_array_new();
     g_autoptr(GPtrArray) others = g_ptr_array_new();
-    const char *const disks[] = {of->disk, NULL};
+    guint n = 0;
 
-    for (guint i = 0; i < self->vm->volumes->len; i++)
-        if (self->vm->volumes->pdata[i] != (gpointer)of)
-            g_ptr_array_add(others, ((LullVmVolume *)self->vm->volumes->pdata[i])->disk);
+    for (guint i = 0; i < self->vm->volumes->len; i++) {
+        const LullVmVolume *volume = self->vm->volumes->pdata[i];
+
+        g_ptr_array_add(!volume->excluded && self->plan->ahead[n] ? disks : others, volume->disk);
+        n += volume->excluded ? 0 : 1;
+    }
+    g_ptr_array_add(disks, NULL);
     g_ptr_array_add(others, NULL);
-    return lull_checkpoint_xml(name, disks, (const char *const *)others->pdata);
+    return lull_checkpoint_xml(self->plan->ahead_checkpoint, (const char *const *)disks->pdata,
+                               (const char *const *)others->pdata);
 }
 
 static gboolean
@@ -80,10 +91,22 @@ may_go_on(const Ahead *self, GError **error)
     return !g_cancellable_set_error_if_cancelled(self->cancel, error);
 }
 
+static void
+write_out(const Ahead *self)
+{
+    for (guint i = 0; i < self->vm->volumes->len; i++) {
+        const LullVmVolume *volume = self->vm->volumes->pdata[i];
+        g_autofree char *target = g_strdup_printf("%s/%s.qcow2", self->folder, volume->name);
+
+        if (!volume->excluded)
+            lull_folder_write_out(target);
+    }
+}
+
 /* The event comes when QEMU has closed the target, and has to be seen: else it would be taken for the cut's.
  */
 static gboolean
-wait_for_end(const Ahead *self, const char *target, GError **error)
+wait_for_end(const Ahead *self, GError **error)
 {
     gint64 ask_at = lull_clock_boottime() + ASK_USEC;
     gint64 pause = LOOK_FIRST;
@@ -97,7 +120,7 @@ wait_for_end(const Ahead *self, const char *target, GError **error)
             return seen > 0 || failed(self, error);
         if (!running)
             return failed(self, error);
-        lull_folder_write_out(target);
+        write_out(self);
         if (lull_clock_boottime() >= ask_at) {
             if (!lull_backup_find(self->domain, self->folder, &running, NULL, error))
                 return FALSE;
@@ -111,37 +134,18 @@ wait_for_end(const Ahead *self, const char *target, GError **error)
 }
 
 static gboolean
-copy_one(const Ahead *self, const LullVmVolume *volume, guint n, GError **error)
+copy(const Ahead *self, GError **error)
 {
-    g_autofree char *name = lull_checkpoint_name_ahead(self->content_uid, self->attempt, volume->disk);
-    g_autofree char *xml = lull_backup_xml_of_one(self->vm, self->folder, self->plan, n);
-    g_autofree char *checkpoint = checkpoint_xml(self, volume, name);
-    g_autofree char *target = g_strdup_printf("%s/%s.qcow2", self->folder, volume->name);
+    g_autofree char *xml = lull_backup_xml_ahead(self->vm, self->folder, self->plan);
+    g_autofree char *checkpoint = checkpoint_xml(self);
 
     lull_host_forget_job(self->host, self->vm->uid);
     if (virDomainBackupBegin(self->domain, xml, checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
         return lull_link_error(error, "copying before the freeze");
-    if (!wait_for_end(self, target, error))
+    if (!wait_for_end(self, error))
         return FALSE;
-    self->plan->ahead[n] = g_steal_pointer(&name);
-    return TRUE;
-}
-
-static gboolean
-copy_all(const Ahead *self, GError **error)
-{
-    guint n = 0;
-
-    for (guint i = 0; i < self->vm->volumes->len; i++) {
-        const LullVmVolume *volume = self->vm->volumes->pdata[i];
-
-        if (volume->excluded)
-            continue;
-        if (lull_ahead_is_worth(self->plan, n, self->vm->state) && !copy_one(self, volume, n, error))
-            return FALSE;
-        n++;
-    }
-    /* what libvirt remembers is the cut's job then, or none */
+    /* what is remembered, here and by libvirt, is the cut's job then, or none */
+    lull_host_forget_job(self->host, self->vm->uid);
     return lull_backup_forget_finished(self->domain, error);
 }
 
@@ -150,9 +154,9 @@ static gboolean
 undo(const Ahead *self, GError **error)
 {
     for (guint n = 0; n < self->plan->n; n++)
-        g_clear_pointer(&self->plan->ahead[n], g_free);
+        self->plan->ahead[n] = FALSE;
     return lull_backup_abort(self->domain, self->folder, error) &&
-           lull_checkpoint_remove_ahead(self->domain, self->content_uid, self->attempt, error);
+           lull_checkpoint_remove_one(self->domain, self->plan->ahead_checkpoint, error);
 }
 
 /* Such a copy is a help to the cut, and no condition for it. */
@@ -167,14 +171,14 @@ gboolean
 lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
                 const char *content_uid, guint attempt, gint64 until, GCancellable *cancel, GError **error)
 {
-    const Ahead self = {host, domain, vm, folder, plan, content_uid, attempt, until, cancel};
+    const Ahead self = {host, domain, vm, folder, plan, until, cancel};
     g_autoptr(GError) problem = NULL;
     g_autoptr(GError) left = NULL;
-    gboolean worth = FALSE;
 
-    for (guint n = 0; n < plan->n; n++)
-        worth |= lull_ahead_is_worth(plan, n, vm->state);
-    if (!worth || copy_all(&self, &problem))
+    if (!lull_ahead_choose(plan, vm->state))
+        return TRUE;
+    plan->ahead_checkpoint = lull_checkpoint_name_ahead(content_uid, attempt);
+    if (copy(&self, &problem))
         return TRUE;
     if (undo(&self, &left) && can_do_without(&self, problem)) {
         g_message("%s: %s: all is left for the cut", vm->name, problem->message);

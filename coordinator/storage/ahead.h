@@ -16,15 +16,15 @@ G_BEGIN_DECLS
  * is left. While QEMU copies much at once, or writes out what it has copied, a write of the guest waits
  * behind it: with a freeze before and a thaw behind, that would be one standstill. */
 
-/* Fills the targets of @plan below @folder, those that are worth it, one after the other, and notes in
- * @plan up to which checkpoint. Blocks until all is copied, until @cancel, or until @until (boot clock; 0:
- * for ever). Where it cannot be done all is left for the cut, which is no failure. On failure no job runs any
- * more, and no checkpoint of it is left: BUSY, another job came in between; TIMED_OUT. */
+/* Fills the targets of @plan below @folder, those that are worth it, and notes in @plan which, and up to
+ * which checkpoint. Blocks until all is copied, until @cancel, or until @until (boot clock; 0: for ever).
+ * Where it cannot be done all is left for the cut, which is no failure. On failure no job runs any more, and
+ * no checkpoint of it is left: BUSY, another job came in between; TIMED_OUT. */
 gboolean
 lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
                 const char *content_uid, guint attempt, gint64 until, GCancellable *cancel, GError **error);
 
-/* Whether volume @n of @plan is worth it. Pure. */
-gboolean lull_ahead_is_worth(const LullChainPlan *plan, guint n, LullVmState state);
+/* Decides which targets of @plan are worth it, and how many are. Changes nothing else. */
+guint lull_ahead_choose(LullChainPlan *plan, LullVmState state);
 
 G_END_DECLS

@@ -28,14 +28,12 @@ append_target(GString *xml, const char *disk, const char *file, const char *base
 static const char *
 base_of(const LullChainPlan *plan, guint n)
 {
-    if (plan && plan->ahead && plan->ahead[n])
-        return plan->ahead[n];
     return plan && plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->base : NULL;
 }
 
-/* @only: the place in @plan of the one that is copied; G_MAXUINT: all are. */
+/* @ahead: of what is copied before the cut. */
 static char *
-describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint only)
+describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, gboolean ahead)
 {
     GString *xml = g_string_new("<domainbackup mode='push'><disks>");
     guint n = 0;
@@ -46,8 +44,10 @@ describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint 
         g_autofree char *disk = g_markup_escape_text(volume->disk, -1);
         g_autofree char *file = g_markup_escape_text(path, -1);
 
-        if (volume->excluded || (only != G_MAXUINT && only != n))
+        if (volume->excluded || (ahead && !plan->ahead[n]))
             g_string_append_printf(xml, "<disk name='%s' backup='no'/>", disk);
+        else if (!ahead && plan && plan->ahead[n])
+            append_target(xml, disk, file, plan->ahead_checkpoint);
         else
             append_target(xml, disk, file, base_of(plan, n));
         n += volume->excluded ? 0 : 1;
@@ -58,13 +58,13 @@ describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint 
 char *
 lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
 {
-    return describe(vm, folder, plan, G_MAXUINT);
+    return describe(vm, folder, plan, FALSE);
 }
 
 char *
-lull_backup_xml_of_one(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint index)
+lull_backup_xml_ahead(const LullVm *vm, const char *folder, const LullChainPlan *plan)
 {
-    return describe(vm, folder, plan, index);
+    return describe(vm, folder, plan, TRUE);
 }
 
 static gboolean

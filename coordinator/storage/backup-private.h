@@ -51,6 +51,10 @@ gboolean lull_manifest_write(const char *folder, const char *uid, LullJson *atte
 /* The manifest as it is, once it was found to be right; durable. */
 gboolean lull_manifest_store(const char *folder, LullJson *manifest, GError **error);
 
+/* poll.c */
+gboolean lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
+                          LullCopyProgress *ret_progress, GError **error);
+
 /* remove.c */
 gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                             GCancellable *cancel, GError **error);

@@ -18,9 +18,8 @@ lull_chain_plan_free(LullChainPlan *self)
     g_free(self->kinds);
     g_free(self->bytes);
     g_free(self->recordable);
-    for (guint i = 0; i < self->n; i++)
-        g_free(self->ahead[i]);
     g_free(self->ahead);
+    g_free(self->ahead_checkpoint);
     g_free(self);
 }
 
@@ -32,7 +31,7 @@ plan_new(const LullVm *vm)
     self->kinds = g_new0(LullChainKind, vm->volumes->len + 1);
     self->bytes = g_new0(guint64, vm->volumes->len + 1);
     self->recordable = g_new0(gboolean, vm->volumes->len + 1);
-    self->ahead = g_new0(char *, vm->volumes->len + 1);
+    self->ahead = g_new0(gboolean, vm->volumes->len + 1);
     for (guint i = 0; i < vm->volumes->len; i++)
         self->n += ((LullVmVolume *)vm->volumes->pdata[i])->excluded ? 0 : 1;
     return self;

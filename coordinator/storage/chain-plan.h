@@ -20,8 +20,8 @@ typedef struct {
     guint64 *bytes;       /* to be copied: what changed since, or all that the volume has */
     gboolean *recordable; /* QEMU can tell what changes in it from now on, and nothing says that it should not
                              be asked to */
-    char *
-        *ahead; /* the checkpoint up to which a target has been filled before the cut (ahead.h); NULL: none */
+    gboolean *ahead;      /* its target is filled before the cut (ahead.h), */
+    char *ahead_checkpoint; /* up to this one */
 } LullChainPlan;
 void lull_chain_plan_free(LullChainPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullChainPlan, lull_chain_plan_free)

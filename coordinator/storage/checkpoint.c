@@ -25,9 +25,9 @@ lull_checkpoint_name(const char *content_uid, guint attempt)
 }
 
 char *
-lull_checkpoint_name_ahead(const char *content_uid, guint attempt, const char *disk)
+lull_checkpoint_name_ahead(const char *content_uid, guint attempt)
 {
-    return g_strdup_printf(LULL_CHECKPOINT_PREFIX "%s-%u.%s", content_uid, attempt, disk);
+    return g_strdup_printf(LULL_CHECKPOINT_PREFIX "%s-%u.ahead", content_uid, attempt);
 }
 
 static void
@@ -166,12 +166,4 @@ lull_checkpoint_remove(LullDomain *domain, const char *prefix, const char *keep,
             return FALSE;
     }
     return names != NULL;
-}
-
-gboolean
-lull_checkpoint_remove_ahead(LullDomain *domain, const char *content_uid, guint attempt, GError **error)
-{
-    g_autofree char *prefix = lull_checkpoint_name_ahead(content_uid, attempt, "");
-
-    return lull_checkpoint_remove(domain, prefix, NULL, error);
 }

@@ -8,15 +8,14 @@
 G_BEGIN_DECLS
 
 /* libvirt's checkpoints: names for bitmaps, one in each image, that record what changed since. Ours are
- * called lull-<content uid>-<attempt>, and lull-<content uid>-<attempt>.<disk> until the cut; others' are
- * left alone. */
+ * called lull-<content uid>-<attempt>, and lull-<content uid>-<attempt>.ahead for what is copied before the
+ * cut; others' are left alone. */
 
 #define LULL_CHECKPOINT_PREFIX "lull-"
 
 char *lull_checkpoint_name(const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 
-char *lull_checkpoint_name_ahead(const char *content_uid, guint attempt,
-                                 const char *disk) G_GNUC_WARN_UNUSED_RESULT;
+char *lull_checkpoint_name_ahead(const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 
 /* <domaincheckpoint> for a backup job: bitmaps for @disks, none for @others; both NULL-terminated. */
 char *lull_checkpoint_xml(const char *name, const char *const *disks,
@@ -36,9 +35,5 @@ GPtrArray *lull_checkpoint_list(LullDomain *domain, GError **error) G_GNUC_WARN_
  * ends the chain all the same. None there is fine. */
 gboolean lull_checkpoint_remove_one(LullDomain *domain, const char *name, GError **error);
 gboolean lull_checkpoint_remove(LullDomain *domain, const char *prefix, const char *keep, GError **error);
-
-/* Those that were made for one attempt until its cut. */
-gboolean
-lull_checkpoint_remove_ahead(LullDomain *domain, const char *content_uid, guint attempt, GError **error);
 
 G_END_DECLS

@@ -181,6 +181,14 @@ lull_folder_write(const char *folder, const char *name, const char *text, GError
     return lull_folder_sync(folder, error);
 }
 
+gboolean
+lull_folder_has_manifest(const char *folder)
+{
+    g_autofree char *path = g_build_filename(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 LullJson *
 lull_folder_read_json(const char *folder, const char *name, GError **error)
 {

@@ -41,6 +41,8 @@ lull_folder_read_json(const char *folder, const char *name, GError **error) G_GN
  * no link is followed. -1 with errno. */
 int lull_folder_open_new(const char *path);
 
+gboolean lull_folder_has_manifest(const char *folder);
+
 /* fsync of a file or a directory. */
 gboolean lull_folder_sync(const char *path, GError **error);
 

@@ -22,6 +22,7 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
 {
     g_autoptr(GError) problem = NULL;
     g_autofree char *name = lull_checkpoint_name(content_uid, attempt);
+    g_autofree char *ahead = lull_checkpoint_name_ahead(content_uid, attempt);
     g_autofree char *prefix = g_strconcat(LULL_CHECKPOINT_PREFIX, content_uid, "-", NULL);
     g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
@@ -30,7 +31,7 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
         return FALSE;
     if (domain)
         return lull_backup_abort(domain, below, error) &&
-               (attempt ? lull_checkpoint_remove_ahead(domain, content_uid, attempt, error) &&
+               (attempt ? lull_checkpoint_remove_one(domain, ahead, error) &&
                               lull_checkpoint_remove_one(domain, name, error)
                         : lull_checkpoint_remove(domain, prefix, NULL, error));
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))

@@ -158,13 +158,15 @@ do_verdict(Driver *driver, char **words, LullJson *answer, GError **error)
     return TRUE;
 }
 
-/* target UID ATTEMPT */
+/* target UID ATTEMPT [MILLISECONDS that it may take] */
 static gboolean
 do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 {
+    const gint64 until = words[3] ? lull_clock_boottime() + LULL_MSEC(number(words[3])) : 0;
+
     g_clear_pointer(&driver->cut, lull_cut_free);
-    driver->cut = driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), 0,
-                                                NULL, error);
+    driver->cut = driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]),
+                                                until, NULL, error);
     return driver->cut != NULL;
 }
 

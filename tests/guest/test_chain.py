@@ -8,6 +8,7 @@ import os
 import subprocess
 
 import libvirt
+import libvirt_qemu
 import pytest
 
 from api import Api, condition, report
@@ -140,21 +141,26 @@ def test_what_was_set_to_zero_is_zero(still, driver):
 MUCH = 24  # MiB: enough to be copied before the freeze
 
 
+def targets_of_one(still, driver):
+    content = uuid()
+    driver.must("vm", still.name)
+    driver.must("target", content, 1)
+    return content
+
+
 def prepared_with_much(still, driver):
     """A content of whose attempt the targets are made. Returns what it is based on, its uid, and its folder."""
     scribble(still, MUCH)
     first = driver.snapshot(still)
     scribble(still, MUCH)
-    content = uuid()
-    driver.must("vm", still.name)
-    driver.must("target", content, 1)
+    content = targets_of_one(still, driver)
     return first, content, os.path.join(driver.directory, f"{content}.attempt-1")
 
 
 def test_much_that_changed_is_copied_before_the_cut_and_what_changes_meanwhile_with_it(still, driver):
     first, content, folder = prepared_with_much(still, driver)
     assert os.stat(os.path.join(folder, "vda.qcow2")).st_blocks * 512 >= MUCH << 20
-    assert checkpoints(still) == sorted([f"lull-{first}-1", f"lull-{content}-1.vda"])
+    assert checkpoints(still) == sorted([f"lull-{first}-1", f"lull-{content}-1.ahead"])
     scribble(still, 1, first=MUCH // 2)
     scribble(still, 1, "zero", first=1)
     still.sh("umount /mnt/ext4")
@@ -166,6 +172,57 @@ def test_much_that_changed_is_copied_before_the_cut_and_what_changes_meanwhile_w
     assert copies(driver, content) == {"vda": "incremental"}
     assert checkpoints(still) == [f"lull-{content}-1"]
     assert_is_the_disk(still, driver, content)
+
+
+def test_a_full_copy_that_was_begun_before_the_cut_is_the_disk_at_the_cut(still, driver):
+    scribble(still, MUCH)
+    content = targets_of_one(still, driver)
+    scribble(still, 1, first=MUCH // 2)
+    scribble(still, 1, "zero", first=1)
+    still.sh("umount /mnt/ext4")
+    driver.must("cut")
+    driver.must("free")
+    assert driver.copy(content)["state"] == "done"
+    driver.must("seal", content, 1)
+
+    assert copies(driver, content) == {"vda": "full"}
+    assert checkpoints(still) == [f"lull-{content}-1"]
+    assert_is_the_disk(still, driver, content)
+
+
+def test_what_cannot_be_copied_before_the_cut_is_left_to_it(still, driver):
+    """Here since there is something already of the name that the record of changes would have."""
+    content = uuid()
+    ask = lambda command: json.loads(libvirt_qemu.qemuMonitorCommand(still.domain, json.dumps(command), 0))["return"]
+    node = next(row["inserted"]["node-name"] for row in ask({"execute": "query-block"}) if "inserted" in row)
+    bitmap = {"node": node, "name": f"lull-{content}-1.ahead"}
+    scribble(still, MUCH)
+    ask({"execute": "block-dirty-bitmap-add", "arguments": bitmap})
+    try:
+        driver.must("vm", still.name)
+        driver.must("target", content, 1)
+        assert checkpoints(still) == []
+        still.sh("umount /mnt/ext4")
+        driver.must("cut")
+        driver.must("free")
+        assert driver.copy(content)["state"] == "done"
+        driver.must("seal", content, 1)
+    finally:
+        ask({"execute": "block-dirty-bitmap-remove", "arguments": bitmap})
+
+    assert copies(driver, content) == {"vda": "full"}
+    assert_is_the_disk(still, driver, content)
+
+
+def test_the_deadline_ends_what_is_copied_before_the_cut(still, driver):
+    scribble(still, MUCH)
+    content = uuid()
+    driver.must("vm", still.name)
+
+    assert driver("target", content, 1, 1)["code"] == "timed-out"
+    assert still.domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE
+    assert checkpoints(still) == []
+    assert os.listdir(driver.directory) == []
 
 
 def test_what_was_copied_before_a_cut_that_never_came_goes_and_breaks_no_chain(still, driver):
@@ -188,7 +245,7 @@ def test_of_a_copy_before_the_cut_whose_maker_was_killed_nothing_is_left(still, 
     killed = uuid()
     driver.must("vm", still.name)
     driver.send("target", killed, 1)
-    wait_for(lambda: f"lull-{killed}-1.vda" in checkpoints(still), 20, "it copies", interval=0.01)
+    wait_for(lambda: f"lull-{killed}-1.ahead" in checkpoints(still), 20, "it copies", interval=0.01)
     driver.kill()
 
     with Driver(driver.host, driver.directory) as other:

@@ -102,7 +102,8 @@ def test_the_end_of_a_job_is_known_after_a_restart(guest, host, driver):
         successor.must("seal", content, 1)
 
 
-def test_the_end_of_a_job_is_told_by_its_data_where_libvirt_has_forgotten(guest, host, driver):
+def cut_and_forgotten(guest, driver):
+    """A content whose job ended while nobody looked, and libvirt does not remember either."""
     content = uuid()
     driver.must("vm", guest.name)
     driver.must("target", content, 1)
@@ -110,11 +111,46 @@ def test_the_end_of_a_job_is_told_by_its_data_where_libvirt_has_forgotten(guest,
     driver.kill()
     wait_for(lambda: guest.domain.jobInfo()[0] == 0, 30, "the job is over")
     assert guest.domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED), "who reads it takes it away"
+    return content
+
+
+def test_the_end_of_a_job_is_told_by_its_data_where_libvirt_has_forgotten(guest, host, driver):
+    guest.domain.suspend()  # of what stands still nothing is copied before the cut
+    try:
+        content = cut_and_forgotten(guest, driver)
+    finally:
+        guest.domain.resume()
 
     with Driver(host, driver.directory) as successor:
         successor.must("vm", guest.name)
         assert successor("poll", content, 1)["state"] == "done"
         successor.must("seal", content, 1)
+
+
+def test_data_of_which_most_was_there_before_the_cut_tell_no_end(guest, host, driver):
+    content = cut_and_forgotten(guest, driver)
+
+    with Driver(host, driver.directory) as successor:
+        successor.must("vm", guest.name)
+        assert successor("poll", content, 1)["state"] == "absent"
+        successor.must("remove", content, 1)
+    assert guest.domain.listAllCheckpoints() == []
+
+
+def test_a_full_copy_too_is_begun_before_the_cut_and_leaves_nothing_in_the_machine(guest, driver):
+    content = uuid()
+    driver.must("vm", guest.name)
+    driver.must("target", content, 1)
+    assert [checkpoint.getName() for checkpoint in guest.domain.listAllCheckpoints()] == [f"lull-{content}-1.ahead"]
+    driver.must("cut")
+    assert driver.copy(content)["state"] == "done"
+
+    assert guest.domain.listAllCheckpoints() == []
+    driver.must("seal", content, 1)
+    with open(os.path.join(driver.directory, content, "manifest.json")) as file:
+        assert [row["copy"] for row in json.load(file)["volumes"]] == ["full", "full"]
+    for target, kind in stored_kinds(guest).items():
+        assert verify_disk(driver.stored(content, target), kind, replay=True).lines > 0
 
 
 def test_what_was_never_cut_is_absent_after_a_restart(guest, host, driver):

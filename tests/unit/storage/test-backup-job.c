@@ -37,7 +37,9 @@ START_TEST(what_changed_is_asked_for_disk_by_disk)
         "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk></devices></domain>",
         LULL_VM_RUNNING, NULL);
     LullChainKind kinds[] = {LULL_CHAIN_RAW, LULL_CHAIN_INCREMENTAL};
-    const LullChainPlan plan = {.base = "lull-b", .n = 2, .kinds = kinds, .checkpoint = "lull-c"};
+    gboolean ahead[] = {FALSE, FALSE};
+    const LullChainPlan plan = {
+        .base = "lull-b", .n = 2, .kinds = kinds, .checkpoint = "lull-c", .ahead = ahead};
     g_autofree char *xml = lull_backup_xml(vm, "/f", &plan);
     g_autofree char *checkpoint = lull_chain_plan_checkpoint_xml(&plan, vm);
 
@@ -61,21 +63,24 @@ START_TEST(what_was_copied_ahead_is_not_copied_again)
         "<disk type='file' device='disk'><source file='/a'/><target dev='vda'/></disk></devices></domain>",
         LULL_VM_RUNNING, NULL);
     LullChainKind kinds[] = {LULL_CHAIN_INCREMENTAL, LULL_CHAIN_OFF};
-    char *ahead[] = {NULL, "lull-a"};
-    const LullChainPlan plan = {.base = "lull-b", .n = 2, .kinds = kinds, .ahead = ahead};
-    g_autofree char *first = lull_backup_xml_of_one(vm, "/f", &plan, 0);
+    gboolean ahead[] = {TRUE, FALSE};
+    const LullChainPlan plan = {
+        .base = "lull-b", .n = 2, .kinds = kinds, .ahead = ahead, .ahead_checkpoint = "lull-a"};
+    g_autofree char *first = lull_backup_xml_ahead(vm, "/f", &plan);
     g_autofree char *cut = lull_backup_xml(vm, "/f", &plan);
 
     ck_assert_str_eq(first, "<domainbackup mode='push'><disks><disk name='sda' backup='no'/>"
                             "<disk name='vdb' backup='yes' type='file' backupmode='incremental' "
                             "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb.qcow2'/></disk>"
                             "<disk name='vda' backup='no'/></disks></domainbackup>");
-    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb."));
-    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-a'><driver type='qcow2'/><target file='/f/vda."));
-    ahead[1] = NULL;
+    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-a'><driver type='qcow2'/><target file='/f/vdb."));
+    ck_assert_ptr_nonnull(strstr(cut, "<disk name='vda' backup='yes' type='file'><driver type='qcow2'/>"));
+    ahead[0] = FALSE;
+    ahead[1] = TRUE;
     g_clear_pointer(&cut, g_free);
     cut = lull_backup_xml(vm, "/f", &plan);
-    ck_assert_ptr_nonnull(strstr(cut, "<disk name='vda' backup='yes' type='file'><driver type='qcow2'/>"));
+    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-b'><driver type='qcow2'/><target file='/f/vdb."));
+    ck_assert_ptr_nonnull(strstr(cut, "incremental='lull-a'><driver type='qcow2'/><target file='/f/vda."));
 }
 END_TEST
 
@@ -94,9 +99,11 @@ START_TEST(only_much_of_a_running_machine_whose_changes_can_be_recorded_is_copie
 {
     gboolean recordable[] = {aheads[_i].recordable};
     guint64 bytes[] = {aheads[_i].bytes};
-    const LullChainPlan plan = {.n = 1, .recordable = recordable, .bytes = bytes};
+    gboolean ahead[] = {!aheads[_i].worth};
+    LullChainPlan plan = {.n = 1, .recordable = recordable, .bytes = bytes, .ahead = ahead};
 
-    ck_assert_int_eq(lull_ahead_is_worth(&plan, 0, aheads[_i].state), aheads[_i].worth);
+    ck_assert_uint_eq(lull_ahead_choose(&plan, aheads[_i].state), aheads[_i].worth ? 1 : 0);
+    ck_assert_int_eq(ahead[0], aheads[_i].worth);
 }
 END_TEST
 
@@ -104,12 +111,14 @@ START_TEST(what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until
 {
     gboolean recordable[] = {TRUE, FALSE, TRUE};
     guint64 bytes[] = {(guint64)1 << 30, (guint64)1 << 40, (guint64)1 << 30};
-    const LullChainPlan plan = {.n = 3, .recordable = recordable, .bytes = bytes};
+    gboolean ahead[3] = {FALSE};
+    LullChainPlan plan = {.n = 3, .recordable = recordable, .bytes = bytes, .ahead = ahead};
 
-    ck_assert(lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
+    ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 2);
+    ck_assert(ahead[0] && !ahead[1] && ahead[2]);
     bytes[2]++;
-    ck_assert(!lull_ahead_is_worth(&plan, 0, LULL_VM_RUNNING));
-    ck_assert(!lull_ahead_is_worth(&plan, 2, LULL_VM_RUNNING));
+    ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 0);
+    ck_assert(!ahead[0] && !ahead[1] && !ahead[2]);
 }
 END_TEST
 

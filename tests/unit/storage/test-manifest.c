@@ -71,7 +71,7 @@ START_TEST(a_job_over_a_target_that_was_filled_before_may_have_any_total)
     g_autoptr(LullVm) vm = machine();
     const guint64 capacity = 4096;
     LullChainKind kinds[] = {LULL_CHAIN_OFF};
-    char *ahead[] = {NULL};
+    gboolean ahead[] = {FALSE};
     const LullChainPlan plan = {.n = 1, .kinds = kinds, .ahead = ahead};
     g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, &plan);
     guint64 least, most;
@@ -79,7 +79,7 @@ START_TEST(a_job_over_a_target_that_was_filled_before_may_have_any_total)
     ck_assert(!lull_attempt_note_ahead(attempt, &plan) && !lull_attempt_has_ahead(attempt));
     lull_attempt_total(attempt, &least, &most);
     ck_assert(least == 4096 && most == 4096);
-    ahead[0] = "lull-x";
+    ahead[0] = TRUE;
     ck_assert(lull_attempt_note_ahead(attempt, &plan) && lull_attempt_has_ahead(attempt));
     lull_attempt_total(attempt, &least, &most);
     ck_assert(least == 0 && most == 4096);
