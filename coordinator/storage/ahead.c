@@ -134,16 +134,30 @@ wait_for_end(const Ahead *self, GError **error)
 }
 
 static gboolean
-copy(const Ahead *self, GError **error)
+copy_one(const Ahead *self, guint n, const char *checkpoint, GError **error)
 {
-    g_autofree char *xml = lull_backup_xml_ahead(self->vm, self->folder, self->plan);
-    g_autofree char *checkpoint = checkpoint_xml(self);
+    g_autofree char *xml = lull_backup_xml_ahead(self->vm, self->folder, self->plan, n);
 
     lull_host_forget_job(self->host, self->vm->uid);
     if (virDomainBackupBegin(self->domain, xml, checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
         return lull_link_error(error, "copying before the freeze");
-    if (!wait_for_end(self, error))
-        return FALSE;
+    return wait_for_end(self, error);
+}
+
+/* The first job makes the checkpoint for all: what changes in a disk before its turn is copied twice. */
+static gboolean
+copy(const Ahead *self, GError **error)
+{
+    g_autofree char *checkpoint = checkpoint_xml(self);
+    gboolean made = FALSE;
+
+    for (guint n = 0; n < self->plan->n; n++) {
+        if (!self->plan->ahead[n])
+            continue;
+        if (!copy_one(self, n, made ? NULL : checkpoint, error))
+            return FALSE;
+        made = TRUE;
+    }
     /* what is remembered, here and by libvirt, is the cut's job then, or none */
     lull_host_forget_job(self->host, self->vm->uid);
     return lull_backup_forget_finished(self->domain, error);

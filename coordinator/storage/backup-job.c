@@ -12,6 +12,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
+#define ALL        G_MAXUINT   /* volumes */
 #define CLUSTER    (64 * 1024) /* of the targets */
 #define ABORT_USEC LULL_SEC(10)
 #define LOOK_USEC  LULL_MSEC(50)
@@ -31,9 +32,9 @@ base_of(const LullChainPlan *plan, guint n)
     return plan && plan->kinds[n] == LULL_CHAIN_INCREMENTAL ? plan->base : NULL;
 }
 
-/* @ahead: of what is copied before the cut. */
+/* @only: the place in @plan of the one that is copied. */
 static char *
-describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, gboolean ahead)
+describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint only)
 {
     GString *xml = g_string_new("<domainbackup mode='push'><disks>");
     guint n = 0;
@@ -44,9 +45,9 @@ describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, gboole
         g_autofree char *disk = g_markup_escape_text(volume->disk, -1);
         g_autofree char *file = g_markup_escape_text(path, -1);
 
-        if (volume->excluded || (ahead && !plan->ahead[n]))
+        if (volume->excluded || (only != ALL && only != n))
             g_string_append_printf(xml, "<disk name='%s' backup='no'/>", disk);
-        else if (!ahead && plan && plan->ahead[n])
+        else if (only == ALL && plan && plan->ahead[n])
             append_target(xml, disk, file, plan->ahead_checkpoint);
         else
             append_target(xml, disk, file, base_of(plan, n));
@@ -58,13 +59,13 @@ describe(const LullVm *vm, const char *folder, const LullChainPlan *plan, gboole
 char *
 lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan)
 {
-    return describe(vm, folder, plan, FALSE);
+    return describe(vm, folder, plan, ALL);
 }
 
 char *
-lull_backup_xml_ahead(const LullVm *vm, const char *folder, const LullChainPlan *plan)
+lull_backup_xml_ahead(const LullVm *vm, const char *folder, const LullChainPlan *plan, guint index)
 {
-    return describe(vm, folder, plan, TRUE);
+    return describe(vm, folder, plan, index);
 }
 
 static gboolean

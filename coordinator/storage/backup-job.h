@@ -18,9 +18,9 @@ G_BEGIN_DECLS
 char *
 lull_backup_xml(const LullVm *vm, const char *folder, const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same for what is copied before the cut. */
-char *lull_backup_xml_ahead(const LullVm *vm, const char *folder,
-                            const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
+/* The copy of one volume of @plan before the cut. */
+char *lull_backup_xml_ahead(const LullVm *vm, const char *folder, const LullChainPlan *plan,
+                            guint index) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE if the text of virDomainBackupGetXMLDesc() has a target below @folder (a path, or the start of one).
  * Pure. */

@@ -66,7 +66,7 @@ START_TEST(what_was_copied_ahead_is_not_copied_again)
     gboolean ahead[] = {TRUE, FALSE};
     const LullChainPlan plan = {
         .base = "lull-b", .n = 2, .kinds = kinds, .ahead = ahead, .ahead_checkpoint = "lull-a"};
-    g_autofree char *first = lull_backup_xml_ahead(vm, "/f", &plan);
+    g_autofree char *first = lull_backup_xml_ahead(vm, "/f", &plan, 0);
     g_autofree char *cut = lull_backup_xml(vm, "/f", &plan);
 
     ck_assert_str_eq(first, "<domainbackup mode='push'><disks><disk name='sda' backup='no'/>"
