@@ -26,20 +26,26 @@ typedef struct {
     GCancellable *cancel;
 } Ahead;
 
-static guint64
-in_all(const LullChainPlan *plan)
+/* Not so much that it takes long. Where the cut's job will take long all the same, its end can be told by the
+ * data, if nobody else remembers it: but only of disks that this job copies as a whole. */
+static gboolean
+is_wise(const LullChainPlan *plan)
 {
+    const gboolean data_tell = !plan->parent;
+    gboolean left = FALSE;
     guint64 sum = 0;
 
-    for (guint n = 0; n < plan->n; n++)
+    for (guint n = 0; n < plan->n; n++) {
         sum += plan->recordable[n] ? plan->bytes[n] : 0;
-    return sum;
+        left |= !plan->recordable[n] && plan->bytes[n] >= LEAST;
+    }
+    return sum <= MOST && !(data_tell && left);
 }
 
 guint
 lull_ahead_choose(LullChainPlan *plan, LullVmState state)
 {
-    const gboolean may = state == LULL_VM_RUNNING && in_all(plan) <= MOST;
+    const gboolean may = state == LULL_VM_RUNNING && is_wise(plan);
     guint chosen = 0;
 
     for (guint n = 0; n < plan->n; n++) {

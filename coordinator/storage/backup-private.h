@@ -33,7 +33,9 @@ LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
 
 /* Notes which targets were filled before the cut. FALSE: none was. */
 gboolean lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan);
-gboolean lull_attempt_has_ahead(LullJson *attempt);
+
+/* The checkpoint up to which some were; NULL: none was. */
+const char *lull_attempt_ahead(LullJson *attempt);
 
 /* What a job over them has to copy, at least and at most: how much has changed since the last snapshot, or
  * since a target was filled, is known to none but the job. */
@@ -54,6 +56,10 @@ gboolean lull_manifest_store(const char *folder, LullJson *manifest, GError **er
 /* poll.c */
 gboolean lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                           LullCopyProgress *ret_progress, GError **error);
+
+/* Writes down how the copies of @vm_uid ended of which that is not known yet: libvirt remembers one job only,
+ * and is about to be asked for another. With additions to the machine's chain locked. BUSY: one has not. */
+gboolean lull_backup_note_ends(LullBackupStorage *self, const char *vm_uid, GError **error);
 
 /* remove.c */
 gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,

@@ -18,6 +18,7 @@
 
 #define MAX_JSON (4 * 1024 * 1024)
 #define BLOCK    (1024 * 1024)
+#define ATTEMPT  ".attempt-" /* between uid and number */
 
 gboolean
 lull_folder_errno(GError **error, int saved_errno, const char *what, const char *path)
@@ -41,8 +42,14 @@ lull_folder_path(const char *directory, const char *uid, guint attempt, GError *
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "content \"%s\": not a UUID", uid ? uid : "");
         return NULL;
     }
-    return attempt ? g_strdup_printf("%s/%s.attempt-%u", directory, uid, attempt)
+    return attempt ? g_strdup_printf("%s/%s" ATTEMPT "%u", directory, uid, attempt)
                    : g_strdup_printf("%s/%s", directory, uid);
+}
+
+gboolean
+lull_folder_is_attempt(const char *name)
+{
+    return strstr(name, ATTEMPT) && !g_str_has_suffix(name, ".removing");
 }
 
 gboolean

@@ -23,6 +23,9 @@ G_BEGIN_DECLS
 char *lull_folder_path(const char *directory, const char *uid, guint attempt,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether @name (in the directory) is an attempt's that is not about to go. */
+gboolean lull_folder_is_attempt(const char *name);
+
 /* Makes it, empty; what an earlier try left there goes. */
 gboolean lull_folder_make(const char *path, GError **error);
 

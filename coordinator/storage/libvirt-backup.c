@@ -197,7 +197,8 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     g_autoptr(LullJson) description = NULL;
     BackupCut *cut;
 
-    if (!measure(domain, vm, capacities, allocated, error))
+    if ((vm->state != LULL_VM_STOPPED && !lull_backup_note_ends(self, vm->uid, error)) ||
+        !measure(domain, vm, capacities, allocated, error))
         return NULL;
     plan = lull_chain_plan_new(domain, vm, self->directory, (const guint64 *)(const void *)capacities->data,
                                (const guint64 *)(const void *)allocated->data, content_uid, attempt,
@@ -294,7 +295,7 @@ backup_cut(LullCut *data, GError **error)
     if (virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
                              VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
         return TRUE;
-    if (cut->checkpoint_xml || lull_attempt_has_ahead(cut->attempt))
+    if (cut->checkpoint_xml || lull_attempt_ahead(cut->attempt))
         distrust((LullBackupStorage *)data->storage, cut->uid);
     return lull_link_error(error, "starting the backup job");
 }

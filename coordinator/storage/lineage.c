@@ -49,7 +49,7 @@ read_member(const char *directory, const char *name, LullMember **ret_member, GE
 {
     g_autofree char *folder = g_build_filename(directory, name, NULL);
     g_autofree char *uid = g_strndup(name, UUID_LENGTH);
-    const gboolean attempt = g_str_has_prefix(name + strlen(uid), ".attempt-");
+    const gboolean attempt = lull_folder_is_attempt(name);
     g_autoptr(LullJson) json = NULL;
     LullMember *member;
 

@@ -18,7 +18,7 @@
 
 #define MANIFEST_VERSION 1
 #define MAX_SEALING      4
-#define AHEAD            "ahead" /* of a volume of an attempt: its target was filled before the cut */
+#define AHEAD            "ahead" /* of an attempt: a checkpoint; of its volume: filled up to that, before the cut */
 
 static void
 set_copy(LullJson *row, LullChainKind kind)
@@ -69,22 +69,22 @@ gboolean
 lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
+    gboolean any = FALSE;
 
-    for (guint n = 0; n < plan->n; n++)
+    for (guint n = 0; n < plan->n; n++) {
         if (plan->ahead[n])
             lull_json_set_bool(json_object_array_get_idx(volumes, n), AHEAD, TRUE);
-    return lull_attempt_has_ahead(attempt);
+        any |= plan->ahead[n];
+    }
+    if (any)
+        lull_json_set_string(attempt, AHEAD, plan->ahead_checkpoint);
+    return any;
 }
 
-gboolean
-lull_attempt_has_ahead(LullJson *attempt)
+const char *
+lull_attempt_ahead(LullJson *attempt)
 {
-    LullJson *volumes = lull_json_array(attempt, "volumes");
-
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
-        if (lull_json_bool(json_object_array_get_idx(volumes, i), AHEAD, FALSE))
-            return TRUE;
-    return FALSE;
+    return lull_json_string(attempt, AHEAD, NULL);
 }
 
 void
@@ -308,6 +308,7 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
     json_object_object_del(manifest, "copied");
+    json_object_object_del(manifest, AHEAD);
     json_object_object_del(manifest, LULL_OFFLINE_MARKS);
     if (content)
         lull_json_take(manifest, "content", lull_json_dup(content));

@@ -9,7 +9,10 @@
 #include "coordinator/storage/image-whole.h"
 #include "coordinator/storage/image.h"
 #include "coordinator/storage/offline.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
+
+#define LOCK_USEC LULL_SEC(2) /* for a snapshot that is just prepared */
 
 void
 lull_copy_progress_clear(LullCopyProgress *self)
@@ -30,7 +33,7 @@ targets_are_whole(const char *folder, LullJson *attempt)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
 
-    if (lull_attempt_has_ahead(attempt))
+    if (lull_attempt_ahead(attempt))
         return FALSE;
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
@@ -102,18 +105,18 @@ write_out(const char *folder, LullJson *attempt)
 
 /* Its use is over with the cut. */
 static void
-drop_ahead(LullDomain *domain, const char *content_uid, guint attempt)
+drop_ahead(LullDomain *domain, LullJson *attempt)
 {
-    g_autofree char *name = lull_checkpoint_name_ahead(content_uid, attempt);
+    const char *name = lull_attempt_ahead(attempt);
     g_autoptr(GError) problem = NULL;
 
-    if (!lull_checkpoint_remove_one(domain, name, &problem))
+    if (name && !lull_checkpoint_remove_one(domain, name, &problem))
         g_message("checkpoint %s stays until the next snapshot: %s", name, problem->message);
 }
 
 static gboolean
-poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *content_uid, guint number,
-             const char *folder, LullJson *attempt, LullCopyProgress *progress, GError **error)
+poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
+             LullCopyProgress *progress, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
@@ -146,11 +149,54 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *content_ui
         progress->permille = 999;
         return TRUE;
     }
-    if (lull_attempt_has_ahead(attempt))
-        drop_ahead(domain, content_uid, number);
+    drop_ahead(domain, attempt);
     /* libvirt forgets; from here on we know by ourselves */
     lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
     return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
+}
+
+static gboolean
+poll_locked(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
+            LullCopyProgress *progress, GError **error)
+{
+    gboolean ok;
+
+    if (!lull_chain_lock(self->additions, vm_uid, LOCK_USEC, NULL, error))
+        return FALSE;
+    ok = poll_attempt(self, vm_uid, folder, attempt, progress, error);
+    lull_chain_unlock(self->additions, vm_uid);
+    return ok;
+}
+
+static gboolean
+has_ended(LullJson *attempt)
+{
+    return lull_json_bool(attempt, "copied", FALSE) || lull_json_bool(attempt, "failed", FALSE);
+}
+
+gboolean
+lull_backup_note_ends(LullBackupStorage *self, const char *vm_uid, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(self->directory, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *folder = g_build_filename(self->directory, name, NULL);
+        g_autoptr(LullJson) attempt =
+            lull_folder_is_attempt(name) ? lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL) : NULL;
+        g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+
+        if (!attempt || g_strcmp0(lull_json_string(attempt, "vm", NULL), vm_uid) != 0 || has_ended(attempt) ||
+            lull_offline_is(attempt))
+            continue;
+        if (!poll_attempt(self, vm_uid, folder, attempt, &progress, error))
+            return FALSE;
+        if (progress.state == LULL_COPY_RUNNING) {
+            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the copy in %s is not over yet", folder);
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 /* One that an earlier life was at is begun again, if the images are what they were. */
@@ -200,8 +246,7 @@ lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_u
     } else if (lull_offline_is(description)) {
         if (!poll_offline(self, folder, description, &progress, error))
             return FALSE;
-    } else if (!poll_attempt(self, vm_uid, content_uid, MAX(attempt, 1), folder, description, &progress,
-                             error)) {
+    } else if (!poll_locked(self, vm_uid, folder, description, &progress, error)) {
         return FALSE;
     }
     *ret_progress = progress;

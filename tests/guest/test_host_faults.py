@@ -24,7 +24,7 @@ SLACK = 2  # seconds that a busy machine may add
 
 HELD = {"Online", "GuestAgent", "PartialSnapshot"}  # which leaves out WIDE
 
-WIDE = rig.Disk("vdc", "ext4", size="8G")  # copying it takes a while
+WIDE = rig.Disk("vdc", "ext4", format="raw", size="8G")  # copying it takes a while, and all of it after the cut
 LEAN = {"lull.dev/exclude-volumes": "vdc"}
 
 BARE = "<domain type='qemu'><name>{}</name><memory unit='MiB'>32</memory><os><type arch='x86_64'>hvm</type></os></domain>"

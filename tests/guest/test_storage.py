@@ -137,6 +137,23 @@ def test_data_of_which_most_was_there_before_the_cut_tell_no_end(guest, host, dr
     assert guest.domain.listAllCheckpoints() == []
 
 
+def test_the_end_of_a_job_is_known_though_another_snapshot_begins_before_anybody_asked(guest, driver):
+    """libvirt remembers one job; the next snapshot has it forget that."""
+    first, second = uuid(), uuid()
+    driver.must("vm", guest.name)
+    driver.must("target", first, 1)
+    driver.must("cut")
+    wait_for(lambda: guest.domain.jobInfo()[0] == 0, 30, "the job is over")
+    wait_for(lambda: driver("target", second, 1)["ok"], 10, "QEMU has closed what it wrote")
+
+    assert driver("poll", first, 1)["state"] == "done"
+    driver.must("seal", first, 1)
+    driver.must("check", first)
+    driver.must("cut")
+    assert driver.copy(second)["state"] == "done"
+    driver.must("seal", second, 1)
+
+
 def test_a_full_copy_too_is_begun_before_the_cut_and_leaves_nothing_in_the_machine(guest, driver):
     content = uuid()
     driver.must("vm", guest.name)

@@ -112,13 +112,30 @@ START_TEST(what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until
     gboolean recordable[] = {TRUE, FALSE, TRUE};
     guint64 bytes[] = {(guint64)1 << 30, (guint64)1 << 40, (guint64)1 << 30};
     gboolean ahead[3] = {FALSE};
-    LullChainPlan plan = {.n = 3, .recordable = recordable, .bytes = bytes, .ahead = ahead};
+    LullChainPlan plan = {.n = 3, .parent = "p", .recordable = recordable, .bytes = bytes, .ahead = ahead};
 
     ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 2);
     ck_assert(ahead[0] && !ahead[1] && ahead[2]);
     bytes[2]++;
     ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 0);
     ck_assert(!ahead[0] && !ahead[1] && !ahead[2]);
+}
+END_TEST
+
+START_TEST(nothing_is_copied_ahead_where_a_long_job_of_whole_copies_is_left_whose_end_the_data_tell)
+{
+    gboolean recordable[] = {TRUE, FALSE};
+    guint64 bytes[] = {1 << 30, 1 << 30};
+    gboolean ahead[] = {FALSE, FALSE};
+    LullChainPlan plan = {.n = 2, .recordable = recordable, .bytes = bytes, .ahead = ahead};
+
+    ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 0);
+    plan.parent = "p"; /* of changes they tell nothing anyway */
+    ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 1);
+    plan.parent = NULL;
+    bytes[1] = 1 << 20;
+    ck_assert_uint_eq(lull_ahead_choose(&plan, LULL_VM_RUNNING), 1);
+    ck_assert(ahead[0] && !ahead[1]);
 }
 END_TEST
 
@@ -237,6 +254,8 @@ make_suite(void)
     tcase_add_test(cases, what_would_take_long_is_left_to_the_cut_since_the_deadline_runs_until_then);
     tcase_add_loop_test(cases, only_much_of_a_running_machine_whose_changes_can_be_recorded_is_copied_ahead,
                         0, G_N_ELEMENTS(aheads));
+    tcase_add_test(cases,
+                   nothing_is_copied_ahead_where_a_long_job_of_whole_copies_is_left_whose_end_the_data_tell);
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
     tcase_add_test(cases, a_pull_job_is_nobodys_of_ours);
     tcase_add_test(cases, what_is_not_a_job_is_not_ours);

@@ -72,15 +72,16 @@ START_TEST(a_job_over_a_target_that_was_filled_before_may_have_any_total)
     const guint64 capacity = 4096;
     LullChainKind kinds[] = {LULL_CHAIN_OFF};
     gboolean ahead[] = {FALSE};
-    const LullChainPlan plan = {.n = 1, .kinds = kinds, .ahead = ahead};
+    const LullChainPlan plan = {.n = 1, .kinds = kinds, .ahead = ahead, .ahead_checkpoint = "lull-x"};
     g_autoptr(LullJson) attempt = lull_attempt_new(vm, &capacity, &plan);
     guint64 least, most;
 
-    ck_assert(!lull_attempt_note_ahead(attempt, &plan) && !lull_attempt_has_ahead(attempt));
+    ck_assert(!lull_attempt_note_ahead(attempt, &plan) && !lull_attempt_ahead(attempt));
     lull_attempt_total(attempt, &least, &most);
     ck_assert(least == 4096 && most == 4096);
     ahead[0] = TRUE;
-    ck_assert(lull_attempt_note_ahead(attempt, &plan) && lull_attempt_has_ahead(attempt));
+    ck_assert(lull_attempt_note_ahead(attempt, &plan));
+    ck_assert_str_eq(lull_attempt_ahead(attempt), "lull-x");
     lull_attempt_total(attempt, &least, &most);
     ck_assert(least == 0 && most == 4096);
     ck_assert_str_eq(
