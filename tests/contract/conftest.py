@@ -3,6 +3,7 @@
 """Fixtures of the contract suite: a store served on a unix socket, by a process of its own; an island on
 which agents may freeze everything."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,9 +77,15 @@ def mocked(build, directory):
             [os.path.join(build, "coordinator/lull-coordinator"), "--uri", "test:///default",
              "--state-dir", os.path.join(directory, "state"), "--runtime-dir", directory, "--socket", path],
             stderr=log)
+    client = rest.Client(path)
+
+    def answers():
+        with contextlib.suppress(OSError):
+            return client.get("/version")[0] == 200
+
     try:
-        wait_for(lambda: process.poll() is not None or os.path.exists(path), "the socket")
-        yield rest.Client(path)
+        wait_for(lambda: process.poll() is not None or answers(), "the coordinator answers")
+        yield client
     finally:
         process.terminate()
         assert process.wait(60) == 0
