@@ -29,7 +29,7 @@ typedef struct {
     LullServiceState libvirt;
     char *uri;              /* that was looked at */
     char *coordinator_uri;  /* that the coordinator works with; NULL: it does not say */
-    char *usual_uri;        /* that tools take where nothing else is said; NULL: not known */
+    char *usual_uri;        /* that tools take where nothing else is said; NULL: the user said else */
     char *libvirt_problem;  /* what it said, where it does not work; NULL */
     gulong libvirt_version; /* as libvirt counts, 8000000 is 8.0.0; 0: not known */
     gboolean no_backups;    /* it says that it cannot do backup jobs */

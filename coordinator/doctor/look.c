@@ -91,7 +91,8 @@ choose_uri(LullHostFacts *host, const LullDoctorPlaces *places)
         host->uri = g_strdup(host->coordinator_uri);
     else
         host->uri = g_strdup(places->usual_uri);
-    host->usual_uri = g_strdup(places->usual_uri);
+    if (!places->uri) /* who names one knows of several */
+        host->usual_uri = g_strdup(places->usual_uri);
     host->local = strstr(host->uri, ":///") != NULL;
 }
 
