@@ -24,8 +24,10 @@ def make(name):
     os.makedirs(BASE, mode=0o755, exist_ok=True)
     path = tempfile.mkdtemp(prefix=f"{name}-", dir=BASE)
     os.chmod(path, 0o755)
-    with open(os.path.join(path, "owner"), "w") as file:
+    # All at once: one that another run's sweep() finds empty has no owner who lives.
+    with open(os.path.join(path, "owner.new"), "w") as file:
         file.write(f"{os.getpid()} {_start_time(os.getpid())}\n")
+    os.rename(file.name, os.path.join(path, "owner"))
     return path
 
 
