@@ -6,6 +6,8 @@
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/image.h"
+#include "coordinator/storage/storage.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -26,8 +28,9 @@ typedef struct {
     GCancellable *cancel;
 } Ahead;
 
-/* Not so much that it takes long. Where the cut's job will take long all the same, its end can be told by the
- * data, if nobody else remembers it: but only of disks that this job copies as a whole. */
+/* Not so much that it takes long. And where the cut's job will take long all the same, and copies all disks
+ * as a whole, the data tell its end if nobody else remembers it, which they do only if it alone wrote them.
+ */
 static gboolean
 is_wise(const LullChainPlan *plan)
 {
@@ -76,63 +79,47 @@ checkpoint_xml(const Ahead *self)
 }
 
 static gboolean
-failed(const Ahead *self, GError **error)
-{
-    g_auto(LullFinishedJob) job = {0};
-
-    (void)lull_backup_read_finished(self->domain, &job, NULL);
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "copying before the freeze: %s",
-                job.problem ? job.problem : "the backup job failed or was aborted");
-    return FALSE;
-}
-
-static gboolean
 may_go_on(const Ahead *self, GError **error)
 {
     if (self->until && lull_clock_boottime() >= self->until) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
-                    "copying before the freeze: the deadline is over");
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "copying before the freeze: it takes too long");
         return FALSE;
     }
     return !g_cancellable_set_error_if_cancelled(self->cancel, error);
 }
 
-static void
-write_out(const Ahead *self)
-{
-    for (guint i = 0; i < self->vm->volumes->len; i++) {
-        const LullVmVolume *volume = self->vm->volumes->pdata[i];
-        g_autofree char *target = g_strdup_printf("%s/%s.qcow2", self->folder, volume->name);
-
-        if (!volume->excluded)
-            lull_folder_write_out(target);
-    }
-}
-
-/* The event comes when QEMU has closed the target, and has to be seen: else it would be taken for the cut's.
- */
+/* Is the job over? An event tells, or time passed without one; it may have been another's. */
 static gboolean
-wait_for_end(const Ahead *self, GError **error)
+look(const Ahead *self, gint64 *ask_at, gboolean *ret_over, GError **error)
 {
-    gint64 ask_at = lull_clock_boottime() + ASK_USEC;
-    gint64 pause = LOOK_FIRST;
+    const gint64 now = lull_clock_boottime();
     gboolean running = TRUE;
     guint64 total;
 
-    while (may_go_on(self, error)) {
-        const int seen = lull_host_job_result(self->host, self->vm->uid, &total);
+    if (lull_host_job_result(self->host, self->vm->uid, &total) || now >= *ask_at) {
+        lull_host_forget_job(self->host, self->vm->uid);
+        if (!lull_backup_find(self->domain, self->folder, &running, NULL, error))
+            return FALSE;
+        *ask_at = now + ASK_USEC;
+    }
+    *ret_over = !running;
+    return TRUE;
+}
 
-        if (seen)
-            return seen > 0 || failed(self, error);
-        if (!running)
-            return failed(self, error);
-        write_out(self);
-        if (lull_clock_boottime() >= ask_at) {
-            if (!lull_backup_find(self->domain, self->folder, &running, NULL, error))
-                return FALSE;
-            ask_at = lull_clock_boottime() + ASK_USEC;
-            pause = LOOK_MAX;
-        }
+/* FALSE without an error: it ended, and not well. */
+static gboolean
+wait_for_end(const Ahead *self, const char *target, GError **error)
+{
+    gint64 ask_at = lull_clock_boottime() + ASK_USEC;
+    gint64 pause = LOOK_FIRST;
+    gboolean over = FALSE;
+
+    while (may_go_on(self, error)) {
+        if (!over && !look(self, &ask_at, &over, error))
+            return FALSE;
+        if (over && !lull_image_is_open(target)) /* nobody waits for its last bytes any more */
+            return TRUE;
+        lull_folder_write_out(target);
         g_usleep((gulong)pause);
         pause = MIN(pause * 2, LOOK_MAX);
     }
@@ -140,14 +127,31 @@ wait_for_end(const Ahead *self, GError **error)
 }
 
 static gboolean
-copy_one(const Ahead *self, guint n, const char *checkpoint, GError **error)
+has_ended_well(const Ahead *self, GError **error)
+{
+    g_auto(LullFinishedJob) job = {0};
+
+    if (!lull_backup_read_finished(self->domain, &job, error))
+        return FALSE;
+    if (job.backup && job.success)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "copying before the freeze: %s",
+                job.problem ? job.problem : "the backup job failed or was aborted");
+    return FALSE;
+}
+
+static gboolean
+copy_one(const Ahead *self, const LullVmVolume *volume, guint n, const char *checkpoint, GError **error)
 {
     g_autofree char *xml = lull_backup_xml_ahead(self->vm, self->folder, self->plan, n);
+    g_autofree char *target = g_strdup_printf("%s/%s.qcow2", self->folder, volume->name);
 
     lull_host_forget_job(self->host, self->vm->uid);
+    if (!lull_backup_forget_finished(self->domain, error))
+        return FALSE;
     if (virDomainBackupBegin(self->domain, xml, checkpoint, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
         return lull_link_error(error, "copying before the freeze");
-    return wait_for_end(self, error);
+    return wait_for_end(self, target, error) && has_ended_well(self, error);
 }
 
 /* The first job makes the checkpoint for all: what changes in a disk before its turn is copied twice. */
@@ -156,20 +160,24 @@ copy(const Ahead *self, GError **error)
 {
     g_autofree char *checkpoint = checkpoint_xml(self);
     gboolean made = FALSE;
+    guint n = 0;
 
-    for (guint n = 0; n < self->plan->n; n++) {
-        if (!self->plan->ahead[n])
-            continue;
-        if (!copy_one(self, n, made ? NULL : checkpoint, error))
+    for (guint i = 0; i < self->vm->volumes->len; i++) {
+        const LullVmVolume *volume = self->vm->volumes->pdata[i];
+        const gboolean ahead = !volume->excluded && self->plan->ahead[n];
+
+        if (ahead && !copy_one(self, volume, n, made ? NULL : checkpoint, error))
             return FALSE;
-        made = TRUE;
+        made |= ahead;
+        n += volume->excluded ? 0 : 1;
     }
     /* what is remembered, here and by libvirt, is the cut's job then, or none */
     lull_host_forget_job(self->host, self->vm->uid);
     return lull_backup_forget_finished(self->domain, error);
 }
 
-/* As if nothing had been copied: the cut writes over all of it. */
+/* The cut writes over all that was copied. The name of the checkpoint stays, as a sign that the targets are
+ * not empty: of them the data tell nothing. */
 static gboolean
 undo(const Ahead *self, GError **error)
 {
@@ -183,8 +191,7 @@ undo(const Ahead *self, GError **error)
 static gboolean
 can_do_without(const Ahead *self, const GError *problem)
 {
-    return !lull_error_is(problem, LULL_ERROR_BUSY) && !lull_error_is(problem, LULL_ERROR_TIMED_OUT) &&
-           !g_cancellable_is_cancelled(self->cancel);
+    return !lull_error_is(problem, LULL_ERROR_BUSY) && !g_cancellable_is_cancelled(self->cancel);
 }
 
 gboolean
@@ -195,7 +202,7 @@ lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char
     g_autoptr(GError) problem = NULL;
     g_autoptr(GError) left = NULL;
 
-    if (!lull_ahead_choose(plan, vm->state))
+    if (until == LULL_STORAGE_NOT_AHEAD || !lull_ahead_choose(plan, vm->state))
         return TRUE;
     plan->ahead_checkpoint = lull_checkpoint_name_ahead(content_uid, attempt);
     if (copy(&self, &problem))

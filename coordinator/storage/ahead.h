@@ -17,9 +17,10 @@ G_BEGIN_DECLS
  * behind it: with a freeze before and a thaw behind, that would be one standstill. */
 
 /* Fills the targets of @plan below @folder, those that are worth it, and notes in @plan which, and up to
- * which checkpoint. Blocks until all is copied, until @cancel, or until @until (boot clock; 0: for ever).
- * Where it cannot be done all is left for the cut, which is no failure. On failure no job runs any more, and
- * no checkpoint of it is left: BUSY, another job came in between; TIMED_OUT. */
+ * which checkpoint. Blocks until all is copied and closed, until @cancel, or until @until, as the storage's
+ * prepare() has it. Where it cannot be done, or not in time, all is left for the cut, which is no failure. On
+ * failure, unless libvirt is away, no job runs any more, and no checkpoint of it is left: BUSY, another job
+ * came in between. */
 gboolean
 lull_ahead_copy(LullHost *host, LullDomain *domain, const LullVm *vm, const char *folder, LullChainPlan *plan,
                 const char *content_uid, guint attempt, gint64 until, GCancellable *cancel, GError **error);

@@ -31,10 +31,11 @@ typedef struct {
 LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
                            const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Notes which targets were filled before the cut. FALSE: none was. */
+/* Notes which targets were filled before the cut. FALSE: none was begun with. */
 gboolean lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan);
 
-/* The checkpoint up to which some were; NULL: none was. */
+/* The checkpoint up to which some were, or were begun to be; NULL: none, so that what they hold is the cut's
+ * job's alone. */
 const char *lull_attempt_ahead(LullJson *attempt);
 
 /* What a job over them has to copy, at least and at most: how much has changed since the last snapshot, or
@@ -58,7 +59,8 @@ gboolean lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *
                           LullCopyProgress *ret_progress, GError **error);
 
 /* Writes down how the copies of @vm_uid ended of which that is not known yet: libvirt remembers one job only,
- * and is about to be asked for another. With additions to the machine's chain locked. BUSY: one has not. */
+ * and is about to be asked for another. One of whose job nothing is known counts as failed. With additions to
+ * the machine's chain locked. BUSY: one has not ended. */
 gboolean lull_backup_note_ends(LullBackupStorage *self, const char *vm_uid, GError **error);
 
 /* remove.c */

@@ -103,7 +103,8 @@ decide_volumes(LullChainPlan *self, const LullVm *vm, const LullChainFacts *fact
             .has_bitmap = changed != NULL,
         };
         self->kinds[n] = lull_chain_decide(facts, &one);
-        self->bytes[n] = self->kinds[n] == LULL_CHAIN_INCREMENTAL ? (guint64)*changed : allocated[n];
+        self->bytes[n] =
+            self->kinds[n] == LULL_CHAIN_INCREMENTAL && changed ? (guint64)*changed : allocated[n];
         self->recordable[n] = one.qcow2 && !one.old_format && !facts->distrusted;
         n++;
     }
@@ -121,7 +122,7 @@ conclude(LullChainPlan *self, const LullMember *parent, const char *content_uid,
     }
     if (records)
         self->checkpoint = lull_checkpoint_name(content_uid, attempt);
-    if (!incremental)
+    if (!incremental || !parent)
         return;
     self->parent = g_strdup(parent->uid);
     self->base = g_strdup(lull_json_string(parent->json, "checkpoint", NULL));

@@ -319,3 +319,13 @@ lull_image_unlock(LullImageLock *self)
     close(self->fd);
     g_free(self);
 }
+
+gboolean
+lull_image_is_open(const char *path)
+{
+    g_autoptr(GError) problem = NULL;
+    LullImageLock *lock = lull_image_lock(path, &problem);
+
+    lull_image_unlock(lock);
+    return lull_error_is(problem, LULL_ERROR_BUSY);
+}

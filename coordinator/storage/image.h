@@ -52,4 +52,7 @@ LullImageLock *lull_image_lock(const char *path, GError **error) G_GNUC_WARN_UNU
 LullImageLock *lull_image_lock_reading(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_image_unlock(LullImageLock *self);
 
+/* Whether somebody has it open, as far as locks tell. */
+gboolean lull_image_is_open(const char *path);
+
 G_END_DECLS

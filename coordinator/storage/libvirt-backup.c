@@ -114,12 +114,11 @@ has_nvram(const LullVm *vm)
 }
 
 static gboolean
-keep_definition(const LullVm *vm, const char *folder, GError **error)
+keep_nvram(const LullVm *vm, const char *folder, GError **error)
 {
     g_autofree char *nvram = g_build_filename(folder, LULL_FOLDER_NVRAM, NULL);
 
-    return lull_folder_write(folder, LULL_FOLDER_DOMAIN, vm->xml, error) &&
-           (!has_nvram(vm) || lull_folder_copy(vm->nvram, nvram, error));
+    return !has_nvram(vm) || lull_folder_copy(vm->nvram, nvram, error);
 }
 
 static gboolean
@@ -133,7 +132,8 @@ fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArr
         json_object_object_del(attempt, "nvram");
     if (!capacities->len)
         lull_json_set_bool(attempt, "copied", TRUE); /* the definition is all there is */
-    return make_targets(vm, folder, capacities, plan, error) && keep_definition(vm, folder, error) &&
+    return make_targets(vm, folder, capacities, plan, error) &&
+           lull_folder_write(folder, LULL_FOLDER_DOMAIN, vm->xml, error) &&
            (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
@@ -224,24 +224,22 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
 /* What can be copied before the freeze, and what is left for the cut. */
 static gboolean
 prepare_job(LullBackupStorage *self, BackupCut *cut, const LullVm *vm, const char *content_uid, guint attempt,
-            gint64 until, GCancellable *cancel, GError **error)
+            gint64 ahead_until, GCancellable *cancel, GError **error)
 {
     if (!cut->plan->n)
         return TRUE;
-    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt, until,
-                         cancel, error) ||
+    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt,
+                         ahead_until, cancel, error) ||
         (lull_attempt_note_ahead(cut->attempt, cut->plan) &&
-         !lull_folder_write(cut->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(cut->attempt), error))) {
-        lull_folder_remove(cut->folder, NULL);
+         !lull_folder_write(cut->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(cut->attempt), error)))
         return FALSE;
-    }
     cut->xml = lull_backup_xml(vm, cut->folder, cut->plan);
     return TRUE;
 }
 
 static LullCut *
-backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt, gint64 until,
-               GCancellable *cancel, GError **error)
+backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,
+               gint64 ahead_until, GCancellable *cancel, GError **error)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
     g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
@@ -262,7 +260,10 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
-    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), until, cancel, error)) {
+    /* the NVRAM last: it is to fit the disks at the cut */
+    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), ahead_until, cancel, error) ||
+        !keep_nvram(vm, folder, error)) {
+        lull_folder_remove(folder, NULL);
         backup_cut_free(&cut->cut);
         return NULL;
     }
@@ -306,6 +307,27 @@ backup_cut_volumes(LullCut *data)
     return lull_json_array(((BackupCut *)data)->attempt, "volumes");
 }
 
+/* Only the last one is of use; without it the next content is a full one, and says so. Where ours is gone, a
+ * later attempt has done away with it, and the last one is that attempt's; with additions locked, none is
+ * just being made that is based on ours. */
+static void
+keep_checkpoint(LullBackupStorage *self, LullJson *manifest)
+{
+    g_autoptr(GError) problem = NULL;
+    const char *name = lull_json_string(manifest, "checkpoint", NULL);
+    g_autoptr(LullLink) link = name ? lull_link_borrow(self->host, &problem) : NULL;
+    g_autoptr(LullDomain) domain =
+        link ? lull_link_domain(link, lull_json_string(manifest, "vm", ""), &problem) : NULL;
+
+    g_autoptr(GPtrArray) there =
+        domain && virDomainIsActive(domain) == 1 ? lull_checkpoint_list(domain, &problem) : NULL;
+
+    if (there && g_ptr_array_find_with_equal_func(there, name, g_str_equal, NULL))
+        (void)lull_checkpoint_remove(domain, LULL_CHECKPOINT_PREFIX, name, &problem);
+    if (problem)
+        g_message("checkpoints older than %s stay until the next snapshot: %s", name, problem->message);
+}
+
 /* With additions locked: who looks for what is based on a content must not miss one that is just renamed. */
 static gboolean
 publish(LullBackupStorage *self, const char *folder, const char *sealed, GCancellable *cancel, GError **error)
@@ -319,29 +341,10 @@ publish(LullBackupStorage *self, const char *folder, const char *sealed, GCancel
         return FALSE;
     (void)g_unlink(plan); /* the manifest says it all */
     ok = rename(folder, sealed) == 0 || lull_folder_errno(error, errno, "sealing", sealed);
+    if (ok)
+        keep_checkpoint(self, manifest);
     lull_chain_unlock(self->additions, vm);
     return ok && lull_folder_sync(self->directory, error);
-}
-
-/* Only the last one is of use; without it the next content is a full one, and says so. Where ours is gone, a
- * later attempt has done away with it, and the last one is that attempt's. */
-static void
-keep_checkpoint(LullBackupStorage *self, const char *sealed)
-{
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullJson) manifest = lull_manifest_read(sealed, NULL);
-    const char *name = lull_json_string(manifest, "checkpoint", NULL);
-    g_autoptr(LullLink) link = name ? lull_link_borrow(self->host, &problem) : NULL;
-    g_autoptr(LullDomain) domain =
-        link ? lull_link_domain(link, lull_json_string(manifest, "vm", ""), &problem) : NULL;
-
-    g_autoptr(GPtrArray) there =
-        domain && virDomainIsActive(domain) == 1 ? lull_checkpoint_list(domain, &problem) : NULL;
-
-    if (there && g_ptr_array_find_with_equal_func(there, name, g_str_equal, NULL))
-        (void)lull_checkpoint_remove(domain, LULL_CHECKPOINT_PREFIX, name, &problem);
-    if (problem)
-        g_message("%s: older checkpoints stay until the next snapshot: %s", sealed, problem->message);
 }
 
 static gboolean
@@ -370,7 +373,6 @@ backup_seal(LullStorage *storage, const char *content_uid, guint attempt, LullJs
     if (!publish(self, folder, sealed, cancel, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_MANIFEST_WRITTEN);
-    keep_checkpoint(self, sealed);
     return TRUE;
 }
 

@@ -18,7 +18,10 @@
 
 #define MANIFEST_VERSION 1
 #define MAX_SEALING      4
-#define AHEAD            "ahead" /* of an attempt: a checkpoint; of its volume: filled up to that, before the cut */
+
+/* Of an attempt: the checkpoint up to which targets were filled before the cut, or begun to be. Of its
+ * volume: that its target was. */
+#define AHEAD "ahead"
 
 static void
 set_copy(LullJson *row, LullChainKind kind)
@@ -69,16 +72,12 @@ gboolean
 lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan)
 {
     LullJson *volumes = lull_json_array(attempt, "volumes");
-    gboolean any = FALSE;
 
-    for (guint n = 0; n < plan->n; n++) {
+    for (guint n = 0; n < plan->n; n++)
         if (plan->ahead[n])
             lull_json_set_bool(json_object_array_get_idx(volumes, n), AHEAD, TRUE);
-        any |= plan->ahead[n];
-    }
-    if (any)
-        lull_json_set_string(attempt, AHEAD, plan->ahead_checkpoint);
-    return any;
+    lull_json_set_string(attempt, AHEAD, plan->ahead_checkpoint);
+    return plan->ahead_checkpoint != NULL;
 }
 
 const char *

@@ -70,7 +70,7 @@ judge_end(LullBackupStorage *self, LullDomain *domain, const char *folder, LullJ
 }
 
 /* A job has ended before QEMU has let go of what it wrote to: the last tables come when it closes an image,
- * and what is summed up before is not what is there after. It holds the image's lock until then. */
+ * and what is summed up before is not what is there after. */
 static gboolean
 are_closed(const char *folder, LullJson *attempt)
 {
@@ -79,11 +79,8 @@ are_closed(const char *folder, LullJson *attempt)
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         g_autofree char *path = g_build_filename(folder, lull_json_string(volume, "file", ""), NULL);
-        g_autoptr(GError) problem = NULL;
-        LullImageLock *lock = lull_image_lock(path, &problem);
 
-        lull_image_unlock(lock);
-        if (lull_error_is(problem, LULL_ERROR_BUSY))
+        if (lull_image_is_open(path))
             return FALSE;
     }
     return TRUE;
@@ -112,6 +109,15 @@ drop_ahead(LullDomain *domain, LullJson *attempt)
 
     if (name && !lull_checkpoint_remove_one(domain, name, &problem))
         g_message("checkpoint %s stays until the next snapshot: %s", name, problem->message);
+}
+
+/* libvirt forgets; from here on we know by ourselves, and look no more. */
+static gboolean
+write_end(const char *folder, LullJson *attempt, const LullCopyProgress *progress, GError **error)
+{
+    lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
+    lull_json_set_string(attempt, "problem", progress->problem);
+    return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
 static gboolean
@@ -150,28 +156,68 @@ poll_attempt(LullBackupStorage *self, const char *vm_uid, const char *folder, Lu
         return TRUE;
     }
     drop_ahead(domain, attempt);
-    /* libvirt forgets; from here on we know by ourselves */
-    lull_json_set_bool(attempt, progress->state == LULL_COPY_DONE ? "copied" : "failed", TRUE);
-    return lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
+    return write_end(folder, attempt, progress, error);
 }
 
+/* What was written down of the end, if it was. */
 static gboolean
-poll_locked(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt,
-            LullCopyProgress *progress, GError **error)
+read_end(LullJson *attempt, LullCopyProgress *progress)
 {
+    if (lull_json_bool(attempt, "failed", FALSE)) {
+        fail(progress, LULL_COPY_FAILED, lull_json_string(attempt, "problem", "the copying failed"));
+        return TRUE;
+    }
+    progress->state = LULL_COPY_DONE;
+    return lull_json_bool(attempt, "copied", FALSE);
+}
+
+/* Its end may have been written down while the lock was waited for, and libvirt made to forget. */
+static gboolean
+poll_locked(LullBackupStorage *self, const char *vm_uid, const char *folder, LullCopyProgress *progress,
+            GError **error)
+{
+    g_autoptr(LullJson) attempt = NULL;
     gboolean ok;
 
     if (!lull_chain_lock(self->additions, vm_uid, LOCK_USEC, NULL, error))
         return FALSE;
-    ok = poll_attempt(self, vm_uid, folder, attempt, progress, error);
+    attempt = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, error);
+    ok = attempt &&
+         (read_end(attempt, progress) || poll_attempt(self, vm_uid, folder, attempt, progress, error));
     lull_chain_unlock(self->additions, vm_uid);
     return ok;
 }
 
+/* The next job's end would be taken for that of one whose end nobody knows. */
 static gboolean
-has_ended(LullJson *attempt)
+note_end(LullBackupStorage *self, const char *vm_uid, const char *folder, LullJson *attempt, GError **error)
 {
-    return lull_json_bool(attempt, "copied", FALSE) || lull_json_bool(attempt, "failed", FALSE);
+    g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+
+    if (read_end(attempt, &progress))
+        return TRUE;
+    if (!poll_attempt(self, vm_uid, folder, attempt, &progress, error))
+        return FALSE;
+    if (progress.state == LULL_COPY_ABSENT)
+        return write_end(folder, attempt, &progress, error);
+    if (progress.state != LULL_COPY_RUNNING)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the copy in %s is not over yet", folder);
+    return FALSE;
+}
+
+/* What means nothing is no attempt that could be taken for whole. */
+static gboolean
+read_attempt(const char *folder, LullJson **ret_attempt, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    *ret_attempt = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, &problem);
+    if (*ret_attempt || lull_error_is(problem, LULL_ERROR_NOT_FOUND) ||
+        lull_error_is(problem, LULL_ERROR_INVALID))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }
 
 gboolean
@@ -182,19 +228,15 @@ lull_backup_note_ends(LullBackupStorage *self, const char *vm_uid, GError **erro
 
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *folder = g_build_filename(self->directory, name, NULL);
-        g_autoptr(LullJson) attempt =
-            lull_folder_is_attempt(name) ? lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL) : NULL;
-        g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+        g_autoptr(LullJson) attempt = NULL;
 
-        if (!attempt || g_strcmp0(lull_json_string(attempt, "vm", NULL), vm_uid) != 0 || has_ended(attempt) ||
-            lull_offline_is(attempt))
+        if (!lull_folder_is_attempt(name))
             continue;
-        if (!poll_attempt(self, vm_uid, folder, attempt, &progress, error))
+        if (!read_attempt(folder, &attempt, error))
             return FALSE;
-        if (progress.state == LULL_COPY_RUNNING) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "the copy in %s is not over yet", folder);
+        if (attempt && g_strcmp0(lull_json_string(attempt, "vm", NULL), vm_uid) == 0 &&
+            !lull_offline_is(attempt) && !note_end(self, vm_uid, folder, attempt, error))
             return FALSE;
-        }
     }
     return TRUE;
 }
@@ -209,10 +251,8 @@ poll_offline(LullBackupStorage *self, const char *folder, LullJson *attempt, Lul
 
     if (lull_offline_jobs_look(self->offline, folder, progress))
         return TRUE;
-    if (lull_json_bool(attempt, "failed", FALSE)) {
-        fail(progress, LULL_COPY_FAILED, lull_json_string(attempt, "problem", "the copying failed"));
+    if (read_end(attempt, progress))
         return TRUE;
-    }
     offline = lull_offline_again(attempt, &problem);
     if (offline) {
         lull_offline_jobs_start(self->offline, folder, offline);
@@ -241,12 +281,10 @@ lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_u
         progress.state = LULL_COPY_DONE;
     } else if (!(description = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL))) {
         fail(&progress, LULL_COPY_ABSENT, "the attempt has left nothing behind");
-    } else if (lull_json_bool(description, "copied", FALSE)) {
-        progress.state = LULL_COPY_DONE;
     } else if (lull_offline_is(description)) {
         if (!poll_offline(self, folder, description, &progress, error))
             return FALSE;
-    } else if (!poll_locked(self, vm_uid, folder, description, &progress, error)) {
+    } else if (!poll_locked(self, vm_uid, folder, &progress, error)) {
         return FALSE;
     }
     *ret_progress = progress;

@@ -158,7 +158,7 @@ do_verdict(Driver *driver, char **words, LullJson *answer, GError **error)
     return TRUE;
 }
 
-/* target UID ATTEMPT [MILLISECONDS that it may take] */
+/* target UID ATTEMPT [MILLISECONDS that copying ahead may take] */
 static gboolean
 do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 {

@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -151,6 +152,36 @@ def test_the_end_of_a_job_is_known_though_another_snapshot_begins_before_anybody
     driver.must("check", first)
     driver.must("cut")
     assert driver.copy(second)["state"] == "done"
+    driver.must("seal", second, 1)
+
+
+def test_a_copy_that_failed_stays_failed_whatever_ends_well_after_it(guest, driver):
+    content = uuid()
+    driver.must("vm", guest.name)
+    driver.must("target", content, 1)
+    driver.must("cut")
+    wait_for(lambda: guest.domain.jobInfo()[0] == 0, 30, "the job is over")
+    path = os.path.join(driver.directory, f"{content}.attempt-1", "attempt.json")
+    with open(path) as file:
+        attempt = json.load(file)
+    with open(path, "w") as file:
+        json.dump(attempt | {"failed": True, "problem": "said before"}, file)
+
+    told = driver("poll", content, 1)
+    assert (told["state"], told["problem"]) == ("failed", "said before")
+    driver.must("remove", content, 1)
+
+
+def test_one_of_whose_job_nothing_is_known_is_not_vouched_for_by_the_next(guest, driver):
+    first, second = uuid(), uuid()
+    driver.must("vm", guest.name)
+    driver.must("target", first, 1)
+    driver.must("target", second, 1)
+    driver.must("cut")
+    assert driver.copy(second)["state"] == "done"
+
+    assert driver("poll", first, 1)["state"] == "failed"
+    driver.must("remove", first, 1)
     driver.must("seal", second, 1)
 
 
@@ -331,7 +362,9 @@ def test_a_restore_brings_back_data_format_owner_and_definition(stopped, restore
     info = os.stat(stopped.disk_path("vda"))
     assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (12, 34, 0o640)
     assert marks(stopped) == ["before", "before"]
-    assert stopped.domain.XMLDesc(0) == before
+    marked = stopped.domain.XMLDesc(0)
+    assert "<lull:restored " in marked, "until it runs, no more is claimed of its disks than was restored"
+    assert re.sub(r"  <metadata>\s*<lull:restored [^>]*/>\s*</metadata>\n", "", marked) == before
     assert leftovers(stopped) == []
     formats = [
         json.loads(subprocess.check_output(["qemu-img", "info", "--output=json", stopped.disk_path(target)]))["format"]

@@ -17,6 +17,7 @@ typedef struct {
     LullVmEnd end; /* of one that is off */
     LullAgentKind agent;
     LullWitnessVerdict witness;
+    gint64 ahead_until; /* of the last prepare() of the storage */
     gboolean refuse_storage, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
     gboolean nothing;                        /* in the guest that could be frozen */
     gboolean separate_cuts;                  /* each volume at an instant of its own */

@@ -36,6 +36,7 @@ teardown(void)
     g_clear_pointer(&dir, g_free);
 }
 
+static gint64 deadline;
 static const char *promised; /* names of volumes; NULL: none */
 static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
 
@@ -54,6 +55,7 @@ attempt(LullLevel require, GError **error)
     order->unquiesced = earlier != NULL;
     order->earlier = earlier ? lull_json_dup(earlier) : NULL;
     order->require = require;
+    order->deadline = deadline;
     order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
     left = lull_intents_list(intents);
@@ -64,6 +66,33 @@ attempt(LullLevel require, GError **error)
     lull_claims_release(claims, "v1");
     return outcome;
 }
+
+START_TEST(test_copying_before_the_freeze_leaves_half_of_the_time)
+{
+    const gint64 begun = lull_clock_boottime();
+    g_autoptr(LullAttemptOutcome) free = attempt(LULL_LEVEL_FS, NULL);
+    g_autoptr(LullAttemptOutcome) timed = NULL;
+
+    ck_assert_int_eq(fake.ahead_until, 0);
+    deadline = begun + LULL_SEC(1000);
+    timed = attempt(LULL_LEVEL_FS, NULL);
+    deadline = 0;
+    ck_assert(timed->reached);
+    ck_assert(fake.ahead_until >= begun + LULL_SEC(500) && fake.ahead_until < begun + LULL_SEC(900));
+}
+END_TEST
+
+START_TEST(test_nothing_is_copied_ahead_of_a_freeze_that_does_not_come)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    earlier = lull_json_parse("{\"attempt\":1}", -1, NULL);
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    g_clear_pointer(&earlier, lull_json_put);
+    ck_assert(outcome->reached);
+    ck_assert_int_eq(fake.ahead_until, LULL_STORAGE_NOT_AHEAD);
+}
+END_TEST
 
 START_TEST(test_holds_cuts_and_tells)
 {
@@ -345,6 +374,8 @@ make_suite(void)
     TCase *tcase = tcase_create("attempt");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_copying_before_the_freeze_leaves_half_of_the_time);
+    tcase_add_test(tcase, test_nothing_is_copied_ahead_of_a_freeze_that_does_not_come);
     tcase_add_test(tcase, test_holds_cuts_and_tells);
     tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
     tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);
