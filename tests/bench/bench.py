@@ -7,6 +7,7 @@ same run, alternating, so that what else the machine does hits both alike.
 """
 
 import dataclasses
+import math
 import statistics
 
 
@@ -25,7 +26,10 @@ class Figure:
     @property
     def value(self):
         own = statistics.median(self.ours)
-        return own / statistics.median(self.peer) if self.peer else own
+        if not self.peer:
+            return own
+        peer = statistics.median(self.peer)
+        return own / peer if peer > 0 else math.inf  # a run so disturbed bounds nothing
 
     def sentence(self):
         bounds = f"must <= {self.must:g}, goal <= {self.goal:g}"
