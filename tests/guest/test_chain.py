@@ -148,6 +148,13 @@ def targets_of_one(still, driver):
     return content
 
 
+def cut_and_store(driver, content):
+    driver.must("cut")
+    driver.must("free")
+    assert driver.copy(content)["state"] == "done"
+    driver.must("seal", content, 1)
+
+
 def prepared_with_much(still, driver):
     """A content of whose attempt the targets are made. Returns what it is based on, its uid, and its folder."""
     scribble(still, MUCH)
@@ -164,10 +171,7 @@ def test_much_that_changed_is_copied_before_the_cut_and_what_changes_meanwhile_w
     scribble(still, 1, first=MUCH // 2)
     scribble(still, 1, "zero", first=1)
     still.sh("umount /mnt/ext4")
-    driver.must("cut")
-    driver.must("free")
-    assert driver.copy(content)["state"] == "done"
-    driver.must("seal", content, 1)
+    cut_and_store(driver, content)
 
     assert copies(driver, content) == {"vda": "incremental"}
     assert checkpoints(still) == [f"lull-{content}-1"]
@@ -180,10 +184,7 @@ def test_a_full_copy_that_was_begun_before_the_cut_is_the_disk_at_the_cut(still,
     scribble(still, 1, first=MUCH // 2)
     scribble(still, 1, "zero", first=1)
     still.sh("umount /mnt/ext4")
-    driver.must("cut")
-    driver.must("free")
-    assert driver.copy(content)["state"] == "done"
-    driver.must("seal", content, 1)
+    cut_and_store(driver, content)
 
     assert copies(driver, content) == {"vda": "full"}
     assert checkpoints(still) == [f"lull-{content}-1"]
@@ -205,10 +206,7 @@ def test_what_cannot_be_copied_before_the_cut_is_left_to_it(still, driver):
         with open(os.path.join(driver.directory, f"{content}.attempt-1", "attempt.json")) as file:
             assert json.load(file)["ahead"], "its data tell nothing: they are not the cut's alone"
         still.sh("umount /mnt/ext4")
-        driver.must("cut")
-        driver.must("free")
-        assert driver.copy(content)["state"] == "done"
-        driver.must("seal", content, 1)
+        cut_and_store(driver, content)
     finally:
         ask({"execute": "block-dirty-bitmap-remove", "arguments": bitmap})
 
@@ -225,10 +223,7 @@ def test_what_takes_too_long_to_be_copied_before_the_cut_is_left_to_it(still, dr
     driver.must("target", content, 1, 1)
     assert still.domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE
     assert checkpoints(still) == []
-    driver.must("cut")
-    driver.must("free")
-    assert driver.copy(content)["state"] == "done"
-    driver.must("seal", content, 1)
+    cut_and_store(driver, content)
     assert_is_the_disk(still, driver, content)
 
 
