@@ -97,11 +97,14 @@ def test_a_restore_waits_for_its_target_and_brings_the_data_back(api, coordinato
         "told that the target runs",
     )
     running.destroy()
+    assert coordinator.lull("wait", "restore/restore-larry").returncode == 0
+    assert "restore-larry" in coordinator.lull("show", "restore/restore-larry").stdout
     restore = api.settle_restore("restore-larry")
 
     assert condition(restore, "Ready") and restore["status"]["complete"] and restore["status"]["restoreTime"]
     assert [row["volumeName"] for row in restore["status"]["restores"]] == ["vda", "vdb"]
     assert contents_now(running) == contents_stored(api, running, snapshot)
+    assert coordinator.lull("delete", "restore/restore-larry", "--wait").returncode == 0
     running.start()
     running.assert_writes_resume(within=5)
 

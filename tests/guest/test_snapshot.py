@@ -81,6 +81,8 @@ def test_a_quiesced_snapshot_is_proven_and_whole(api, coordinator, guest):
         contents = verify_disk(os.path.join(api.data(snapshot), f"{disk.target}.qcow2"), disk.kind)
 
         assert before[disk.kind] <= contents.lines <= after[disk.kind] + 1
+    shown = coordinator.lull("show", "snap-larry").stdout
+    assert "GuestAgent" in shown and "held (by epoch)" in shown and "quiet:" in shown
     assert coordinator.lull("delete", "snap-larry", "--wait").returncode == 0
 
 
