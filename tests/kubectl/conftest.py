@@ -18,7 +18,7 @@ LIMIT = 120  # seconds; a kubectl that ends never fails the test
 
 @pytest.fixture(scope="session")
 def program():
-    return subprocess.run([os.path.join(HERE, "fetch-kubectl")], stdout=subprocess.PIPE, text=True,
+    return subprocess.run([os.path.join(HERE, "../lib/go/fetch"), "kubectl"], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.strip()
 
 
