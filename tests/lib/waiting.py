@@ -5,7 +5,7 @@
 import time
 
 
-def wait_for(condition, what, timeout=60):
+def wait_for(condition, what, timeout=60, interval=0.002):
     """Waits until @condition() is true and returns what it gave; fails with @what after @timeout seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -13,7 +13,7 @@ def wait_for(condition, what, timeout=60):
         if result:
             return result
         assert time.monotonic() < deadline, f"it never came: {what}"
-        time.sleep(0.002)
+        time.sleep(interval)
 
 
 def wait_for_rest(pid, timeout=60):

@@ -82,7 +82,7 @@ def _wait_until(condition, limit, complaint, interval=0.05):
 @dataclasses.dataclass(frozen=True)
 class Disk:
     """One disk of a guest. @kind: ext4, xfs, empty, blank. @mount: where the guest mounts it; None: not at all. @size:
-    as truncate takes it; None: what its kind needs."""
+    as truncate takes it; None: what its kind needs. @path: a file that is there already and is filled; else its own."""
 
     target: str
     kind: str
@@ -95,6 +95,7 @@ class Disk:
     shareable: bool = False
     cache: str = None
     size: str = None
+    path: str = None
 
     def xml(self, path):
         parts = [
@@ -150,6 +151,11 @@ class Host:
                 self._connection.close()
         subprocess.run([os.path.join(HERE, "private-libvirtd"), "stop", self.dir])
         scratch.remove(self.dir)
+
+    @property
+    def socket(self):
+        """Where libvirtd listens."""
+        return self.uri.partition("?socket=")[2]
 
     @property
     def connection(self):
@@ -471,7 +477,7 @@ class Guest:
     def disk_path(self, target):
         """The file that the disk was made in; the domain may have another one since a restore."""
         disk = next(disk for disk in self.disks if disk.target == target)
-        return os.path.join(self.dir, f"{target}.{disk.format}")
+        return disk.path or os.path.join(self.dir, f"{target}.{disk.format}")
 
     def current_disk_path(self, target):
         pattern = rf"<source (?:file|dev)='([^']+)'[^>]*/>(?:(?!</disk>).)*<target dev='{target}'"

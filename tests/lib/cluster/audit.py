@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the API server has been asked, from its audit log."""
+
+import collections
+import contextlib
+import json
+import os
+
+from waiting import wait_for
+
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
+
+
+class AuditLog:
+    def __init__(self, path):
+        self.path = path
+        self.lost = 0  # where a killed server has left off: what it had begun before never ends
+
+    def size(self):
+        return os.path.getsize(self.path) if os.path.exists(self.path) else 0
+
+    def forget_begun(self):
+        """The server has been killed, in the middle of a line perhaps: what it writes next begins another."""
+        with open(self.path, "ab") as file:
+            file.write(b"\n")
+        self.lost = self.size()
+
+    def trail(self):
+        """What is asked from now on."""
+        return Trail(self)
+
+
+class Trail:
+    def __init__(self, log, start=None):
+        self.log = log
+        self.start = log.size() if start is None else start
+
+    def _lines(self):
+        """(offset, line) of each that is written in full; half a one is what a killed server was about to say."""
+        if not os.path.exists(self.log.path):
+            return
+        offset = self.start
+        with open(self.log.path, "rb") as file:
+            file.seek(offset)
+            for line in file:
+                document = None
+                with contextlib.suppress(ValueError):
+                    document = json.loads(line)
+                if document and line.endswith(b"\n"):
+                    yield offset, document
+                offset += len(line)
+
+    def requests(self, user=None, namespace=None):
+        """The requests that have ended, in that order: all that were received before this call, since the server
+        logs one before it answers it. @user: its name, or the end of it."""
+        received = {line["auditID"] for offset, line in self._lines()
+                    if line["stage"] == "RequestReceived" and line["verb"] != "watch" and offset >= self.log.lost}
+
+        def ended():
+            lines = [line for _, line in self._lines() if line["stage"] != "RequestReceived"]
+            return lines if received <= {line["auditID"] for line in lines} else None
+
+        lines = wait_for(ended, "the end of every request in the audit log", interval=0.01)
+        return [line for line in lines
+                if (user is None or line["user"]["username"].endswith(user))
+                and (namespace is None or line.get("objectRef", {}).get("namespace") == namespace)]
+
+    def writes(self, user=None, namespace=None):
+        """Those that change something; dry runs do not."""
+        return [line for line in self.requests(user, namespace)
+                if line["verb"] in WRITES and "dryRun=" not in line["requestURI"]]
+
+    def counts(self, user=None, namespace=None):
+        """{"patch volumesnapshots/status": 2}, of writes."""
+        return collections.Counter(f"{line['verb']} {resource_of(line)}" for line in self.writes(user, namespace))
+
+    def idle_writes(self, user=None, namespace=None):
+        """Updates and patches that changed nothing: answered with a version that an earlier write, be it before this
+        trail, was answered with."""
+        seen = set()
+        trail = {line["auditID"] for line in self.writes(user, namespace)}
+        idle = []
+        for line in Trail(self.log, start=0).writes():
+            metadata = (line.get("responseObject") or {}).get("metadata") or {}
+            version = (metadata.get("uid"), metadata.get("resourceVersion"))
+            if version in seen and line["verb"] in ("update", "patch") and line["auditID"] in trail:
+                idle.append(line)
+            seen.add(version)
+        return idle
+
+
+def resource_of(line):
+    reference = line.get("objectRef", {})
+    parts = [reference.get("resource", line["requestURI"]), reference.get("subresource")]
+    return "/".join(part for part in parts if part)
