@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the cluster suite. All modules share one control plane; name spaces keep their tests apart."""
+
+import itertools
+import re
+
+import pytest
+
+import scratch
+from cluster import Cluster
+from kubevirt import KubeVirt
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    scratch.sweep()
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubevirt(cluster):
+    return KubeVirt(cluster)
+
+
+@pytest.fixture
+def namespace(cluster, request):
+    """The test's own, called after it."""
+    word = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
+    name = f"{word[:40].strip('-')}-{next(numbers)}"
+    yield cluster.create_namespace(name)
+    cluster.clear_namespace(name)
+
+
+@pytest.fixture(autouse=True)
+def mended(cluster):
+    """What a test has killed or turned, no other test finds so."""
+    yield
+    cluster.mend()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the logs of all programs."""
+    report = (yield).get_result()
+    if report.when in ("setup", "call") and report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if hasattr(value, "diagnosis"):
+                report.sections.append((name, value.diagnosis()))

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""A guest on the cluster's volumes, which the storage cuts: without our coordinator, as anybody could do it."""
+
+import os
+
+import libvirt
+import pytest
+
+import rig
+from images import verify_disk
+from kubevirt import Volume
+from volumes import SNAPSHOTS, claim, volume_snapshot
+from waiting import wait_for
+
+CLAIMS = {"root": ("vda", "ext4", "64Mi"), "data": ("vdb", "xfs", "320Mi")}
+
+
+@pytest.fixture(scope="module")
+def host():
+    with rig.Host() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def vm(cluster, kubevirt):
+    namespace = cluster.create_namespace("guests")
+    for name, (_, _, size) in CLAIMS.items():
+        cluster.admin.create(claim(name, size=size), namespace)
+        cluster.wait_bound(name, namespace)
+    yield kubevirt.create_vm("larry", namespace, [Volume(name, name) for name in CLAIMS])
+    cluster.clear_namespace(namespace)
+
+
+@pytest.fixture(scope="module")
+def guest(cluster, host, vm):
+    disks = [rig.Disk(target, kind, f"/mnt/{kind}", format="raw", alias=f"ua-{name}", size=size.removesuffix("i"),
+                      path=cluster.driver.path(name, vm.namespace))
+             for name, (target, kind, size) in CLAIMS.items()]
+    with host.guest(vm.domain, agent="stock", disks=disks) as guest:
+        vm.start("node-a", host.socket)
+        vm.connect_agent()
+        yield guest
+        vm.stop()
+
+
+@pytest.fixture
+def snap(cluster, vm):
+    """Makes a VolumeSnapshot of a claim, gone after the test."""
+    made = []
+
+    def make(name, of):
+        made.append(name)
+        return cluster.admin.create(volume_snapshot(name, of), vm.namespace)
+
+    yield make
+    for name in made:
+        cluster.admin.delete(SNAPSHOTS, name, vm.namespace)
+    for name in made:
+        cluster.admin.wait_gone(SNAPSHOTS, name, vm.namespace)
+
+
+def test_a_frozen_guest_is_cut_whole(cluster, vm, guest, snap):
+    before = {kind: guest.seq(kind) for kind in guest.written()}
+    guest.domain.fsFreeze()
+    cuts = {name: snap(f"{name}-cut", name) for name in CLAIMS}
+    contents = {name: cluster.wait_cut(cut) for name, cut in cuts.items()}
+    assert guest.domain.fsThaw() == len(CLAIMS)
+    for name, (_, kind, _) in CLAIMS.items():
+        cut = verify_disk(cluster.driver.snapshot_path(contents[name]), kind)
+        assert before[kind] <= cut.lines <= guest.seq(kind)
+
+
+def test_the_storage_finds_out_a_guest_that_writes(cluster, vm, guest, snap):
+    cluster.driver.turn(linger="1h")
+    cut = snap("busy", "root")
+    wait_for(lambda: cluster.driver.is_cutting(cut), "a cut begun")
+    guest.assert_writes_resume(within=5)
+    cluster.driver.turn(delay="1h")  # that is for the next try
+    cluster.wait_refused(cut, "written to while it was cut")
+    cluster.driver.turn()
+
+
+def test_a_guest_that_writes_may_be_cut_if_that_is_allowed(cluster, vm, guest, snap):
+    cluster.driver.turn(changes="allow")
+    before = guest.seq("ext4")
+    content = cluster.wait_cut(snap("busy", "root"))
+    assert verify_disk(cluster.driver.snapshot_path(content), "ext4", replay=True).lines >= before
+
+
+def test_the_daemon_is_found_where_the_launchers_would_be(vm, guest):
+    assert list(os.listdir(os.path.dirname(vm.pod_dir(vm.pod)))) == [vm.pod["metadata"]["uid"]]
+    runtime = os.open(os.path.join(vm.pod_dir(vm.pod), "volumes/kubernetes.io~empty-dir/libvirt-runtime"), os.O_PATH)
+    try:
+        uri = f"qemu+unix:///system?socket=/proc/{os.getpid()}/fd/{runtime}/virtqemud-sock"
+        connection = libvirt.open(uri)
+        assert [domain.name() for domain in connection.listAllDomains()] == ["guests_larry"]
+        connection.close()
+    finally:
+        os.close(runtime)
