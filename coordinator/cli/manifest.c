@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "coordinator/cli/names.h"
-#include "coordinator/cli/yaml-read.h"
 #include "coordinator/model/meta.h"
+#include "coordinator/yaml/read.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 

@@ -5,7 +5,7 @@
 
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/text.h"
-#include "coordinator/cli/yaml-write.h"
+#include "coordinator/yaml/write.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"

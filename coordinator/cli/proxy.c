@@ -10,7 +10,7 @@
 #include <sys/random.h>
 
 #include "coordinator/cli/http-head.h"
-#include "coordinator/cli/yaml-write.h"
+#include "coordinator/yaml/write.h"
 #include "coordinator/store/status.h"
 #include "protocol/error.h"
 #include "protocol/json.h"

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "coordinator/cli/manifest.h"
-#include "coordinator/cli/yaml-read.h"
-#include "coordinator/cli/yaml-write.h"
+#include "coordinator/yaml/read.h"
+#include "coordinator/yaml/write.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

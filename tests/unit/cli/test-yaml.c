@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "coordinator/cli/yaml-read.h"
-#include "coordinator/cli/yaml-write.h"
+#include "coordinator/yaml/read.h"
+#include "coordinator/yaml/write.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/cli/yaml-read.h"
+#include "coordinator/yaml/read.h"
 
 #include <string.h>
 #include <yaml.h>
 
-#include "coordinator/cli/yaml-scalar.h"
+#include "coordinator/yaml/scalar.h"
 #include "protocol/error.h"
 
 /* An anchored value and what it costs to repeat it. */

@@ -1,12 +1,12 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/cli/yaml-write.h"
+#include "coordinator/yaml/write.h"
 
 #include <string.h>
 #include <yaml.h>
 
-#include "coordinator/cli/yaml-scalar.h"
+#include "coordinator/yaml/scalar.h"
 #include "protocol/error.h"
 
 static gboolean emit_value(yaml_emitter_t *emitter, LullJson *value);

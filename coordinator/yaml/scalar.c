@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/cli/yaml-scalar.h"
+#include "coordinator/yaml/scalar.h"
 
 #include <errno.h>
 #include <math.h>
