@@ -64,9 +64,10 @@ typedef struct {
     const char *reference;            /* the field of spec that names a virtual machine, or NULL */
     const char *doc;                  /* one sentence */
     gboolean read_only;               /* for clients: writes answer 405 */
-    gboolean recorded;   /* though read-only, it is kept in the store: the coordinator writes it */
-    gboolean named_last; /* in tables, and only in wide ones */
-    gboolean spec_fixed; /* a patch that changes spec is refused */
+    gboolean recorded;       /* though read-only, it is kept in the store: the coordinator writes it */
+    gboolean named_last;     /* in tables, and only in wide ones */
+    gboolean spec_fixed;     /* a patch that changes spec is refused */
+    gboolean cluster_scoped; /* its objects are in no namespace */
 } LullKind;
 
 extern const LullKind lull_kind_snapshot; /* VirtualMachineSnapshot */

@@ -162,9 +162,8 @@ lull_client_list(LullClient *self, const LullKind *kind, const char *ns, GError 
 
     lull_json_take(result, "items", all);
     for (guint i = 0; i < MAX_PAGES; i++) {
-        g_autofree char *escaped = token ? lull_url_escape(token) : NULL;
-        g_autofree char *full = g_strdup_printf("%s?limit=%d%s%s", path, PAGE, escaped ? "&continue=" : "",
-                                                escaped ? escaped : "");
+        const LullUrlQuery query = {.limit = PAGE, .continue_token = token};
+        g_autofree char *full = lull_url_query(path, &query);
         const LullTransfer request = {.method = "GET", .path = full, .timeout_ms = self->call_ms};
         g_autoptr(LullJson) page = exchange_object(self, &request, error);
 
@@ -187,9 +186,9 @@ LullJson *
 lull_client_list_events(LullClient *self, const char *ns, const char *uid, GError **error)
 {
     g_autofree char *collection = lull_url_object(&lull_kind_event, ns, NULL);
-    g_autofree char *escaped = lull_url_escape(uid);
-    g_autofree char *path =
-        g_strdup_printf("%s?limit=%d&fieldSelector=involvedObject.uid%%3D%s", collection, PAGE, escaped);
+    g_autofree char *selector = g_strconcat("involvedObject.uid=", uid, NULL);
+    const LullUrlQuery query = {.field_selector = selector, .limit = PAGE};
+    g_autofree char *path = lull_url_query(collection, &query);
     const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
 
     return exchange_object(self, &request, error);

@@ -3,6 +3,8 @@
  */
 #include "coordinator/store/kube/url.h"
 
+#include <string.h>
+
 #include "protocol/names.h"
 
 char *
@@ -14,11 +16,56 @@ lull_url_escape(const char *part)
 char *
 lull_url_object(const LullKind *kind, const char *ns, const char *name)
 {
-    g_autofree char *ns_part = lull_url_escape(ns);
+    g_autofree char *ns_part = ns ? lull_url_escape(ns) : NULL;
     g_autofree char *name_part = name ? lull_url_escape(name) : NULL;
 
-    return g_strconcat(*kind->group ? "/apis/" : "/api", kind->group, "/", kind->version, "/namespaces/",
-                       ns_part, "/", kind->plural, name_part ? "/" : NULL, name_part, NULL);
+    return g_strconcat(*kind->group ? "/apis/" : "/api", kind->group, "/", kind->version,
+                       ns_part ? "/namespaces/" : "", ns_part ? ns_part : "", "/", kind->plural,
+                       name_part ? "/" : NULL, name_part, NULL);
+}
+
+char *
+lull_url_status(const LullKind *kind, const char *ns, const char *name)
+{
+    g_autofree char *object = lull_url_object(kind, ns, name);
+
+    return g_strconcat(object, "/status", NULL);
+}
+
+static void
+add_text(GString *url, const char *key, const char *value)
+{
+    g_autofree char *escaped = NULL;
+
+    if (!value || !*value)
+        return;
+    escaped = lull_url_escape(value);
+    g_string_append_printf(url, "%c%s=%s", strchr(url->str, '?') ? '&' : '?', key, escaped);
+}
+
+static void
+add_number(GString *url, const char *key, guint value)
+{
+    g_autofree char *text = g_strdup_printf("%u", value);
+
+    add_text(url, key, value ? text : NULL);
+}
+
+char *
+lull_url_query(const char *path, const LullUrlQuery *query)
+{
+    GString *url = g_string_new(path);
+
+    add_text(url, "labelSelector", query->label_selector);
+    add_text(url, "fieldSelector", query->field_selector);
+    add_number(url, "limit", query->limit);
+    add_text(url, "continue", query->continue_token);
+    if (!query->continue_token || !*query->continue_token)
+        add_text(url, "resourceVersion", query->resource_version);
+    add_text(url, "watch", query->watch ? "true" : NULL);
+    add_text(url, "allowWatchBookmarks", query->bookmarks ? "true" : NULL);
+    add_number(url, "timeoutSeconds", query->timeout_s);
+    return g_string_free(url, FALSE);
 }
 
 char *

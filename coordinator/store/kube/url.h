@@ -15,8 +15,27 @@ G_BEGIN_DECLS
 /* One part: everything but unreserved characters (RFC 3986) becomes %XX. */
 char *lull_url_escape(const char *part) G_GNUC_WARN_UNUSED_RESULT;
 
-/* "/apis/GROUP/VERSION/namespaces/NS/PLURAL[/NAME]"; @name NULL: the collection. */
+/* "/apis/GROUP/VERSION[/namespaces/NS]/PLURAL[/NAME]"; @ns NULL: all namespaces, or none; @name NULL: the
+ * collection. */
 char *lull_url_object(const LullKind *kind, const char *ns, const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The object's status. */
+char *lull_url_status(const LullKind *kind, const char *ns, const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a request asks for beside its path; zero and NULL are left out. */
+typedef struct {
+    const char *label_selector;
+    const char *field_selector;
+    guint limit;
+    const char *continue_token;   /* of a list: stands for its version, which is left out then */
+    const char *resource_version; /* opaque */
+    gboolean watch;
+    gboolean bookmarks;
+    guint timeout_s; /* after which the server ends a watch */
+} LullUrlQuery;
+
+/* "PATH?limit=500&..." in a fixed order; @path alone where nothing is asked for. */
+char *lull_url_query(const char *path, const LullUrlQuery *query) G_GNUC_WARN_UNUSED_RESULT;
 
 /* KubeVirt's freeze and unfreeze of a running machine. */
 char *lull_url_subresource(const char *ns, const char *vm, const char *subresource) G_GNUC_WARN_UNUSED_RESULT;

@@ -146,11 +146,9 @@ lull_client_watch(LullClient *self, const LullKind *kind, const char *ns, const 
                   gint64 deadline, const LullClientWatch *watch, GError **error)
 {
     g_autofree char *path = lull_url_object(kind, ns, NULL);
-    g_autofree char *name_part = lull_url_escape(name);
-    g_autofree char *since_part = since ? lull_url_escape(since) : NULL;
-    g_autofree char *full =
-        g_strdup_printf("%s?watch=true&fieldSelector=metadata.name%%3D%s%s%s", path, name_part,
-                        since_part ? "&resourceVersion=" : "", since_part ? since_part : "");
+    g_autofree char *selector = g_strconcat("metadata.name=", name, NULL);
+    const LullUrlQuery query = {.field_selector = selector, .resource_version = since, .watch = TRUE};
+    g_autofree char *full = lull_url_query(path, &query);
     const LullTransfer request = {.method = "GET", .path = full};
     struct curl_slist *headers = lull_transfer_headers(&request);
     Stream stream = {.client = self, .name = name, .watch = watch};

@@ -38,6 +38,54 @@ START_TEST(collection_has_no_name_and_a_machine_is_of_another_group)
 }
 END_TEST
 
+START_TEST(without_a_namespace_it_is_all_of_them_or_none)
+{
+    static const LullKind cluster = {
+        .group = "snapshot.storage.k8s.io", .version = "v1", .plural = "volumesnapshotcontents"};
+    g_autofree char *all = lull_url_object(&lull_kind_restore, NULL, NULL);
+    g_autofree char *one = lull_url_object(&cluster, NULL, "snapcontent-1");
+    g_autofree char *status = lull_url_status(&lull_kind_snapshot, "a", "b/status?");
+
+    ck_assert_str_eq(all, "/apis/snapshot.kubevirt.io/v1beta1/virtualmachinerestores");
+    ck_assert_str_eq(one, "/apis/snapshot.storage.k8s.io/v1/volumesnapshotcontents/snapcontent-1");
+    ck_assert_str_eq(status, "/apis/snapshot.kubevirt.io/v1beta1/namespaces/a/virtualmachinesnapshots/"
+                             "b%2Fstatus%3F/status");
+}
+END_TEST
+
+START_TEST(queries_have_what_is_asked_for_and_nothing_else)
+{
+    static const struct {
+        LullUrlQuery query;
+        const char *url;
+    } cases[] = {
+        {{0}, "/p"},
+        {{.label_selector = "", .field_selector = "", .continue_token = "", .resource_version = ""}, "/p"},
+        {{.limit = 500}, "/p?limit=500"},
+        {{.limit = 500, .continue_token = "a=/+&"}, "/p?limit=500&continue=a%3D%2F%2B%26"},
+        {{.continue_token = "t", .resource_version = "7"}, "/p?continue=t"},
+        {{.continue_token = "", .resource_version = "7"}, "/p?resourceVersion=7"},
+        {{.resource_version = "0&watch=true"}, "/p?resourceVersion=0%26watch%3Dtrue"},
+        {{.label_selector = "a=b,c in (d,e),!f"}, "/p?labelSelector=a%3Db%2Cc%20in%20%28d%2Ce%29%2C%21f"},
+        {{.field_selector = "metadata.name=snapcontent-1"}, "/p?fieldSelector=metadata.name%3Dsnapcontent-1"},
+        {{.watch = TRUE}, "/p?watch=true"},
+        {{.label_selector = "l",
+          .field_selector = "f",
+          .resource_version = "7",
+          .watch = TRUE,
+          .bookmarks = TRUE,
+          .timeout_s = 301},
+         "/p?labelSelector=l&fieldSelector=f&resourceVersion=7&watch=true&allowWatchBookmarks=true&"
+         "timeoutSeconds=301"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *url = lull_url_query("/p", &cases[i].query);
+        ck_assert_str_eq(url, cases[i].url);
+    }
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -46,6 +94,8 @@ make_suite(void)
 
     tcase_add_test(tests, names_cannot_leave_their_place_in_the_path);
     tcase_add_test(tests, collection_has_no_name_and_a_machine_is_of_another_group);
+    tcase_add_test(tests, without_a_namespace_it_is_all_of_them_or_none);
+    tcase_add_test(tests, queries_have_what_is_asked_for_and_nothing_else);
     suite_add_tcase(suite, tests);
     return suite;
 }
