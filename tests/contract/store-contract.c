@@ -31,7 +31,7 @@ open_set(const char *directory)
     return set;
 }
 
-const Factory factories[] = {{"local", open_local}, {"set", open_set}};
+const Factory factories[] = {{"local", open_local}, {"set", open_set}, {"served", open_served}};
 
 const int n_factories = G_N_ELEMENTS(factories);
 

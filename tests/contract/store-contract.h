@@ -33,6 +33,9 @@ Suite *contract_suite(const char *name, const TTest *const *tests, gsize n_tests
 
 LullStore *open_local(const char *directory);
 
+/* A local store, served over REST, as a cluster's client sees it. */
+LullStore *open_served(const char *directory);
+
 /* Each fails the test where the store gives an error; objects are of KIND in NS. @more: as snapshot_json().
  */
 LullJson *create(const char *name, const char *more);

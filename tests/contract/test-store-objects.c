@@ -51,7 +51,7 @@ START_TEST(an_invalid_object_leaves_nothing_behind)
 
     ck_assert_ptr_null(lull_store_create(store, KIND, object, &error));
     ck_assert_error(error, LULL_ERROR_INVALID);
-    ck_assert(g_str_has_prefix(error->message, "spec.failureDeadline: "));
+    ck_assert_ptr_nonnull(strstr(error->message, "spec.failureDeadline: "));
     ck_assert(!exists("snap"));
 }
 END_TEST
@@ -155,7 +155,7 @@ START_TEST(the_spec_cannot_be_changed)
 
     ck_assert_ptr_null(try_patch("snap", LULL_PATCH_OBJECT, "{'spec':{'deletionPolicy':'Retain'}}", &error));
     ck_assert_error(error, LULL_ERROR_INVALID);
-    ck_assert_str_eq(error->message, "spec: spec in immutable after creation");
+    ck_assert_ptr_nonnull(strstr(error->message, "spec in immutable after creation"));
 }
 END_TEST
 

@@ -1,0 +1,237 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/store/kube/link.h"
+
+#include "coordinator/store/kube/dial.h"
+#include "coordinator/store/kube/retry.h"
+#include "coordinator/store/kube/status.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+#define PATIENCE LULL_SEC(30)
+#define MAX_BODY (64 * 1024 * 1024)
+#define MAX_IDLE 4 /* handles kept, each with its connection */
+
+struct _LullLink {
+    LullKubeConfig *config;
+    LullCredentials *credentials;
+    gint64 patience;
+    GMutex lock;
+    GQueue idle; /* of LullDial, under the lock */
+};
+
+LullLink *
+lull_link_new(LullKubeConfig *take_config, GError **error)
+{
+    LullLink *self = g_new0(LullLink, 1);
+
+    self->config = take_config;
+    self->credentials = lull_credentials_new(take_config);
+    self->patience = PATIENCE;
+    g_mutex_init(&self->lock);
+    g_queue_init(&self->idle);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        return self;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "libcurl: cannot be initialised");
+    lull_link_free(self);
+    return NULL;
+}
+
+static void
+dial_free(LullDial *dial)
+{
+    lull_dial_clear(dial);
+    g_free(dial);
+}
+
+void
+lull_link_free(LullLink *self)
+{
+    if (!self)
+        return;
+    g_queue_clear_full(&self->idle, (GDestroyNotify)dial_free);
+    g_mutex_clear(&self->lock);
+    lull_credentials_free(self->credentials);
+    lull_kube_config_free(self->config);
+    curl_global_cleanup();
+    g_free(self);
+}
+
+const LullKubeConfig *
+lull_link_config(const LullLink *self)
+{
+    return self->config;
+}
+
+LullCredentials *
+lull_link_credentials(const LullLink *self)
+{
+    return self->credentials;
+}
+
+void
+lull_link_set_patience(LullLink *self, gint64 usec)
+{
+    self->patience = usec;
+}
+
+/* The one used last, whose connection is the freshest. */
+static LullDial *
+take_dial(LullLink *self)
+{
+    LullDial *dial;
+
+    g_mutex_lock(&self->lock);
+    dial = g_queue_pop_head(&self->idle);
+    g_mutex_unlock(&self->lock);
+    if (dial)
+        return dial;
+    dial = g_new0(LullDial, 1);
+    lull_dial_init(dial);
+    return dial;
+}
+
+static void
+give_dial_back(LullLink *self, LullDial *dial)
+{
+    g_mutex_lock(&self->lock);
+    g_queue_push_head(&self->idle, dial);
+    dial = g_queue_get_length(&self->idle) > MAX_IDLE ? g_queue_pop_tail(&self->idle) : NULL;
+    g_mutex_unlock(&self->lock);
+    if (dial)
+        dial_free(dial);
+}
+
+/* One request and its tries. */
+typedef struct {
+    const LullLinkRequest *request;
+    const char *body;
+    gint64 begun, deadline;
+    guint tries;
+    gboolean renewed;
+    gboolean unsure; /* a try before this one may have happened */
+    /* of the last try: */
+    LullAttemptEnd end;
+    long http;
+    gint64 retry_after;
+    LullJson *answer;
+    GError *error;
+} Call;
+
+static LullAttemptEnd
+end_of(const LullDial *dial, CURLcode code)
+{
+    /* what is too large once will be again */
+    if (code == CURLE_OK || code == CURLE_WRITE_ERROR)
+        return LULL_ATTEMPT_ANSWERED;
+    return lull_dial_was_sent(dial) ? LULL_ATTEMPT_UNKNOWN : LULL_ATTEMPT_UNSENT;
+}
+
+static void
+judge(Call *call, LullLink *self, const LullDial *dial, CURLcode code, const GString *body)
+{
+    const LullLinkRequest *request = call->request;
+    g_autoptr(GError) problem = NULL;
+
+    call->http = lull_dial_code(dial);
+    call->retry_after = dial->retry_after;
+    call->end = end_of(dial, code);
+    if (code != CURLE_OK) {
+        call->error = lull_dial_error(self->config, code);
+        g_prefix_error(&call->error, "%s %s: ", request->method, request->path);
+        return;
+    }
+    call->answer = body->len ? lull_json_parse(body->str, (gssize)body->len, &problem) : NULL;
+    if (call->http < 200 || call->http > 299)
+        call->error = lull_status_to_error(call->answer, call->http);
+    else if (!json_object_is_type(call->answer, json_type_object))
+        call->error =
+            g_error_new(LULL_ERROR, LULL_ERROR_INVALID, "%s %s: the answer is not understood: %s",
+                        request->method, request->path, problem ? problem->message : "it is no object");
+}
+
+static void
+try_once(Call *call, LullLink *self)
+{
+    LullDialBody body = {.text = g_string_new(NULL), .max = MAX_BODY};
+    LullDial *dial = NULL;
+    const LullDialRequest request = {
+        .method = call->request->method,
+        .path = call->request->path,
+        .content_type = call->request->content_type,
+        .body = call->body,
+        .timeout = MAX(call->deadline - lull_clock_boottime(), LULL_MSEC(1)),
+    };
+    LullCredential *credential = lull_credentials_get(self->credentials, lull_clock_boottime(), &call->error);
+
+    call->tries++;
+    call->end = LULL_ATTEMPT_UNSENT;
+    g_clear_pointer(&call->answer, lull_json_put);
+    if (credential) {
+        dial = take_dial(self);
+        lull_dial_begin(dial, self->config, credential, &request);
+        lull_dial_keep_body(dial, &body);
+        const CURLcode code = curl_easy_perform(dial->easy);
+        judge(call, self, dial, code, body.text);
+        if (call->http == 401 || code == CURLE_PEER_FAILED_VERIFICATION)
+            lull_credentials_doubt(self->credentials, dial->credential);
+        give_dial_back(self, dial);
+    }
+    g_string_free(body.text, TRUE);
+}
+
+/* FALSE: that was all. */
+static gboolean
+prepare_next(Call *call)
+{
+    const LullRetryView view = {
+        .end = call->end,
+        .http = call->http,
+        .retry_after = call->retry_after,
+        .repeatable = call->request->repeatable,
+        .tries = call->tries,
+        .renewed = call->renewed,
+        .now = lull_clock_boottime(),
+        .begun = call->begun,
+        .deadline = call->deadline,
+        .random = (guint)g_random_int(),
+    };
+    gint64 wait = 0;
+
+    switch (lull_retry_decide(&view, &wait)) {
+    case LULL_RETRY_NO:
+        return FALSE;
+    case LULL_RETRY_RENEW:
+        call->renewed = TRUE;
+        wait = 0;
+        break;
+    case LULL_RETRY_WAIT:
+        break;
+    }
+    call->unsure = call->unsure || call->end == LULL_ATTEMPT_UNKNOWN || call->http >= 500;
+    g_clear_error(&call->error);
+    g_usleep((gulong)wait);
+    return TRUE;
+}
+
+LullJson *
+lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_repeated, GError **error)
+{
+    Call call = {.request = request, .begun = lull_clock_boottime()};
+
+    call.deadline = call.begun + self->patience;
+    call.body = request->body ? lull_json_to_line(request->body) : NULL;
+    do
+        try_once(&call, self);
+    while (call.error && prepare_next(&call));
+    if (ret_repeated)
+        *ret_repeated = call.unsure;
+    if (!call.error)
+        return call.answer;
+    if (call.end == LULL_ATTEMPT_UNKNOWN && !request->repeatable)
+        g_prefix_error(&call.error, "it is not known whether this was done: ");
+    g_clear_pointer(&call.answer, lull_json_put);
+    g_propagate_error(error, call.error);
+    return NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "coordinator/store/kube/config.h"
+#include "coordinator/store/kube/credentials.h"
+
+G_BEGIN_DECLS
+
+/* Requests to one API server. They block, each bounded in time and in the size of its answer, may be made
+ * from any thread, and run beside each other on connections that are kept. */
+typedef struct _LullLink LullLink;
+
+LullLink *lull_link_new(LullKubeConfig *take_config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_link_free(LullLink *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLink, lull_link_free)
+
+const LullKubeConfig *lull_link_config(const LullLink *self);
+LullCredentials *lull_link_credentials(const LullLink *self);
+
+/* How long one request may take, repetitions included; half a minute by default. */
+void lull_link_set_patience(LullLink *self, gint64 usec);
+
+typedef struct {
+    const char *method;
+    const char *path;
+    const char *content_type;
+    LullJson *body;      /* lent; NULL: none */
+    gboolean repeatable; /* it may happen twice */
+} LullLinkRequest;
+
+/* The answer, an object. An error of the server has the code of its Status; else LOST (it is away, or went
+ * away: what is not repeatable may or may not have happened, and the message says so), TIMED_OUT (the same),
+ * DENIED (certificates), INVALID (the answer is nonsense or too large). *@ret_repeated (may be NULL): an
+ * earlier try may have happened too. */
+LullJson *lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_repeated,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS
