@@ -138,11 +138,36 @@ set_headers(LullDial *self, const LullDialRequest *request)
         headers = curl_slist_append(headers, type);
     self->headers = headers;
     curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, headers);
-    if (request->body) {
-        curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
+    curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static size_t
+give_body(char *buffer, size_t size, size_t n, void *user_data)
+{
+    LullDial *self = user_data;
+    const gsize length = MIN(strlen(self->body), size * n);
+
+    memcpy(buffer, self->body, length);
+    self->body += length;
+    return length;
+}
+
+/* libcurl repeats by itself what went out on a kept connection that closes without an answer, unless it would
+ * have to rewind a body and cannot. */
+static void
+set_body(LullDial *self, const LullDialRequest *request)
+{
+    if (!request->body)
+        return;
+    curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
+    if (request->once) {
+        self->body = request->body;
+        curl_easy_setopt(self->easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(self->easy, CURLOPT_READFUNCTION, give_body);
+        curl_easy_setopt(self->easy, CURLOPT_READDATA, self);
+    } else {
         curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, request->body);
     }
-    curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 void
@@ -158,6 +183,7 @@ lull_dial_begin(LullDial *self, const LullKubeConfig *config, LullCredential *ta
     self->retry_after = 0;
     set_server(self, config, request);
     set_tls(self, config);
+    set_body(self, request);
     set_headers(self, request);
     curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(self->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

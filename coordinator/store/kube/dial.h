@@ -19,6 +19,7 @@ typedef struct {
     struct curl_slist *connect_to;
     LullCredential *credential; /* kept while the handle may connect */
     char *url;
+    const char *body; /* of the request, what is left of it */
     gsize header_bytes;
     gint64 retry_after; /* of the answer, 0: it does not say */
 } LullDial;
@@ -28,6 +29,7 @@ typedef struct {
     const char *path;
     const char *content_type; /* of the body, which is lent until the exchange is over */
     const char *body;         /* NULL: none */
+    gboolean once;            /* never to be sent twice, not even where a kept connection turns out dead */
     gint64 timeout;           /* 0: none, for watches */
 } LullDialRequest;
 

@@ -161,6 +161,7 @@ try_once(Call *call, LullLink *self)
         .path = call->request->path,
         .content_type = call->request->content_type,
         .body = call->body,
+        .once = !call->request->repeatable,
         .timeout = MAX(call->deadline - lull_clock_boottime(), LULL_MSEC(1)),
     };
     LullCredential *credential = lull_credentials_get(self->credentials, lull_clock_boottime(), &call->error);
