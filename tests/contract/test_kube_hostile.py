@@ -359,10 +359,12 @@ def test_a_watcher_that_is_slow_is_told_that_it_lags(server, connect):
     def step(connection, request):
         if "watch" in request.query:
             connection.stream()
-            for i in range(500):
-                connection.event("MODIFIED", snap("a", str(11 + i)))
-            hostile.time_out(connection)  # until the client has given up
-            dropped.set()
+            try:
+                for i in range(500):
+                    connection.event("MODIFIED", snap("a", str(11 + i)))
+                hostile.time_out(connection)
+            finally:  # the client has given up
+                dropped.set()
         else:
             dropped.wait(TIMEOUT)
             connection.answer(200, snap("a"))

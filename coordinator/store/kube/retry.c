@@ -64,7 +64,7 @@ parse_date(const char *text, gint64 *ret_usec)
     for (guint i = 0; i < G_N_ELEMENTS(months); i++) {
         g_autofree char *iso =
             g_str_equal(parts[2], months[i])
-                ? g_strdup_printf("%.4s-%02u-%.2sT%.8sZ", parts[3], i + 1, parts[1], parts[4])
+                ? g_strdup_printf("%.4s-%02u-%.2s%c%.8sZ", parts[3], i + 1, parts[1], 'T', parts[4])
                 : NULL;
         if (iso)
             return lull_clock_parse(iso, ret_usec);
