@@ -110,14 +110,13 @@ lull_election_decide(const LullElectionState *state, const LullElectionTuning *t
         return wait_until(G_MAXINT64);
     if (state->looked_at == G_MININT64 || now - state->looked_at >= tuning->retry)
         return step(LULL_ELECTION_LOOK);
-    if (state->looked_at != now) /* decide on what was just seen only */
-        return wait_until(state->looked_at + tuning->retry);
+    /* whoever was faster since the look makes these writes conflicts */
     if (!state->present)
         return step(LULL_ELECTION_CREATE);
     /* our own: from a write whose answer was lost */
     if (!state->holder || g_str_equal(state->holder, identity) || now - state->changed_at >= state->duration)
         return step(LULL_ELECTION_TAKE);
-    return wait_until(now + tuning->retry);
+    return wait_until(state->looked_at + tuning->retry);
 }
 
 /* RFC 3339 with microseconds, as this kind has them. */
