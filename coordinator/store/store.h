@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Where the objects live: one contract, several stores (SQLite on a plain host, later a cluster's
- * API server). Nothing beyond it may be relied on: no server-side apply, no garbage collection.
+/* Where the objects live: one contract, several stores (SQLite on a plain host, a cluster's API server:
+ * kube/kube.h). Nothing beyond it may be relied on: no server-side apply, no garbage collection.
  *
  * Calls block (a local file, or one bounded HTTP exchange), may be made from any thread, and give
  * LULL_ERROR codes: NOT_FOUND, EXISTS, CONFLICT (resourceVersion or uid differ), INVALID, EXPIRED (a
@@ -101,10 +101,13 @@ LullJson *lull_store_patch(LullStore *self, const LullKind *kind, const char *ns
 gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns, const char *name,
                            const char *uid, GError **error);
 
-/* Events after resourceVersion @since (NULL: first an ADDED for everything there is). EXPIRED when @since is
- * too old, or yet to come (the store is another one). Events come in order, none is lost; a consumer that
- * lags too far gets ERROR and nothing after it. The handle is the caller's until lull_watch_stop(), which
- * must come before the store is freed. @context NULL: the default one. */
+/* Events after resourceVersion @since (NULL: first an ADDED for everything there is, now or soon). EXPIRED
+ * when
+ * @since is too old, or yet to come (the store is another one); a store that is far away may tell so by the
+ * first event, an ERROR. Events come in order, none is lost; a consumer that lags too far gets ERROR and
+ * nothing after it. An object that went while the store was away may be told as one with name, namespace and
+ * uid only. The handle is the caller's until lull_watch_stop(), which must come before the store is freed.
+ * @context NULL: the default one. */
 LullWatch *lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
                             GMainContext *context, LullWatchFunc func, gpointer user_data,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
