@@ -47,6 +47,8 @@ typedef struct {
     const char *since;          /* resourceVersion; NULL: first what there is */
     const char *label_selector; /* as for a list, or NULL */
     const char *field_selector;
+    gboolean
+        urgent; /* somebody stands still meanwhile: a store far away is asked again sooner after a break */
 } LullWatchOptions;
 
 /* Runs on the context given to lull_store_watch(). @object is lent; ERROR carries a Status. */

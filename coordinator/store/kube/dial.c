@@ -218,16 +218,22 @@ lull_dial_was_sent(const LullDial *self)
     return request_bytes > 0;
 }
 
+gboolean
+lull_dial_is_untrusted(CURLcode code)
+{
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+           code == CURLE_SSL_CERTPROBLEM;
+}
+
 GError *
-lull_dial_error(const LullKubeConfig *config, CURLcode code)
+lull_dial_error(const LullDial *self, const LullKubeConfig *config, CURLcode code)
 {
     const char *where = config->socket_path ? config->socket_path : config->server;
     const char *why = curl_easy_strerror(code);
 
-    if (code == CURLE_OPERATION_TIMEDOUT)
+    if (code == CURLE_OPERATION_TIMEDOUT && lull_dial_was_sent(self))
         return g_error_new(LULL_ERROR, LULL_ERROR_TIMED_OUT, "API server, on %s: no answer in time", where);
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-        code == CURLE_SSL_CERTPROBLEM)
+    if (lull_dial_is_untrusted(code))
         return g_error_new(LULL_ERROR, LULL_ERROR_DENIED,
                            "API server, on %s: %s; see the certificates of the kubeconfig or service account",
                            where, why);

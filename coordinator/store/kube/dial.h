@@ -43,8 +43,9 @@ void lull_dial_begin(LullDial *self, const LullKubeConfig *config, LullCredentia
 long lull_dial_code(const LullDial *self); /* of the answer; 0: there is none yet */
 
 /* The end of an exchange that did not go well, in our words. */
-GError *lull_dial_error(const LullKubeConfig *config, CURLcode code);
+GError *lull_dial_error(const LullDial *self, const LullKubeConfig *config, CURLcode code);
 gboolean lull_dial_was_sent(const LullDial *self);
+gboolean lull_dial_is_untrusted(CURLcode code); /* it is the certificates */
 
 /* A libcurl write function for a body of at most @max bytes. */
 typedef struct {

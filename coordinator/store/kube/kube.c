@@ -250,7 +250,8 @@ kube_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWat
                                               .ns = place(kind, ns),
                                               .label_selector = options->label_selector,
                                               .field_selector = options->field_selector,
-                                              .since = options->since};
+                                              .since = options->since,
+                                              .urgent = options->urgent};
     g_autoptr(LullMailbox) mailbox = lull_mailbox_new(self->max_pending, context, func, user_data);
     LullStream *stream = NULL;
     Watch *watch;

@@ -125,6 +125,8 @@ end_of(const LullDial *dial, CURLcode code)
     /* what is too large once will be again */
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR)
         return LULL_ATTEMPT_ANSWERED;
+    if (lull_dial_is_untrusted(code))
+        return LULL_ATTEMPT_UNTRUSTED;
     return lull_dial_was_sent(dial) ? LULL_ATTEMPT_UNKNOWN : LULL_ATTEMPT_UNSENT;
 }
 
@@ -138,7 +140,7 @@ judge(Call *call, LullLink *self, const LullDial *dial, CURLcode code, const GSt
     call->retry_after = dial->retry_after;
     call->end = end_of(dial, code);
     if (code != CURLE_OK) {
-        call->error = lull_dial_error(self->config, code);
+        call->error = lull_dial_error(dial, self->config, code);
         g_prefix_error(&call->error, "%s %s: ", request->method, request->path);
         return;
     }
@@ -175,7 +177,7 @@ try_once(Call *call, LullLink *self)
         lull_dial_keep_body(dial, &body);
         const CURLcode code = curl_easy_perform(dial->easy);
         judge(call, self, dial, code, body.text);
-        if (call->http == 401 || code == CURLE_PEER_FAILED_VERIFICATION)
+        if (call->http == 401 || lull_dial_is_untrusted(code))
             lull_credentials_doubt(self->credentials, dial->credential);
         give_dial_back(self, dial);
     }

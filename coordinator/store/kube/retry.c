@@ -30,6 +30,8 @@ may_repeat(const LullRetryView *view)
         return view->now - view->begun < CONNECT_FOR;
     case LULL_ATTEMPT_UNKNOWN:
         return view->repeatable;
+    case LULL_ATTEMPT_UNTRUSTED:
+        return FALSE;
     case LULL_ATTEMPT_ANSWERED:
         break;
     }
@@ -43,7 +45,7 @@ lull_retry_decide(const LullRetryView *view, gint64 *ret_wait)
 {
     const gint64 wait = MAX(backoff(view), view->end == LULL_ATTEMPT_ANSWERED ? view->retry_after : 0);
 
-    if (view->end == LULL_ATTEMPT_ANSWERED && view->http == 401)
+    if (view->end == LULL_ATTEMPT_UNTRUSTED || (view->end == LULL_ATTEMPT_ANSWERED && view->http == 401))
         return view->renewed ? LULL_RETRY_NO : LULL_RETRY_RENEW;
     if (!may_repeat(view) || view->tries >= MAX_TRIES || view->now + wait >= view->deadline)
         return LULL_RETRY_NO;

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef enum {
     LULL_ATTEMPT_UNKNOWN = 0, /* sent, and no whole answer: it may have happened */
     LULL_ATTEMPT_UNSENT,      /* there was no connection: it has not */
+    LULL_ATTEMPT_UNTRUSTED,   /* it has not: one side has no good certificate for the other */
     LULL_ATTEMPT_ANSWERED     /* with an HTTP code */
 } LullAttemptEnd;
 

@@ -275,9 +275,9 @@ finish_refused(LullStream *self, LullJson *answer, long http, gint64 now)
 static void
 finish_broken(LullStream *self, CURLcode code, gint64 now)
 {
-    g_autoptr(GError) error = lull_dial_error(lull_link_config(self->link), code);
+    g_autoptr(GError) error = lull_dial_error(&self->dial, lull_link_config(self->link), code);
 
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
+    if (lull_dial_is_untrusted(code))
         lull_credentials_doubt(lull_link_credentials(self->link), self->dial.credential);
     lull_watch_machine_ended(self->machine, error->message, now);
     note_answer(self, g_steal_pointer(&error));

@@ -56,10 +56,10 @@ lull_url_query(const char *path, const LullUrlQuery *query)
 {
     GString *url = g_string_new(path);
 
-    add_text(url, "labelSelector", query->label_selector);
-    add_text(url, "fieldSelector", query->field_selector);
     add_number(url, "limit", query->limit);
     add_text(url, "continue", query->continue_token);
+    add_text(url, "labelSelector", query->label_selector);
+    add_text(url, "fieldSelector", query->field_selector);
     if (!query->continue_token || !*query->continue_token)
         add_text(url, "resourceVersion", query->resource_version);
     add_text(url, "watch", query->watch ? "true" : NULL);

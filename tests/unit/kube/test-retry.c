@@ -36,6 +36,7 @@ START_TEST(only_what_cannot_have_happened_or_may_happen_twice_is_repeated)
     } cases[] = {
         {LULL_ATTEMPT_UNSENT, 0, LULL_RETRY_WAIT, LULL_RETRY_WAIT},
         {LULL_ATTEMPT_UNKNOWN, 0, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_ATTEMPT_UNTRUSTED, 0, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
         {LULL_ATTEMPT_ANSWERED, 200, LULL_RETRY_NO, LULL_RETRY_NO},
         {LULL_ATTEMPT_ANSWERED, 400, LULL_RETRY_NO, LULL_RETRY_NO},
         {LULL_ATTEMPT_ANSWERED, 401, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
@@ -66,6 +67,8 @@ START_TEST(credentials_are_read_again_once)
     LullRetryView view = view_of(LULL_ATTEMPT_ANSWERED, 401, TRUE);
 
     view.renewed = TRUE;
+    ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
+    view.end = LULL_ATTEMPT_UNTRUSTED;
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
 }
 END_TEST
