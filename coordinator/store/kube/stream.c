@@ -11,7 +11,7 @@
 #include "protocol/error.h"
 
 #define MAX_EVENT (8 * 1024 * 1024)
-#define MAX_PAGE  (256 * 1024 * 1024)
+#define MAX_PAGE  (64 * 1024 * 1024)
 
 struct _LullStream {
     LullLink *link;
