@@ -301,7 +301,7 @@ def test_expiry_in_mid_stream_deletes_only_what_is_gone(server, connect):
     assert watch_requests(server)[1].query["resourceVersion"] == "20"
 
 
-def test_a_watch_outlives_whatever_a_server_does(server, connect):
+def test_a_watch_outlives_whatever_a_server_does(connect):
     def line_without_end(connection, _):
         connection.stream()
         return forever(b"x" * 65536)(connection, _)
@@ -320,22 +320,26 @@ def test_a_watch_outlives_whatever_a_server_does(server, connect):
         connection.event("DELETED", snap("a", "11"))
         hostile.time_out(connection)
 
-    for step in line_without_end, internal_error, nonsense, hangs_up, says(503, b"<html>"), \
-            says(429, failure(429, "TooManyRequests"), Retry_After="1"), says(200, b""):
-        fresh = hostile.Server()
-        try:
-            client = connect(fresh.port)
+    steps = [line_without_end, internal_error, nonsense, hangs_up, says(503, b"<html>"), says(200, b""),
+             says(429, failure(429, "TooManyRequests"), Retry_After="1")]
+    servers = [hostile.Server() for _ in steps]
+    try:
+        clients = []
+        for fresh, step in zip(servers, steps):  # each waits some time before it tries again: all at once
             lists_then(fresh, snap("a"))
             fresh.then(step, in_the_end)
-            client.do("watch", None)
+            clients.append(connect(fresh.port))
+            clients[-1].do("watch", None)
+        for client in clients:
             assert [client.event(), client.event()] == ["ADDED a", "DELETED a"]
-        finally:
+    finally:
+        for fresh in servers:
             fresh.close()
 
 
 def test_a_watch_comes_about_when_the_server_does(server, connect):
     client = connect(server.port)
-    server.then(says(503, b""), hangs_up, says(403, failure(403, "Forbidden")), says(200, page(snap("a"))))
+    server.then(hangs_up, says(403, failure(403, "Forbidden")), says(200, page(snap("a"))))
     assert "ok" in client.do("watch", None)
     assert client.event() == "ADDED a"
 
