@@ -168,10 +168,10 @@ START_TEST(what_cannot_be_is_told_before_what_cannot_be_changed)
 
     ck_assert_ptr_null(try_patch("snap", LULL_PATCH_OBJECT, "{'spec':{'failureDedline':'1m'}}", &unknown));
     ck_assert_error(unknown, LULL_ERROR_INVALID);
-    ck_assert_msg(g_str_has_prefix(unknown->message, "spec.failureDedline: unknown field"), "%s",
+    ck_assert_msg(strstr(unknown->message, "spec.failureDedline: unknown field") != NULL, "%s",
                   unknown->message);
     ck_assert_ptr_null(try_patch("snap", LULL_PATCH_OBJECT, "{'spec':{'deletionPolicy':'Burn'}}", &wrong));
-    ck_assert_msg(g_str_has_prefix(wrong->message, "spec.deletionPolicy: "), "%s", wrong->message);
+    ck_assert_msg(strstr(wrong->message, "spec.deletionPolicy: ") != NULL, "%s", wrong->message);
 }
 END_TEST
 
