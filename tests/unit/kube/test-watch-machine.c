@@ -622,6 +622,7 @@ make_suite(void)
     Suite *suite = suite_create("watch-machine");
     TCase *tcase = tcase_create("all");
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
         tcase_add_test(tcase, tests[i]);
