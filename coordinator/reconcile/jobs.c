@@ -19,6 +19,7 @@ typedef struct {
     GError *error;
     guint permille;
     gboolean waits;
+    gboolean forgotten;
 } Run;
 
 struct _LullJobs {
@@ -102,6 +103,17 @@ lull_jobs_free(LullJobs *self)
     g_free(self);
 }
 
+/* Nobody waits for it any more. With the mutex, but for a while. */
+static void
+leave(LullJobs *self, Run *run)
+{
+    g_hash_table_steal(self->runs, run->id);
+    g_thread_unref(g_steal_pointer(&run->thread));
+    pthread_mutex_unlock(&self->mutex);
+    run_free(run);
+    pthread_mutex_lock(&self->mutex);
+}
+
 static gpointer
 run_thread(gpointer data)
 {
@@ -121,6 +133,8 @@ run_thread(gpointer data)
     if (end)
         end(key, user_data);
     pthread_mutex_lock(&self->mutex);
+    if (run->forgotten)
+        leave(self, run);
     self->running--;
     pthread_cond_broadcast(&self->ended);
     pthread_mutex_unlock(&self->mutex);
@@ -244,18 +258,32 @@ lull_jobs_waits(LullJobs *self, const char *id)
     return waits;
 }
 
-void
-lull_jobs_drop(LullJobs *self, const char *id)
+static void
+drop(LullJobs *self, const char *id, gboolean forget)
 {
     Run *run = NULL;
 
     pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
-    if (run && run->state == LULL_JOB_DONE)
+    if (run && run->state != LULL_JOB_DONE && forget)
+        run->forgotten = TRUE;
+    if (run && run->state == LULL_JOB_DONE && !run->forgotten)
         g_hash_table_steal(self->runs, id);
     else
         run = NULL;
     pthread_mutex_unlock(&self->mutex);
     if (run)
         run_free(run);
+}
+
+void
+lull_jobs_drop(LullJobs *self, const char *id)
+{
+    drop(self, id, FALSE);
+}
+
+void
+lull_jobs_forget(LullJobs *self, const char *id)
+{
+    drop(self, id, TRUE);
 }

@@ -55,6 +55,9 @@ gboolean lull_jobs_waits(LullJobs *self, const char *id);
 /* Forgets a job that is done. Only the thread that looks at the result may drop it. */
 void lull_jobs_drop(LullJobs *self, const char *id);
 
+/* The same also of one that still runs, once it has ended: nobody will look at its result. */
+void lull_jobs_forget(LullJobs *self, const char *id);
+
 /* Cancels all; FALSE: some still run after @budget_usec. */
 gboolean lull_jobs_stop(LullJobs *self, gint64 budget_usec);
 

@@ -109,6 +109,47 @@ START_TEST(test_a_running_job_can_be_cancelled_but_not_dropped)
 }
 END_TEST
 
+static gint freed;
+
+static void
+count_free(gpointer data)
+{
+    g_atomic_int_inc(&freed);
+}
+
+START_TEST(test_a_job_that_is_forgotten_goes_when_it_has_ended)
+{
+    g_autoptr(LullJobs) jobs = lull_jobs_new();
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
+
+    lull_jobs_forget(jobs, "a"); /* nothing of that id */
+    lull_jobs_start(jobs, "a", (LullJob){until_cancelled, &bell, count_free, NULL}, "ns/a", ring, &bell);
+    lull_jobs_forget(jobs, "a");
+    lull_jobs_forget(jobs, "a");
+    lull_jobs_drop(jobs, "a");
+    ck_assert_int_eq(lull_jobs_state(jobs, "a", NULL, NULL), LULL_JOB_RUNNING);
+    lull_jobs_cancel(jobs, "a");
+    ck_assert(lull_jobs_stop(jobs, LULL_SEC(30)));
+    ck_assert_int_eq(lull_jobs_state(jobs, "a", NULL, NULL), LULL_JOB_NONE);
+    ck_assert_uint_eq(bell.ended, 1);
+    ck_assert_int_eq(freed, 1);
+    g_free(bell.key);
+}
+END_TEST
+
+START_TEST(test_a_job_that_has_ended_is_forgotten_at_once)
+{
+    g_autoptr(LullJobs) jobs = lull_jobs_new();
+    Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
+
+    lull_jobs_start(jobs, "a", (LullJob){copy_data, g_strdup("x"), g_free, g_free}, "ns/a", ring, &bell);
+    wait_for_bell(&bell, 1);
+    lull_jobs_forget(jobs, "a");
+    ck_assert_int_eq(lull_jobs_state(jobs, "a", NULL, NULL), LULL_JOB_NONE);
+    g_free(bell.key);
+}
+END_TEST
+
 START_TEST(test_a_change_of_waiting_is_told_once)
 {
     g_autoptr(LullJobs) jobs = lull_jobs_new();
@@ -157,6 +198,8 @@ make_suite(void)
     tcase_add_test(tcase, test_a_job_leaves_its_result_until_it_is_dropped);
     tcase_add_test(tcase, test_a_job_that_failed_leaves_its_error);
     tcase_add_test(tcase, test_a_running_job_can_be_cancelled_but_not_dropped);
+    tcase_add_test(tcase, test_a_job_that_is_forgotten_goes_when_it_has_ended);
+    tcase_add_test(tcase, test_a_job_that_has_ended_is_forgotten_at_once);
     tcase_add_test(tcase, test_a_change_of_waiting_is_told_once);
     tcase_add_test(tcase, test_stopping_ends_all_and_starts_none);
     suite_add_tcase(suite, tcase);
