@@ -114,17 +114,36 @@ forget_failure(const LullRestores *self, const LullRestoreView *view, GError **e
     return FALSE;
 }
 
-/* What came of the data is recorded by now, or does not matter any more. */
+/* What came of them is recorded by now, or does not matter any more; a target that is being asked or started
+ * just now is so without us. */
+static void
+forget_jobs(const LullRestores *self, const LullRestoreView *view)
+{
+    const char *const jobs[] = {LULL_JOB_RESTORE, LULL_JOB_SHUT_DOWN, LULL_JOB_START};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(jobs); i++) {
+        g_autofree char *id = lull_restore_job(jobs[i], view->uid);
+
+        lull_jobs_forget(self->jobs, id);
+    }
+}
+
+/* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. */
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     if (!view->complete && view->content_uid)
         self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
-    if (!lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error))
-        return FALSE;
-    drop(self, view, LULL_JOB_RESTORE);
-    drop(self, view, LULL_JOB_SHUT_DOWN);
-    return TRUE;
+    forget_jobs(self, view);
+    return lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error);
+}
+
+static gboolean
+remove_finalizer(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    forget_jobs(self, view);
+    return lull_effect_finalizer(self->store, &lull_kind_restore, view->restore, LULL_FINALIZER_RESTORE,
+                                 FALSE, error);
 }
 
 static gboolean
@@ -173,7 +192,7 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
     case LULL_RESTORE_UNLOCK:
         return unlock(self, view, error);
     case LULL_RESTORE_REMOVE_FINALIZER:
-        return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, FALSE, error);
+        return remove_finalizer(self, view, error);
     case LULL_RESTORE_NOTE_START:
         return note_start(self, view, "true", error);
     case LULL_RESTORE_RECORD_START:
