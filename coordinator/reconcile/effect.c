@@ -7,6 +7,11 @@
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/error.h"
 
+static const struct {
+    const char *field;
+    const LullKind *kind;
+} locks[] = {{"snapshotInProgress", &lull_kind_snapshot}, {"restoreInProgress", &lull_kind_restore}};
+
 /* Clears @problem where it says what was wanted anyway. */
 static gboolean
 settle(gboolean done, GError *problem, LullError fine, GError **error)
@@ -83,6 +88,9 @@ lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *
     LullJson *status = lull_json_ensure(patch, "status");
 
     lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(vm));
+    if (owner)
+        for (gsize i = 0; i < G_N_ELEMENTS(locks); i++)
+            json_object_object_add(status, locks[i].field, NULL); /* whoever has @vm saw only void ones */
     json_object_object_add(status, field, owner ? json_object_new_string(owner) : NULL);
     return lull_effect_patch(store, &lull_kind_vm, vm, LULL_PATCH_STATUS, patch, error);
 }
@@ -103,11 +111,6 @@ lull_effect_get(LullStore *store, const LullKind *kind, const char *ns, const ch
 gboolean
 lull_effect_drop_void_locks(LullStore *store, LullJson **vm, GError **error)
 {
-    const struct {
-        const char *field;
-        const LullKind *kind;
-    } locks[] = {{"snapshotInProgress", &lull_kind_snapshot}, {"restoreInProgress", &lull_kind_restore}};
-
     for (gsize i = 0; i < G_N_ELEMENTS(locks); i++) {
         const char *owner = lull_json_string(lull_json_object(*vm, "status"), locks[i].field, NULL);
         g_autoptr(LullJson) object = NULL;

@@ -21,7 +21,8 @@ gboolean lull_effect_annotate(LullStore *store, const LullKind *kind, LullJson *
 gboolean lull_effect_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
 gboolean lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
 
-/* Sets or clears (NULL) a lock of the VM: status.@field. */
+/* Sets or clears (NULL) a lock of the VM: status.@field. To set it @vm must have no other one that counts;
+ * void ones, see below, go with that: some day somebody has their owner's name. */
 gboolean
 lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error);
 
