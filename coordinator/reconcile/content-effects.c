@@ -127,6 +127,8 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
 {
     LullContentState state = next_state(view, LULL_CONTENT_BEGUN, view->state->error);
 
+    /* of the one before, still there where it was recorded but the answer was lost */
+    drop(self, view, LULL_JOB_ATTEMPT);
     state.number++;
     state.unquiesced = unquiesced;
     state.quiesced += unquiesced ? 0 : 1;
