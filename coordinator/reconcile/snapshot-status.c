@@ -129,6 +129,15 @@ set_indications(LullJson *status, LullJson *content)
     }
 }
 
+/* Why it failed has been told. */
+static gboolean
+was_failed(const LullSnapshotView *view)
+{
+    LullJson *old = lull_json_object(view->snapshot, "status");
+
+    return g_str_equal(lull_json_string(old, "phase", ""), "Failed");
+}
+
 static void
 mirror_content(const LullSnapshotView *view, LullJson *status)
 {
@@ -140,7 +149,7 @@ mirror_content(const LullSnapshotView *view, LullJson *status)
     lull_json_set_bool(status, "readyToUse", view->content_ready && !view->failed);
     if (!view->failed)
         copy_member(status, theirs, "creationTime");
-    if (!view->failed || lull_json_object(theirs, "error"))
+    if (!view->failed || (!was_failed(view) && lull_json_object(theirs, "error")))
         copy_member(status, theirs, "error");
     if (view->report && !lull_json_array(status, "indications"))
         set_indications(status, view->content);
@@ -164,11 +173,14 @@ error_of(LullJson *status)
     return lull_json_string(lull_json_object(status, "error"), "message", "");
 }
 
-/* A failure has an error; where the content has one, that says more than the reason does. */
+/* A failure has an error; where the content has one, that says more than the reason does. Its status may tell
+ * of an attempt before still. */
 static void
 explain_failure(const LullSnapshotView *view, LullJson *status)
 {
-    if (view->failed && !*error_of(status))
+    if (view->failed && view->detail && !was_failed(view))
+        lull_status_set_error(status, view->detail, view->now);
+    else if (view->failed && !*error_of(status))
         lull_status_set_error(status, view->failure, view->now);
 }
 

@@ -30,6 +30,7 @@ lull_snapshot_view_free(LullSnapshotView *self)
     g_free(self->source);
     g_free(self->content_name);
     g_free(self->failure);
+    g_free(self->detail);
     g_free(self->report);
     lull_json_put(self->snapshot);
     lull_json_put(self->content);
@@ -197,6 +198,8 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     else if (!self->succeeded && !self->deleting)
         self->failure = find_failure(self, state, problem ? problem->message : NULL);
     self->failed = self->failed || self->failure;
+    if (state->stage == LULL_CONTENT_REFUSED || state->stage == LULL_CONTENT_GIVEN_UP)
+        self->detail = g_strdup(state->error);
     self->status = lull_snapshot_status(self);
     patch = lull_status_patch(snapshot, self->status);
     self->status_stale = patch != NULL;

@@ -34,6 +34,7 @@ typedef struct {
     LullJson *snapshot, *content, *vm; /* NULL: not there */
     LullPolicy *policy;                /* NULL: bad, see `failure` */
     char *failure;                     /* why it failed; NULL */
+    char *detail;                      /* what the content's work says of that, in full; NULL: nothing */
     char *report;                      /* trimmed, to be on the snapshot; NULL: none yet */
     char *progress;                    /* the annotation as it ought to be; NULL: none */
     LullJson *status;                  /* as it ought to be */

@@ -249,6 +249,79 @@ START_TEST(test_a_level_not_reached_fails_it)
 }
 END_TEST
 
+/* The content's status, and what was mirrored of it, may tell of the attempt before still. */
+START_TEST(test_a_failure_tells_what_came_of_the_last_attempt_and_keeps_to_that)
+{
+    static const char old[] = "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:02Z','message':'old'}}";
+    LullJson *refused = content("refused", old);
+    LullJson *failed = snapshot("", "", "");
+    g_autofree char *mirrored = g_strdup_printf(",'status':%s", old);
+    g_autoptr(LullSnapshotView) first = NULL;
+    g_autoptr(LullSnapshotView) later = NULL;
+
+    lull_json_set_string(lull_json_at(refused, "metadata", "annotations", NULL), "lull.dev/attempt",
+                         "{\"stage\":\"refused\",\"number\":2,\"error\":\"last\"}");
+    first = lull_snapshot_view_new(snapshot("", "", mirrored), refused, vm("Running", ""), at(3));
+    ck_assert_str_eq(lull_json_string(lull_json_object(first->status, "error"), "message", ""), "last");
+    lull_json_take(failed, "status", lull_json_dup(first->status));
+    later = lull_snapshot_view_new(failed, content("given-up", old), vm("Running", ""), at(4));
+    ck_assert(later->failed && !later->status_stale);
+}
+END_TEST
+
+/* Of one that is deleted before it was taken; what it had said before stays. */
+static const struct {
+    const char *status; /* of the snapshot */
+    const char *stage;  /* of the content; NULL: none */
+    const char *content;
+    const char *volumes; /* of the VM; NULL: no such VM */
+    int now;
+    const char *phase, *progressing;
+} deletions[] = {
+    {"", NULL, NULL, NULL, 1, "Deleting", "VM snapshot is deleting"},
+    {"", NULL, NULL, "", 1, "Deleting", "VM snapshot is deleting"},
+    {"", NULL, NULL, ",'snapshotInProgress':'x'", 1, "Deleting", "VM snapshot is deleting"},
+    {",'status':{'phase':'InProgress','readyToUse':false}", "begun", "{'readyToUse':false}",
+     ",'snapshotInProgress':'snap'", 1, "Deleting", "VM snapshot is deleting"},
+    {",'status':{'phase':'Deleting','readyToUse':false}", NULL, NULL, "", 1, "Deleting",
+     "VM snapshot is deleting"},
+    /* its deadline does not matter to anybody any more */
+    {"", "begun", "{'readyToUse':false}", ",'snapshotInProgress':'snap'", 301, "Deleting",
+     "VM snapshot is deleting"},
+    {"", "failed", "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:02Z','message':'full'}}",
+     ",'snapshotInProgress':'snap'", 1, "Deleting", "In error state"},
+    {"", "cut", "{'readyToUse':false,'creationTime':'2026-03-01T10:00:02Z'}", "", 3, "Succeeded",
+     "Operation complete"},
+    {",'status':{'phase':'Succeeded','readyToUse':true}", "sealed",
+     "{'readyToUse':true,'creationTime':'2026-03-01T10:00:02Z'}", "", 3, "Succeeded", "Operation complete"},
+    {",'status':{'phase':'Failed','readyToUse':false,'error':{'message':'no'},'conditions':[{'type':'Failure'"
+     ","
+     "'status':'True','reason':'no'}]}",
+     "begun", "{'readyToUse':false}", "", 3, "Failed", "Operation failed"},
+};
+
+START_TEST(test_one_that_is_deleted_says_so_unless_it_has_come_to_its_end_before)
+{
+    LullJson *object = snapshot("", "", deletions[_i].status);
+    LullJson *going = lull_json_dup(object);
+    LullJson *stored = deletions[_i].stage ? content(deletions[_i].stage, deletions[_i].content) : NULL;
+    LullJson *source = deletions[_i].volumes ? vm("Running", deletions[_i].volumes) : NULL;
+    g_autoptr(LullSnapshotView) view = NULL;
+    g_autoptr(LullSnapshotView) alone = NULL;
+
+    lull_json_set_string(lull_json_object(object, "metadata"), "deletionTimestamp", CREATED);
+    lull_json_set_string(lull_json_object(going, "metadata"), "deletionTimestamp", CREATED);
+    view = lull_snapshot_view_new(object, stored, source, at(deletions[_i].now));
+    ck_assert_str_eq(phase(view), deletions[_i].phase);
+    ck_assert_str_eq(progressing(view), deletions[_i].progressing);
+    /* and goes on saying so once its content is gone */
+    lull_json_take(going, "status", lull_json_dup(view->status));
+    alone = lull_snapshot_view_new(going, NULL, vm("Running", ""), at(deletions[_i].now + 1));
+    ck_assert_str_eq(phase(alone), deletions[_i].phase);
+    ck_assert(alone->deleting && !alone->report_stale && !alone->progress_stale);
+}
+END_TEST
+
 START_TEST(test_a_failed_one_is_not_revived_by_a_late_cut)
 {
     g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
@@ -351,6 +424,9 @@ make_suite(void)
     tcase_add_test(tcase, test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not);
     tcase_add_test(tcase, test_an_error_of_the_content_shows_and_goes_with_it);
     tcase_add_test(tcase, test_a_level_not_reached_fails_it);
+    tcase_add_test(tcase, test_a_failure_tells_what_came_of_the_last_attempt_and_keeps_to_that);
+    tcase_add_loop_test(tcase, test_one_that_is_deleted_says_so_unless_it_has_come_to_its_end_before, 0,
+                        G_N_ELEMENTS(deletions));
     tcase_add_test(tcase, test_a_failed_one_is_not_revived_by_a_late_cut);
     tcase_add_loop_test(tcase, test_every_failure_has_an_error_that_stays, 0, G_N_ELEMENTS(failures));
     tcase_add_test(tcase, test_what_a_failed_one_says_besides_does_not_hide_that_it_failed);
