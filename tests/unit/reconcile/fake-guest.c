@@ -6,21 +6,19 @@
 #include <string.h>
 
 #include "coordinator/guest/host.h"
-#include "protocol/error.h"
 
 Fake fake;
 
 static GMutex mutex;
 static GString *story;
 static gboolean frozen;
-static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
 
 struct _LullGuestHold {
     LullGuestHoldFacts facts;
 };
 
-static void
-note(char letter)
+void
+fake_note(char letter)
 {
     g_mutex_lock(&mutex);
     g_string_append_c(story, letter);
@@ -38,9 +36,7 @@ fake_reset(void)
     if (story)
         g_string_free(story, TRUE);
     story = g_string_new(NULL);
-    if (stored)
-        g_hash_table_unref(stored);
-    stored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    fake_storage_reset();
 }
 
 const char *
@@ -92,11 +88,16 @@ lull_vm_free(LullVm *self)
 LullVm *
 lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
 {
-    LullVm *vm = g_new0(LullVm, 1);
+    LullVm *vm = NULL;
 
+    if (fake.gone) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "larry is gone");
+        return NULL;
+    }
+    vm = g_new0(LullVm, 1);
     vm->name = g_strdup("larry");
     vm->uid = g_strdup(uid);
-    vm->state = fake.state;
+    vm->state = (LullVmState)g_atomic_int_get(&fake.state);
     vm->end = fake.end;
     vm->volumes = g_ptr_array_new_with_free_func(volume_free);
     g_ptr_array_add(vm->volumes, volume_new("vda"));
@@ -117,6 +118,25 @@ lull_host_find_vm(LullHost *self, const char *name, GError **error)
 gboolean
 lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
 {
+    if (fake.fail_shut_down > 0) {
+        fake.fail_shut_down--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
+        return FALSE;
+    }
+    fake_note('o');
+    g_atomic_int_set(&fake.asked, TRUE);
+    return TRUE;
+}
+
+gboolean
+lull_host_start_vm(LullHost *self, const char *uid, GError **error)
+{
+    if (fake.refuse_start) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no memory for it");
+        return FALSE;
+    }
+    fake_note('O');
+    g_atomic_int_set(&fake.state, LULL_VM_RUNNING);
     return TRUE;
 }
 
@@ -125,9 +145,14 @@ lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
 LullGuestHold *
 lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 {
-    LullGuestHold *self = g_new0(LullGuestHold, 1);
+    LullGuestHold *self = NULL;
 
-    note('h');
+    fake_note('h');
+    if (fake.refuse_hold) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
+        return NULL;
+    }
+    self = g_new0(LullGuestHold, 1);
     self->facts.agent = fake.agent;
     self->facts.agent_name = fake.agent ? (char *)"fake 1" : NULL;
     self->facts.filesystems = json_object_new_array();
@@ -138,16 +163,18 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
 gboolean
 lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 {
-    note('p');
+    fake_note('p');
     if (fake.refuse_prepare)
         self->facts.problem = (char *)"vetoed";
+    if (fake.on_prepared)
+        fake.on_prepared();
     return !fake.refuse_prepare;
 }
 
 gboolean
 lull_guest_hold_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
-    note('f');
+    fake_note('f');
     self->facts.attempted = TRUE;
     self->facts.frozen = !fake.refuse_freeze;
     self->facts.nothing = fake.nothing;
@@ -168,9 +195,10 @@ lull_guest_hold_read_rows(LullGuestHold *self)
 void
 lull_guest_hold_thaw(LullGuestHold *self, gint64 budget_usec)
 {
-    note('t');
-    frozen = FALSE;
-    self->facts.held = self->facts.frozen && !fake.break_hold;
+    fake_note('t');
+    self->facts.unconfirmed = fake.unconfirmed;
+    frozen = frozen && fake.unconfirmed;
+    self->facts.held = self->facts.frozen && !fake.break_hold && !fake.unconfirmed;
     if (!self->facts.held)
         self->facts.broken = (char *)"foreign thaw";
 }
@@ -195,7 +223,7 @@ gboolean
 lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
                         gint64 budget_usec, GError **error)
 {
-    note('t');
+    fake_note('t');
     frozen = FALSE;
     return TRUE;
 }
@@ -203,33 +231,43 @@ lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, Lull
 /* The witness */
 
 struct _LullWitness {
-    int unused;
+    gboolean first, second;
 };
 
 LullWitness *
 lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
 {
+    if (fake.refuse_witness) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "no connection for it");
+        return NULL;
+    }
     return g_new0(LullWitness, 1);
 }
 
 gboolean
 lull_witness_read_first(LullWitness *self, GError **error)
 {
-    note('1');
-    return TRUE;
+    fake_note('1');
+    self->first = !fake.refuse_first;
+    if (!self->first)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "no answer");
+    return self->first;
 }
 
 gboolean
 lull_witness_read_second(LullWitness *self, GError **error)
 {
-    note('2');
-    return TRUE;
+    fake_note('2');
+    self->second = !fake.refuse_second;
+    if (!self->second)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "no answer");
+    return self->second;
 }
 
 LullWitnessVerdict
 lull_witness_verdict(const LullWitness *self, const char *const *disks)
 {
-    return fake.witness;
+    return self->first && self->second ? fake.witness : LULL_WITNESS_NONE;
 }
 
 const char *
@@ -242,183 +280,4 @@ void
 lull_witness_free(LullWitness *self)
 {
     g_free(self);
-}
-
-/* The storage */
-
-typedef struct {
-    LullCut cut;
-    char *key;
-} FakeCut;
-
-static char *
-key_of(const char *uid, guint attempt)
-{
-    return attempt ? g_strdup_printf("%s.%u", uid, attempt) : g_strdup(uid);
-}
-
-static gboolean
-is_stored(const char *key)
-{
-    gboolean found = FALSE;
-
-    g_mutex_lock(&mutex);
-    found = g_hash_table_contains(stored, key);
-    g_mutex_unlock(&mutex);
-    return found;
-}
-
-static void
-store_key(const char *key, gboolean present)
-{
-    g_mutex_lock(&mutex);
-    if (present)
-        g_hash_table_add(stored, g_strdup(key));
-    else
-        g_hash_table_remove(stored, key);
-    g_mutex_unlock(&mutex);
-}
-
-static guint
-count(gboolean sealed_only)
-{
-    GHashTableIter iter;
-    gpointer key = NULL;
-    guint n = 0;
-
-    g_mutex_lock(&mutex);
-    g_hash_table_iter_init(&iter, stored);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        n += !sealed_only || !strchr(key, '.');
-    g_mutex_unlock(&mutex);
-    return n;
-}
-
-guint
-fake_stored(void)
-{
-    return count(FALSE);
-}
-
-guint
-fake_sealed(void)
-{
-    return count(TRUE);
-}
-
-static LullCut *
-prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, gint64 ahead_until,
-        GCancellable *cancel, GError **error)
-{
-    FakeCut *cut = NULL;
-
-    note('s');
-    fake.ahead_until = ahead_until;
-    if (fake.refuse_storage) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
-        return NULL;
-    }
-    cut = g_new0(FakeCut, 1);
-    cut->cut.storage = self;
-    cut->key = key_of(content_uid, attempt);
-    store_key(cut->key, TRUE);
-    return &cut->cut;
-}
-
-static gboolean
-perform_cut(LullCut *cut, GError **error)
-{
-    note('c');
-    if (fake.refuse_cut)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no cut");
-    return !fake.refuse_cut;
-}
-
-static void
-cut_free(LullCut *cut)
-{
-    g_free(((FakeCut *)cut)->key);
-    g_free(cut);
-}
-
-static gboolean
-poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
-          LullCopyProgress *ret_progress, GError **error)
-{
-    g_autofree char *key = key_of(content_uid, attempt);
-
-    if (fake.fail_poll > 0) {
-        fake.fail_poll--;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
-        return FALSE;
-    }
-    ret_progress->state = is_stored(key) || is_stored(content_uid) ? LULL_COPY_DONE : LULL_COPY_ABSENT;
-    return TRUE;
-}
-
-static gboolean
-seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *content, GCancellable *cancel,
-     GError **error)
-{
-    g_autofree char *key = key_of(content_uid, attempt);
-
-    if (fake.fail_seal > 0) {
-        fake.fail_seal--;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
-        return FALSE;
-    }
-    note('S');
-    store_key(content_uid, TRUE);
-    store_key(key, FALSE);
-    return TRUE;
-}
-
-static gboolean
-remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
-            GCancellable *cancel, GError **error)
-{
-    if (fake.fail_remove > 0) {
-        fake.fail_remove--;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "in use");
-        return FALSE;
-    }
-    note('r');
-    for (guint i = attempt; i <= (attempt ? attempt : 1000); i++) {
-        g_autofree char *key = key_of(content_uid, i);
-
-        store_key(key, FALSE);
-    }
-    return TRUE;
-}
-
-static gboolean
-check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error)
-{
-    if (is_stored(content_uid))
-        return TRUE;
-    *ret_volumes = g_ptr_array_new();
-    g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
-    return FALSE;
-}
-
-LullStorage *
-fake_storage(void)
-{
-    static LullStorageOps ops = {.prepare = prepare,
-                                 .cut = perform_cut,
-                                 .cut_free = cut_free,
-                                 .poll = poll_copy,
-                                 .seal = seal,
-                                 .remove = remove_data,
-                                 .check = check};
-    static LullStorage storage = {&ops};
-
-    ops.atomic = !fake.separate_cuts;
-    return &storage;
-}
-
-void
-lull_copy_progress_clear(LullCopyProgress *self)
-{
-    g_clear_pointer(&self->problem, g_free);
 }

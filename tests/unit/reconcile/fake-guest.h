@@ -5,33 +5,47 @@
 
 #include "coordinator/guest/hold.h"
 #include "coordinator/storage/storage.h"
+#include "protocol/error.h"
 
 G_BEGIN_DECLS
 
 /* A guest, its host and its storage that exist in memory only: linked in place of the real ones. One of each,
  * reset by fake_reset(); safe from any thread. What happens is written down in a story, a letter each:
  * s targets made, h hold made, p prepared, f frozen, 1 first reading, c cut, 2 second reading, t thawed, r
- * data removed, S sealed. */
+ * data removed, S sealed; o asked to power off, O started; R a restore begun, D its data in place. */
 typedef struct {
     LullVmState state;
     LullVmEnd end; /* of one that is off */
     LullAgentKind agent;
-    LullWitnessVerdict witness;
-    gint64 ahead_until; /* of the last prepare() of the storage */
-    gboolean refuse_storage, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
-    gboolean nothing;                        /* in the guest that could be frozen */
-    gboolean separate_cuts;                  /* each volume at an instant of its own */
+    LullWitnessVerdict witness; /* where both readings are there */
+    gint64 ahead_until;         /* of the last prepare() of the storage */
+    gboolean gone;              /* the machine */
+    gboolean refuse_storage, refuse_hold, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
+    gboolean refuse_witness, refuse_first, refuse_second; /* its making, and its readings */
+    gboolean unconfirmed;                                 /* the thaw: it stays frozen */
+    gboolean nothing;                                     /* in the guest that could be frozen */
+    gboolean separate_cuts;                               /* each volume at an instant of its own */
+    LullCopyState lose_copy;                              /* RUNNING: it is not lost */
+    gboolean refuse_start;
+    gint asked;                              /* to power off; who asks for it waits for the test to do it */
     guint fail_poll, fail_seal, fail_remove; /* so many times */
-    void (*on_frozen)(void);                 /* called once the guest is frozen; may be NULL */
+    guint fail_shut_down, fail_restore;
+    LullError restore_error;   /* that it fails with */
+    void (*on_prepared)(void); /* called once the guest is prepared, or is not; may be NULL */
+    void (*on_frozen)(void);   /* called once the guest is frozen; may be NULL */
 } Fake;
 
 extern Fake fake;
 
 void fake_reset(void);
+void fake_storage_reset(void); /* part of it */
+void fake_note(char letter);
 const char *fake_story(void); /* until the next call */
 gboolean fake_is_frozen(void);
-guint fake_stored(void); /* attempts and contents whose data is there */
-guint fake_sealed(void); /* contents among them */
+guint fake_stored(void);   /* attempts and contents whose data is there */
+guint fake_sealed(void);   /* contents among them */
+guint fake_beside(void);   /* restores whose half done work lies beside the images */
+guint fake_overlaps(void); /* how often two worked on the disks at once */
 LullStorage *fake_storage(void);
 
 G_END_DECLS

@@ -1,0 +1,303 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "tests/unit/reconcile/fake-guest.h"
+
+static GMutex mutex;
+static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
+static GHashTable *beside; /* restores that left something beside the images */
+static gint users;         /* who works on the disks of the machine just now */
+static gint overlaps;
+
+static GHashTable *
+set_new(GHashTable *old)
+{
+    if (old)
+        g_hash_table_unref(old);
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+void
+fake_storage_reset(void)
+{
+    stored = set_new(stored);
+    beside = set_new(beside);
+    users = overlaps = 0;
+}
+
+guint
+fake_overlaps(void)
+{
+    return (guint)g_atomic_int_get(&overlaps);
+}
+
+/* Cuts and restores of one machine do not go together. */
+static void
+use_disks(void)
+{
+    if (g_atomic_int_add(&users, 1) > 0)
+        g_atomic_int_inc(&overlaps);
+}
+
+static void
+leave_disks(void)
+{
+    g_atomic_int_add(&users, -1);
+}
+
+typedef struct {
+    LullCut cut;
+    char *key;
+} FakeCut;
+
+static char *
+key_of(const char *uid, guint attempt)
+{
+    return attempt ? g_strdup_printf("%s.%u", uid, attempt) : g_strdup(uid);
+}
+
+static gboolean
+is_stored(const char *key)
+{
+    gboolean found = FALSE;
+
+    g_mutex_lock(&mutex);
+    found = g_hash_table_contains(stored, key);
+    g_mutex_unlock(&mutex);
+    return found;
+}
+
+static void
+store_key(const char *key, gboolean present)
+{
+    g_mutex_lock(&mutex);
+    if (present)
+        g_hash_table_add(stored, g_strdup(key));
+    else
+        g_hash_table_remove(stored, key);
+    g_mutex_unlock(&mutex);
+}
+
+static guint
+count(gboolean sealed_only)
+{
+    GHashTableIter iter;
+    gpointer key = NULL;
+    guint n = 0;
+
+    g_mutex_lock(&mutex);
+    g_hash_table_iter_init(&iter, stored);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        n += !sealed_only || !strchr(key, '.');
+    g_mutex_unlock(&mutex);
+    return n;
+}
+
+guint
+fake_stored(void)
+{
+    return count(FALSE);
+}
+
+guint
+fake_sealed(void)
+{
+    return count(TRUE);
+}
+
+static LullCut *
+prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, gint64 ahead_until,
+        GCancellable *cancel, GError **error)
+{
+    FakeCut *cut = NULL;
+
+    fake_note('s');
+    fake.ahead_until = ahead_until;
+    if (fake.refuse_storage) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
+        return NULL;
+    }
+    cut = g_new0(FakeCut, 1);
+    cut->cut.storage = self;
+    cut->key = key_of(content_uid, attempt);
+    store_key(cut->key, TRUE);
+    use_disks();
+    return &cut->cut;
+}
+
+static gboolean
+perform_cut(LullCut *cut, GError **error)
+{
+    fake_note('c');
+    if (fake.refuse_cut)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no cut");
+    return !fake.refuse_cut;
+}
+
+static void
+cut_free(LullCut *cut)
+{
+    leave_disks();
+    g_free(((FakeCut *)cut)->key);
+    g_free(cut);
+}
+
+static gboolean
+poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
+          LullCopyProgress *ret_progress, GError **error)
+{
+    g_autofree char *key = key_of(content_uid, attempt);
+
+    if (fake.fail_poll > 0) {
+        fake.fail_poll--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
+        return FALSE;
+    }
+    if (fake.lose_copy != LULL_COPY_RUNNING) {
+        ret_progress->state = fake.lose_copy;
+        ret_progress->problem = g_strdup("the copy was lost");
+        return TRUE;
+    }
+    ret_progress->state = is_stored(key) || is_stored(content_uid) ? LULL_COPY_DONE : LULL_COPY_ABSENT;
+    return TRUE;
+}
+
+static gboolean
+seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *content, GCancellable *cancel,
+     GError **error)
+{
+    g_autofree char *key = key_of(content_uid, attempt);
+
+    if (fake.fail_seal > 0) {
+        fake.fail_seal--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
+        return FALSE;
+    }
+    fake_note('S');
+    store_key(content_uid, TRUE);
+    store_key(key, FALSE);
+    return TRUE;
+}
+
+static gboolean
+remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
+            GCancellable *cancel, GError **error)
+{
+    if (fake.fail_remove > 0) {
+        fake.fail_remove--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "in use");
+        return FALSE;
+    }
+    fake_note('r');
+    for (guint i = attempt; i <= (attempt ? attempt : 1000); i++) {
+        g_autofree char *key = key_of(content_uid, i);
+
+        store_key(key, FALSE);
+    }
+    return TRUE;
+}
+
+static gboolean
+check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error)
+{
+    if (is_stored(content_uid))
+        return TRUE;
+    *ret_volumes = g_ptr_array_new();
+    g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
+    return FALSE;
+}
+
+static void
+set_beside(const char *restore_uid, gboolean present)
+{
+    g_mutex_lock(&mutex);
+    if (present)
+        g_hash_table_add(beside, g_strdup(restore_uid));
+    else
+        g_hash_table_remove(beside, restore_uid);
+    g_mutex_unlock(&mutex);
+}
+
+guint
+fake_beside(void)
+{
+    guint n = 0;
+
+    g_mutex_lock(&mutex);
+    n = g_hash_table_size(beside);
+    g_mutex_unlock(&mutex);
+    return n;
+}
+
+/* Copies a little while. Its end, the swap, is never under a machine that runs. */
+static gboolean
+restore_data(const char *content_uid, void (*progress)(guint permille, gpointer user_data),
+             gpointer user_data, GCancellable *cancel, GError **error)
+{
+    for (guint permille = 0; permille < 1000; permille += 250) {
+        progress(permille, user_data);
+        g_usleep(20);
+        if (g_cancellable_set_error_if_cancelled(cancel, error))
+            return FALSE;
+    }
+    if (!is_stored(content_uid))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "its data is gone");
+    else if (g_atomic_int_get(&fake.state) != LULL_VM_STOPPED)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "it runs");
+    else if (fake.fail_restore > 0 && fake.fail_restore-- > 0)
+        g_set_error(error, LULL_ERROR, fake.restore_error, "cannot be put in place");
+    else
+        return TRUE;
+    return FALSE;
+}
+
+static gboolean
+restore(LullStorage *self, const char *content_uid, const char *vm_uid, const char *restore_uid,
+        void (*progress)(guint permille, gpointer user_data), gpointer user_data, GCancellable *cancel,
+        GError **error)
+{
+    gboolean done = FALSE;
+
+    fake_note('R');
+    use_disks();
+    set_beside(restore_uid, TRUE);
+    done = restore_data(content_uid, progress, user_data, cancel, error);
+    leave_disks();
+    if (!done)
+        return FALSE;
+    set_beside(restore_uid, FALSE);
+    fake_note('D');
+    return TRUE;
+}
+
+static void
+drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid)
+{
+    set_beside(restore_uid, FALSE);
+}
+
+LullStorage *
+fake_storage(void)
+{
+    static LullStorageOps ops = {.prepare = prepare,
+                                 .cut = perform_cut,
+                                 .cut_free = cut_free,
+                                 .poll = poll_copy,
+                                 .seal = seal,
+                                 .remove = remove_data,
+                                 .restore = restore,
+                                 .drop_restore = drop_restore,
+                                 .check = check};
+    static LullStorage storage = {&ops};
+
+    ops.atomic = !fake.separate_cuts;
+    return &storage;
+}
+
+void
+lull_copy_progress_clear(LullCopyProgress *self)
+{
+    g_clear_pointer(&self->problem, g_free);
+}

@@ -1,0 +1,263 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/model/meta.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+#include "tests/unit/reconcile/world.h"
+
+/* Restores in the simulated world. Nothing is put in place under a machine that runs; whatever happens, the
+ * machine is let go. */
+
+#define WAITS ",'targetReadinessPolicy':'WaitEventually'"
+#define STOPS ",'targetReadinessPolicy':'StopTarget'"
+
+static const char *
+failure(World *world)
+{
+    g_autoptr(LullJson) restore = world_get(world, &lull_kind_restore, "rest");
+    const char *reason = lull_condition_reason(restore, "Failure");
+
+    return g_intern_string(reason ? reason : "");
+}
+
+static const char *
+start_told(World *world)
+{
+    g_autoptr(LullJson) restore = world_get(world, &lull_kind_restore, "rest");
+    const char *text = lull_meta_annotation(restore, LULL_ANNOTATION_START_TARGET);
+
+    return g_intern_string(text ? text : "");
+}
+
+/* What the guest was cut for is no part of the story any more. */
+static const char *
+story(void)
+{
+    const char *text = fake_story();
+
+    ck_assert(g_str_has_prefix(text, "shpf1c2tS"));
+    return text + 9;
+}
+
+static void
+go(World *world)
+{
+    world_delete(world, &lull_kind_restore, "rest");
+    world_delete(world, &lull_kind_snapshot, "snap");
+    world_live(world, world_all_gone, 0);
+    world_check_nothing_left(world);
+    world_clear(world);
+}
+
+static void
+fail_once(void)
+{
+    fake.fail_restore = 1;
+    fake.restore_error = LULL_ERROR_NO_SPACE;
+}
+
+static void
+fail_for_good(void)
+{
+    fake.fail_restore = 1;
+    fake.restore_error = LULL_ERROR_INVALID;
+}
+
+static void
+overhear(void)
+{
+    fake.fail_shut_down = 2;
+}
+
+static void
+refuse_start(void)
+{
+    fake.refuse_start = TRUE;
+}
+
+static const struct {
+    gboolean runs;
+    void (*begin)(void);
+    const char *spec;
+    const char *story;
+    const char *failure;
+    const char *start_told;
+    gboolean runs_after;
+} lives[] = {
+    {FALSE, NULL, WAITS, "RD", "", "", FALSE},
+    {FALSE, NULL, STOPS, "RD", "", "", FALSE},
+    {TRUE, NULL, STOPS, "oRDO", "", "started", TRUE},
+    {TRUE, overhear, STOPS, "oRDO", "", "started", TRUE},
+    {TRUE, refuse_start, STOPS, "oRD", "", "failed: no memory for it", FALSE},
+    {FALSE, fail_once, WAITS, "RRD", "", "", FALSE},
+    {TRUE, fail_once, STOPS, "oRRDO", "", "started", TRUE},
+    {FALSE, fail_for_good, WAITS, "R", "cannot be put in place", "", FALSE},
+    {TRUE, fail_for_good, STOPS, "oR", "cannot be put in place", "true", FALSE},
+    {TRUE, NULL, ",'targetReadinessPolicy':'FailImmediate'", "",
+     "Restore target VMI must be powered off before restore operation", "", TRUE},
+};
+
+static void
+live(World *world, guint i)
+{
+    if (lives[i].begin)
+        lives[i].begin();
+    world_restore(world, "rest", "snap", lives[i].spec);
+    world_live(world, world_all_settled, 0);
+    ck_assert_str_eq(story(), lives[i].story);
+    ck_assert_str_eq(failure(world), lives[i].failure);
+    ck_assert_int_eq(world_is_complete(world, "rest"), !*lives[i].failure);
+    ck_assert_str_eq(start_told(world), lives[i].start_told);
+    ck_assert_int_eq(fake.state == LULL_VM_RUNNING, lives[i].runs_after);
+    ck_assert_uint_eq(fake_beside(), 0);
+}
+
+START_TEST(test_lives_its_life)
+{
+    World world = {0};
+
+    world_init_with_snapshot(&world, (guint32)_i, lives[_i].runs);
+    live(&world, (guint)_i);
+    go(&world);
+}
+END_TEST
+
+START_TEST(test_whichever_call_of_the_store_is_lost_it_is_the_same_life)
+{
+    for (gint lost = 1;; lost++) {
+        World world = {0};
+        gboolean was_lost = FALSE;
+
+        world_init_with_snapshot(&world, (guint32)_i, lives[_i].runs);
+        world.flaky.countdown = lost;
+        world.flaky.reads = _i == 0;
+        live(&world, (guint)_i);
+        was_lost = world.flaky.countdown == 0;
+        go(&world);
+        if (!was_lost)
+            break;
+        ck_assert_int_lt(lost, 2000);
+    }
+}
+END_TEST
+
+/* Of a target that is stopped, or is to be. */
+static void
+begin_either(World *world, int seed)
+{
+    world_init_with_snapshot(world, (guint32)seed, seed % 2);
+    world_restore(world, "rest", "snap", seed % 2 ? STOPS : WAITS);
+}
+
+START_TEST(test_restarted_after_any_step_it_goes_on_where_it_was)
+{
+    World world = {0};
+
+    begin_either(&world, _i);
+    for (int i = 0; i < _i; i++)
+        world_pass(&world);
+    world_restart(&world);
+    world_live(&world, world_all_settled, 0);
+    ck_assert(world_is_complete(&world, "rest"));
+    ck_assert_int_eq(fake.state == LULL_VM_RUNNING, _i % 2);
+    go(&world);
+}
+END_TEST
+
+START_TEST(test_whatever_is_lost_and_whoever_dies_it_is_put_in_place)
+{
+    World world = {0};
+
+    begin_either(&world, _i);
+    world.flaky.rate = 6;
+    fake.fail_restore = (guint)_i % 3;
+    fake.restore_error = LULL_ERROR_LOST;
+    world_live(&world, world_all_settled, 4);
+    ck_assert(world_is_complete(&world, "rest"));
+    ck_assert_uint_ge(world_count('D'), 1);
+    ck_assert_int_eq(fake.state == LULL_VM_RUNNING, _i % 2);
+    ck_assert_uint_eq(fake_beside(), 0);
+    go(&world);
+}
+END_TEST
+
+START_TEST(test_deleted_at_any_moment_it_lets_go_and_leaves_nothing)
+{
+    World world = {0};
+
+    begin_either(&world, _i);
+    world.flaky.rate = 8;
+    for (int i = 0; i < _i; i++)
+        world_pass(&world);
+    world_delete(&world, &lull_kind_restore, "rest");
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, world_all_gone, (guint)_i % 2);
+    world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_a_target_that_runs_is_waited_for_and_untouched)
+{
+    World world = {0};
+
+    world_init_with_snapshot(&world, (guint32)_i, TRUE);
+    world.flaky.rate = 8;
+    world_restore(&world, "rest", "snap", WAITS);
+    for (int i = 0; i < 60; i++)
+        world_pass(&world);
+    ck_assert_str_eq(story(), "");
+    ck_assert(!world_is_locked(&world));
+    world_set_power(&world, FALSE);
+    world_live(&world, world_all_settled, 1);
+    ck_assert(world_is_complete(&world, "rest"));
+    ck_assert(fake.state == LULL_VM_STOPPED);
+    go(&world);
+}
+END_TEST
+
+/* Before it was locked it is stopped again; after that nothing may be put in place any more. */
+START_TEST(test_a_target_that_is_started_at_any_moment_is_left_alone)
+{
+    World world = {0};
+
+    world_init_with_snapshot(&world, (guint32)_i, FALSE);
+    world_restore(&world, "rest", "snap", WAITS);
+    for (int i = 0; i < _i; i++)
+        world_pass(&world);
+    world_set_power(&world, TRUE);
+    for (int i = 0; i < 60; i++)
+        world_pass(&world);
+    world_set_power(&world, FALSE);
+    world_live(&world, world_all_settled, 0);
+    if (world_is_complete(&world, "rest"))
+        ck_assert_uint_eq(world_count('D'), 1);
+    else
+        ck_assert_str_eq(failure(&world), "the target was started while the restore was under way");
+    ck_assert_uint_eq(fake_beside(), 0);
+    go(&world);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("world-restore");
+    TCase *tcase = tcase_create("world-restore");
+
+    world_use_memory();
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, test_lives_its_life, 0, G_N_ELEMENTS(lives));
+    tcase_add_loop_test(tcase, test_whichever_call_of_the_store_is_lost_it_is_the_same_life, 0,
+                        G_N_ELEMENTS(lives));
+    tcase_add_loop_test(tcase, test_restarted_after_any_step_it_goes_on_where_it_was, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_is_put_in_place, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_a_target_that_runs_is_waited_for_and_untouched, 0, 5);
+    tcase_add_loop_test(tcase, test_a_target_that_is_started_at_any_moment_is_left_alone, 0, WORLD_SEEDS);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
