@@ -32,6 +32,7 @@ typedef struct {
     LullAttemptView view;
     LullCut *cut;
     LullGuestHold *hold;
+    char *mute; /* why there is none; NULL: there is, or none was wanted */
     LullWitness *witness;
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
     gboolean cut_while_frozen;
@@ -124,8 +125,10 @@ probe(Attempt *self)
     g_autoptr(GError) problem = NULL;
 
     self->hold = lull_guest_hold_new(self->tools->host, self->vm, self->op, &problem);
-    if (!self->hold)
-        g_warning("%s: cannot ask for a guest agent: %s", self->vm->name, problem->message);
+    if (!self->hold) {
+        self->mute = g_strdup_printf("the guest could not be asked: %s", problem->message);
+        g_warning("%s: %s", self->vm->name, self->mute);
+    }
     self->view.probe = tried(self->hold && lull_guest_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
     if (self->view.probe != LULL_TRIED_DONE)
         return;
@@ -303,6 +306,7 @@ conclude(Attempt *self)
         .earlier = self->order->earlier,
         .vm = self->vm,
         .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
+        .mute = self->mute,
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
                                  : LULL_WITNESS_NONE,
         .cut_while_frozen = self->cut_while_frozen,
@@ -328,6 +332,7 @@ static void
 attempt_clear(Attempt *self)
 {
     g_clear_pointer(&self->hold, lull_guest_hold_free);
+    g_clear_pointer(&self->mute, g_free);
     g_clear_pointer(&self->witness, lull_witness_free);
     g_clear_pointer(&self->cut, lull_cut_free);
     g_clear_pointer(&self->vm, lull_vm_free);

@@ -3,7 +3,9 @@
  */
 #include <glib/gstdio.h>
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "coordinator/reconcile/attempt.h"
 #include "protocol/clock.h"
@@ -36,6 +38,36 @@ teardown(void)
     g_clear_pointer(&dir, g_free);
 }
 
+/* No file grows any more, as on a disk that is full. */
+static void
+fill_disk(void)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void
+empty_disk(void)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static guint
+count_intents(void)
+{
+    g_autoptr(GPtrArray) list = lull_intents_list(intents);
+
+    return list->len;
+}
+
 static gint64 deadline;
 static const char *promised; /* names of volumes; NULL: none */
 static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
@@ -46,7 +78,6 @@ attempt(LullLevel require, GError **error)
     const LullAttemptTools tools = {NULL, fake_storage(), intents, claims, 0};
     g_autoptr(LullAttemptOrder) order = g_new0(LullAttemptOrder, 1);
     LullAttemptOutcome *outcome = NULL;
-    g_autoptr(GPtrArray) left = NULL;
 
     order->vm_uid = g_strdup("v1");
     order->content_uid = g_strdup("c1");
@@ -58,10 +89,10 @@ attempt(LullLevel require, GError **error)
     order->deadline = deadline;
     order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
-    left = lull_intents_list(intents);
+    empty_disk();
     /* whatever came of it */
-    ck_assert(!fake_is_frozen());
-    ck_assert_uint_eq(left->len, 0);
+    ck_assert(!fake_is_frozen() || fake.unconfirmed);
+    ck_assert_uint_eq(count_intents(), fake.unconfirmed ? 1 : 0);
     ck_assert(lull_claims_take(claims, "v1", "test", NULL));
     lull_claims_release(claims, "v1");
     return outcome;
@@ -129,6 +160,94 @@ START_TEST(test_a_guest_that_could_not_be_frozen_is_not_cut_yet)
     ck_assert_str_eq(fake_story(), "shpft");
     ck_assert(outcome->again && !outcome->reached && outcome->cut_time == 0);
     ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "refused");
+}
+END_TEST
+
+START_TEST(test_a_guest_that_could_not_be_prepared_is_neither_frozen_nor_cut_yet)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.refuse_prepare = TRUE;
+    outcome = attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "shpt");
+    ck_assert(outcome->again && !outcome->reached && outcome->cut_time == 0);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "none");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""), "vetoed");
+}
+END_TEST
+
+START_TEST(test_a_machine_that_is_gone_is_an_error)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.gone = TRUE;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_NOT_FOUND);
+    ck_assert_str_eq(fake_story(), "");
+}
+END_TEST
+
+/* That it has no agent is not known. */
+START_TEST(test_a_guest_that_cannot_even_be_asked_is_told_so)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.refuse_hold = TRUE;
+    outcome = attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), _i ? "sh" : "shc");
+    ck_assert_int_eq(outcome->reached, !_i);
+    ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""),
+                     "the guest could not be asked: libvirt is away");
+}
+END_TEST
+
+static const struct {
+    gboolean none, no_first, no_second;
+    const char *story;
+} blind[] = {
+    {TRUE, FALSE, FALSE, "shpfct"},
+    {FALSE, TRUE, FALSE, "shpf1c2t"},
+    {FALSE, FALSE, TRUE, "shpf1c2t"},
+};
+
+START_TEST(test_a_reading_that_fails_stops_nothing_and_proves_nothing)
+{
+    g_autoptr(LullAttemptOutcome) ours = NULL;
+    g_autoptr(LullAttemptOutcome) stock = NULL;
+    g_autoptr(LullAttemptOutcome) strict = NULL;
+
+    fake.refuse_witness = blind[_i].none;
+    fake.refuse_first = blind[_i].no_first;
+    fake.refuse_second = blind[_i].no_second;
+    ours = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert_str_eq(fake_story(), blind[_i].story);
+    ck_assert(ours->reached && ours->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(ours->report, "witness", ""), "none");
+    ck_assert_str_eq(lull_json_string(ours->report, "proofBy", ""), "epoch");
+    fake.agent = LULL_AGENT_STOCK;
+    stock = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert(stock->reached && stock->cut_time > 0);
+    ck_assert_str_eq(lull_json_string(stock->report, "level", ""), "crash");
+    ck_assert_str_eq(lull_json_string(stock->report, "proof", ""), "broken");
+    strict = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert(!strict->reached && !strict->again);
+}
+END_TEST
+
+START_TEST(test_an_end_that_the_guest_does_not_confirm_is_tried_again_later)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.unconfirmed = TRUE;
+    fake.agent = _i ? LULL_AGENT_STOCK : LULL_AGENT_LULL;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert(!outcome->reached && outcome->again);
+    ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "broken");
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert(!fake_is_frozen());
+    ck_assert_uint_eq(count_intents(), 0);
 }
 END_TEST
 
@@ -279,6 +398,68 @@ START_TEST(test_asks_a_guest_for_nothing_that_it_could_not_note_before)
 }
 END_TEST
 
+START_TEST(test_asks_a_guest_for_nothing_that_the_disk_has_no_room_to_note)
+{
+    g_autoptr(GError) error = NULL;
+    LullAttemptOutcome *outcome = NULL;
+
+    fill_disk();
+    outcome = attempt(LULL_LEVEL_CRASH, &error);
+    ck_assert_ptr_null(outcome);
+    ck_assert_ptr_nonnull(strstr(error->message, "so nothing is frozen"));
+    ck_assert_str_eq(fake_story(), "sh");
+    ck_assert_int_eq(g_rmdir(dir), 0); /* no part of it is left */
+}
+END_TEST
+
+/* Whoever found only the first note would not dare to thaw it. */
+START_TEST(test_a_stock_guest_is_not_frozen_where_that_cannot_be_noted)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.agent = LULL_AGENT_STOCK;
+    fake.on_prepared = fill_disk;
+    ck_assert_ptr_null(attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, &error));
+    ck_assert_ptr_nonnull(strstr(error->message, "so nothing is frozen"));
+    ck_assert_str_eq(fake_story(), "shpt");
+    ck_assert_int_eq(g_rmdir(dir), 0);
+}
+END_TEST
+
+/* Replaces each note by what cannot be removed like one. */
+static void
+block_removal(void)
+{
+    g_autoptr(GPtrArray) list = lull_intents_list(intents);
+
+    for (guint i = 0; i < list->len; i++) {
+        g_autofree char *name = g_strconcat(((LullIntent *)list->pdata[i])->op, ".json", NULL);
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        g_unlink(path);
+        g_mkdir(path, 0700);
+    }
+}
+
+START_TEST(test_a_note_that_cannot_be_removed_changes_nothing_of_what_was_done)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+    g_autoptr(GDir) entries = NULL;
+    const char *name = NULL;
+
+    fake.on_frozen = block_removal;
+    outcome = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert(outcome->reached);
+    ck_assert_str_eq(fake_story(), "shpf1c2t");
+    entries = g_dir_open(dir, 0, NULL);
+    while ((name = g_dir_read_name(entries))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        g_rmdir(path);
+    }
+}
+END_TEST
+
 START_TEST(test_a_paused_guest_is_left_in_peace)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
@@ -379,6 +560,12 @@ make_suite(void)
     tcase_add_test(tcase, test_holds_cuts_and_tells);
     tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
     tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);
+    tcase_add_loop_test(tcase, test_a_guest_that_could_not_be_prepared_is_neither_frozen_nor_cut_yet, 0, 2);
+    tcase_add_test(tcase, test_a_machine_that_is_gone_is_an_error);
+    tcase_add_loop_test(tcase, test_a_guest_that_cannot_even_be_asked_is_told_so, 0, 2);
+    tcase_add_loop_test(tcase, test_a_reading_that_fails_stops_nothing_and_proves_nothing, 0,
+                        G_N_ELEMENTS(blind));
+    tcase_add_loop_test(tcase, test_an_end_that_the_guest_does_not_confirm_is_tried_again_later, 0, 2);
     tcase_add_test(tcase, test_cuts_at_once_where_there_is_nothing_to_freeze);
     tcase_add_test(tcase, test_without_a_freeze_it_asks_nobody_and_tells_why_not);
     tcase_add_test(tcase, test_cuts_nothing_where_the_level_required_is_out_of_reach);
@@ -390,6 +577,9 @@ make_suite(void)
     tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
     tcase_add_test(tcase, test_thaws_at_once_when_it_is_cancelled_while_frozen);
     tcase_add_test(tcase, test_asks_a_guest_for_nothing_that_it_could_not_note_before);
+    tcase_add_test(tcase, test_asks_a_guest_for_nothing_that_the_disk_has_no_room_to_note);
+    tcase_add_loop_test(tcase, test_a_stock_guest_is_not_frozen_where_that_cannot_be_noted, 0, 2);
+    tcase_add_test(tcase, test_a_note_that_cannot_be_removed_changes_nothing_of_what_was_done);
     tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace);
     tcase_add_test(tcase, test_what_came_later_than_the_promise_is_left_out_and_told);
     tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_crash_consistent);
