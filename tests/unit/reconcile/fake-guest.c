@@ -42,7 +42,13 @@ fake_reset(void)
 const char *
 fake_story(void)
 {
-    return story->str;
+    static char *told;
+
+    g_mutex_lock(&mutex);
+    g_free(told);
+    told = g_strdup(story->str);
+    g_mutex_unlock(&mutex);
+    return told;
 }
 
 gboolean

@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/model/meta.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
@@ -123,22 +125,52 @@ START_TEST(test_lives_its_life)
 }
 END_TEST
 
-START_TEST(test_whichever_call_of_the_store_is_lost_it_is_the_same_life)
+/* Every call of a life, until it has fewer. */
+static void
+lose_each(void (*func)(World *world, guint i), guint i)
 {
     for (gint lost = 1;; lost++) {
         World world = {0};
         gboolean was_lost = FALSE;
 
-        world_init_with_snapshot(&world, (guint32)_i, lives[_i].runs);
+        world_init_with_snapshot(&world, i, lives[i].runs);
         world.flaky.countdown = lost;
-        world.flaky.reads = _i == 0;
-        live(&world, (guint)_i);
+        world.flaky.reads = i == 0;
+        func(&world, i);
         was_lost = world.flaky.countdown == 0;
         go(&world);
         if (!was_lost)
             break;
         ck_assert_int_lt(lost, 2000);
     }
+}
+
+START_TEST(test_whichever_call_of_the_store_is_lost_it_is_the_same_life)
+{
+    lose_each(live, (guint)_i);
+}
+END_TEST
+
+static char awaited;
+
+static gboolean
+is_that_far(World *world)
+{
+    return strchr(story(), awaited) != NULL;
+}
+
+/* While it is put in place; once it is; while its target is to stop. */
+static void
+die_young(World *world, guint i)
+{
+    awaited = "RDo"[i];
+    world_restore(world, "rest", "snap", lives[i].spec);
+    world_live(world, is_that_far, 0);
+}
+
+START_TEST(test_whichever_call_is_lost_of_one_that_is_deleted_it_goes_without_a_trace)
+{
+    lose_each(die_young, (guint)_i);
 }
 END_TEST
 
@@ -251,6 +283,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_lives_its_life, 0, G_N_ELEMENTS(lives));
     tcase_add_loop_test(tcase, test_whichever_call_of_the_store_is_lost_it_is_the_same_life, 0,
                         G_N_ELEMENTS(lives));
+    tcase_add_loop_test(tcase, test_whichever_call_is_lost_of_one_that_is_deleted_it_goes_without_a_trace, 0,
+                        3);
     tcase_add_loop_test(tcase, test_restarted_after_any_step_it_goes_on_where_it_was, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_is_put_in_place, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, WORLD_SEEDS);
