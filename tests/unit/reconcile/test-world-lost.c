@@ -197,6 +197,42 @@ START_TEST(test_whichever_call_is_lost_of_one_that_is_deleted_it_goes_without_a_
 }
 END_TEST
 
+static gboolean
+is_there(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+
+    return content != NULL;
+}
+
+static gboolean
+is_deleting(World *world)
+{
+    return g_str_equal(world_phase(world, "snap"), "Deleting");
+}
+
+/* Its data cannot be removed at first. */
+START_TEST(test_one_that_is_deleted_under_way_is_deleting_until_all_of_it_is_gone)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    fake.refuse_cut = TRUE;
+    world_take(&world, "snap", "", ",'failureDeadline':0");
+    world_live(&world, is_there, 0);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    fake.fail_remove = 3;
+    world_live(&world, is_deleting, 0);
+    while (is_there(&world)) {
+        ck_assert(is_deleting(&world) && world_is_locked(&world));
+        world_pass(&world);
+    }
+    world_live(&world, world_all_gone, 0);
+    world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
 /* What failed for want of something to write to goes on once that is there. */
 START_TEST(test_nothing_is_frozen_that_cannot_be_noted_and_all_is_well_once_it_can)
 {
@@ -260,6 +296,7 @@ make_suite(void)
                         G_N_ELEMENTS(lives));
     tcase_add_loop_test(tcase, test_whichever_call_is_lost_of_one_that_is_deleted_it_goes_without_a_trace, 0,
                         G_N_ELEMENTS(stages));
+    tcase_add_loop_test(tcase, test_one_that_is_deleted_under_way_is_deleting_until_all_of_it_is_gone, 0, 5);
     tcase_add_loop_test(tcase, test_nothing_is_frozen_that_cannot_be_noted_and_all_is_well_once_it_can, 0, 3);
     tcase_add_loop_test(tcase, test_what_is_missing_for_a_while_is_waited_for, 0, G_N_ELEMENTS(missing));
     suite_add_tcase(suite, tcase);
