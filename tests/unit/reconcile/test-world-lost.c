@@ -150,7 +150,7 @@ lose_each(void (*func)(World *world, guint i), guint i)
         gboolean was_lost = FALSE;
 
         world_init(&world, i);
-        world.flaky.reads = i == 0;
+        world.flaky.reads = func == live && i == 0;
         world.flaky.countdown = lost;
         func(&world, i);
         was_lost = world.flaky.countdown == 0;

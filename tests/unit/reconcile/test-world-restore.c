@@ -153,7 +153,7 @@ lose_each(void (*func)(World *world, guint i), guint i)
 
         world_init_with_snapshot(&world, i, lives[i].runs);
         world.flaky.countdown = lost;
-        world.flaky.reads = i == 0;
+        world.flaky.reads = func == live && i == 0;
         func(&world, i);
         was_lost = world.flaky.countdown == 0;
         go(&world);

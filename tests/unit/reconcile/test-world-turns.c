@@ -92,7 +92,7 @@ START_TEST(test_a_holder_that_is_deleted_makes_room)
 
     world_init_with_snapshot(&world, (guint32)_i, FALSE);
     world_restore(&world, "rest", "snap", WAITS);
-    for (int i = 0; i < _i; i++)
+    for (int i = 0; i < 2 * _i; i++)
         world_pass(&world);
     world_take(&world, "next", "", ",'failureDeadline':0");
     world_delete(&world, &lull_kind_restore, "rest");
@@ -112,11 +112,12 @@ make_suite(void)
     world_use_memory();
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_a_lock_that_nobody_holds_is_not_taken_for_ones_own_later, 0, 20);
-    tcase_add_loop_test(tcase, test_two_snapshots_of_one_machine_take_turns, 0, WORLD_SEEDS);
-    tcase_add_loop_test(tcase, test_a_snapshot_and_two_restores_of_one_machine_take_turns, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_two_snapshots_of_one_machine_take_turns, 0, WORLD_SEEDS / 2);
+    tcase_add_loop_test(tcase, test_a_snapshot_and_two_restores_of_one_machine_take_turns, 0,
+                        WORLD_SEEDS / 2);
     tcase_add_loop_test(tcase, test_a_snapshot_and_a_restore_that_stops_the_machine_take_turns, 0,
                         WORLD_SEEDS);
-    tcase_add_loop_test(tcase, test_a_holder_that_is_deleted_makes_room, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_a_holder_that_is_deleted_makes_room, 0, WORLD_SEEDS / 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

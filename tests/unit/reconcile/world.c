@@ -329,7 +329,7 @@ count_names(const char *const *names)
     return n;
 }
 
-void
+gboolean
 world_pass(World *world)
 {
     g_autoptr(LullJson) list = list_contents(world);
@@ -349,18 +349,22 @@ world_pass(World *world)
         lull_restore_pass(&world->restores, NS, world->restore_names[i - n_contents - n_snapshots], &pass,
                           NULL);
     let_machine_be(world);
-    check_always(world);
-    if (!pass.acted)
+    if (pass.acted)
+        check_always(world);
+    else
         g_thread_yield();
+    return pass.acted;
 }
 
 void
 world_live(World *world, gboolean (*is_over)(World *world), guint max_deaths)
 {
+    gboolean acted = TRUE;
+
     for (guint i = 0; i < MAX_PASSES; i++) {
-        if (is_over(world))
+        if ((acted || i % 8 == 0) && is_over(world))
             return;
-        world_pass(world);
+        acted = world_pass(world);
         if (max_deaths > 0 && g_rand_int_range(world->dice, 0, 12) == 0) {
             max_deaths--;
             world_restart(world);

@@ -62,8 +62,8 @@ void world_delete(World *world, const LullKind *kind, const char *name);
 void world_set_power(World *world, gboolean runs);
 void world_lock(World *world, const char *field, const char *owner); /* the machine: status.@field */
 
-/* One pass of whoever comes by; what holds always is looked at. */
-void world_pass(World *world);
+/* One pass of whoever comes by; what holds always is looked at. TRUE: something was written, or was to be. */
+gboolean world_pass(World *world);
 
 /* Passes until @is_over; now and then the coordinator dies, @max_deaths times at most. */
 void world_live(World *world, gboolean (*is_over)(World *world), guint max_deaths);
