@@ -183,7 +183,9 @@ check_ours(LullDatabase *self, int *ret_version, GError **error)
     if (!health)
         return FALSE;
     if (!g_str_equal(health, "ok")) {
-        set_corrupt(self, health, error);
+        const char *last = strrchr(health, '\n'); /* a heading may stand above what is wrong */
+
+        set_corrupt(self, last ? last + 1 : health, error);
         return FALSE;
     }
     const gboolean fresh = g_str_equal(tables, "0") && g_str_equal(version, "0");
