@@ -253,7 +253,7 @@ lull_snapshot_status(const LullSnapshotView *view)
     ready = lull_json_bool(status, "readyToUse", FALSE);
     set_progressing(view, status);
     lull_condition_set(status, "Ready", ready, ready ? "Ready" : "Not ready", view->now);
-    if (view->failed)
-        lull_condition_set(status, "Failure", TRUE, view->failure, view->now);
+    if (view->failed || view->loss)
+        lull_condition_set(status, "Failure", TRUE, view->failed ? view->failure : view->loss, view->now);
     return status;
 }

@@ -16,6 +16,7 @@
 
 #define DEFAULT_DEADLINE LULL_SEC(300)
 #define DEADLINE_REASON  "snapshot deadline exceeded"
+#define LOSS_REASON      "the data are lost"
 #define CUT_REASON       "the cut failed"
 #define LEVEL_REASON     "required level not reached"
 
@@ -31,6 +32,7 @@ lull_snapshot_view_free(LullSnapshotView *self)
     g_free(self->content_name);
     g_free(self->failure);
     g_free(self->detail);
+    g_free(self->loss);
     g_free(self->report);
     lull_json_put(self->snapshot);
     lull_json_put(self->content);
@@ -200,6 +202,8 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     self->failed = self->failed || self->failure;
     if (state->stage == LULL_CONTENT_REFUSED || state->stage == LULL_CONTENT_GIVEN_UP)
         self->detail = g_strdup(state->error);
+    if (self->succeeded && state->stage == LULL_CONTENT_BROKEN)
+        self->loss = g_strdup(state->error ? state->error : LOSS_REASON);
     self->status = lull_snapshot_status(self);
     patch = lull_status_patch(snapshot, self->status);
     self->status_stale = patch != NULL;

@@ -35,6 +35,7 @@ typedef struct {
     LullPolicy *policy;                /* NULL: bad, see `failure` */
     char *failure;                     /* why it failed; NULL */
     char *detail;                      /* what the content's work says of that, in full; NULL: nothing */
+    char *loss;                        /* why what succeeded never becomes ready; NULL: it may */
     char *report;                      /* trimmed, to be on the snapshot; NULL: none yet */
     char *progress;                    /* the annotation as it ought to be; NULL: none */
     LullJson *status;                  /* as it ought to be */

@@ -217,6 +217,33 @@ START_TEST(test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not)
 }
 END_TEST
 
+/* Who waits for it waits no longer; the instant was taken all the same. */
+START_TEST(test_data_that_were_lost_before_they_were_stored_are_a_failure)
+{
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(
+        snapshot("", "", ""),
+        content("broken", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':false,"
+                          "'error':{'time':'2026-03-01T10:00:03Z','message':'the guest stopped'}}"),
+        vm("Stopped", ""), at(4));
+    LullJson *object = snapshot("", "", "");
+    g_autoptr(LullSnapshotView) later = NULL;
+
+    ck_assert(view->succeeded && !view->failed);
+    ck_assert_str_eq(phase(view), "Succeeded");
+    ck_assert_str_eq(progressing(view), "In error state");
+    ck_assert(!lull_json_bool(view->status, "readyToUse", TRUE));
+    lull_json_take(object, "status", lull_json_dup(view->status));
+    ck_assert(lull_condition_is(object, "Failure", TRUE));
+    ck_assert_str_eq(lull_condition_reason(object, "Failure"), "the data are lost");
+    later = lull_snapshot_view_new(
+        object,
+        content("broken", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':false,"
+                          "'error':{'time':'2026-03-01T10:00:03Z','message':'the guest stopped'}}"),
+        vm("Stopped", ""), at(5));
+    ck_assert(!later->status_stale);
+}
+END_TEST
+
 START_TEST(test_an_error_of_the_content_shows_and_goes_with_it)
 {
     g_autoptr(LullSnapshotView) bad = lull_snapshot_view_new(
@@ -422,6 +449,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_failure_is_the_third_condition_and_stays);
     tcase_add_test(tcase, test_a_cut_makes_it_succeeded_with_what_the_report_says);
     tcase_add_test(tcase, test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not);
+    tcase_add_test(tcase, test_data_that_were_lost_before_they_were_stored_are_a_failure);
     tcase_add_test(tcase, test_an_error_of_the_content_shows_and_goes_with_it);
     tcase_add_test(tcase, test_a_level_not_reached_fails_it);
     tcase_add_test(tcase, test_a_failure_tells_what_came_of_the_last_attempt_and_keeps_to_that);
