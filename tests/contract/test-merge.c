@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/* Merging contents, with real images, by a process that is killed at each step. */
+/* Merging contents, with real images, by a process that is killed at each step, and while it writes. */
 
 #include "coordinator/storage/merge.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,18 +127,75 @@ END_TEST
 static const char *const steps[] = {"coordinator.merge-committed", "coordinator.merge-moved",
                                     "coordinator.merged"};
 
-START_TEST(a_merge_that_was_killed_leaves_everything_readable_and_goes_on)
+/* A process of its own begins or goes on with the merge, and dies at @step. */
+static void
+merge_until(const char *uid, const char *child, const char *step)
 {
-    g_autofree char *armed = g_strconcat(steps[_i], "=kill", NULL);
+    g_autofree char *armed = g_strconcat(step, "=kill", NULL);
     const pid_t victim = fork();
     int status = 0;
 
     if (victim == 0) {
         g_setenv("LULL_AT_STEP", armed, TRUE);
-        _exit(lull_steps_init(NULL) && merge(MIDDLE, LAST, NULL) ? 0 : 1);
+        _exit(lull_steps_init(NULL) && merge(uid, child, NULL) ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(victim, &status, 0), victim);
     ck_assert(WIFSIGNALED(status));
+}
+
+START_TEST(a_merge_that_was_killed_leaves_everything_readable_and_goes_on)
+{
+    merge_until(MIDDLE, LAST, steps[_i]);
+    expect_shown(LAST, "aabbccaa");
+    ck_assert(merge(MIDDLE, LAST, NULL));
+    remove_content(MIDDLE);
+    expect_shown(LAST, "aabbccaa");
+    expect_whole(LAST, 2);
+}
+END_TEST
+
+START_TEST(one_that_is_killed_again_and_again_goes_on_each_time)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++)
+        for (guint again = 0; again < 2; again++) {
+            merge_until(FULL, MIDDLE, steps[i]);
+            expect_shown(MIDDLE, "aabbbaaa");
+            expect_shown(LAST, "aabbccaa");
+        }
+    ck_assert(merge(FULL, MIDDLE, NULL));
+    remove_content(FULL);
+    expect_shown(MIDDLE, "aabbbaaa");
+    expect_whole(MIDDLE, 1);
+    expect_shown(LAST, "aabbccaa");
+    expect_whole(LAST, 2);
+}
+END_TEST
+
+/* No file grows in it: who writes the merged data is killed where it would, which is after part of them. */
+static void
+merge_without_room(const char *uid, const char *child)
+{
+    g_autofree char *path = path_of(uid);
+    const pid_t victim = fork();
+    struct stat before, after;
+    int status = 0;
+
+    ck_assert_int_eq(stat(path, &before), 0);
+    if (victim == 0) {
+        const struct rlimit limit = {(rlim_t)before.st_size, (rlim_t)before.st_size};
+
+        _exit(setrlimit(RLIMIT_FSIZE, &limit) == 0 && !merge(uid, child, NULL) ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(victim, &status, 0), victim);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert(after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
+              after.st_mtim.tv_nsec != before.st_mtim.tv_nsec); /* it had begun */
+}
+
+START_TEST(one_that_is_killed_while_it_writes_leaves_everything_readable_and_goes_on)
+{
+    merge_without_room(MIDDLE, LAST);
     expect_shown(LAST, "aabbccaa");
     ck_assert(merge(MIDDLE, LAST, NULL));
     remove_content(MIDDLE);
@@ -186,6 +245,8 @@ make_suite(void)
     tcase_add_test(cases, one_after_the_other_the_last_is_left);
     tcase_add_loop_test(cases, a_merge_that_was_killed_leaves_everything_readable_and_goes_on, 0,
                         G_N_ELEMENTS(steps));
+    tcase_add_test(cases, one_that_is_killed_again_and_again_goes_on_each_time);
+    tcase_add_test(cases, one_that_is_killed_while_it_writes_leaves_everything_readable_and_goes_on);
     tcase_add_loop_test(cases, a_damage_is_never_given_a_new_sum, 0, G_N_ELEMENTS(damaged));
     tcase_add_test(cases, what_goes_says_so_before_anything_is_done);
     suite_add_tcase(suite, cases);
