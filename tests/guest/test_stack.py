@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""What file systems stand on in a guest: LVM, thin pools, crypt, md, several disks, loop devices, views."""
+"""What file systems stand on in a guest: LVM, thin pools, crypt, md, several disks, loop devices, views,
+and what hangs."""
 
 import json
 import uuid
@@ -28,6 +29,7 @@ STACKS = {
     "/mnt/journal": {"PV1", "PV2"},
     "/mnt/md": {"MD1", "MD2"},
     "/mnt/hang/sub": {"PV1"},
+    "/mnt/net/sub": {"PV1"},
 }
 SWAP = "/mnt/linear/swap"
 
@@ -48,6 +50,7 @@ vgcreate -q vg /dev/vda /dev/vdb
 lvcreate -qqy -Wn -Zn -L 32m -n linear vg /dev/vda
 lvcreate -qqy -Wn -Zn -L 16m -n secret vg /dev/vda
 lvcreate -qqy -Wn -Zn -L 16m -n beneath vg /dev/vda
+lvcreate -qqy -Wn -Zn -L 16m -n under vg /dev/vda
 lvcreate -qqy -Wn -Zn -L 64m -n one vg /dev/vda
 lvcreate -qqy -Wn -Zn -L 16m -n data vg /dev/vda
 lvcreate -qqy -Wn -Zn -L 64m -n two vg /dev/vdb
@@ -67,16 +70,18 @@ dd if=/dev/zero of=/mnt/span/image bs=1M count=16 2>/dev/null
 losetup /dev/loop0 /mnt/span/image
 made /dev/loop0 /mnt/loop
 mkfs.btrfs -q --mixed /dev/vg/one /dev/vg/two
-mkdir -p /mnt/btrfs /mnt/volume
+mkdir -p /mnt/btrfs /mnt/volume /mnt/subvolume
 mount -t btrfs -o device=/dev/vg/one,device=/dev/vg/two /dev/vg/one /mnt/btrfs
 mkdir /mnt/btrfs/below
 mount -o bind /mnt/btrfs/below /mnt/volume
+btrfs subvolume create /mnt/btrfs/subvolume
+mount -t btrfs -o device=/dev/vg/one,device=/dev/vg/two,subvol=subvolume /dev/vg/one /mnt/subvolume
 mkfs.ext4 -q -b 1024 -O journal_dev /dev/vg/log
 mkfs.ext4 -q -b 1024 -J device=/dev/vg/log /dev/vg/data
 mkdir -p /mnt/journal
 mount -t ext4 /dev/vg/data /mnt/journal
 
-mkdir -p /mnt/linear/upper /mnt/linear/work /mnt/linear/lower /mnt/overlay /mnt/bind /mnt/hang
+mkdir -p /mnt/linear/upper /mnt/linear/work /mnt/linear/lower /mnt/overlay /mnt/bind /mnt/hang /mnt/net
 mount -t overlay -o lowerdir=/mnt/linear/lower,upperdir=/mnt/linear/upper,workdir=/mnt/linear/work o /mnt/overlay
 mount -o bind /mnt/md /mnt/bind
 dd if=/dev/zero of=/mnt/linear/swap bs=1M count=4 2>/dev/null
@@ -86,6 +91,10 @@ hangfs /mnt/hang >/dev/null 2>&1 </dev/null &
 until grep -q hangfs /proc/mounts; do usleep 20000; done
 mkfs.ext4 -q /dev/vg/beneath
 mount -t ext4 /dev/vg/beneath /mnt/hang/sub
+hangnfs /mnt/net >/dev/null 2>&1 </dev/null &
+until grep -q /mnt/net /proc/mounts; do usleep 20000; done
+mkfs.ext4 -q /dev/vg/under
+mount -t ext4 /dev/vg/under /mnt/net/sub
 sync
 """
 
@@ -159,7 +168,7 @@ def written(guest):
 
 def test_every_file_system_stands_still_upper_ones_first(guest, operation):
     planned = operation.prepare()
-    places = {*STACKS, "/mnt/overlay", "/mnt/bind", "/mnt/volume"}
+    places = {*STACKS, "/mnt/overlay", "/mnt/bind", "/mnt/volume", "/mnt/subvolume"}
     frozen = operation.call("freeze", lease_ms=30000)
     try_to_write(guest, places)
     wait_for(lambda: stuck(guest) >= len(places), 20, "all of them stand in the kernel")
@@ -180,9 +189,11 @@ def test_whoever_is_not_frozen_says_why(operation):
 
     reasons = {place: row["reason"] for place, row in rows.items() if row["result"] == "skipped"}
     assert reasons.pop("/mnt/hang") == "a process in the guest serves it"
+    assert reasons.pop("/mnt/net") == "network file system"
     assert reasons.pop("/mnt/overlay").startswith("a view of other file systems")
     assert reasons.pop("/mnt/bind") == "same file system as /mnt/md"
     assert reasons.pop("/mnt/volume") == "same file system as /mnt/btrfs"
+    assert reasons.pop("/mnt/subvolume") == "same file system as /mnt/btrfs"
     assert reasons.pop(SWAP).startswith("the kernel writes to it")
     assert reasons == {}
 
@@ -223,29 +234,31 @@ def report_of(coordinator, name):
     return json.loads(snapshot["metadata"]["annotations"]["lull.dev/quiesce-report"])
 
 
-@pytest.fixture
-def hung(guest):
-    """The FUSE file system answers no more."""
-    guest.kill("hangfs", "STOP")
-    yield guest
-    guest.kill("hangfs", "CONT")
+@pytest.fixture(params=["hang", "net"])
+def hung(guest, request):
+    """The FUSE file system answers no more, or the NFS server does. Gives where that is mounted."""
+    server = {"hang": "hangfs", "net": "hangnfs"}[request.param]
+    guest.kill(server, "STOP")
+    yield f"/mnt/{request.param}"
+    guest.kill(server, "CONT")
 
 
-def test_a_hung_file_system_delays_nothing_but_what_is_behind_it(hung, operation):
-    infos = by_place(hung.agent("guest-get-fsinfo", 20))
+def test_a_hung_file_system_delays_nothing_but_what_is_behind_it(guest, hung, operation):
+    behind = f"{hung}/sub"
+    infos = by_place(guest.agent("guest-get-fsinfo", 20))
     rows = by_place(operation.prepare())
     frozen = operation.call("freeze", lease_ms=30000)
     thawed = operation.call("thaw", epoch=frozen["epoch"])
 
-    assert infos["/mnt/hang/sub"]["type"] == "ext4" and "total-bytes" not in infos["/mnt/hang/sub"]
-    assert rows["/mnt/hang"]["result"] == "skipped"
-    beneath = by_place(frozen["filesystems"])["/mnt/hang/sub"]
+    assert infos[behind]["type"] == "ext4" and "total-bytes" not in infos[behind]
+    assert rows[hung]["result"] == "skipped"
+    beneath = by_place(frozen["filesystems"])[behind]
     assert beneath["result"] == "failed" and "does not answer" in beneath["reason"], beneath
-    assert set(with_result(frozen["filesystems"], "frozen")) == set(STACKS) - {"/mnt/hang/sub"}
+    assert set(with_result(frozen["filesystems"], "frozen")) == set(STACKS) - {behind}
     assert thawed["proof"] == "held", thawed
 
 
 def test_what_is_behind_it_is_frozen_when_it_answers_again(operation):
     rows = by_place(operation.prepare())
 
-    assert rows["/mnt/hang/sub"]["result"] == "planned", rows
+    assert {rows[place]["result"] for place in ("/mnt/hang/sub", "/mnt/net/sub")} == {"planned"}, rows
