@@ -304,6 +304,10 @@ def test_a_guest_that_stops_while_it_is_copied_fails_the_copy(host, driver):
 # Restoring
 
 
+def allocated(path):
+    return os.stat(path).st_blocks * 512
+
+
 @pytest.fixture(scope="module")
 def machine(host):
     """A guest with a content of it, changed since, and stopped; all that is kept aside."""
@@ -312,6 +316,7 @@ def machine(host):
         with Driver(host) as driver:
             guest.sh("echo before >/mnt/ext4/mark; echo before >/mnt/xfs/mark; sync")
             guest.content = driver.snapshot(guest)
+            guest.room = {disk.target: allocated(guest.disk_path(disk.target)) for disk in disks}
             guest.sh("echo after >/mnt/ext4/mark; echo after >/mnt/xfs/mark; sync")
             guest.poweroff()
         guest.store = driver.directory
@@ -371,6 +376,17 @@ def test_a_restore_brings_back_data_format_owner_and_definition(stopped, restore
         for target in ("vda", "vdb")
     ]
     assert formats == ["qcow2", "raw"]
+
+
+def test_holes_stay_holes_in_the_store_and_in_what_is_restored(stopped, restorer):
+    """A raw image is as long as its disk, whatever is in it, and a restore writes all of it anew."""
+    restorer.must("restore", stopped.content, uuid())
+
+    assert os.path.getsize(stopped.disk_path("vdb")) > 8 * stopped.room["vdb"]
+    for disk in stopped.disks:
+        limit = 1.5 * stopped.room[disk.target] + (4 << 20)
+        assert allocated(restorer.stored(stopped.content, disk.target)) < limit, disk
+        assert allocated(stopped.disk_path(disk.target)) < limit, disk
 
 
 def test_a_restored_guest_boots(stopped, restorer):
