@@ -101,8 +101,18 @@ take_length(const char *value, gboolean *seen, guint64 *ret_body, GError **error
     return TRUE;
 }
 
+/* Which is a length of its own. */
 static gboolean
-translate_header(const char *line, GString *head, gboolean *has_length, guint64 *ret_body, GError **error)
+take_encoding(const char *value, gboolean *seen, gboolean *ret_chunked, GError **error)
+{
+    if (*seen)
+        return refuse(error, "it has two lengths");
+    *seen = *ret_chunked = TRUE;
+    return g_ascii_strcasecmp(value, "chunked") == 0 || refuse(error, "how its body comes is not understood");
+}
+
+static gboolean
+translate_header(const char *line, GString *head, gboolean *has_length, LullHttpHead *ret, GError **error)
 {
     const char *colon = strchr(line, ':');
     g_autofree char *name = colon ? g_strndup(line, (gsize)(colon - line)) : NULL;
@@ -111,8 +121,8 @@ translate_header(const char *line, GString *head, gboolean *has_length, guint64 
     if (!name || !is_token(name))
         return refuse(error, "a header is not understood");
     if (g_ascii_strcasecmp(name, "Transfer-Encoding") == 0)
-        return refuse(error, "a body must have a Content-Length here");
-    if (g_ascii_strcasecmp(name, "Content-Length") == 0 && !take_length(value, has_length, ret_body, error))
+        return take_encoding(value, has_length, &ret->chunked, error);
+    if (g_ascii_strcasecmp(name, "Content-Length") == 0 && !take_length(value, has_length, &ret->body, error))
         return FALSE;
     if (!is_of_connection(name))
         g_string_append_printf(head, "%s: %s\r\n", name, value);
@@ -125,17 +135,17 @@ lull_http_head_translate(const char *text, gsize length, const char *prefix, Lul
 {
     g_auto(GStrv) lines = split_lines(text, length, error);
     g_autoptr(GString) head = g_string_new(NULL);
+    LullHttpHead found = {NULL};
     gboolean has_length = FALSE;
-    guint64 body = 0;
 
     if (!lines || !translate_request_line(lines[0] ? lines[0] : "", prefix, head, error))
         return FALSE;
     for (char **line = lines + 1; *line; line++)
-        if (!translate_header(*line, head, &has_length, &body, error))
+        if (!translate_header(*line, head, &has_length, &found, error))
             return FALSE;
     g_string_append(head, "Connection: close\r\n\r\n");
-    ret_head->head = g_string_free(g_steal_pointer(&head), FALSE);
-    ret_head->body = body;
+    found.head = g_string_free(g_steal_pointer(&head), FALSE);
+    *ret_head = found;
     return TRUE;
 }
 

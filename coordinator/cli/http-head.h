@@ -13,8 +13,9 @@ G_BEGIN_DECLS
 #define LULL_HTTP_MAX_HEAD (32 * 1024)
 
 typedef struct {
-    char *head;   /* to be sent on, ends in an empty line; asks for the connection to be closed */
-    guint64 body; /* bytes that follow */
+    char *head;       /* to be sent on, ends in an empty line; asks for the connection to be closed */
+    guint64 body;     /* bytes that follow */
+    gboolean chunked; /* they follow in chunks, and @head lacks their length */
 } LullHttpHead;
 
 /* @text: the head without its empty line. @prefix: "/SECRET", which the target must begin with and loses.

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "coordinator/cli/http-chunks.h"
 #include "coordinator/cli/http-head.h"
 #include "coordinator/yaml/write.h"
 #include "coordinator/store/status.h"
@@ -175,28 +176,62 @@ dial(GSocketAddress *address, GError **error)
     return g_steal_pointer(&socket);
 }
 
+/* The rest of a body of which the @n bytes at @begun came with the head. NULL: the client went, or @error. */
+static LullHttpChunks *
+read_chunks(GSocket *client, const char *begun, gsize n, char *buffer, GError **error)
+{
+    g_autoptr(LullHttpChunks) chunks = lull_http_chunks_new();
+
+    if (!lull_http_chunks_add(chunks, begun, n, error))
+        return NULL;
+    while (!lull_http_chunks_body(chunks)) {
+        const gssize count = g_socket_receive(client, buffer, PIECE, NULL, NULL);
+
+        if (count <= 0 || !lull_http_chunks_add(chunks, buffer, (gsize)count, error))
+            return NULL;
+    }
+    return g_steal_pointer(&chunks);
+}
+
+/* As one whose length is known: the coordinator need not read it another way than we do. */
+static gboolean
+send_whole(GSocket *server, const LullHttpHead *head, const GString *body)
+{
+    const gsize line = strcspn(head->head, "\r");
+    g_autofree char *length = g_strdup_printf("\r\nContent-Length: %zu", body->len);
+
+    return send_all(server, head->head, line) && send_all(server, length, strlen(length)) &&
+           send_all(server, head->head + line, strlen(head->head + line)) &&
+           send_all(server, body->str, body->len);
+}
+
 static void
 serve(const LullProxy *self, GSocket *client, GError **error)
 {
     g_autoptr(GString) received = g_string_new(NULL);
     g_autofree char *buffer = (char *)g_malloc(PIECE);
     Relay relay = {.client = client, .buffer = buffer};
-    g_auto(LullHttpHead) head = {NULL, 0};
+    g_auto(LullHttpHead) head = {NULL};
     const char *end = read_head(client, received, error);
+    g_autoptr(LullHttpChunks) chunks = NULL;
     g_autoptr(GSocket) server = NULL;
     gsize first;
 
     if (!end ||
         !lull_http_head_translate(received->str, (gsize)(end - received->str), self->prefix, &head, error))
         return;
+    end += strlen("\r\n\r\n");
+    first = (gsize)(received->str + received->len - end);
+    if (head.chunked && !(chunks = read_chunks(client, end, first, buffer, error)))
+        return;
     server = dial(self->upstream, error);
     if (!server)
         return;
-    end += strlen("\r\n\r\n");
-    first = MIN((gsize)(received->str + received->len - end), (gsize)head.body);
+    first = MIN(first, (gsize)head.body);
     relay.server = server;
     relay.body_left = head.body - first;
-    if (send_all(server, head.head, strlen(head.head)) && send_all(server, end, first))
+    if (chunks ? send_whole(server, &head, lull_http_chunks_body(chunks))
+               : send_all(server, head.head, strlen(head.head)) && send_all(server, end, first))
         relay_run(&relay);
 }
 

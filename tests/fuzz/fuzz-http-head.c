@@ -21,6 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     end = strstr(head.head, "\r\n\r\n");
     FUZZ_MUST(end && !end[4]);
+    FUZZ_MUST(!head.chunked || !head.body);
     for (const char *each = head.head; *each; each++)
         FUZZ_MUST((*each == '\n') == (each > head.head && each[-1] == '\r'));
     return 0;

@@ -109,6 +109,10 @@ def test_nothing_is_passed_on_without_the_secret(proxy):
     [
         "POST {} HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}",
         "POST {} HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{{}}",
+        "POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{{}}",
+        "POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST {} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\n{{}}\r\n0\r\n\r\n",
         "POST {} HTTP/1.1\r\nContent-Length: +2\r\n\r\n{{}}",
         "POST {} HTTP/1.1\r\nContent-Length: 2, 2\r\n\r\n{{}}",
         "POST {} HTTP/1.1\r\nContent-Length : 2\r\n\r\n{{}}",
@@ -122,7 +126,7 @@ def test_nothing_is_passed_on_without_the_secret(proxy):
         "GET http://x{} HTTP/1.1\r\n\r\n",
         "GET {} HTTP/1.1\r\nX: " + "y" * 40000 + "\r\n\r\n",
     ],
-    ids=range(14),
+    ids=range(18),
 )
 def test_what_could_be_read_in_two_ways_is_refused(proxy, head):
     answer = proxy.exchange(head.format(proxy.prefix + "/healthz").encode())
@@ -134,6 +138,20 @@ def test_a_connection_takes_one_request(proxy):
     answer = proxy.exchange(one + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_a_body_that_comes_in_chunks_is_passed_on(proxy):
+    """As kubectl sends a file that it does not read."""
+    snapshot = json.dumps({"apiVersion": f"{rest.GROUP}/v1beta1", "kind": "VirtualMachineSnapshot",
+                           "metadata": {"name": "chunks"},
+                           "spec": {"source": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "larry"}}})
+    pieces = [snapshot[:7], snapshot[7:], ""]
+    body = "".join(f"{len(piece):x}\r\n{piece}\r\n" for piece in pieces)
+    answer = proxy.exchange(f"POST {proxy.prefix}{rest.SNAPSHOTS} HTTP/1.1\r\nHost: x\r\n"
+                            f"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{body}".encode())
+
+    assert answer.startswith(b"HTTP/1.1 201 "), answer
+    assert json.loads(proxy.get(f"{rest.SNAPSHOTS}/chunks"))["metadata"]["name"] == "chunks"
 
 
 def test_events_pass_as_they_come(proxy, server):
