@@ -81,12 +81,13 @@ lull_exchange_has_body(const LullExchange *self)
 LullJson *
 lull_exchange_json_body(const LullExchange *self, gboolean optional, gboolean *ret_ok)
 {
+    const char *type = lull_exchange_content_type(self);
     LullJson *document;
 
     *ret_ok = optional && !lull_exchange_has_body(self);
     if (*ret_ok)
         return NULL;
-    if (!g_str_equal(lull_exchange_content_type(self), "application/json")) {
+    if (*type && !g_str_equal(type, "application/json")) { /* kubectl --raw names none */
         lull_exchange_fail_type(self, "application/json");
         return NULL;
     }
