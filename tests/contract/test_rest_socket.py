@@ -10,6 +10,7 @@ import stat
 import subprocess
 
 from rest import SNAPSHOTS, SUBRESOURCES, Client, snapshot
+from waiting import wait_for, wait_for_rest
 
 LARRY = f"{SUBRESOURCES}/larry"
 
@@ -127,6 +128,24 @@ def test_a_server_may_end_before_an_answer(client, server):
     assert client.get(SNAPSHOTS)[0] == 200
     assert server.stop() == 0
     waiting.close()
+
+
+def test_a_client_that_goes_leaves_nothing_open(client, server):
+    """Also one that did nothing for a while before it went."""
+    pid = server.process.pid
+
+    def is_open():
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    client.get(SNAPSHOTS)
+    wait_for_rest(pid)
+    before = is_open()
+    for _ in range(5):
+        connection = client.send("GET", SNAPSHOTS)
+        connection.getresponse().read()
+        wait_for_rest(pid)
+        connection.close()
+    wait_for(lambda: is_open() <= before, "the end of all connections")
 
 
 def test_created_objects_survive_a_kill(server):

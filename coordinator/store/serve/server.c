@@ -233,9 +233,19 @@ on_chunk(SoupServerMessage *message, GBytes *chunk, gpointer user_data)
     }
 }
 
+/* Before 3.3 libsoup never closes a connection whose client has gone while it was idle: so none is. */
+static gboolean
+may_be_idle(void)
+{
+    return soup_check_version(3, 3, 0);
+}
+
 static void
 on_started(SoupServer *soup, SoupServerMessage *message, gpointer user_data)
 {
+    if (!may_be_idle())
+        soup_message_headers_replace(soup_server_message_get_response_headers(message), "Connection",
+                                     "close");
     g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), NULL);
 }
 
