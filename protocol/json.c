@@ -107,6 +107,16 @@ lull_json_parse(const char *text, gssize length, GError **error)
     return value;
 }
 
+gsize
+lull_json_weigh(const char *text, gsize length)
+{
+    gsize values = 1;
+
+    for (gsize i = 0; i < length; i++)
+        values += text[i] == '{' || text[i] == '[' || text[i] == ',';
+    return values;
+}
+
 LullJson *
 lull_json_dup(LullJson *value)
 {

@@ -27,6 +27,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullJson, lull_json_put)
  * `null` is an error too. */
 LullJson *lull_json_parse(const char *text, gssize length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* At least as many values as a document has, by its brackets and commas: what it takes to keep, which its
+ * length does not tell. An empty object has two bytes, and takes hundreds. */
+gsize lull_json_weigh(const char *text, gsize length);
+
 LullJson *lull_json_dup(LullJson *value) G_GNUC_WARN_UNUSED_RESULT; /* deep copy */
 
 /* Walks a path of keys: lull_json_at(o, "status", "conditions", NULL). Lent; NULL where a step is

@@ -12,7 +12,8 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define MAX_REPLY (1024 * 1024)
+#define MAX_REPLY  (1024 * 1024)
+#define MAX_VALUES 32768 /* thousands of file systems */
 
 /* Newer libvirts have codes of their own; older ones give AGENT_UNRESPONSIVE and INTERNAL_ERROR. */
 #define CODE_AGENT_TIMEOUT 112
@@ -80,6 +81,25 @@ ask(LullDomain *domain, const char *command, const char *request, int seconds, G
     return NULL;
 }
 
+/* Of what a guest sends no more is kept than its own answers need. */
+static LullJson *
+parse(const char *command, const char *text, GError **error)
+{
+    const gsize length = strlen(text);
+
+    if (length > MAX_REPLY) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has %zu bytes, too many",
+                    command, length);
+        return NULL;
+    }
+    if (lull_json_weigh(text, length) > MAX_VALUES) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "%s: the agent's answer has more than %d values, too many", command, MAX_VALUES);
+        return NULL;
+    }
+    return lull_json_parse(text, (gssize)length, error);
+}
+
 /* libvirt says this itself. */
 static gboolean
 is_refusal(const char *command, LullJson *reply, GError **error)
@@ -109,11 +129,7 @@ lull_agent_call(LullDomain *domain, const char *command, LullJson *take_argument
     text = ask(domain, command, lull_json_to_line(request), (int)seconds, error);
     if (!text)
         return NULL;
-    if (strlen(text) > MAX_REPLY)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: the agent's answer has %zu bytes, too many",
-                    command, strlen(text));
-    else
-        reply = lull_json_parse(text, -1, error);
+    reply = parse(command, text, error);
     free(text);
     if (!reply)
         return NULL;

@@ -16,6 +16,7 @@
 
 #define SENTINEL     '\xff' /* whatever the other side was in, it starts anew */
 #define CROWDED_USEC LULL_MSEC(5)
+#define MAX_SYNC     256 /* bytes: it has one number in it */
 
 typedef struct {
     const char *path;
@@ -158,7 +159,8 @@ synchronize(Wire *self, GError **error)
     for (;;) {
         g_autofree char *line = receive_line(self, error);
         const char *mark = line ? strrchr(line, SENTINEL) : NULL;
-        g_autoptr(LullJson) reply = mark ? lull_json_parse(mark + 1, -1, NULL) : NULL;
+        g_autoptr(LullJson) reply =
+            mark && strlen(mark) <= MAX_SYNC ? lull_json_parse(mark + 1, -1, NULL) : NULL;
 
         if (!line)
             return FALSE;

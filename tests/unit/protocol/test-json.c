@@ -152,6 +152,17 @@ START_TEST(test_passes_text_on_as_it_is)
 }
 END_TEST
 
+START_TEST(test_weighs_a_document_by_its_values)
+{
+    static const char text[] = "{\"a\":[1,2,{}],\"b\":[]}"; /* two objects, two arrays, two numbers */
+
+    ck_assert_uint_ge(lull_json_weigh(text, strlen(text)), 6);
+    ck_assert_uint_ge(lull_json_weigh("[{},{},{}]", 10), 4);
+    ck_assert_uint_le(lull_json_weigh("\"a long text and nothing else\"", 31), 1);
+    ck_assert_uint_eq(lull_json_weigh("", 0), 1);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -164,6 +175,7 @@ make_suite(void)
     tcase_add_test(tcase, test_getters_fall_back_on_what_is_absent_or_of_another_type);
     tcase_add_test(tcase, test_writes_one_line);
     tcase_add_test(tcase, test_passes_text_on_as_it_is);
+    tcase_add_test(tcase, test_weighs_a_document_by_its_values);
     tcase_add_loop_test(tcase, test_merges_as_the_standard_says, 0, G_N_ELEMENTS(patches));
     suite_add_tcase(suite, tcase);
     return suite;
