@@ -74,6 +74,35 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
     return TRUE;
 }
 
+/* TRUE: it is thawed now, of @total file systems with those that earlier tries undid. */
+static gboolean
+stock_thaw_once(LullLine *line, gint64 *total, GError **error)
+{
+    g_autoptr(LullJson) thaw = lull_agent_call(line->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, error);
+    g_autoptr(LullJson) status = NULL;
+    gboolean frozen = TRUE;
+    gint64 count = 0;
+
+    if (!thaw)
+        return FALSE;
+    if (!lull_reply_count(thaw, &count)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent's answer is not a count");
+        return FALSE;
+    }
+    *total = count > G_MAXINT64 - *total ? G_MAXINT64 : *total + count;
+    /* a thaw that undid something needs no second look; it is the last word of a serial agent */
+    if (*total > 0)
+        return TRUE;
+    status = lull_agent_call(line->domain, "guest-fsfreeze-status", NULL, CALL_USEC, error);
+    if (!status)
+        return FALSE;
+    if (!lull_reply_is_frozen(status, &frozen))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent says neither frozen nor thawed");
+    else if (frozen)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "the guest still says frozen");
+    return !frozen;
+}
+
 gboolean
 lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **error)
 {
@@ -82,30 +111,15 @@ lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
-        g_autoptr(LullJson) thaw = NULL;
-        gint64 count = 0;
-        gboolean frozen = TRUE;
 
         lull_line_mend(line);
-        thaw = lull_agent_call(line->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, &problem);
-        if (thaw && lull_reply_count(thaw, &count)) {
-            g_autoptr(LullJson) status = NULL;
-            total += count;
-            /* a thaw that undid something needs no second look; it is the last word of a serial agent */
-            if (total > 0)
-                frozen = FALSE;
-            else if ((status =
-                          lull_agent_call(line->domain, "guest-fsfreeze-status", NULL, CALL_USEC, &problem)))
-                lull_reply_is_frozen(status, &frozen);
-        }
-        if (!frozen || lull_guest_hold_guest_is_gone(line->domain, &gone)) {
+        if (stock_thaw_once(line, &total, &problem) || lull_guest_hold_guest_is_gone(line->domain, &gone)) {
             if (ret_count)
                 *ret_count = total;
             return TRUE;
         }
         if (lull_clock_boottime() >= until) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "thaw: %s",
-                        problem ? problem->message : "the guest still says frozen");
+            g_propagate_prefixed_error(error, g_steal_pointer(&problem), "thaw: ");
             return FALSE;
         }
         g_usleep((gulong)RETRY_USEC);
@@ -196,7 +210,7 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
     if (self->facts.frozen)
         check_still_frozen(self);
     if (state->freeze_sent && !lull_stock_thaw_until(&self->line, start + budget_usec, &thawed, &error)) {
-        lull_guest_hold_break(self, error->message, TRUE);
+        lull_guest_hold_break(self, error->message, lull_error_is(error, LULL_ERROR_TIMED_OUT));
         g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
         return FALSE; /* not released: it thaws at its deadline */
     }

@@ -19,8 +19,9 @@
 void
 lull_guest_hold_fail(LullGuestHold *self, const GError *error)
 {
-    if (!self->facts.problem)
-        self->facts.problem = g_strdup(error->message);
+    if (self->facts.problem)
+        return; /* nor was time the reason, if it was none of the first */
+    self->facts.problem = g_strdup(error->message);
     /* our agent's errors carry no code; its word for time is agreed upon */
     if (lull_error_is(error, LULL_ERROR_TIMED_OUT) || strstr(error->message, "timed out"))
         self->facts.timed_out = TRUE;
@@ -30,9 +31,10 @@ void
 lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean timed_out)
 {
     self->facts.held = FALSE;
+    if (self->facts.broken)
+        return;
     self->facts.timed_out |= timed_out;
-    if (!self->facts.broken)
-        self->facts.broken = g_strdup(reason);
+    self->facts.broken = g_strdup(reason);
 }
 
 void
