@@ -14,7 +14,6 @@
 #include "protocol/error.h"
 
 #define MAX_FILE_BYTES 4096
-#define MAX_THREADS    8
 #define RECOVER_BUDGET LULL_SEC(12) /* a guest; more than any lease of ours */
 #define RETRY_BUDGET   LULL_SEC(3)
 #define RETRY_USEC     LULL_SEC(5)
@@ -299,7 +298,8 @@ recover_all(Recovery *recovery)
 {
     LullIntents *self = recovery->intents;
     g_autoptr(GPtrArray) list = lull_intents_list(self);
-    GThreadPool *pool = g_thread_pool_new(recover_one, recovery, MAX_THREADS, FALSE, NULL);
+    /* a thread each: no thaw waits for a guest that does not answer */
+    GThreadPool *pool = g_thread_pool_new(recover_one, recovery, MAX((gint)list->len, 1), FALSE, NULL);
 
     for (guint i = 0; i < list->len; i++)
         g_thread_pool_push(pool, list->pdata[i], NULL);
