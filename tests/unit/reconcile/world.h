@@ -14,14 +14,8 @@ G_BEGIN_DECLS
  * store fails before or after it has done what was asked; the coordinator dies and comes back. One machine,
  * "larry", with two disks. */
 
-/* A life takes thirty times as long where every allocation is watched: some do there. */
-#ifdef __SANITIZE_ADDRESS__
-#define WORLD_SEEDS  8
-#define WORLD_STRIDE 10
-#else
-#define WORLD_SEEDS  40
-#define WORLD_STRIDE 1
-#endif
+/* How many lives there are, and how many of a life's calls are left out, WORLD_SEEDS and WORLD_STRIDE, is the
+ * build's to say. */
 #define WORLD_MANY 4 /* snapshots, and restores, at most */
 
 /* A store in front of another one that loses one call in `rate`, and the one that makes `countdown` zero. */
