@@ -7,23 +7,27 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/store/kube/kube.h"
+#include "coordinator/store/kube/leader.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
 /* usage: kube KUBECONFIG PATIENCE-MS, "" for a pod's
  *
  * Does what it reads, a JSON array a line, with snapshots of an API server, and says what came of it, an
- * object a line: ["get", NS, NAME], ["list", NS], ["create", OBJECT], ["patch", NS, NAME, PATCH],
- * ["status", NS, NAME, PATCH], ["remove", NS, NAME, UID or null], ["watch", SINCE or null]. A watch's events
- * come in between. */
+ * object a line; what a watch or an election tells comes in between. What there is, stands below in the table
+ * of orders; SELECTOR is {"labels", "fields", "limit", "continue", "namespace"}, all of it optional. */
 
 typedef struct {
     LullStore *store;
     GMainLoop *loop;
     GIOChannel *input;
     LullWatch *watch;
+    LullLeader *leader;
 } Driver;
 
+static const LullKind *const kind = &lull_kind_snapshot;
+
+/* One call of stdio: threads do not mix their lines. */
 static void
 say(LullJson *take_line)
 {
@@ -46,6 +50,61 @@ say_result(LullJson *take_result, const GError *error)
     say(line);
 }
 
+static const char *
+word(LullJson *order, gsize i)
+{
+    LullJson *value = json_object_array_get_idx(order, i);
+
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+static gint64
+number(LullJson *order, gsize i)
+{
+    return json_object_get_int64(json_object_array_get_idx(order, i));
+}
+
+static LullJson *
+do_get(Driver *self, LullJson *order, GError **error)
+{
+    return lull_store_get(self->store, kind, word(order, 1), word(order, 2), error);
+}
+
+static LullJson *
+do_list(Driver *self, LullJson *order, GError **error)
+{
+    LullJson *selector = json_object_array_get_idx(order, 2);
+    const LullListOptions options = {.label_selector = lull_json_string(selector, "labels", NULL),
+                                     .field_selector = lull_json_string(selector, "fields", NULL),
+                                     .limit = (guint)lull_json_int(selector, "limit", 0),
+                                     .continue_token = lull_json_string(selector, "continue", NULL)};
+
+    return lull_store_list(self->store, kind, word(order, 1), &options, error);
+}
+
+static LullJson *
+do_create(Driver *self, LullJson *order, GError **error)
+{
+    return lull_store_create(self->store, kind, json_object_array_get_idx(order, 1), error);
+}
+
+static LullJson *
+do_patch(Driver *self, LullJson *order, GError **error)
+{
+    return lull_store_patch(self->store, kind, word(order, 1), word(order, 2),
+                            g_str_equal(word(order, 0), "status") ? LULL_PATCH_STATUS : LULL_PATCH_OBJECT,
+                            json_object_array_get_idx(order, 3), error);
+}
+
+static LullJson *
+do_remove(Driver *self, LullJson *order, GError **error)
+{
+    const gboolean removed =
+        lull_store_remove(self->store, kind, word(order, 1), word(order, 2), word(order, 3), error);
+
+    return removed ? json_object_new_object() : NULL;
+}
+
 static void
 on_event(LullWatchType type, LullJson *object, gpointer user_data)
 {
@@ -60,37 +119,82 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
     say(line);
 }
 
-static const char *
-word(LullJson *order, gsize i)
+static LullJson *
+do_watch(Driver *self, LullJson *order, GError **error)
 {
-    LullJson *value = json_object_array_get_idx(order, i);
+    LullJson *selector = json_object_array_get_idx(order, 2);
+    const LullWatchOptions options = {.since = word(order, 1),
+                                      .label_selector = lull_json_string(selector, "labels", NULL),
+                                      .field_selector = lull_json_string(selector, "fields", NULL)};
 
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+    self->watch = lull_store_watch_selected(self->store, kind, lull_json_string(selector, "namespace", NULL),
+                                            &options, NULL, on_event, NULL, error);
+    return self->watch ? json_object_new_object() : NULL;
 }
+
+static void
+on_lead(gboolean leads, gint64 term, gpointer user_data)
+{
+    LullJson *line = json_object_new_object();
+
+    lull_json_set_string(line, "event", leads ? "LEADS" : "FOLLOWS");
+    lull_json_set_int(line, "code", term);
+    say(line);
+}
+
+static LullJson *
+do_candidate(Driver *self, LullJson *order, GError **error)
+{
+    const LullElectionTuning tuning = {LULL_MSEC(number(order, 4)), LULL_MSEC(number(order, 5)),
+                                       LULL_MSEC(number(order, 6))};
+    const LullLeaderOptions options = {word(order, 1), word(order, 2), word(order, 3), &tuning};
+
+    self->leader = lull_leader_new(self->store, &options, on_lead, NULL);
+    return json_object_new_object();
+}
+
+static LullJson *
+do_leads(Driver *self, LullJson *order, GError **error)
+{
+    gint64 term = 0;
+    const gboolean leads = lull_leader_leads(self->leader, &term);
+
+    return leads ? json_object_new_int64(term) : json_object_new_boolean(FALSE);
+}
+
+static LullJson *
+do_resign(Driver *self, LullJson *order, GError **error)
+{
+    g_clear_pointer(&self->leader, lull_leader_free);
+    return json_object_new_object();
+}
+
+static const struct {
+    const char *name;
+    LullJson *(*run)(Driver *self, LullJson *order, GError **error);
+} orders[] = {
+    {"get", do_get},        /* NS, NAME */
+    {"list", do_list},      /* NS or null, SELECTOR */
+    {"create", do_create},  /* OBJECT */
+    {"patch", do_patch},    /* NS, NAME, PATCH */
+    {"status", do_patch},   /* NS, NAME, PATCH */
+    {"remove", do_remove},  /* NS, NAME, UID or null */
+    {"watch", do_watch},    /* SINCE or null, SELECTOR */
+    {"lead", do_candidate}, /* NS, NAME, IDENTITY, and in ms duration, deadline, retry: takes part */
+    {"leads", do_leads},    /* the term, or false */
+    {"resign", do_resign}   /* takes no part any more */
+};
 
 static LullJson *
 obey(Driver *self, LullJson *order, GError **error)
 {
     const char *verb = word(order, 0);
-    const LullKind *kind = &lull_kind_snapshot;
 
-    if (g_str_equal(verb, "get"))
-        return lull_store_get(self->store, kind, word(order, 1), word(order, 2), error);
-    if (g_str_equal(verb, "list"))
-        return lull_store_list(self->store, kind, word(order, 1), NULL, error);
-    if (g_str_equal(verb, "create"))
-        return lull_store_create(self->store, kind, json_object_array_get_idx(order, 1), error);
-    if (g_str_equal(verb, "remove"))
-        return lull_store_remove(self->store, kind, word(order, 1), word(order, 2), word(order, 3), error)
-                   ? json_object_new_object()
-                   : NULL;
-    if (g_str_equal(verb, "watch")) {
-        self->watch = lull_store_watch(self->store, kind, NULL, word(order, 1), NULL, on_event, NULL, error);
-        return self->watch ? json_object_new_object() : NULL;
-    }
-    return lull_store_patch(self->store, kind, word(order, 1), word(order, 2),
-                            g_str_equal(verb, "status") ? LULL_PATCH_STATUS : LULL_PATCH_OBJECT,
-                            json_object_array_get_idx(order, 3), error);
+    for (gsize i = 0; verb && i < G_N_ELEMENTS(orders); i++)
+        if (g_str_equal(orders[i].name, verb))
+            return orders[i].run(self, order, error);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: no order", verb);
+    return NULL;
 }
 
 static gboolean
@@ -108,6 +212,18 @@ on_input(GIOChannel *channel, GIOCondition condition, gpointer user_data)
     LullJson *result = order ? obey(self, order, &error) : NULL;
     say_result(result, error);
     return G_SOURCE_CONTINUE;
+}
+
+static void
+run(Driver *self)
+{
+    self->input = g_io_channel_unix_new(STDIN_FILENO);
+    (void)g_io_channel_set_flags(self->input, G_IO_FLAG_NONBLOCK, NULL);
+    (void)g_io_add_watch(self->input, G_IO_IN | G_IO_HUP, on_input, self);
+    g_main_loop_run(self->loop);
+    lull_watch_stop(self->watch);
+    lull_leader_free(self->leader);
+    g_io_channel_unref(self->input);
 }
 
 int
@@ -129,11 +245,6 @@ main(int argc, char **argv)
     if (!store)
         return 1;
     driver.store = store;
-    driver.input = g_io_channel_unix_new(STDIN_FILENO);
-    (void)g_io_channel_set_flags(driver.input, G_IO_FLAG_NONBLOCK, NULL);
-    (void)g_io_add_watch(driver.input, G_IO_IN | G_IO_HUP, on_input, &driver);
-    g_main_loop_run(loop);
-    lull_watch_stop(driver.watch);
-    g_io_channel_unref(driver.input);
+    run(&driver);
     return 0;
 }

@@ -4,7 +4,6 @@
 
 import json
 import os
-import queue
 import ssl
 import subprocess
 import threading
@@ -14,40 +13,8 @@ import pytest
 
 import hostile
 from hostile import hangs_up, says
+from kubeclient import TIMEOUT, StoreClient
 from waiting import wait_for
-
-TIMEOUT = 60
-
-
-class Client:
-    """One process with a store, that does what it is told."""
-
-    def __init__(self, build, kubeconfig, patience_ms, environment=None):
-        self.process = subprocess.Popen(
-            [os.path.join(build, "tests/contract/kube"), kubeconfig, str(patience_ms)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **(environment or {})})
-        self.results = queue.Queue()
-        self.events = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.first = self.results.get(timeout=TIMEOUT)
-
-    def _read(self):
-        for line in self.process.stdout:
-            value = json.loads(line)
-            (self.events if "event" in value else self.results).put(value)
-
-    def do(self, *order):
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        return self.results.get(timeout=TIMEOUT)
-
-    def event(self):
-        value = self.events.get(timeout=TIMEOUT)
-        return f"{value['event']} {value.get('name', value.get('code'))}"
-
-    def close(self):
-        self.process.stdin.close()
-        assert self.process.wait(TIMEOUT) == 0
 
 
 @pytest.fixture
@@ -69,7 +36,7 @@ def connect(build, directory):
                        "clusters": [{"name": "k", "cluster": {"server": f"{scheme}://127.0.0.1:{port}",
                                                               **(cluster or {})}}],
                        "users": [{"name": "u", "user": user or {"token": ""}}]}, file)
-        clients.append(Client(build, path, patience_ms))
+        clients.append(StoreClient(build, path, patience_ms))
         assert "ok" in clients[-1].first, clients[-1].first
         return clients[-1]
 
@@ -175,6 +142,7 @@ def test_the_status_has_a_path_of_its_own(server, connect):
     server.then(says(200, snap("a")))
     client.do("status", "default", "a", {"status": {}})
     assert server.requests[0].path.endswith("/namespaces/default/virtualmachinesnapshots/a/status")
+    assert server.requests[0].query["fieldValidation"] == "Strict"  # nothing that we write is dropped silently
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b"null", b'{"a":', b"[" * 100000, b"\xff"])

@@ -92,13 +92,16 @@ get_page(Kube *self, const LullKind *kind, const char *ns, const LullUrlQuery *q
     const LullLinkRequest request = {.method = "GET", .path = path, .repeatable = TRUE};
     g_autoptr(LullJson) page = lull_link_request(self->link, &request, NULL, error);
     LullJson *items = lull_json_array(page, "items");
+    LullJson *metadata = lull_json_object(page, "metadata");
 
     if (!page)
         return NULL;
-    if (!items || !lull_json_object(page, "metadata")) {
+    if (!items || !metadata) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "GET %s: the answer is no list", path);
         return NULL;
     }
+    if (!*lull_json_string(metadata, "continue", ""))
+        json_object_object_del(metadata, "continue"); /* the last page of some says so with an empty one */
     complete_items(kind, items);
     return g_steal_pointer(&page);
 }
@@ -176,6 +179,17 @@ expand_name(LullJson *metadata)
     lull_json_set_string(metadata, "name", name->str);
 }
 
+/* What a server drops of an object whose fields we know would be lost without a word: it is older than we
+ * are. */
+static char *
+write_path(const LullKind *kind, char *take_path)
+{
+    const LullUrlQuery query = {.strict = kind->spec != NULL};
+    g_autofree char *path = take_path;
+
+    return lull_url_query(path, &query);
+}
+
 static LullJson *
 kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
 {
@@ -185,7 +199,7 @@ kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **e
     const char *asked = lull_meta_namespace(object);
     const char *ns = place(kind, asked ? asked : lull_link_config(self->link)->ns);
     g_autofree char *api_version = lull_kind_api_version(kind);
-    g_autofree char *path = lull_url_object(kind, ns, NULL);
+    g_autofree char *path = write_path(kind, lull_url_object(kind, ns, NULL));
 
     lull_json_set_string(copy, "apiVersion", api_version);
     lull_json_set_string(copy, "kind", kind->kind);
@@ -207,8 +221,9 @@ kube_patch(LullStore *store, const LullKind *kind, const char *ns, const char *n
            LullJson *patch, GError **error)
 {
     Kube *self = (Kube *)store;
-    g_autofree char *path = target == LULL_PATCH_STATUS ? lull_url_status(kind, place(kind, ns), name)
-                                                        : lull_url_object(kind, place(kind, ns), name);
+    g_autofree char *path =
+        write_path(kind, target == LULL_PATCH_STATUS ? lull_url_status(kind, place(kind, ns), name)
+                                                     : lull_url_object(kind, place(kind, ns), name));
     const LullLinkRequest request = {
         .method = "PATCH", .path = path, .content_type = MERGE_PATCH, .body = patch, .repeatable = TRUE};
 

@@ -32,6 +32,7 @@ typedef struct {
     gboolean watch;
     gboolean bookmarks;
     guint timeout_s; /* after which the server ends a watch */
+    gboolean strict; /* of a write: a field that the server does not know is an error, and not dropped */
 } LullUrlQuery;
 
 /* "PATH?limit=500&..." in a fixed order; @path alone where nothing is asked for. */
