@@ -3,6 +3,7 @@
 """Fixtures of the cluster suite. All modules share one control plane; name spaces keep their tests apart."""
 
 import itertools
+import os
 import re
 
 import pytest
@@ -19,6 +20,11 @@ def cluster():
     scratch.sweep()
     with Cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def build():
+    return os.environ.get("LULL_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,11 @@ open_set(const char *directory)
     return set;
 }
 
-const Factory factories[] = {{"local", open_local}, {"set", open_set}, {"served", open_served}};
+static const Factory own_factories[] = {{"local", open_local}, {"set", open_set}, {"served", open_served}};
+static const Factory cluster_factories[] = {{"cluster", open_cluster}};
 
-const int n_factories = G_N_ELEMENTS(factories);
+const Factory *factories;
+int n_factories;
 
 LullStore *store;
 char *dir;
@@ -200,12 +202,22 @@ log_drain(void)
         ;
 }
 
+static void
+choose_factories(gboolean own)
+{
+    const gboolean cluster = !own && g_getenv("LULL_CONTRACT_KUBECONFIG");
+
+    factories = cluster ? cluster_factories : own_factories;
+    n_factories = cluster ? G_N_ELEMENTS(cluster_factories) : G_N_ELEMENTS(own_factories);
+}
+
 Suite *
-contract_suite(const char *name, const TTest *const *tests, gsize n_tests)
+contract_suite(const char *name, gboolean own, const TTest *const *tests, gsize n_tests)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create("contract");
 
+    choose_factories(own);
     tcase_set_timeout(tcase, 2 * DEADLINE_S);
     tcase_add_checked_fixture(tcase, setup, teardown);
     for (gsize i = 0; i < n_tests; i++)

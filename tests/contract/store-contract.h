@@ -13,7 +13,7 @@
 
 #define KIND        (&lull_kind_snapshot)
 #define NS          "default"
-#define LOG_EVENTS  64 /* every factory's store forgets events beyond this */
+#define LOG_EVENTS  64 /* every store of our own forgets events beyond this */
 #define MAX_PENDING 32 /* and cuts a watch off beyond this */
 #define DEADLINE_S  30
 
@@ -22,19 +22,23 @@ typedef struct {
     LullStore *(*open)(const char *dir);
 } Factory;
 
-extern const Factory factories[];
-extern const int n_factories;
+/* Those that there are; where LULL_CONTRACT_KUBECONFIG names a cluster, that alone. */
+extern const Factory *factories;
+extern int n_factories;
 
 extern LullStore *store; /* a test opens it; freed after each */
 extern char *dir;
 
-/* The suite of these tests, each run with each factory. */
-Suite *contract_suite(const char *name, const TTest *const *tests, gsize n_tests);
+/* The suite of these tests, each run with each factory. @own: only those of our own stores. */
+Suite *contract_suite(const char *name, gboolean own, const TTest *const *tests, gsize n_tests);
 
 LullStore *open_local(const char *directory);
 
 /* A local store, served over REST, as a cluster's client sees it. */
 LullStore *open_served(const char *directory);
+
+/* A cluster that the definitions of the kinds were given, and the namespaces that tests use; emptied. */
+LullStore *open_cluster(const char *directory);
 
 /* Each fails the test where the store gives an error; objects are of KIND in NS. @more: as snapshot_json().
  */
