@@ -9,13 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "coordinator/guest/link.h"
-#include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
-#include "coordinator/storage/image.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/merge.h"
+#include "coordinator/storage/restore-private.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
@@ -23,38 +21,13 @@
  * then devices are written, the new images take their places, the NVRAM follows, and the definition comes
  * last. Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is
  * used again, and one that has taken its place is made once more, with the same result. Once all is done, it
- * does nothing. */
-
-typedef struct {
-    LullJson *row; /* of the manifest; lent */
-    char *stored;
-    char *target; /* where links lead */
-    char *part;   /* being written; NULL for a device */
-    char *fresh;  /* finished, beside the target */
-    guint64 size; /* of what is stored, with what it is based on */
-    gboolean block;
-    LullImageLock *lock; /* on the image that has the name; NULL where there is none */
-} Volume;
-
-typedef struct {
-    LullBackupStorage *storage;
-    char *folder;
-    LullJson *manifest;
-    GPtrArray *volumes;
-    GPtrArray *files; /* of LullStoredFile: all that is read */
-    LullLink *link;
-    void (*progress)(guint permille, gpointer user_data);
-    gpointer user_data;
-    guint64 total;
-    guint64 done;    /* of volumes finished */
-    guint64 current; /* size of the one under way */
-    GCancellable *cancel;
-} Restore;
+ * does nothing. A machine that libvirt does not know any more is no other case: what is not there needs no
+ * lock, and nobody may have what it had. */
 
 static void
 volume_free(gpointer data)
 {
-    Volume *volume = data;
+    LullRestoreVolume *volume = data;
 
     lull_image_unlock(volume->lock);
     g_free(volume->stored);
@@ -65,7 +38,7 @@ volume_free(gpointer data)
 }
 
 static void
-restore_clear(Restore *self)
+restore_clear(LullRestore *self)
 {
     g_clear_pointer(&self->folder, g_free);
     g_clear_pointer(&self->manifest, lull_json_put);
@@ -73,7 +46,7 @@ restore_clear(Restore *self)
     g_clear_pointer(&self->files, g_ptr_array_unref);
     g_clear_pointer(&self->link, lull_link_return);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restore, restore_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestore, restore_clear)
 
 /* Of one restore only, so that another one's is never taken for it. */
 static char *
@@ -82,10 +55,10 @@ fresh_name(const char *target, const char *restore_uid)
     return g_strdup_printf("%s.lull-restore-%s", target, restore_uid);
 }
 
-static Volume *
-volume_new(const Restore *self, LullJson *row, const char *restore_uid)
+static LullRestoreVolume *
+volume_new(const LullRestore *self, LullJson *row, const char *restore_uid)
 {
-    Volume *volume = g_new0(Volume, 1);
+    LullRestoreVolume *volume = g_new0(LullRestoreVolume, 1);
     const char *path = lull_json_string(row, "sourcePath", NULL);
     char *real = realpath(path, NULL);
 
@@ -101,32 +74,9 @@ volume_new(const Restore *self, LullJson *row, const char *restore_uid)
     return volume;
 }
 
-/* The stored data, and what they are based on, are what they were when they were sealed: else nothing is
- * touched. */
-static gboolean
-verify_stored(Restore *self, GError **error)
-{
-    for (guint i = 0; i < self->files->len; i++) {
-        const LullStoredFile *file = g_ptr_array_index(self->files, i);
-        g_autofree char *sum = lull_folder_sha256(file->path, self->cancel, error);
-
-        if (!sum)
-            return FALSE;
-        if (!g_str_equal(sum, file->sha256)) {
-            g_set_error(
-                error, LULL_ERROR, LULL_ERROR_INVALID,
-                "stored volume %s: its data are not what was stored: the snapshot is damaged, nothing was "
-                "restored",
-                file->path);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 /* The images become others: what was recorded of their changes is void, and the next snapshot a full one. */
 static gboolean
-forget_checkpoints(Restore *self, const char *vm_uid, GError **error)
+forget_checkpoints(LullRestore *self, const char *vm_uid, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
@@ -139,51 +89,8 @@ forget_checkpoints(Restore *self, const char *vm_uid, GError **error)
     return FALSE;
 }
 
-/* A saved state goes on with what it remembers of disks that are others by then. */
-static gboolean
-check_off(LullDomain *domain, GError **error)
-{
-    const int active = virDomainIsActive(domain);
-    const int saved = active == 0 ? virDomainHasManagedSaveImage(domain, 0) : 0;
-
-    if (active < 0 || saved < 0)
-        return lull_link_error(error, "state of the virtual machine");
-    if (active)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "virtual machine %s: it runs: stop it first",
-                    virDomainGetName(domain));
-    else if (saved)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "virtual machine %s: it has a saved state: start and stop it, or virsh "
-                    "managedsave-remove",
-                    virDomainGetName(domain));
-    return !active && !saved;
-}
-
-static gboolean
-check_stopped(Restore *self, const char *vm_uid, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
-
-    if (!domain) {
-        if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-            return TRUE; /* defined again at the end */
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return FALSE;
-    }
-    if (!check_off(domain, error))
-        return FALSE;
-    if (g_strcmp0(virDomainGetName(domain), lull_json_string(self->manifest, "domain", NULL)) != 0) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "virtual machine %s: it was called %s when the snapshot was taken: rename it back first",
-                    virDomainGetName(domain), lull_json_string(self->manifest, "domain", ""));
-        return FALSE;
-    }
-    return TRUE;
-}
-
 static guint64
-stored_size(const Restore *self, const char *volume)
+stored_size(const LullRestore *self, const char *volume)
 {
     guint64 size = 0;
 
@@ -197,7 +104,7 @@ stored_size(const Restore *self, const char *volume)
 }
 
 static gboolean
-load_volumes(Restore *self, const char *content_uid, const char *restore_uid, GError **error)
+load_volumes(LullRestore *self, const char *content_uid, const char *restore_uid, GError **error)
 {
     LullJson *rows;
 
@@ -219,7 +126,7 @@ load_volumes(Restore *self, const char *content_uid, const char *restore_uid, GE
 }
 
 static gboolean
-load_files(Restore *self, const char *content_uid, GError **error)
+load_files(LullRestore *self, const char *content_uid, GError **error)
 {
     if (lull_merge_is_removing(self->folder)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "snapshot content %s: it is being deleted",
@@ -228,7 +135,7 @@ load_files(Restore *self, const char *content_uid, GError **error)
     }
     self->files = lull_lineage_files(self->storage->directory, content_uid, self->manifest, error);
     for (guint i = 0; self->files && i < self->volumes->len; i++) {
-        Volume *volume = g_ptr_array_index(self->volumes, i);
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
         volume->size = stored_size(self, lull_json_string(volume->row, "name", NULL));
         self->total += volume->size;
@@ -237,7 +144,7 @@ load_files(Restore *self, const char *content_uid, GError **error)
 }
 
 static gboolean
-load(Restore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
+load(LullRestore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
 {
     if (!load_volumes(self, content_uid, restore_uid, error) || !load_files(self, content_uid, error))
         return FALSE;
@@ -251,81 +158,10 @@ load(Restore *self, const char *content_uid, const char *vm_uid, const char *res
     return self->link != NULL;
 }
 
-/* One that is smaller than it was would be found out with half of it written. */
-static gboolean
-check_device(const Volume *volume, GError **error)
-{
-    const gboolean raw = g_str_equal(lull_json_string(volume->row, "sourceFormat", "raw"), "raw");
-    const gint64 need = lull_json_int(volume->row, raw ? "capacity" : "size", 0);
-    const int fd = open(volume->target, O_RDONLY | O_CLOEXEC);
-    const off_t have = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-    const int saved = errno;
-
-    if (fd >= 0)
-        close(fd);
-    if (have < 0)
-        return lull_folder_errno(error, saved, "block device", volume->target);
-    if (have >= need)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                "block device %s: it has %" G_GINT64_FORMAT " bytes, the snapshot needs %" G_GINT64_FORMAT
-                ": make it larger, nothing was restored",
-                volume->target, (gint64)have, need);
-    return FALSE;
-}
-
-/* From here to the end nobody else can open the old images, so nobody can start the virtual machine. */
-static gboolean
-lock_images(Restore *self, GError **error)
-{
-    for (guint i = 0; i < self->volumes->len; i++) {
-        Volume *volume = g_ptr_array_index(self->volumes, i);
-        struct stat info;
-
-        if (stat(volume->target, &info) < 0) {
-            if (errno == ENOENT && !volume->block)
-                continue;
-            return lull_folder_errno(error, errno, "image", volume->target);
-        }
-        if (volume->block != !!S_ISBLK(info.st_mode) || (!volume->block && !S_ISREG(info.st_mode))) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "image %s: it is not the %s that it was",
-                        volume->target, volume->block ? "block device" : "file");
-            return FALSE;
-        }
-        if (volume->block && !check_device(volume, error))
-            return FALSE;
-        volume->lock = lull_image_lock(volume->target, error);
-        if (!volume->lock)
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-check_space(Restore *self, GError **error)
-{
-    for (guint i = 0; i < self->volumes->len; i++) {
-        const Volume *volume = g_ptr_array_index(self->volumes, i);
-        g_autofree char *parent = g_path_get_dirname(volume->target);
-        guint64 need = 0;
-
-        /* all that go to the same place count; counting too much is as good as an early refusal */
-        for (guint k = 0; k < self->volumes->len; k++) {
-            const Volume *other = g_ptr_array_index(self->volumes, k);
-            g_autofree char *place = g_path_get_dirname(other->target);
-            if (!other->block && g_str_equal(place, parent) && !g_file_test(other->fresh, G_FILE_TEST_EXISTS))
-                need += other->size;
-        }
-        if (!volume->block && !lull_folder_check_space(parent, need, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 static void
 on_image_progress(guint permille, gpointer user_data)
 {
-    const Restore *self = user_data;
+    const LullRestore *self = user_data;
 
     if (self->progress && self->total)
         self->progress((guint)((self->done * 1000 + self->current * permille) / self->total),
@@ -365,7 +201,7 @@ check_still(const char *path, int fd, GError **error)
 }
 
 static gboolean
-is_finished(const Volume *volume)
+is_finished(const LullRestoreVolume *volume)
 {
     struct stat info;
 
@@ -375,7 +211,7 @@ is_finished(const Volume *volume)
 /* One new image beside the old one: finished and durable under its second name only. It is written by its
  * descriptor, so that no link leads what is written elsewhere. */
 static gboolean
-copy_file(Restore *self, Volume *volume, GError **error)
+copy_file(LullRestore *self, LullRestoreVolume *volume, GError **error)
 {
     const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
     gboolean ok;
@@ -399,7 +235,7 @@ copy_file(Restore *self, Volume *volume, GError **error)
 /* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means
  * nothing any more; a raw device is written as it is, zeroes too. */
 static gboolean
-copy_device(Restore *self, Volume *volume, GError **error)
+copy_device(LullRestore *self, LullRestoreVolume *volume, GError **error)
 {
     const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
 
@@ -413,10 +249,10 @@ copy_device(Restore *self, Volume *volume, GError **error)
 }
 
 static gboolean
-copy_all(Restore *self, gboolean block, GError **error)
+copy_all(LullRestore *self, gboolean block, GError **error)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
-        Volume *volume = g_ptr_array_index(self->volumes, i);
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
         if (volume->block != block)
             continue;
@@ -430,17 +266,34 @@ copy_all(Restore *self, gboolean block, GError **error)
     return TRUE;
 }
 
+/* Where there was none to lock, somebody may have made one since. */
+static gboolean
+check_unclaimed(const LullRestoreVolume *volume, GError **error)
+{
+    struct stat info;
+
+    if (volume->lock || lstat(volume->target, &info) < 0)
+        return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_INVALID,
+        "image %s: somebody made it while it was brought back: move it away if it is not needed there",
+        volume->target);
+    return FALSE;
+}
+
 /* Whatever has the name is locked all the time: a machine that is started finds no image that it may use. */
 static gboolean
-swap_all(Restore *self, GError **error)
+swap_all(LullRestore *self, GError **error)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
-        Volume *volume = g_ptr_array_index(self->volumes, i);
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
         g_autofree char *parent = g_path_get_dirname(volume->target);
         LullImageLock *lock = NULL;
 
         if (volume->block)
             continue;
+        if (!check_unclaimed(volume, error))
+            return FALSE;
         lock = lull_image_lock(volume->fresh, error);
         if (!lock)
             return FALSE;
@@ -457,7 +310,7 @@ swap_all(Restore *self, GError **error)
 }
 
 static gboolean
-restore_nvram(Restore *self, const char *restore_uid, GError **error)
+restore_nvram(LullRestore *self, const char *restore_uid, GError **error)
 {
     const char *target = lull_json_string(self->manifest, "nvram", NULL);
     g_autofree char *stored = g_build_filename(self->folder, LULL_FOLDER_NVRAM, NULL);
@@ -483,14 +336,14 @@ restore_nvram(Restore *self, const char *restore_uid, GError **error)
 
 /* Were these the disks of a guest that had switched itself off? */
 static gboolean
-is_at_rest(const Restore *self)
+is_at_rest(const LullRestore *self)
 {
     return g_str_equal(lull_json_string(lull_json_object(self->manifest, "report"), "level", ""), "stopped");
 }
 
 /* What libvirt tells of the end of the machine is not about the disks that it gets. */
 static gboolean
-mark_target(const Restore *self, const char *vm_uid, gboolean restored, GError **error)
+mark_target(const LullRestore *self, const char *vm_uid, gboolean restored, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
@@ -504,7 +357,7 @@ mark_target(const Restore *self, const char *vm_uid, gboolean restored, GError *
 }
 
 static gboolean
-define(Restore *self, const char *vm_uid, GError **error)
+define(LullRestore *self, const char *vm_uid, GError **error)
 {
     g_autofree char *path = g_build_filename(self->folder, LULL_FOLDER_DOMAIN, NULL);
     g_autofree char *xml = NULL;
@@ -531,7 +384,7 @@ marker_name(const char *restore_uid)
 }
 
 static gboolean
-is_marked(const Restore *self, const char *restore_uid)
+is_marked(const LullRestore *self, const char *restore_uid)
 {
     g_autofree char *name = marker_name(restore_uid);
     g_autofree char *path = g_build_filename(self->folder, name, NULL);
@@ -540,7 +393,7 @@ is_marked(const Restore *self, const char *restore_uid)
 }
 
 static gboolean
-mark(const Restore *self, const char *restore_uid, GError **error)
+mark(const LullRestore *self, const char *restore_uid, GError **error)
 {
     g_autofree char *name = marker_name(restore_uid);
 
@@ -548,10 +401,10 @@ mark(const Restore *self, const char *restore_uid, GError **error)
 }
 
 static void
-remove_leftovers(const Restore *self)
+remove_leftovers(const LullRestore *self)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
-        const Volume *volume = g_ptr_array_index(self->volumes, i);
+        const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
         if (volume->block)
             continue;
         (void)g_unlink(volume->part);
@@ -564,7 +417,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
                void (*progress)(guint permille, gpointer user_data), gpointer user_data, GCancellable *cancel,
                GError **error)
 {
-    g_auto(Restore) self = {
+    g_auto(LullRestore) self = {
         .storage = (LullBackupStorage *)storage,
         .progress = progress,
         .user_data = user_data,
@@ -576,8 +429,9 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         return FALSE;
     if (is_marked(&self, restore_uid))
         return TRUE;
-    if (!check_stopped(&self, vm_uid, error) || !verify_stored(&self, error) || !lock_images(&self, error) ||
-        !check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error))
+    if (!lull_restore_check_target(&self, vm_uid, error) || !lull_restore_check_places(&self, error) ||
+        !lull_restore_verify_stored(&self, error) || !lull_restore_lock_images(&self, error) ||
+        !lull_restore_check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error))
         return FALSE;
     if (!copy_all(&self, FALSE, error)) {
         remove_leftovers(&self);
@@ -585,7 +439,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
     }
     lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
     /* it may have been started from other images meanwhile */
-    if (!check_stopped(&self, vm_uid, error)) {
+    if (!lull_restore_check_target(&self, vm_uid, error)) {
         remove_leftovers(&self);
         return FALSE;
     }
@@ -593,11 +447,11 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
     if (!mark_target(&self, vm_uid, TRUE, error))
         return FALSE;
     /* devices first: they take long, and the swap is what cannot be told from outside */
-    if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) || !check_stopped(&self, vm_uid, error) ||
-        !restore_nvram(&self, restore_uid, error))
+    if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) ||
+        !lull_restore_check_target(&self, vm_uid, error) || !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!check_stopped(&self, vm_uid, error) || !define(&self, vm_uid, error) ||
+    if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, vm_uid, error) ||
         !mark(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
@@ -622,7 +476,7 @@ lull_backup_restore(LullStorage *storage, const char *content_uid, const char *v
 void
 lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid)
 {
-    g_auto(Restore) self = {.storage = (LullBackupStorage *)storage};
+    g_auto(LullRestore) self = {.storage = (LullBackupStorage *)storage};
     g_autoptr(GError) error = NULL;
     const char *nvram;
 

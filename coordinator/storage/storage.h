@@ -61,7 +61,8 @@ typedef struct {
      * later. BUSY where that is not possible yet. */
     gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
                        GCancellable *cancel, GError **error);
-    /* Puts content onto the stopped VM, in place: data first, definition last. Resumable: the same
+    /* Puts content onto the stopped VM, in place: data first, definition last; one that is gone is defined
+     * again. INVALID: somebody else has what it had, or there is no place for its disks. Resumable: the same
      * @restore_uid again goes on where it was. Progress in permille through @progress (may be NULL; called on
      * this thread). */
     gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,

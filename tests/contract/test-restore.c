@@ -5,6 +5,7 @@
 /* Restores of a stored content, with real images, onto the one domain of libvirt's own mock driver. */
 
 #include <libvirt/libvirt.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -206,6 +207,186 @@ START_TEST(a_link_that_somebody_put_there_is_not_followed)
 }
 END_TEST
 
+/* A machine that is gone */
+
+static void
+undefine(void)
+{
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    ck_assert_int_eq(virDomainUndefine(domain), 0);
+}
+
+static void
+check_defined_again(void)
+{
+    g_autoptr(GError) error = NULL;
+    char again[VIR_UUID_STRING_BUFLEN];
+    virDomainPtr found;
+
+    ck_assert_msg(restore(&error), "%s", error ? error->message : "");
+    ck_assert(is_filled_with(image, 's'));
+    found = virDomainLookupByName(connection, "test");
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_eq(virDomainGetUUIDString(found, again), 0);
+    ck_assert_str_eq(again, uuid);
+    ck_assert_int_eq(virDomainIsActive(found), 0);
+    virDomainFree(found);
+}
+
+START_TEST(a_machine_that_is_gone_is_defined_again_with_its_uuid)
+{
+    undefine();
+    check_defined_again();
+}
+END_TEST
+
+START_TEST(a_machine_that_is_gone_with_its_images_gets_new_ones)
+{
+    undefine();
+    ck_assert_int_eq(unlink(image), 0);
+    check_defined_again();
+}
+END_TEST
+
+START_TEST(what_stopped_before_a_machine_that_is_gone_was_defined_goes_on)
+{
+    g_autofree char *fresh = g_strconcat(image, ".lull-restore-" RESTORE, NULL);
+
+    undefine();
+    fill(fresh, 's'); /* finished beside the image, or in its place already */
+    if (_i)
+        ck_assert_int_eq(rename(fresh, image), 0);
+    check_defined_again();
+    ck_assert(!g_file_test(fresh, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+#define OTHER "5d3a1b9e-7a52-4c0f-9a55-0e6d8f1f7c11"
+
+static void
+define_other(const char *name, const char *id, const char *disk, gboolean runs)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='test'><name>%s</name><uuid>%s</uuid><memory>8192</memory><os><type>hvm</type></os>"
+        "<devices><disk type='file' device='disk'><source file='%s'/><target dev='vda'/></disk></devices>"
+        "</domain>",
+        name, id, disk);
+    virDomainPtr other = virDomainDefineXML(connection, xml);
+
+    ck_assert_ptr_nonnull(other);
+    if (runs)
+        ck_assert_int_eq(virDomainCreate(other), 0);
+    virDomainFree(other);
+}
+
+START_TEST(a_name_that_another_machine_has_by_now_is_refused)
+{
+    undefine();
+    define_other("test", OTHER, "/nowhere", _i);
+    check_refused(LULL_ERROR_INVALID, "another one has its name, with the uuid " OTHER);
+}
+END_TEST
+
+START_TEST(a_uuid_that_has_another_name_by_now_is_refused)
+{
+    undefine();
+    define_other("renamed", uuid, image, _i);
+    check_refused(LULL_ERROR_INVALID, "rename it back first");
+}
+END_TEST
+
+START_TEST(an_image_that_another_machine_has_by_now_is_refused)
+{
+    undefine();
+    define_other("other", OTHER, image, _i);
+    check_refused(LULL_ERROR_INVALID, "virtual machine other has it by now");
+}
+END_TEST
+
+START_TEST(an_image_that_another_machine_is_about_to_have_is_refused)
+{
+    g_autoptr(GError) error = NULL;
+
+    undefine();
+    define_other("other", OTHER, image, 0);
+    ck_assert_int_eq(unlink(image), 0);
+    ck_assert(!restore(&error));
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+    ck_assert(!g_file_test(image, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+static void
+make_the_image(guint permille, gpointer user_data)
+{
+    if (!g_file_test(image, G_FILE_TEST_EXISTS))
+        fill(image, 'o');
+}
+
+START_TEST(an_image_that_somebody_makes_meanwhile_is_left_alone)
+{
+    g_autoptr(GError) error = NULL;
+
+    undefine();
+    ck_assert_int_eq(unlink(image), 0);
+    ck_assert(!storage->ops->restore(storage, CONTENT, uuid, RESTORE, make_the_image, NULL, NULL, &error));
+    ck_assert_msg(lull_error_is(error, LULL_ERROR_INVALID) && strstr(error->message, "somebody made it"),
+                  "%s", error->message);
+    ck_assert(is_filled_with(image, 'o'));
+}
+END_TEST
+
+START_TEST(a_machine_with_other_disks_is_in_nobodys_way)
+{
+    undefine();
+    define_other("other", OTHER, "/nowhere", _i);
+    check_defined_again();
+}
+END_TEST
+
+START_TEST(a_folder_that_is_gone_is_told)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_free(image);
+    image = g_build_filename(directory, "gone", "disk.img", NULL);
+    store_content('s');
+    undefine();
+    ck_assert(!restore(&error));
+    ck_assert_msg(lull_error_is(error, LULL_ERROR_INVALID) && strstr(error->message, "its folder is gone"),
+                  "%s", error->message);
+    ck_assert_ptr_null(virDomainLookupByName(connection, "test"));
+}
+END_TEST
+
+START_TEST(an_nvram_whose_folder_is_gone_is_told_before_anything_is_touched)
+{
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    undefine();
+    lull_json_set_string(manifest, "nvram", "/nowhere/at/all/vars.fd");
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, lull_json_to_line(manifest), NULL));
+    check_refused(LULL_ERROR_INVALID, "NVRAM /nowhere/at/all/vars.fd: its folder is gone");
+}
+END_TEST
+
+START_TEST(a_link_to_an_image_that_is_gone_is_not_replaced)
+{
+    g_autofree char *elsewhere = g_build_filename(directory, "gone", "disk.img", NULL);
+    g_autoptr(GError) error = NULL;
+    struct stat info;
+
+    undefine();
+    ck_assert_int_eq(unlink(image), 0);
+    ck_assert_int_eq(symlink(elsewhere, image), 0);
+    ck_assert(!restore(&error));
+    ck_assert_msg(lull_error_is(error, LULL_ERROR_INVALID) &&
+                      strstr(error->message, "a link to what is gone"),
+                  "%s", error->message);
+    ck_assert(lstat(image, &info) == 0 && S_ISLNK(info.st_mode));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -221,6 +402,18 @@ make_suite(void)
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
     tcase_add_loop_test(cases, a_link_that_somebody_put_there_is_not_followed, 0, 2);
+    tcase_add_test(cases, a_machine_that_is_gone_is_defined_again_with_its_uuid);
+    tcase_add_test(cases, a_machine_that_is_gone_with_its_images_gets_new_ones);
+    tcase_add_loop_test(cases, what_stopped_before_a_machine_that_is_gone_was_defined_goes_on, 0, 2);
+    tcase_add_loop_test(cases, a_name_that_another_machine_has_by_now_is_refused, 0, 2);
+    tcase_add_loop_test(cases, a_uuid_that_has_another_name_by_now_is_refused, 0, 2);
+    tcase_add_loop_test(cases, an_image_that_another_machine_has_by_now_is_refused, 0, 2);
+    tcase_add_test(cases, an_image_that_another_machine_is_about_to_have_is_refused);
+    tcase_add_test(cases, an_image_that_somebody_makes_meanwhile_is_left_alone);
+    tcase_add_loop_test(cases, a_machine_with_other_disks_is_in_nobodys_way, 0, 2);
+    tcase_add_test(cases, a_folder_that_is_gone_is_told);
+    tcase_add_test(cases, an_nvram_whose_folder_is_gone_is_told_before_anything_is_touched);
+    tcase_add_test(cases, a_link_to_an_image_that_is_gone_is_not_replaced);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -471,3 +471,9 @@ def test_the_nvram_comes_back_with_the_disks(host, driver):
 
         with open(guest.nvram_path, "rb") as file:
             assert file.read() == before
+        guest.domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        assert not os.path.exists(guest.nvram_path)
+        driver.must("restore", content, uuid())
+
+        with open(guest.nvram_path, "rb") as file:
+            assert file.read() == before
