@@ -34,6 +34,8 @@ decide_ended(const LullRestoreView *view)
         return decide_start(view);
     if (view->locked)
         return STEP(UNLOCK, view->complete ? "Complete" : "GivenUp", 0);
+    if (view->data != LULL_WORK_NONE)
+        return STEP(FORGET_DATA, view->complete ? "Complete" : "GivenUp", 0);
     if (view->deleting)
         return STEP(REMOVE_FINALIZER, "RestoreDeleted", 0);
     return STEP(WAIT, "Final", 0);
@@ -84,6 +86,17 @@ decide_nothing_to_restore(const LullRestoreView *view)
     return STEP(WAIT, "SnapshotOrLock", ends ? view->grace_end : 0);
 }
 
+/* Stopped or not there, and nobody else's. */
+static LullRestoreStep
+decide_ready(const LullRestoreView *view)
+{
+    if (view->target_exists && !view->locked)
+        return STEP(LOCK, "TargetFree", 0);
+    if (!view->target_exists && !view->planned)
+        return STEP(WAIT, "PlanIsWritten", 0);
+    return STEP(START_DATA, view->target_exists ? "TargetOurs" : "TargetGone", 0);
+}
+
 LullRestoreStep
 lull_restore_decide(const LullRestoreView *view)
 {
@@ -108,9 +121,7 @@ lull_restore_decide(const LullRestoreView *view)
         return decide_nothing_to_restore(view);
     if (!view->target_stopped)
         return decide_not_ready(view);
-    if (!view->locked)
-        return STEP(LOCK, "TargetFree", 0);
-    return STEP(START_DATA, "TargetOurs", 0);
+    return decide_ready(view);
 }
 
 const char *
@@ -130,6 +141,7 @@ lull_restore_verb_to_string(LullRestoreVerb verb)
         [LULL_RESTORE_FORGET_FAILURE] = "forget-failure",
         [LULL_RESTORE_CANCEL_DATA] = "cancel-data",
         [LULL_RESTORE_UNLOCK] = "unlock",
+        [LULL_RESTORE_FORGET_DATA] = "forget-data",
         [LULL_RESTORE_REMOVE_FINALIZER] = "remove-finalizer",
     };
 

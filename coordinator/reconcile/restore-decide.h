@@ -21,6 +21,7 @@ typedef enum {
     LULL_RESTORE_FORGET_FAILURE, /* of the data job, so that it is tried again after a while */
     LULL_RESTORE_CANCEL_DATA,
     LULL_RESTORE_UNLOCK,
+    LULL_RESTORE_FORGET_DATA, /* the job, of a target that is not locked */
     LULL_RESTORE_REMOVE_FINALIZER,
     LULL_RESTORE_N
 } LullRestoreVerb;

@@ -89,7 +89,7 @@ start_job(const LullRestores *self, const LullRestoreView *view, const char *wha
     task->jobs = self->jobs;
     task->id = g_strdup(id);
     task->content_uid = g_strdup(view->content_uid);
-    task->vm_uid = g_strdup(lull_meta_uid(view->vm));
+    task->vm_uid = g_strdup(view->vm_uid);
     task->restore_uid = g_strdup(view->uid);
     lull_jobs_start(self->jobs, id, (LullJob){func, task, task_free, g_free}, key, lull_loop_poke_key,
                     self->loop);
@@ -114,6 +114,13 @@ forget_failure(const LullRestores *self, const LullRestoreView *view, GError **e
     return FALSE;
 }
 
+static void
+drop_leftovers(const LullRestores *self, const LullRestoreView *view)
+{
+    if (!view->complete && view->content_uid)
+        self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
+}
+
 /* What came of them is recorded by now, or does not matter any more; a target that is being asked or started
  * just now is so without us. */
 static void
@@ -128,19 +135,26 @@ forget_jobs(const LullRestores *self, const LullRestoreView *view)
     }
 }
 
+static void
+forget_data(const LullRestores *self, const LullRestoreView *view)
+{
+    drop_leftovers(self, view);
+    forget_jobs(self, view);
+}
+
 /* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. */
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    if (!view->complete && view->content_uid)
-        self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
-    forget_jobs(self, view);
+    forget_data(self, view);
     return lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error);
 }
 
 static gboolean
 remove_finalizer(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
+    if (view->planned)
+        drop_leftovers(self, view); /* where an earlier life ended with it */
     forget_jobs(self, view);
     return lull_effect_finalizer(self->store, &lull_kind_restore, view->restore, LULL_FINALIZER_RESTORE,
                                  FALSE, error);
@@ -191,6 +205,9 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
         return forget_failure(self, view, error);
     case LULL_RESTORE_UNLOCK:
         return unlock(self, view, error);
+    case LULL_RESTORE_FORGET_DATA:
+        forget_data(self, view);
+        return TRUE;
     case LULL_RESTORE_REMOVE_FINALIZER:
         return remove_finalizer(self, view, error);
     case LULL_RESTORE_NOTE_START:

@@ -104,6 +104,16 @@ plan(LullJson *content)
     return restores;
 }
 
+/* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
+static gboolean
+has_plan(const LullRestoreView *view)
+{
+    const gboolean begins = lull_json_object(view->restore, "status") && !view->target_exists &&
+                            view->snapshot_ready && !view->failed;
+
+    return view->content && !view->deleting && (view->locked || begins);
+}
+
 LullJson *
 lull_restore_status(const LullRestoreView *view)
 {
@@ -111,7 +121,7 @@ lull_restore_status(const LullRestoreView *view)
     LullJson *status = old ? lull_json_dup(old) : json_object_new_object();
 
     lull_json_set_bool(status, "complete", view->complete);
-    if (view->locked && view->content && !view->deleting)
+    if (has_plan(view))
         lull_json_take(status, "restores", plan(view->content));
     if (view->complete && !lull_json_at(status, "restoreTime", NULL)) {
         g_autofree char *when = lull_clock_format(view->now);

@@ -24,6 +24,7 @@ lull_restore_view_free(LullRestoreView *self)
     g_free(self->uid);
     g_free(self->target);
     g_free(self->content_uid);
+    g_free(self->vm_uid);
     g_free(self->failure);
     g_free(self->problem);
     g_free(self->work_error);
@@ -87,11 +88,42 @@ unsupported(LullJson *spec)
             "spec.volumeRestoreOverrides: not supported on a plain host: it has no claims to name, "
             "leave it out");
     if (is_filled(spec, "patches"))
-        return g_strdup("spec.patches: not supported: only VMs that exist can be restored yet, leave it out");
+        return g_strdup(
+            "spec.patches: not supported on a plain host: a VM is restored as it was, leave it out");
     return NULL;
 }
 
-/* NULL: it will not get better by itself. */
+/* The machine that the snapshot is of, as it was. */
+static LullJson *
+source_of(const LullRestoreView *self)
+{
+    return lull_json_at(self->content, "spec", "source", "virtualMachine", NULL);
+}
+
+/* A snapshot goes back to the machine that it is of, there or not. NULL: that is the target, or nobody knows
+ * yet. */
+static char *
+wrong_target(const LullRestoreView *self)
+{
+    const char *source = lull_json_string(lull_json_at(self->snapshot, "spec", "source", NULL), "name", NULL);
+    const char *uid = lull_meta_uid(source_of(self));
+
+    if (self->target_exists && uid && g_strcmp0(uid, self->vm_uid) != 0)
+        return g_strdup_printf(
+            "restore source and restore target are different but restore target already exists: the snapshot "
+            "is of the VM %s with the uuid %s, and the VM %s has %s: %s",
+            source ? source : "", uid, self->target, self->vm_uid,
+            g_strcmp0(source, self->target) ? "name its own as the target"
+                                            : "rename that one (virsh domrename), and restore once more");
+    if (!self->target_exists && source && !g_str_equal(source, self->target))
+        return g_strdup_printf(
+            "VM %s does not exist, and restoring to a new VM is not supported yet: name %s as the target, of "
+            "which the snapshot is; it is defined again where it is gone",
+            self->target, source);
+    return NULL;
+}
+
+/* NULL: it may get better by itself. */
 static char *
 find_failure(const LullRestoreView *self, const GError *data_error)
 {
@@ -99,18 +131,16 @@ find_failure(const LullRestoreView *self, const GError *data_error)
 
     if (reason)
         return reason;
-    if (!self->vm)
-        return g_strdup_printf(
-            "VM %s does not exist: restoring to a new VM is not supported yet, define a domain "
-            "of that name first",
-            self->target);
+    reason = wrong_target(self);
+    if (reason)
+        return reason;
     if (lull_error_is(data_error, LULL_ERROR_INVALID) || lull_error_is(data_error, LULL_ERROR_UNSUPPORTED) ||
         lull_error_is(data_error, LULL_ERROR_DENIED))
         return g_strdup(data_error->message);
     if (self->target_stopped)
         return NULL;
     /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again */
-    if (self->locked)
+    if (self->locked || self->planned)
         return self->data == LULL_WORK_RUNNING
                    ? NULL
                    : g_strdup("the target was started while the restore was under way");
@@ -176,7 +206,9 @@ look_at_target(LullRestoreView *self)
     const char *owner = lull_json_string(status, "restoreInProgress", NULL);
 
     self->target_exists = self->vm != NULL;
-    self->target_stopped = g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped");
+    self->target_stopped =
+        !self->vm || g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped");
+    self->vm_uid = g_strdup(lull_meta_uid(self->vm ? self->vm : source_of(self)));
     self->locked = owner && g_str_equal(owner, self->name);
     self->other_locked = !self->locked && (owner || lull_json_string(status, "snapshotInProgress", NULL));
 }
@@ -197,6 +229,7 @@ look_at_restore(LullRestoreView *self)
     self->grace_end = lull_meta_created(self->restore) + GRACE_PERIOD;
     self->start_target =
         g_strcmp0(lull_meta_annotation(self->restore, LULL_ANNOTATION_START_TARGET), "true") == 0;
+    self->planned = lull_json_array(lull_json_object(self->restore, "status"), "restores") != NULL;
     self->content_uid = g_strdup(lull_meta_uid(self->content));
 }
 

@@ -27,9 +27,10 @@ typedef struct {
     gboolean complete; /* recorded, or the data is there */
     gboolean failed;   /* recorded, or a reason to fail stands */
     gboolean target_exists;
-    gboolean target_stopped;
+    gboolean target_stopped; /* or not there */
     LullReadiness readiness;
     gboolean snapshot_ready;
+    gboolean planned;      /* what it puts in place is recorded: it may have begun to */
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */
     LullWork data;
@@ -43,6 +44,7 @@ typedef struct {
     /* What effects and the status need. */
     char *ns, *name, *uid, *target, *content_uid;
     LullJson *restore, *snapshot, *content, *vm; /* NULL: not there */
+    char *vm_uid;                                /* of the target; one that is gone is to have it again */
     char *failure;                               /* why it failed; NULL */
     char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
     gboolean queued;  /* what it waits for has an end that needs nobody */

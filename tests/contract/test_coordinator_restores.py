@@ -21,9 +21,13 @@ def restore(name, vm="test", **spec):
                      "virtualMachineSnapshotName": "snap", **spec}}
 
 
-def failure(client, name):
+def reasons(client, name, kind, truth):
     status = client.get(f"{RESTORES}/{name}")[1].get("status", {})
-    return [each["reason"] for each in status.get("conditions", []) if (each["type"], each["status"]) == ("Failure", "True")]
+    return [each["reason"] for each in status.get("conditions", []) if (each["type"], each["status"]) == (kind, truth)]
+
+
+def failure(client, name):
+    return reasons(client, name, "Failure", "True")
 
 
 def test_a_second_restore_of_a_machine_is_refused_at_once(client):
@@ -59,7 +63,12 @@ def test_the_same_one_again_exists_already(client):
     assert (code, status["reason"]) == (409, "AlreadyExists")
 
 
-def test_one_to_a_machine_that_is_not_there_fails_and_says_what_to_do(client):
+def test_one_to_a_machine_that_never_was_fails_once_it_is_known_whose_the_snapshot_is(client):
+    missing = ["VMSnapshot default/snap does not exist"]
     assert client.post(RESTORES, restore("nobody", vm="nobody"))[0] == 201
+    wait_for(lambda: reasons(client, "nobody", "Ready", "False") == missing, "it waits for the snapshot")
+    source = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "test"}
+    assert client.post(rest.SNAPSHOTS, {"apiVersion": "snapshot.kubevirt.io/v1beta1", "kind": "VirtualMachineSnapshot",
+                                        "metadata": {"name": "snap"}, "spec": {"source": source}})[0] == 201
     [reason] = wait_for(lambda: failure(client, "nobody"), "it fails")
-    assert "VM nobody does not exist" in reason and "define a domain of that name first" in reason
+    assert "VM nobody does not exist" in reason and "name test as the target" in reason

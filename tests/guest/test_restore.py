@@ -4,10 +4,12 @@
 
 import os
 
+import libvirt
 import pytest
 
 import rig
-from api import RESTORES, Api, condition, reason
+from api import RESTORES, VMS, Api, condition, reason
+from driver import uuid
 from images import verify_disk
 
 RESTORE_LARRY = """\
@@ -69,6 +71,42 @@ def stopped(guest):
     return guest
 
 
+@pytest.fixture
+def gone(host, api, stopped):
+    """The guest, undefined and without its images; there again in the end, whatever became of it."""
+    definition = stopped.domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    stopped.own_uuid, stopped.own_xml = stopped.uuid, definition
+    images = [stopped.disk_path(disk.target) for disk in stopped.disks]
+    for path in images:
+        os.rename(path, f"{path}.aside")
+    stopped.domain.undefine()
+    rig.wait_for(lambda: api.rest.get(f"{VMS}/{stopped.name}")[0] == 404, 10, "known to be gone")
+    yield stopped
+    host.connection.defineXML(definition)
+    for path in images:
+        if os.path.exists(path):
+            os.unlink(f"{path}.aside")
+        else:
+            os.rename(f"{path}.aside", path)
+    rig.wait_for(lambda: api.get(f"{VMS}/{stopped.name}"), 10, "known to be there")
+
+
+@pytest.fixture
+def usurp(host, gone):
+    """Defines a machine that has the disks of the one that is gone."""
+    made = []
+
+    def define(name):
+        other = uuid()
+        xml = gone.own_xml.replace(gone.own_uuid, other).replace(f"<name>{gone.name}<", f"<name>{name}<")
+        made.append(host.connection.defineXML(xml))
+        return other
+
+    yield define
+    for domain in made:
+        domain.undefine()
+
+
 def contents_now(guest):
     return {d.kind: verify_disk(guest.current_disk_path(d.target), d.kind, replay=True) for d in guest.disks}
 
@@ -124,11 +162,70 @@ def test_what_has_no_meaning_on_a_plain_host_is_refused_by_name(api, stopped, sp
     assert list(spec)[0] in reason(restore, "Failure")
 
 
-def test_a_target_that_does_not_exist_is_refused(api, stopped):
+def test_a_new_machine_is_refused_and_it_is_told_what_can_be_had(api, stopped):
     api.restore("nobody", "snap-larry", "nobody")
     restore = api.settle_restore("nobody", timeout=5)
 
-    assert "does not exist" in reason(restore, "Failure")
+    assert "VM nobody does not exist" in reason(restore, "Failure")
+    assert f"name {stopped.name} as the target" in reason(restore, "Failure")
+
+
+def assert_back(api, guest, snapshot):
+    """Off, with its uuid, and as it was."""
+    assert guest.uuid == guest.own_uuid and not guest.domain.isActive()
+    assert contents_now(guest) == contents_stored(api, guest, snapshot)
+    assert not [name for name in os.listdir(guest.dir) if "lull-restore" in name]
+
+
+def test_a_machine_that_is_gone_is_defined_again_and_its_disks_come_back(api, gone, snapshot):
+    api.restore("again", "snap-larry", gone.name)
+    restore = api.settle_restore("again")
+
+    assert condition(restore, "Ready") and restore["status"]["complete"] and restore["status"]["restoreTime"], restore
+    assert [row["volumeName"] for row in restore["status"]["restores"]] == ["vda", "vdb"]
+    assert_back(api, gone, snapshot)
+    gone.start()
+    gone.assert_writes_resume(within=5)
+
+
+def test_the_command_line_says_what_becomes_of_a_machine_that_is_gone(api, coordinator, gone, snapshot):
+    done = coordinator.lull("restore", "snap-larry", "--wait")
+
+    assert done.returncode == 0 and "defined again with the uuid that it had" in done.stderr, done
+    assert_back(api, gone, snapshot)
+
+
+@pytest.mark.parametrize("step", ["restore-copied", "restore-swapped", "restore-defined"])
+def test_a_machine_that_is_gone_comes_back_whoever_is_killed_meanwhile(api, coordinator, gone, snapshot, step):
+    coordinator.stop()
+    coordinator.start(step=f"coordinator.{step}=kill")
+    api.restore("resumed", "snap-larry", gone.name)
+    coordinator.wait_end(timeout=30)
+    coordinator.start()
+    restore = api.settle_restore("resumed")
+
+    assert condition(restore, "Ready"), restore
+    assert_back(api, gone, snapshot)
+
+
+def test_another_machine_of_that_name_is_left_alone(api, gone, usurp):
+    other = usurp(gone.name)
+    rig.wait_for(lambda: api.get(f"{VMS}/{gone.name}"), 10, "known to be there")
+    api.restore("refused", "snap-larry", gone.name)
+    restore = api.settle_restore("refused", timeout=10)
+
+    assert "rename that one" in reason(restore, "Failure"), restore
+    assert gone.uuid == other
+    assert not any(os.path.exists(gone.disk_path(disk.target)) for disk in gone.disks)
+
+
+def test_images_that_another_machine_has_are_left_alone(api, gone, usurp):
+    usurp("usurper")
+    api.restore("refused", "snap-larry", gone.name)
+    restore = api.settle_restore("refused", timeout=10)
+
+    assert "virtual machine usurper has it by now" in reason(restore, "Failure"), restore
+    assert not any(os.path.exists(gone.disk_path(disk.target)) for disk in gone.disks)
 
 
 def test_a_missing_snapshot_is_waited_for(api, stopped):

@@ -12,18 +12,23 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
 
     MUST(step->reason != NULL);
     switch (step->verb) {
-    case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, and nothing else runs */
-        MUST(!ended && view->locked && view->target_stopped && view->snapshot_ready);
+    case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, or none, and nothing else runs */
+        MUST(!ended && view->target_stopped && view->snapshot_ready);
+        MUST(view->target_exists ? view->locked : view->planned);
         MUST(view->data == LULL_WORK_NONE);
         break;
     case LULL_RESTORE_LOCK:
         MUST(!ended && !view->other_locked && view->target_stopped && view->snapshot_ready);
+        MUST(view->target_exists);
+        break;
+    case LULL_RESTORE_FORGET_DATA:
+        MUST(ended && !view->locked && (view->data == LULL_WORK_DONE || view->data == LULL_WORK_FAILED));
         break;
     case LULL_RESTORE_UNLOCK: /* never under data at work */
         MUST(ended && view->locked && view->data != LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_REMOVE_FINALIZER:
-        MUST(view->deleting && !view->locked && view->data != LULL_WORK_RUNNING);
+        MUST(view->deleting && !view->locked && view->data == LULL_WORK_NONE);
         break;
     case LULL_RESTORE_SHUT_DOWN:
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
@@ -66,7 +71,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 13; bits++)
+    for (guint bits = 0; bits < 1u << 15; bits++)
         for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
             for (int work = 0; work < 64; work++) {
                 const LullRestoreView view = {
@@ -77,9 +82,10 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .has_finalizer = (bits & 4) != 0,
                     .complete = (bits & 8) != 0,
                     .failed = (bits & 16) != 0,
-                    .target_exists = TRUE,
+                    .target_exists = (bits & 8192) == 0,
                     .target_stopped = (bits & 32) != 0,
                     .snapshot_ready = (bits & 64) != 0,
+                    .planned = (bits & 16384) != 0,
                     .locked = (bits & 128) != 0,
                     .other_locked = (bits & 256) != 0,
                     .status_stale = (bits & 512) != 0,
@@ -95,6 +101,8 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 
                 if (view.data == LULL_WORK_DONE && !view.complete) /* the view never says so */
                     continue;
+                if (!view.target_exists && (!view.target_stopped || view.locked || view.other_locked))
+                    continue; /* nor so */
                 check_step(&view, &step);
             }
 }
@@ -105,7 +113,10 @@ END_TEST
 #define STOPPED HERE, .target_stopped = TRUE
 #define READY   STOPPED, .snapshot_ready = TRUE
 #define OURS    READY, .locked = TRUE
-#define STOPS   RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
+#define GONE \
+    .exists = TRUE, .has_finalizer = TRUE, .now = 30, .grace_end = 20, .target_stopped = TRUE, .planned = TRUE
+#define NOW_GONE GONE, .snapshot_ready = TRUE
+#define STOPS    RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
 
 static const struct {
     LullRestoreView view;
@@ -143,6 +154,25 @@ static const struct {
     {{OURS, .deleting = TRUE, .data = LULL_WORK_RUNNING}, LULL_RESTORE_CANCEL_DATA, 0},
     {{OURS, .deleting = TRUE, .data = LULL_WORK_FAILED}, LULL_RESTORE_UNLOCK, 0},
     {{READY, .deleting = TRUE}, LULL_RESTORE_REMOVE_FINALIZER, 0},
+    /* no waiting for a target that is not there, and no lock */
+    {{GONE}, LULL_RESTORE_WAIT, 0},
+    {{NOW_GONE}, LULL_RESTORE_START_DATA, 0},
+    {{NOW_GONE, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_START_DATA, 0},
+    {{NOW_GONE, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_START_DATA, 0},
+    {{NOW_GONE, .readiness = LULL_READINESS_FAIL_IMMEDIATE}, LULL_RESTORE_START_DATA, 0},
+    {{NOW_GONE, .status_stale = TRUE}, LULL_RESTORE_WRITE_STATUS, 0},
+    {{NOW_GONE, .data = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
+    {{NOW_GONE, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},
+    {{NOW_GONE, .data = LULL_WORK_DONE, .complete = TRUE}, LULL_RESTORE_FORGET_DATA, 0},
+    {{NOW_GONE, .data = LULL_WORK_FAILED, .failed = TRUE}, LULL_RESTORE_FORGET_DATA, 0},
+    {{NOW_GONE, .complete = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{NOW_GONE, .complete = TRUE, .start_target = TRUE},
+     LULL_RESTORE_START_TARGET,
+     0}, /* gone once it was off */
+    {{NOW_GONE, .deleting = TRUE, .data = LULL_WORK_RUNNING}, LULL_RESTORE_CANCEL_DATA, 0},
+    {{NOW_GONE, .deleting = TRUE, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_DATA, 0},
+    {{NOW_GONE, .deleting = TRUE}, LULL_RESTORE_REMOVE_FINALIZER, 0},
+    {{READY, .planned = TRUE}, LULL_RESTORE_LOCK, 0}, /* defined, and not done yet */
 };
 
 START_TEST(test_does_one_thing_at_a_time)

@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/restore-view.h"
 #include "protocol/clock.h"
@@ -101,7 +103,11 @@ static const struct {
     {"", "Paused", 1, WAITING ", or the operation will fail after 5m0s", FALSE},
     {"", "Running", 300, WAITING ", or the operation will fail after 5m0s", FALSE},
     {"", "Running", 301, GRACE, TRUE},
-    {"", NULL, 1, "VM larry does not exist", TRUE},
+    /* what does not run is not waited for */
+    {"", NULL, 301, "VMSnapshot default/snap does not exist", FALSE},
+    {",'targetReadinessPolicy':'StopTarget'", NULL, 1, "VMSnapshot default/snap does not exist", FALSE},
+    {",'targetReadinessPolicy':'FailImmediate'", NULL, 1, "VMSnapshot default/snap does not exist", FALSE},
+    {",'patches':['x']", NULL, 1, "spec.patches:", TRUE},
     {",'targetReadinessPolicy':'WaitEventually'", "Running", 9999, WAITING, FALSE},
     {",'targetReadinessPolicy':'FailImmediate'", "Running", 0, OFF, TRUE},
     {",'volumeRestorePolicy':'InPlace'", "Running", 1, WAITING, FALSE},
@@ -196,6 +202,122 @@ START_TEST(test_writes_the_plan_once_the_target_is_its_own)
                      "\"volumeSnapshotName\":\"vs\"}]");
     ck_assert_str_eq(reason(view, "Progressing"), "Creating new PVCs");
     ck_assert_str_eq(reason(view, "Ready"), "Waiting for new PVCs");
+}
+END_TEST
+
+/* A whole snapshot of @name, and its content. */
+static LullJson *
+snapshot_of(const char *name)
+{
+    LullJson *object = snapshot(GOOD);
+
+    lull_json_set_string(lull_json_ensure(lull_json_ensure(object, "spec"), "source"), "name", name);
+    return object;
+}
+
+static LullJson *
+content_of(const char *name, const char *uid)
+{
+    LullJson *object = content(TRUE);
+    LullJson *source =
+        lull_json_ensure(lull_json_ensure(lull_json_object(object, "spec"), "source"), "virtualMachine");
+    LullJson *meta = lull_json_ensure(source, "metadata");
+
+    lull_json_set_string(meta, "name", name);
+    lull_json_set_string(meta, "uid", uid);
+    return object;
+}
+
+#define PLANNED ",'status':{'complete':false,'restores':[{'volumeName':'vda'}]}"
+
+static const char *const policies[] = {"", ",'targetReadinessPolicy':'WaitEventually'",
+                                       ",'targetReadinessPolicy':'StopTarget'",
+                                       ",'targetReadinessPolicy':'FailImmediate'"};
+
+START_TEST(test_a_target_that_is_gone_is_ready_at_once_and_gets_its_uid_back)
+{
+    g_autoptr(LullRestoreView) fresh =
+        lull_restore_view_new(restore(policies[_i], ""), snapshot_of("larry"), content_of("larry", "v1"),
+                              NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
+    g_autoptr(LullRestoreView) begun =
+        lull_restore_view_new(restore(policies[_i], BEGUN), snapshot_of("larry"), content_of("larry", "v1"),
+                              NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
+
+    ck_assert(!fresh->failed && !lull_json_array(fresh->status, "restores"));
+    ck_assert(!begun->failed && !begun->target_exists && begun->target_stopped && begun->snapshot_ready);
+    ck_assert_str_eq(begun->vm_uid, "v1");
+    /* recorded before it is begun with */
+    ck_assert(!begun->planned && begun->status_stale);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(begun->status, "restores")), 1);
+}
+END_TEST
+
+START_TEST(test_what_is_recorded_of_a_target_that_is_gone_is_gone_on_with)
+{
+    LullJson *object = restore("", "");
+    g_autoptr(LullRestoreView) begun =
+        lull_restore_view_new(restore("", BEGUN), snapshot_of("larry"), content_of("larry", "v1"), NULL,
+                              WORK(LULL_WORK_NONE, NULL, 0), at(1));
+    g_autoptr(LullRestoreView) view = NULL;
+
+    lull_json_take(object, "status", lull_json_dup(begun->status));
+    view = lull_restore_view_new(object, snapshot_of("larry"), content_of("larry", "v1"), NULL,
+                                 WORK(LULL_WORK_NONE, NULL, 0), at(2));
+    ck_assert(view->planned && !view->status_stale && !view->failed);
+}
+END_TEST
+
+static const struct {
+    const char *source, *uid; /* of the snapshot's machine */
+    gboolean target_exists;   /* larry, v1 */
+    const char *failure;      /* NULL: none */
+} others[] = {
+    {"larry", "v1", TRUE, NULL},
+    {"larry", "v1", FALSE, NULL},
+    {"moe", "v2", FALSE, "name moe as the target"},
+    {"moe", "v2", TRUE, "name its own as the target"},
+    {"larry", "v2", TRUE, "rename that one (virsh domrename)"},
+};
+
+START_TEST(test_a_snapshot_goes_back_to_its_own_machine_only)
+{
+    for (int running = 0; running < 2; running++) {
+        LullJson *target = others[_i].target_exists ? vm(running ? "Running" : "Stopped", "") : NULL;
+        g_autoptr(LullRestoreView) view = lull_restore_view_new(
+            restore("", BEGUN), snapshot_of(others[_i].source), content_of(others[_i].source, others[_i].uid),
+            target, WORK(LULL_WORK_NONE, NULL, 0), at(1));
+
+        ck_assert_int_eq(view->failed, others[_i].failure != NULL);
+        if (view->failed) {
+            ck_assert_msg(strstr(reason(view, "Failure"), others[_i].failure) != NULL, "%s",
+                          reason(view, "Failure"));
+            ck_assert_ptr_null(lull_json_array(view->status, "restores"));
+        }
+    }
+}
+END_TEST
+
+static const struct {
+    const char *vm_state;
+    LullWork data;
+    gboolean failed;
+} back[] = {
+    {"Stopped", LULL_WORK_NONE, FALSE}, {"Stopped", LULL_WORK_RUNNING, FALSE},
+    {"Running", LULL_WORK_NONE, TRUE},  {"Running", LULL_WORK_FAILED, TRUE},
+    {"Running", LULL_WORK_DONE, FALSE},
+};
+
+START_TEST(test_a_target_that_was_defined_again_and_started_under_it_fails_it)
+{
+    g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "it runs");
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(restore(",'targetReadinessPolicy':'WaitEventually'", PLANNED),
+                              snapshot_of("larry"), content_of("larry", "v1"), vm(back[_i].vm_state, ""),
+                              WORK(back[_i].data, back[_i].data == LULL_WORK_FAILED ? busy : NULL, 0), at(5));
+
+    ck_assert_int_eq(view->failed, back[_i].failed);
+    if (view->failed)
+        ck_assert_str_eq(reason(view, "Failure"), "the target was started while the restore was under way");
 }
 END_TEST
 
@@ -305,6 +427,12 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_waits_for_a_whole_snapshot_and_a_free_target, 0, G_N_ELEMENTS(waits));
     tcase_add_loop_test(tcase, test_looks_at_the_snapshot_before_it_stops_a_target, 0, G_N_ELEMENTS(waits));
     tcase_add_test(tcase, test_writes_the_plan_once_the_target_is_its_own);
+    tcase_add_loop_test(tcase, test_a_target_that_is_gone_is_ready_at_once_and_gets_its_uid_back, 0,
+                        G_N_ELEMENTS(policies));
+    tcase_add_test(tcase, test_what_is_recorded_of_a_target_that_is_gone_is_gone_on_with);
+    tcase_add_loop_test(tcase, test_a_snapshot_goes_back_to_its_own_machine_only, 0, G_N_ELEMENTS(others));
+    tcase_add_loop_test(tcase, test_a_target_that_was_defined_again_and_started_under_it_fails_it, 0,
+                        G_N_ELEMENTS(back));
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
     tcase_add_loop_test(tcase, test_a_target_that_was_started_under_it_fails_it, 0, G_N_ELEMENTS(begun));
