@@ -88,15 +88,18 @@ make_restore(const char *name, const char *snapshot, const char *vm, const Optio
     return object;
 }
 
+/* NULL with no error: the snapshot is of it, and it is gone. */
 static LullJson *
-get_vm(LullCli *cli, const char *vm, GError **error)
+get_vm(LullCli *cli, const char *vm, const char *source, GError **error)
 {
     GError *problem = NULL;
     LullJson *object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, &problem);
 
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) && g_str_equal(vm, source)) {
+        g_clear_error(&problem);
+    } else if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
         lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
-        g_prefix_error(&problem, "a restore is onto a machine that is defined; define it first: ");
+        g_prefix_error(&problem, "the snapshot is of \"%s\" and makes no other machine: ", source);
     }
     if (problem)
         g_propagate_error(error, problem);
@@ -109,11 +112,23 @@ state_of(LullJson *vm)
     return lull_json_string(lull_json_object(vm, "status"), "printableStatus", "");
 }
 
-/* Before anything is made: is there such a machine, and may it be overwritten? *@ret_runs: not yet. */
-static gboolean
-look_at_target(LullCli *cli, const char *vm, const Options *wanted, gboolean *ret_runs, GError **error)
+typedef enum { TARGET_STOPPED = 0, TARGET_RUNS, TARGET_GONE } Target;
+
+static Target
+target_of(LullJson *vm)
 {
-    g_autoptr(LullJson) object = get_vm(cli, vm, error);
+    if (!vm)
+        return TARGET_GONE;
+    return g_str_equal(state_of(vm), "Stopped") ? TARGET_STOPPED : TARGET_RUNS;
+}
+
+/* Before anything is made: is there such a machine, or was there, and may it be overwritten? */
+static gboolean
+look_at_target(LullCli *cli, const char *vm, const char *source, const Options *wanted, Target *ret_target,
+               GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(LullJson) object = get_vm(cli, vm, source, &problem);
     const gboolean may_run = wanted->stop || wanted->when_stopped;
 
     for (guint i = 0; object && !may_run && !g_str_equal(state_of(object), "Stopped"); i++) {
@@ -129,10 +144,14 @@ look_at_target(LullCli *cli, const char *vm, const Options *wanted, gboolean *re
         }
         g_usleep(HEARSAY_PAUSE);
         lull_json_put(object);
-        object = get_vm(cli, vm, error);
+        object = get_vm(cli, vm, source, &problem);
     }
-    *ret_runs = object && !g_str_equal(state_of(object), "Stopped");
-    return object != NULL;
+    if (problem) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    *ret_target = target_of(object);
+    return TRUE;
 }
 
 /* Whoever forgets that it waits would lose what the machine wrote meanwhile. */
@@ -147,6 +166,15 @@ warn_of_running(const Options *wanted, const char *vm, const char *restore)
             vm, restore);
 }
 
+static void
+say_gone(const char *vm)
+{
+    (void)fprintf(stderr,
+                  "lull: note: %s is not there any more: it is defined again with the uuid that it had, its "
+                  "disks are brought back, and it is left off\n",
+                  vm);
+}
+
 static LullExit
 create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **error)
 {
@@ -154,24 +182,25 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
     g_autoptr(LullJson) request = NULL;
     g_autoptr(LullJson) restore = NULL;
     g_autofree char *name = NULL;
-    const char *to = wanted->to;
-    gboolean runs = FALSE;
+    const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+    const char *to = wanted->to ? wanted->to : source;
+    Target target = TARGET_STOPPED;
 
     if (!snapshot)
         return LULL_EXIT_FAILED;
-    if (!to)
-        to = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
     name = lull_names_generate(snapshot_name, lull_clock_realtime());
     request = make_restore(name, snapshot_name, to, wanted);
     if (!lull_kind_validate(&lull_kind_restore, request, NULL, TRUE, error) ||
-        !look_at_target(cli, to, wanted, &runs, error))
+        !look_at_target(cli, to, source, wanted, &target, error))
         return LULL_EXIT_FAILED;
     restore = lull_create_generated(cli, &lull_kind_restore, request, error);
     if (!restore) {
         g_prefix_error(error, "restore of \"%s\" to \"%s\": ", snapshot_name, to);
         return LULL_EXIT_FAILED;
     }
-    if (runs)
+    if (target == TARGET_GONE)
+        say_gone(to);
+    if (target == TARGET_RUNS)
         warn_of_running(wanted, to, lull_meta_name(restore));
     if (lull_cli_wants_wait(cli, wanted->wait, wanted->no_wait))
         return lull_follow_to_end(cli, &lull_kind_restore, restore, 0, error);
@@ -206,7 +235,9 @@ const LullCommand lull_command_restore = {
                "is refused,\n"
                "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
                "is one\n"
-               "restore of a machine at a time.",
+               "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
+               "defined again\n"
+               "with the uuid that it had, and left off.",
     .options = options,
     .min = 1,
     .max = 1,

@@ -219,8 +219,19 @@ def test_restore_to_a_machine_that_is_not_there_creates_nothing(lull, api, larry
     make_ready()
     result = lull("restore", "snap-larry", "--to", "lary")
     assert (result.returncode, result.stdout) == (1, "")
-    assert 'define it first: vm, "lary": there is none of that name; did you mean "larry"' in result.stderr
+    assert ('the snapshot is of "larry" and makes no other machine: vm, "lary": there is none of that name; '
+            'did you mean "larry"') in result.stderr
     assert api.writes() == []
+
+
+@pytest.mark.parametrize("options", [[], ["--to", "larry"], ["--stop"], ["--when-stopped"]])
+def test_restore_of_a_machine_that_is_gone_says_what_becomes_of_it(lull, api, make_ready, options):
+    make_ready()
+    result = lull("restore", "snap-larry", *options)
+    [(_, _, body)] = api.writes()
+    assert (result.returncode, body["spec"]["target"]["name"]) == (0, "larry")
+    assert result.stderr == ("lull: note: larry is not there any more: it is defined again with the uuid that it had, "
+                             "its disks are brought back, and it is left off\n")
 
 
 def test_restores_of_one_second_have_names_of_their_own(lull, api, stopped, make_ready):
