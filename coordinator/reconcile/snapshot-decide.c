@@ -12,6 +12,7 @@ decide_ended(const LullSnapshotView *view)
 {
     const gboolean keep = view->content_ready && view->retain ? TRUE : view->succeeded && !view->deleting;
     const gboolean settled = !view->content_exists || keep || view->succeeded;
+    const gboolean final = view->succeeded || view->failed;
 
     if (view->content_exists && !keep && !view->content_deleting)
         return STEP(DELETE_CONTENT, view->deleting ? "SnapshotDeleted" : "SnapshotFailed", 0);
@@ -19,7 +20,7 @@ decide_ended(const LullSnapshotView *view)
         return STEP(UNLOCK, view->succeeded ? "PointInTimeTaken" : "ContentGone", 0);
     if (view->deleting && view->has_finalizer && settled)
         return STEP(REMOVE_FINALIZER, "SnapshotDeleted", 0);
-    return STEP(WAIT, settled ? "Final" : "ContentIsGoing", 0);
+    return STEP(WAIT, settled ? "Final" : "ContentIsGoing", final ? 0 : view->deadline);
 }
 
 LullSnapshotStep

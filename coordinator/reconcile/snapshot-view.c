@@ -103,6 +103,12 @@ source_problem(LullJson *vm, const LullPolicy *policy)
     return nothing_to_save(vm, policy);
 }
 
+static gboolean
+is_too_late(const LullSnapshotView *self)
+{
+    return self->deadline && self->now > self->deadline;
+}
+
 static char *
 find_failure(const LullSnapshotView *self, const LullContentState *state, const char *policy_problem)
 {
@@ -112,7 +118,7 @@ find_failure(const LullSnapshotView *self, const LullContentState *state, const 
         return g_strdup(LEVEL_REASON);
     if (state->stage == LULL_CONTENT_GIVEN_UP)
         return g_strdup(state->error ? state->error : CUT_REASON);
-    if (self->deadline && self->now > self->deadline)
+    if (is_too_late(self))
         return g_strdup(DEADLINE_REASON);
     if (self->vm && !self->content && !self->locked && !self->other_locked)
         return source_problem(self->vm, self->policy);
@@ -199,6 +205,8 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
         self->failure = recorded_failure(snapshot);
     else if (!self->succeeded && !self->deleting)
         self->failure = find_failure(self, state, problem ? problem->message : NULL);
+    else if (!self->succeeded && is_too_late(self))
+        self->failure = g_strdup(DEADLINE_REASON);
     self->failed = self->failed || self->failure;
     if (state->stage == LULL_CONTENT_REFUSED || state->stage == LULL_CONTENT_GIVEN_UP)
         self->detail = g_strdup(state->error);

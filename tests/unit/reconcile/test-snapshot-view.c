@@ -312,8 +312,13 @@ static const struct {
      ",'snapshotInProgress':'snap'", 1, "Deleting", "VM snapshot is deleting"},
     {",'status':{'phase':'Deleting','readyToUse':false}", NULL, NULL, "", 1, "Deleting",
      "VM snapshot is deleting"},
-    /* its deadline does not matter to anybody any more */
-    {"", "begun", "{'readyToUse':false}", ",'snapshotInProgress':'snap'", 301, "Deleting",
+    /* a deadline is one until it is gone */
+    {"", "begun", "{'readyToUse':false}", ",'snapshotInProgress':'snap'", 299, "Deleting",
+     "VM snapshot is deleting"},
+    {"", "begun", "{'readyToUse':false}", ",'snapshotInProgress':'snap'", 301, "Failed", "Operation failed"},
+    {",'status':{'phase':'Deleting','readyToUse':false}", NULL, NULL, "", 301, "Failed", "Operation failed"},
+    /* nothing else makes it fail */
+    {"", "given-up", "{'readyToUse':false}", ",'snapshotInProgress':'snap'", 1, "Deleting",
      "VM snapshot is deleting"},
     {"", "failed", "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:02Z','message':'full'}}",
      ",'snapshotInProgress':'snap'", 1, "Deleting", "In error state"},
