@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "protocol/error.h"
+#include "protocol/names.h"
 
 typedef xmlDoc XmlDoc;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(XmlDoc, xmlFreeDoc)
@@ -204,6 +205,18 @@ parse(const char *xml, GError **error)
     return NULL;
 }
 
+static char *
+text_of(xmlDoc *doc)
+{
+    xmlChar *text = NULL;
+    char *copy;
+
+    xmlDocDumpMemory(doc, &text, NULL);
+    copy = g_strdup((const char *)text);
+    xmlFree(text);
+    return copy;
+}
+
 char *
 lull_vm_definition(const char *live, const char *inactive, GPtrArray *notes, GError **error)
 {
@@ -212,8 +225,6 @@ lull_vm_definition(const char *live, const char *inactive, GPtrArray *notes, GEr
     const guint before = notes->len;
     xmlNode *running = NULL;
     xmlNode *defined = NULL;
-    xmlChar *text = NULL;
-    char *copy = NULL;
 
     if (!to)
         return NULL;
@@ -223,8 +234,52 @@ lull_vm_definition(const char *live, const char *inactive, GPtrArray *notes, GEr
     drop_unplugged_disks(running, defined, notes);
     if (notes->len == before)
         return g_strdup(inactive);
-    xmlDocDumpMemory(to, &text, NULL);
-    copy = g_strdup((const char *)text);
-    xmlFree(text);
-    return copy;
+    return text_of(to);
+}
+
+static gboolean
+is_mark(const xmlNode *node)
+{
+    return node->type == XML_ELEMENT_NODE && node->ns &&
+           g_strcmp0((const char *)node->ns->href, LULL_XML_RESTORED) == 0;
+}
+
+static void
+drop_marks(xmlNode *metadata)
+{
+    xmlNode *next = NULL;
+
+    for (xmlNode *each = metadata ? metadata->children : NULL; each; each = next) {
+        next = each->next;
+        if (!is_mark(each))
+            continue;
+        xmlUnlinkNode(each);
+        xmlFreeNode(each);
+    }
+}
+
+static void
+add_mark(xmlNode *domain)
+{
+    xmlNode *metadata = child(domain, "metadata");
+    xmlNode *mark;
+
+    if (!metadata)
+        metadata = xmlNewChild(domain, NULL, (const xmlChar *)"metadata", NULL);
+    mark = xmlNewChild(metadata, NULL, (const xmlChar *)"restored", NULL);
+    xmlSetNs(mark, xmlNewNs(mark, (const xmlChar *)LULL_XML_RESTORED, (const xmlChar *)"lull"));
+}
+
+char *
+lull_vm_definition_mark(const char *xml, gboolean restored, GError **error)
+{
+    g_autoptr(XmlDoc) doc = parse(xml, error);
+    xmlNode *domain = doc ? xmlDocGetRootElement(doc) : NULL;
+
+    if (!domain)
+        return NULL;
+    drop_marks(child(domain, "metadata"));
+    if (restored)
+        add_mark(domain);
+    return text_of(doc);
 }

@@ -17,4 +17,10 @@ G_BEGIN_DECLS
 char *lull_vm_definition(const char *live, const char *inactive, GPtrArray *notes,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The definition @xml with the mark of lull_domain_mark_restored(), or without, so that whoever defines it
+ * sets both at once. Everything else stays as it is. Pure.
+ *
+ * Error: it is no domain. */
+char *lull_vm_definition_mark(const char *xml, gboolean restored, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "coordinator/guest/vm-definition.h"
 #include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/lineage.h"
@@ -343,36 +344,41 @@ is_at_rest(const LullRestore *self)
 
 /* What libvirt tells of the end of the machine is not about the disks that it gets. */
 static gboolean
-mark_target(const LullRestore *self, const char *vm_uid, gboolean restored, GError **error)
+mark_target(const LullRestore *self, const char *vm_uid, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
 
     if (domain)
-        return lull_domain_mark_restored(domain, restored, error);
+        return lull_domain_mark_restored(domain, TRUE, error);
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;
 }
 
+/* With its mark, or without: no moment is between the two. */
 static gboolean
-define(LullRestore *self, const char *vm_uid, GError **error)
+define(LullRestore *self, GError **error)
 {
     g_autofree char *path = g_build_filename(self->folder, LULL_FOLDER_DOMAIN, NULL);
+    g_autofree char *stored = NULL;
     g_autofree char *xml = NULL;
     g_autoptr(GError) problem = NULL;
     virDomainPtr domain;
 
-    if (!g_file_get_contents(path, &xml, NULL, &problem)) {
+    if (!g_file_get_contents(path, &stored, NULL, &problem)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
         return FALSE;
     }
+    xml = lull_vm_definition_mark(stored, !is_at_rest(self), error);
+    if (!xml)
+        return FALSE;
     domain = virDomainDefineXML(lull_link_connection(self->link), xml);
     if (!domain)
         return lull_link_error(error, "defining the virtual machine");
     virDomainFree(domain);
-    return mark_target(self, vm_uid, !is_at_rest(self), error);
+    return TRUE;
 }
 
 /* Kept with the content: told to restore again, by somebody who lost the answer, it must not strike what was
@@ -444,14 +450,14 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         return FALSE;
     }
     /* those that it is stopped at in the midst of are at no rest, whatever they were before */
-    if (!mark_target(&self, vm_uid, TRUE, error))
+    if (!mark_target(&self, vm_uid, error))
         return FALSE;
     /* devices first: they take long, and the swap is what cannot be told from outside */
     if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) ||
         !lull_restore_check_target(&self, vm_uid, error) || !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, vm_uid, error) ||
+    if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, error) ||
         !mark(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);

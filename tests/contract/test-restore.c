@@ -4,6 +4,7 @@
 
 /* Restores of a stored content, with real images, onto the one domain of libvirt's own mock driver. */
 
+#include <dlfcn.h>
 #include <libvirt/libvirt.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,19 @@ static LullHost *host;
 static LullStorage *storage;
 static virConnectPtr connection;
 static virDomainPtr domain;
+static char *defined; /* the XML that was defined last */
+
+/* In libvirt's place, in this program. */
+virDomainPtr
+virDomainDefineXML(virConnectPtr to, const char *xml)
+{
+    virDomainPtr (*define)(virConnectPtr, const char *) =
+        (virDomainPtr(*)(virConnectPtr, const char *))dlsym(RTLD_NEXT, "virDomainDefineXML");
+
+    g_free(defined);
+    defined = g_strdup(xml);
+    return define(to, xml);
+}
 
 static void
 fill(const char *path, char byte)
@@ -110,6 +124,7 @@ tear_down(void)
     g_free(directory);
     g_free(folder);
     g_free(image);
+    g_clear_pointer(&defined, g_free);
 }
 
 static gboolean
@@ -159,6 +174,42 @@ START_TEST(a_damaged_snapshot_is_refused_for_good)
     ck_assert_int_eq(virDomainDestroy(domain), 0);
     fill(stored, 'x');
     check_refused(LULL_ERROR_INVALID, "damaged");
+}
+END_TEST
+
+#define MARK "<lull:restored xmlns:lull=\"https://lull.dev/restored/1\"/>"
+
+/* What the stored definition says of it is about a restore before. */
+static void
+store_claim(const char *level, gboolean marked)
+{
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, NULL);
+    g_autofree char *path = g_build_filename(folder, LULL_FOLDER_DOMAIN, NULL);
+    g_autofree char *xml = NULL;
+    g_auto(GStrv) parts = NULL;
+    g_autofree char *with = NULL;
+
+    lull_json_set_string(lull_json_ensure(manifest, "report"), "level", level);
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, lull_json_to_line(manifest), NULL));
+    ck_assert(g_file_get_contents(path, &xml, NULL, NULL));
+    parts = g_strsplit(xml, "</domain>", 2);
+    with = g_strjoinv("<metadata>" MARK "</metadata></domain>", parts);
+    if (marked)
+        ck_assert(lull_folder_write(folder, LULL_FOLDER_DOMAIN, with, NULL));
+}
+
+/* One that stops right after it was defined, before anything else is done, must not be taken for one at rest.
+ */
+START_TEST(a_definition_says_what_may_be_claimed_of_the_disks_that_it_comes_with)
+{
+    const gboolean rested = (_i & 1) != 0;
+
+    store_claim(rested ? "stopped" : "crash", (_i & 2) != 0);
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    if (_i & 4)
+        ck_assert_int_eq(virDomainUndefine(domain), 0);
+    ck_assert(restore(NULL));
+    ck_assert_msg((strstr(defined, MARK) != NULL) == !rested, "%s", defined);
 }
 END_TEST
 
@@ -399,6 +450,7 @@ make_suite(void)
     tcase_add_test(cases, a_running_machine_keeps_what_it_has);
     tcase_add_test(cases, a_machine_with_a_saved_state_keeps_what_it_has);
     tcase_add_test(cases, a_damaged_snapshot_is_refused_for_good);
+    tcase_add_loop_test(cases, a_definition_says_what_may_be_claimed_of_the_disks_that_it_comes_with, 0, 8);
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
     tcase_add_loop_test(cases, a_link_that_somebody_put_there_is_not_followed, 0, 2);

@@ -111,6 +111,46 @@ START_TEST(what_is_no_domain_is_refused)
 }
 END_TEST
 
+#define MARK "<lull:restored xmlns:lull=\"https://lull.dev/restored/1\"/>"
+
+static const struct {
+    const char *before;
+    gboolean restored;
+    const char *after;
+} marks[] = {
+    {"<name>x</name>", FALSE, "<name>x</name>"},
+    {"<name>x</name>", TRUE, "<name>x</name><metadata>" MARK "</metadata>"},
+    {"<metadata/>", TRUE, "<metadata>" MARK "</metadata>"},
+    {"<metadata>" MARK "</metadata>", TRUE, "<metadata>" MARK "</metadata>"},
+    {"<metadata>" MARK "</metadata>", FALSE, "<metadata/>"},
+    {"<metadata><l:restored xmlns:l='https://lull.dev/restored/1'/>" MARK "</metadata>", FALSE,
+     "<metadata/>"},
+    {"<metadata><a xmlns=\"x\">" MARK "</a><restored/></metadata>", TRUE,
+     "<metadata><a xmlns=\"x\">" MARK "</a><restored/>" MARK "</metadata>"},
+    {"<restored xmlns=\"https://lull.dev/restored/1\"/>", FALSE,
+     "<restored xmlns=\"https://lull.dev/restored/1\"/>"},
+};
+
+START_TEST(a_definition_has_the_mark_of_a_restore_or_not)
+{
+    g_autofree char *before = g_strdup_printf("<domain><devices/>%s</domain>", marks[_i].before);
+    g_autofree char *after = g_strdup_printf("<domain><devices/>%s</domain>\n", marks[_i].after);
+    g_autofree char *xml = lull_vm_definition_mark(before, marks[_i].restored, NULL);
+
+    ck_assert_ptr_nonnull(xml);
+    ck_assert_str_eq(strstr(xml, "<domain>"), after);
+}
+END_TEST
+
+START_TEST(what_is_no_domain_is_not_marked)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_ptr_null(lull_vm_definition_mark("<network/>", TRUE, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -122,6 +162,8 @@ make_suite(void)
     tcase_add_test(cases, a_disk_that_was_unplugged_is_taken_out);
     tcase_add_test(cases, a_changed_source_is_the_one_that_it_ran_with_at_the_defined_place);
     tcase_add_test(cases, what_is_no_domain_is_refused);
+    tcase_add_loop_test(cases, a_definition_has_the_mark_of_a_restore_or_not, 0, G_N_ELEMENTS(marks));
+    tcase_add_test(cases, what_is_no_domain_is_not_marked);
     suite_add_tcase(suite, cases);
     return suite;
 }
