@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Between host.c, events.c, link.c and line.c. */
+/* Between host.c, events.c, link.c, line.c and vm-mark.c. */
 
 /* Opens a connection with keep-alive. */
 virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -29,6 +29,14 @@ void lull_host_note(LullHost *self, virDomainPtr domain, LullNote note);
 void lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminated);
 void lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total);
 void lull_host_note_closed(LullHost *self);
+
+/* One that runs loses the mark of lull_domain_mark_restored(): its disks are its own again. Returns at once,
+ * since the change waits for whatever else is done to the domain; where it fails, it is asked for again with
+ * the domain's next event, and meanwhile the domain is only trusted less. */
+void lull_host_unmark(LullHost *self, const char *uid);
+/* Around that. FALSE: somebody does it already, and the domain is looked at again when he is done. */
+gboolean lull_host_note_unmarking(LullHost *self, const char *uid);
+void lull_host_note_unmarked(LullHost *self, const char *uid);
 
 /* Starts libvirt's event loop on a thread of its own, once for the process: libvirt has only one. Before the
  * first connection. */

@@ -25,6 +25,8 @@ typedef struct {
     int job_result;
     guint64 job_total;
     gboolean terminated; /* the host ended its process, and it was not started since */
+    gboolean unmarking;  /* its mark is being taken off */
+    gboolean unmark_again;
 } DomainNotes;
 
 struct _LullHost {
@@ -139,6 +141,31 @@ lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminat
     g_mutex_lock(&self->lock);
     notes_of(self, uid)->terminated = terminated;
     g_mutex_unlock(&self->lock);
+}
+
+gboolean
+lull_host_note_unmarking(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    DomainNotes *notes = notes_of(self, uid);
+
+    if (notes->unmarking)
+        notes->unmark_again = TRUE;
+    else
+        notes->unmarking = TRUE;
+    return !notes->unmark_again;
+}
+
+void
+lull_host_note_unmarked(LullHost *self, const char *uid)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    DomainNotes *notes = notes_of(self, uid);
+
+    if (notes->unmark_again)
+        g_async_queue_push(self->messages, g_strdup(uid)); /* it may have failed for what is over */
+    notes->unmarking = FALSE;
+    notes->unmark_again = FALSE;
 }
 
 static gboolean
@@ -379,16 +406,6 @@ lull_host_start_vm(LullHost *self, const char *uid, GError **error)
            lull_link_error(error, "starting the virtual machine");
 }
 
-/* Its disks are its own again. As far as it goes: one that keeps the mark is only trusted less. */
-static void
-forget_restore(LullDomain *domain, const LullVm *vm)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (vm->restored && vm->state != LULL_VM_STOPPED && !lull_domain_mark_restored(domain, FALSE, &error))
-        g_message("%s: it keeps the mark of a restore: %s", vm->name, error->message);
-}
-
 /* Looks at one domain again and tells the listener. A domain that cannot be read stays as it was told. */
 static void
 tell(LullHost *self, virConnectPtr connection, const char *uid)
@@ -403,8 +420,8 @@ tell(LullHost *self, virConnectPtr connection, const char *uid)
             g_warning("%s: %s", uid, error->message);
         return;
     }
-    if (vm)
-        forget_restore(domain, vm);
+    if (vm && vm->restored && vm->state != LULL_VM_STOPPED)
+        lull_host_unmark(self, uid);
     g_mutex_lock(&self->listening);
     if (vm)
         g_hash_table_add(self->told, g_strdup(uid));

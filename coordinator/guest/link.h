@@ -61,9 +61,9 @@ LullVmEnd lull_vm_end_of(int reason, gboolean saved, gboolean terminated) G_GNUC
  * processors stand still too, which is no pause: nobody made one, and nobody has to end it. Pure. */
 LullVmState lull_vm_state_of(int state, int reason) G_GNUC_CONST;
 
-/* Whether the disks of a machine that is off are those of a snapshot that was not at rest, put there by a
- * restore: a mark in its metadata, which goes when it is seen to run. */
-gboolean lull_domain_mark_restored(LullDomain *domain, gboolean restored, GError **error);
+/* The disks of a machine that is off become those of a snapshot that was not at rest: a mark in its metadata,
+ * which goes when it is seen to run. */
+gboolean lull_domain_mark_restored(LullDomain *domain, GError **error);
 
 /* The VM of an opened domain, fresh from libvirt, which does not tell TERMINATED. */
 LullVm *lull_vm_from_domain(LullDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;

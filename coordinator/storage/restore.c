@@ -350,7 +350,7 @@ mark_target(const LullRestore *self, const char *vm_uid, GError **error)
     g_autoptr(LullDomain) domain = lull_link_domain(self->link, vm_uid, &problem);
 
     if (domain)
-        return lull_domain_mark_restored(domain, TRUE, error);
+        return lull_domain_mark_restored(domain, error);
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&problem));

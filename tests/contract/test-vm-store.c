@@ -5,6 +5,7 @@
 /* The domains as a store, over libvirt's own mock driver: a host of one domain called "test", in this
  * process. */
 
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
@@ -15,12 +16,65 @@
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
-#define URI "test:///default"
+#define URI  "test:///default"
+#define MARK "https://lull.dev/restored/1"
 
 static char *directory;
 static LullStore *locks;
 static LullHost *host;
 static LullStore *store;
+
+/* In libvirt's place, in this program: a domain whose metadata nobody can remove while @hangs, as where
+ * somebody else has a job on it. */
+static GMutex gate;
+static GCond moved;
+static gboolean hangs;
+static guint waiting;
+static guint done;
+
+int
+virDomainSetMetadata(virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri,
+                     unsigned int flags)
+{
+    int (*set)(virDomainPtr, int, const char *, const char *, const char *, unsigned int) =
+        (int (*)(virDomainPtr, int, const char *, const char *, const char *, unsigned int))dlsym(
+            RTLD_NEXT, "virDomainSetMetadata");
+    int result;
+
+    g_mutex_lock(&gate);
+    waiting++;
+    g_cond_broadcast(&moved);
+    while (hangs && !metadata)
+        g_cond_wait(&moved, &gate);
+    waiting--;
+    g_mutex_unlock(&gate);
+    result = set(domain, type, metadata, key, uri, flags);
+    g_mutex_lock(&gate);
+    done++;
+    g_cond_broadcast(&moved);
+    g_mutex_unlock(&gate);
+    return result;
+}
+
+static void
+set_hangs(gboolean value)
+{
+    g_mutex_lock(&gate);
+    hangs = value;
+    g_cond_broadcast(&moved);
+    g_mutex_unlock(&gate);
+}
+
+static void
+wait_for_count(const guint *count, guint wanted)
+{
+    const gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+
+    g_mutex_lock(&gate);
+    while (*count < wanted)
+        ck_assert(g_cond_wait_until(&moved, &gate, end));
+    g_mutex_unlock(&gate);
+}
 
 static void
 set_up(void)
@@ -257,6 +311,60 @@ START_TEST(a_watch_tells_what_is_and_what_changes)
 }
 END_TEST
 
+static void
+wait_for_state(const char *wanted)
+{
+    for (guint i = 0; i < 2000; i++) {
+        g_autoptr(LullJson) object = get();
+
+        if (g_str_equal(lull_json_string(lull_json_object(object, "status"), "printableStatus", ""), wanted))
+            return;
+        g_usleep(10 * 1000);
+    }
+    ck_abort_msg("the domain is not %s", wanted);
+}
+
+static gboolean
+is_marked(virDomainPtr domain)
+{
+    char *mark = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, MARK, VIR_DOMAIN_AFFECT_CONFIG);
+    const gboolean found = mark != NULL;
+
+    free(mark);
+    return found;
+}
+
+static void
+wait_until_it_is_unmarked(virDomainPtr domain)
+{
+    for (guint i = 0; i < 2000 && is_marked(domain); i++)
+        g_usleep(10 * 1000);
+    ck_assert(!is_marked(domain));
+}
+
+START_TEST(the_mark_of_a_restore_goes_when_it_runs_and_nobody_waits_for_that)
+{
+    virConnectPtr other = virConnectOpen(URI);
+    virDomainPtr domain = virDomainLookupByName(other, "test");
+
+    set_hangs(TRUE);
+    ck_assert_int_eq(virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, "<restored/>", "lull", MARK,
+                                          VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG),
+                     0);
+    wait_for_count(&waiting, 1);
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    wait_for_state("Stopped");
+    /* its disks may be those of another restore by now */
+    set_hangs(FALSE);
+    wait_for_count(&done, 2);
+    ck_assert(is_marked(domain));
+    ck_assert_int_eq(virDomainCreate(domain), 0);
+    wait_until_it_is_unmarked(domain);
+    virDomainFree(domain);
+    virConnectClose(other);
+}
+END_TEST
+
 START_TEST(a_watch_goes_on_where_another_ended)
 {
     g_autoptr(GMainContext) context = g_main_context_new();
@@ -334,6 +442,7 @@ make_suite(void)
     tcase_add_loop_test(cases, nothing_else_can_be_written, 0, G_N_ELEMENTS(denied));
     tcase_add_test(cases, domains_are_not_made_or_removed_here);
     tcase_add_test(cases, a_watch_tells_what_is_and_what_changes);
+    tcase_add_test(cases, the_mark_of_a_restore_goes_when_it_runs_and_nobody_waits_for_that);
     tcase_add_test(cases, a_watch_goes_on_where_another_ended);
     tcase_add_test(cases, a_watch_from_before_is_expired);
     tcase_add_test(cases, a_machine_is_found_by_name_and_by_uid);
