@@ -49,7 +49,7 @@ typedef struct {
 
 static const GOptionEntry options[] = {
     {"to", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, to),
-     "restore to this machine (default: the one it was taken of)", "VM"},
+     "the machine that it was taken of, where that has another name by now", "VM"},
     {"stop", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, stop),
      "shut the machine down where it runs, and start it again in the end", NULL},
     {"when-stopped", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, when_stopped),
@@ -88,10 +88,41 @@ make_restore(const char *name, const char *snapshot, const char *vm, const Optio
     return object;
 }
 
+static const char *
+source_of(LullJson *snapshot)
+{
+    return lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+}
+
+/* The one that the snapshot is of keeps its uuid, whatever it is called. */
+static gboolean
+check_is_source(LullJson *vm, LullJson *snapshot, GError **error)
+{
+    const char *uid = lull_json_string(lull_json_object(snapshot, "status"), "sourceUID", NULL);
+    const char *source = source_of(snapshot);
+    const char *name = lull_meta_name(vm);
+
+    if (!uid || g_strcmp0(uid, lull_meta_uid(vm)) == 0)
+        return TRUE;
+    if (g_strcmp0(name, source) == 0)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "vm \"%s\": it is another machine than the one that the snapshot is of, which had the "
+                    "uuid %s, and would be overwritten: nothing was done; rename it (virsh domrename), and "
+                    "restore once more",
+                    name, uid);
+    else
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "vm \"%s\": the snapshot is of \"%s\", and goes back to no other machine: nothing was "
+                    "done; leave --to out",
+                    name, source);
+    return FALSE;
+}
+
 /* NULL with no error: the snapshot is of it, and it is gone. */
 static LullJson *
-get_vm(LullCli *cli, const char *vm, const char *source, GError **error)
+get_vm(LullCli *cli, const char *vm, LullJson *snapshot, GError **error)
 {
+    const char *source = source_of(snapshot);
     GError *problem = NULL;
     LullJson *object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, &problem);
 
@@ -101,6 +132,8 @@ get_vm(LullCli *cli, const char *vm, const char *source, GError **error)
         lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
         g_prefix_error(&problem, "the snapshot is of \"%s\" and makes no other machine: ", source);
     }
+    if (object && !check_is_source(object, snapshot, &problem))
+        g_clear_pointer(&object, lull_json_put);
     if (problem)
         g_propagate_error(error, problem);
     return object;
@@ -124,11 +157,11 @@ target_of(LullJson *vm)
 
 /* Before anything is made: is there such a machine, or was there, and may it be overwritten? */
 static gboolean
-look_at_target(LullCli *cli, const char *vm, const char *source, const Options *wanted, Target *ret_target,
+look_at_target(LullCli *cli, const char *vm, LullJson *snapshot, const Options *wanted, Target *ret_target,
                GError **error)
 {
     GError *problem = NULL;
-    g_autoptr(LullJson) object = get_vm(cli, vm, source, &problem);
+    g_autoptr(LullJson) object = get_vm(cli, vm, snapshot, &problem);
     const gboolean may_run = wanted->stop || wanted->when_stopped;
 
     for (guint i = 0; object && !may_run && !g_str_equal(state_of(object), "Stopped"); i++) {
@@ -144,7 +177,7 @@ look_at_target(LullCli *cli, const char *vm, const char *source, const Options *
         }
         g_usleep(HEARSAY_PAUSE);
         lull_json_put(object);
-        object = get_vm(cli, vm, source, &problem);
+        object = get_vm(cli, vm, snapshot, &problem);
     }
     if (problem) {
         g_propagate_error(error, problem);
@@ -182,8 +215,7 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
     g_autoptr(LullJson) request = NULL;
     g_autoptr(LullJson) restore = NULL;
     g_autofree char *name = NULL;
-    const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
-    const char *to = wanted->to ? wanted->to : source;
+    const char *to = wanted->to ? wanted->to : source_of(snapshot);
     Target target = TARGET_STOPPED;
 
     if (!snapshot)
@@ -191,7 +223,7 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
     name = lull_names_generate(snapshot_name, lull_clock_realtime());
     request = make_restore(name, snapshot_name, to, wanted);
     if (!lull_kind_validate(&lull_kind_restore, request, NULL, TRUE, error) ||
-        !look_at_target(cli, to, source, wanted, &target, error))
+        !look_at_target(cli, to, snapshot, wanted, &target, error))
         return LULL_EXIT_FAILED;
     restore = lull_create_generated(cli, &lull_kind_restore, request, error);
     if (!restore) {

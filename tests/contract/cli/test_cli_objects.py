@@ -165,10 +165,16 @@ def stopped(larry):
     return larry
 
 
-def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, moe, stopped, make_ready):
-    make_ready()
-    moe["status"]["printableStatus"] = "Stopped"
+def is_of(snapshot, machine):
+    snapshot["status"]["sourceUID"] = machine["metadata"]["uid"]
+
+
+def test_restore_goes_to_the_machine_it_came_from_whatever_that_is_called(lull, api, moe, stopped, make_ready):
+    snapshot = make_ready()
+    is_of(snapshot, stopped)
     assert lull("restore", "snap-larry").returncode == 0
+    is_of(snapshot, moe)
+    moe["status"]["printableStatus"] = "Stopped"
     assert lull("restore", "snapshot/snap-larry", "--to", "moe", "-o", "name").returncode == 0
     body = api.writes()[0][2]
     assert body["kind"] == "VirtualMachineRestore"
@@ -176,6 +182,26 @@ def test_restore_goes_to_the_machine_it_came_from_unless_told(lull, api, moe, st
     assert body["spec"] == {"target": {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": "larry"},
                             "virtualMachineSnapshotName": "snap-larry", "targetReadinessPolicy": "FailImmediate"}
     assert api.writes()[1][2]["spec"]["target"]["name"] == "moe"
+
+
+@pytest.mark.parametrize("options", [[], ["--stop"], ["--when-stopped"]])
+def test_restore_to_another_machine_is_refused_and_says_whose_the_snapshot_is(lull, api, moe, stopped, make_ready,
+                                                                              options):
+    is_of(make_ready(), stopped)
+    result = lull("restore", "snap-larry", "--to", "moe", *options)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert 'vm "moe": the snapshot is of "larry", and goes back to no other machine' in result.stderr
+    assert "leave --to out" in result.stderr
+    assert api.writes() == []
+
+
+def test_restore_to_another_machine_of_the_same_name_is_refused(lull, api, moe, stopped, make_ready):
+    is_of(make_ready(), moe)
+    result = lull("restore", "snap-larry")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert 'vm "larry": it is another machine than the one that the snapshot is of' in result.stderr
+    assert "virsh domrename" in result.stderr
+    assert api.writes() == []
 
 
 def test_restore_of_a_machine_that_runs_is_refused_and_says_what_can_be_done(lull, api, larry, make_ready):
