@@ -27,8 +27,9 @@
 #define STOP_BUDGET LULL_SEC(15)
 #define STATE_MODE  0711
 
-#define ATTEMPT_PAUSE_MS 10000
-#define SWEEP_SECONDS    3600 /* between looks for events that are too old */
+#define ATTEMPT_PAUSE_MS  10000
+#define CHECK_INTERVAL_MS 300000
+#define SWEEP_SECONDS     3600 /* between looks for events that are too old */
 
 struct _LullDaemon {
     int lock_fd;
@@ -71,6 +72,10 @@ lull_daemon_options_complete(LullDaemonOptions *self)
         self->runtime_dir = lull_place_runtime_dir();
     if (!self->socket)
         self->socket = g_build_filename(self->runtime_dir, LULL_SOCKET_NAME, NULL);
+    if (self->attempt_pause <= 0)
+        self->attempt_pause = ATTEMPT_PAUSE_MS;
+    if (self->check_interval <= 0)
+        self->check_interval = CHECK_INTERVAL_MS;
 }
 
 static gboolean
@@ -168,7 +173,7 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
         .loop = self->content_loop,
         .life = g_uuid_string_random(),
-        .pause = LULL_MSEC(options->attempt_pause),
+        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
         .recorder = self->recorder};
     self->restores = (LullRestores){self->store,  self->jobs,         self->host,    self->storage,
                                     self->claims, self->restore_loop, self->recorder};

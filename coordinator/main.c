@@ -67,6 +67,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "that a guest is left frozen for a snapshot without hearing from here (8000)", "MS"},
         {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
          "between two attempts to bring a guest to rest (10000)", "MS"},
+        {"check-interval", 0, 0, G_OPTION_ARG_INT, &options->check_interval,
+         "between two looks at whether what is stored is there still (300000)", "MS"},
         {"print-crds", 0, 0, G_OPTION_ARG_NONE, ret_crds,
          "print the definitions of the kinds for a cluster, for kubectl apply", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},

@@ -6,7 +6,6 @@
 #include "protocol/clock.h"
 
 #define STEP(verb_, reason_, at_) ((LullContentStep){LULL_CONTENT_##verb_, (reason_), (at_)})
-#define CHECK_INTERVAL            LULL_SEC(300)
 #define MAX_QUIESCED              2
 #define ATTEMPT_TIME              LULL_SEC(10) /* that one to quiesce a guest needs */
 
@@ -106,7 +105,7 @@ lull_content_decide(const LullContentView *view)
     case LULL_CONTENT_CUT:
         return decide_cut(view);
     case LULL_CONTENT_SEALED:
-        return STEP(WAIT, "Final", view->now + CHECK_INTERVAL);
+        return STEP(WAIT, "Final", view->check_at);
     case LULL_CONTENT_GIVEN_UP:
     case LULL_CONTENT_REFUSED:
     case LULL_CONTENT_BROKEN:

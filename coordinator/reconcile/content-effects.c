@@ -383,8 +383,8 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
 {
     const LullContents *self = contents;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullContentView) view = lull_content_view_gather(self->store, self->tools.storage, self->jobs,
-                                                               self->life, self->pause, ns, name, now, error);
+    g_autoptr(LullContentView) view = lull_content_view_gather(
+        self->store, self->tools.storage, self->jobs, self->life, &self->times, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;
     LullContentStep step;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/reconcile/attempt.h"
+#include "coordinator/reconcile/content-view.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
 #include "coordinator/store/recorder.h"
@@ -16,9 +17,9 @@ typedef struct {
     LullStore *store;
     LullJobs *jobs;
     LullAttemptTools tools;
-    LullLoop *loop;         /* told when a job ends; set once the loop is made */
-    char *life;             /* random: of this run of the coordinator */
-    gint64 pause;           /* between attempts: after the first that failed */
+    LullLoop *loop; /* told when a job ends; set once the loop is made */
+    char *life;     /* random: of this run of the coordinator */
+    LullContentTimes times;
     LullRecorder *recorder; /* NULL: nobody is told */
 } LullContents;
 

@@ -159,11 +159,12 @@ look_at_data(LullContentView *self, LullStorage *storage, LullJobs *jobs)
 }
 
 static gboolean
-look_at_content(LullContentView *self, const char *life, gint64 pause, GError **error)
+look_at_content(LullContentView *self, const char *life, const LullContentTimes *times, GError **error)
 {
     LullJson *spec = lull_json_object(self->content, "spec");
     const char *snapshot = lull_json_string(spec, "virtualMachineSnapshotName", "");
-    const LullBackoff backoff = {pause, pause * LONGEST_PAUSE, 0}; /* each may have frozen the guest */
+    const LullBackoff backoff = {times->pause, times->pause * LONGEST_PAUSE,
+                                 0}; /* each may have frozen the guest */
     const char *vm = lull_meta_uid(lull_json_at(spec, "source", "virtualMachine", NULL));
 
     self->exists = TRUE;
@@ -177,6 +178,7 @@ look_at_content(LullContentView *self, const char *life, gint64 pause, GError **
     self->ours = g_str_equal(self->state->life, life);
     if (self->stage == LULL_CONTENT_FAILED && self->state->error)
         self->retry_at = self->state->time + lull_backoff_delay(&backoff, self->state->number, 0);
+    self->check_at = self->now + times->check;
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;
     self->policy = lull_policy_of_content(self->content, error);
@@ -186,7 +188,8 @@ look_at_content(LullContentView *self, const char *life, gint64 pause, GError **
 
 LullContentView *
 lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
-                         gint64 pause, const char *ns, const char *name, gint64 now, GError **error)
+                         const LullContentTimes *times, const char *ns, const char *name, gint64 now,
+                         GError **error)
 {
     g_autoptr(LullContentView) self = g_new0(LullContentView, 1);
     g_autoptr(LullJson) snapshot = NULL;
@@ -199,7 +202,7 @@ lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
         return NULL;
     if (!self->content)
         return g_steal_pointer(&self);
-    if (!look_at_content(self, life, pause, error))
+    if (!look_at_content(self, life, times, error))
         return NULL;
     if (*self->snapshot_name &&
         !lull_effect_get(store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))

@@ -25,6 +25,7 @@ typedef struct {
     LullContentStage stage;
     gboolean ours;       /* BEGUN by this life of the coordinator */
     gint64 retry_at;     /* FAILED: when the next attempt may begin */
+    gint64 check_at;     /* SEALED: when to see next whether its data are there still */
     gint64 deadline;     /* of the snapshot; 0: none */
     gboolean strict;     /* a level above `crash` is required */
     guint quiesced;      /* attempts to quiesce the guest that were begun */
@@ -59,9 +60,15 @@ char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RES
 #define LULL_JOB_SEAL    "seal"
 #define LULL_JOB_REMOVE  "remove"
 
-/* @life: of this coordinator. @pause: between attempts. */
-LullContentView *lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
-                                          const char *life, gint64 pause, const char *ns, const char *name,
-                                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef struct {
+    gint64 pause; /* between attempts: after the first that failed */
+    gint64 check; /* from one look at stored data to the next */
+} LullContentTimes;
+
+/* @life: of this coordinator. */
+LullContentView *
+lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
+                         const LullContentTimes *times, const char *ns, const char *name, gint64 now,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

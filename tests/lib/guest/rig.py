@@ -581,11 +581,15 @@ class Coordinator:
         self.socket = os.path.join(self.runtime_dir, "lull.sock")
         self.log_path = os.path.join(self.dir, "log")
         self.process = None
+        self.arguments = ()
         os.makedirs(self.state_dir)
         os.makedirs(self.runtime_dir)
 
-    def start(self, step="", wait=True, arguments=()):
-        """Starts it, with LULL_AT_STEP=@step if given, and waits until its API answers."""
+    def start(self, step="", wait=True, arguments=None):
+        """Starts it, with LULL_AT_STEP=@step if given, and waits until its API answers. @arguments: of this and
+        all lives to come."""
+        if arguments is not None:
+            self.arguments = arguments
         environment = {**os.environ, "LULL_AT_STEP": step} if step else dict(os.environ)
         command = [
             program("lull-coordinator"),
@@ -598,7 +602,7 @@ class Coordinator:
             "--socket",
             self.socket,
             "--attempt-pause=500",
-            *arguments,
+            *self.arguments,
         ]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(

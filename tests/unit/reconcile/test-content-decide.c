@@ -223,6 +223,14 @@ START_TEST(test_looks_again_when_a_retry_is_due)
 }
 END_TEST
 
+START_TEST(test_looks_again_whether_what_is_stored_is_there_still)
+{
+    const LullContentView sealed = {WANTED, .stage = LULL_CONTENT_SEALED, .check_at = 11};
+
+    ck_assert_int_eq(lull_content_decide(&sealed).again_at, 11);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -232,6 +240,7 @@ make_suite(void)
     tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
     tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
     tcase_add_test(tcase, test_looks_again_when_a_retry_is_due);
+    tcase_add_test(tcase, test_looks_again_whether_what_is_stored_is_there_still);
     suite_add_tcase(suite, tcase);
     return suite;
 }

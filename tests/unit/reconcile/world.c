@@ -122,7 +122,7 @@ begin_life(World *world)
     world->contents.tools =
         (LullAttemptTools){.storage = fake_storage(), .intents = world->intents, .claims = world->claims};
     world->contents.life = g_uuid_string_random();
-    world->contents.pause = 1;
+    world->contents.times = (LullContentTimes){.pause = 1, .check = LULL_SEC(300)};
     world->contents.recorder = world->recorder;
     world->restores = (LullRestores){.store = &world->flaky.store,
                                      .jobs = world->jobs,
