@@ -58,7 +58,7 @@ def states(api, changed):
     thread.start()
     rig.wait_for(lambda: seen, 10, "the state is told")
     yield seen
-    watch.connection.sock.shutdown(2)
+    watch.end()
     thread.join(10)
 
 

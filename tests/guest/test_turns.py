@@ -44,7 +44,7 @@ def locks(api, guest):
     thread.start()
     assert begun.wait(10 * rig.PATIENCE), "nothing is told of the machine"
     yield seen
-    watch.connection.sock.shutdown(2)
+    watch.end()
     thread.join(10)
 
 

@@ -72,6 +72,7 @@ class Watch:
         text = "&".join(f"{key}={value}" for key, value in query.items())
         self.connection = Connection(socket_path)
         self.connection.request("GET", f"{path}?watch=1&{text}", headers={"Accept": accept})
+        self.sock = self.connection.sock  # which the connection forgets where the server closes it in the end
         self.response = self.connection.getresponse()
 
     def next(self):
@@ -85,6 +86,10 @@ class Watch:
         """The next events as "ADDED a"."""
         events = [self.next() for _ in range(count)]
         return [f"{kind} {thing['metadata']['name']}" for kind, thing in events]
+
+    def end(self):
+        """From any thread: who waits in next() has None."""
+        self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.connection.close()
