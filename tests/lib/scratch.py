@@ -44,7 +44,7 @@ def sweep():
     left = []
     for name in sorted(os.listdir(BASE)) if os.path.isdir(BASE) else []:
         path = os.path.join(BASE, name)
-        if not _owner_lives(path):
+        if os.path.isdir(path) and not _owner_lives(path):  # files are none of ours
             remove(path)
             left.append(path)
     return left
