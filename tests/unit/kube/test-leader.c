@@ -77,6 +77,25 @@ holder(void)
     return g_strdup(lull_json_string(lull_json_object(lease, "spec"), "holderIdentity", NULL));
 }
 
+/* A candidate looks as often as the leader renews. */
+static void
+wait_for_renewals(guint n)
+{
+    const gint64 end = lull_clock_boottime() + DEADLINE;
+    g_autofree char *seen = NULL;
+
+    for (guint renewed = 0; renewed <= n;) {
+        g_autoptr(LullJson) lease = lull_store_get(store, &lull_kind_lease, "default", "lull", NULL);
+        const char *version = lull_json_string(lull_json_object(lease, "metadata"), "resourceVersion", "");
+
+        renewed += g_strcmp0(version, seen) != 0;
+        g_free(seen);
+        seen = g_strdup(version);
+        ck_assert_int_lt(lull_clock_boottime(), end);
+        g_usleep(1000);
+    }
+}
+
 START_TEST(one_leads_and_hands_over_when_it_ends)
 {
     g_autoptr(LullLeader) first = candidate("first");
@@ -84,7 +103,7 @@ START_TEST(one_leads_and_hands_over_when_it_ends)
 
     wait_for_lead(first);
     g_autoptr(LullLeader) second = candidate("second");
-    g_usleep(200000); /* ten looks: none finds it free */
+    wait_for_renewals(5);
     ck_assert(!lull_leader_leads(second, NULL));
     ck_assert(lull_leader_leads(first, &first_term));
     g_clear_pointer(&first, lull_leader_free);
