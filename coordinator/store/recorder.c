@@ -3,19 +3,17 @@
  */
 #include "coordinator/store/recorder.h"
 
-#include <string.h>
-
 #include "coordinator/model/meta.h"
+#include "coordinator/store/outbox.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define PER_OBJECT  32
-#define OVERALL     1024
-#define AGE         LULL_SEC(24 * 3600)
-#define MAX_MESSAGE 1024 /* bytes, as Kubernetes has it */
-#define COMPONENT   "lull-coordinator"
-#define HASH_LENGTH 16
-#define MAX_PREFIX  (253 - 1 - HASH_LENGTH)
+static const LullRecorderLimits limits_of_our_own = {
+    .per_object = 32, .overall = 1024, .age = LULL_SEC(24 * 3600)};
+
+/* Servers keep events for an hour; one that is counted up begins its hour again. */
+const LullRecorderLimits lull_recorder_of_cluster = {
+    .per_object = 32, .overall = 1024, .age = LULL_SEC(3600), .waiting = 256, .gate = &lull_event_gate_usual};
 
 /* One event that is in the store. */
 typedef struct {
@@ -29,8 +27,12 @@ typedef struct {
 struct _LullRecorder {
     LullStore *store;
     LullRecorderLimits limits;
-    GMutex lock;        /* guards all below, and what is written */
-    GPtrArray *entries; /* of Entry, the one that happened last at the end */
+    LullOutbox *outbox; /* of events; NULL: whoever records writes */
+    GMutex gate_lock;
+    LullEventGate *gate; /* under it; or NULL */
+    gboolean full;       /* the log knows that events are dropped; under it */
+    GMutex lock;         /* guards what is written, and: */
+    GPtrArray *entries;  /* of Entry, the one that happened last at the end */
 };
 
 static void
@@ -71,6 +73,12 @@ by_time(gconstpointer a, gconstpointer b)
     return x->last < y->last ? -1 : x->last > y->last;
 }
 
+static gboolean
+is_shared(const LullRecorder *self)
+{
+    return self->limits.waiting > 0;
+}
+
 /* What cannot be removed now is forgotten all the same: it must not be tried again and again. */
 static void
 drop(LullRecorder *self, guint index)
@@ -78,7 +86,8 @@ drop(LullRecorder *self, guint index)
     const Entry *entry = (const Entry *)g_ptr_array_index(self->entries, index);
     g_autoptr(GError) problem = NULL;
 
-    if (!lull_store_remove(self->store, &lull_kind_event, entry->ns, entry->name, NULL, &problem) &&
+    if (!is_shared(self) &&
+        !lull_store_remove(self->store, &lull_kind_event, entry->ns, entry->name, NULL, &problem) &&
         !lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         g_warning("an event that is not wanted any more stays: %s", problem->message);
     g_ptr_array_remove_index(self->entries, index);
@@ -109,60 +118,6 @@ sweep(LullRecorder *self, gint64 now)
         drop(self, 0);
 }
 
-static char *
-cut_text(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    char *end = valid + MIN(strlen(valid), MAX_MESSAGE);
-
-    if (*end)
-        *g_utf8_find_prev_char(valid, end + 1) = '\0';
-    return g_steal_pointer(&valid);
-}
-
-/* The same event has the same name, so that it is found again without remembering more than names. */
-static char *
-name_of(LullJson *object, LullEventType type, const char *reason, const char *message)
-{
-    const char *uid = lull_meta_uid(object);
-    g_autofree char *all = g_strdup_printf("%s\n%d\n%s\n%s", uid ? uid : "", type, reason, message);
-    g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
-    g_autofree char *prefix = g_strndup(lull_meta_name(object), MAX_PREFIX);
-
-    for (gsize n = strlen(prefix); n > 0 && !g_ascii_isalnum(prefix[n - 1]); n--)
-        prefix[n - 1] = '\0'; /* a part of a name ends in none of these */
-    return g_strdup_printf("%s.%.*s", prefix, HASH_LENGTH, hash);
-}
-
-static LullJson *
-new_event(const LullKind *kind, LullJson *object, LullEventType type, const char *reason, const char *message,
-          const char *when)
-{
-    LullJson *event = json_object_new_object();
-    LullJson *about = lull_json_ensure(event, "involvedObject");
-    g_autofree char *name = name_of(object, type, reason, message);
-    g_autofree char *api_version = lull_kind_api_version(kind);
-
-    lull_json_set_string(event, "apiVersion", "v1");
-    lull_json_set_string(event, "kind", lull_kind_event.kind);
-    lull_json_set_string(lull_json_ensure(event, "metadata"), "name", name);
-    lull_json_set_string(lull_json_ensure(event, "metadata"), "namespace", lull_meta_namespace(object));
-    lull_json_set_string(about, "apiVersion", api_version);
-    lull_json_set_string(about, "kind", kind->kind);
-    lull_json_set_string(about, "namespace", lull_meta_namespace(object));
-    lull_json_set_string(about, "name", lull_meta_name(object));
-    lull_json_set_string(about, "uid", lull_meta_uid(object));
-    lull_json_set_string(event, "type", type == LULL_EVENT_WARNING ? "Warning" : "Normal");
-    lull_json_set_string(event, "reason", reason);
-    lull_json_set_string(event, "message", message);
-    lull_json_set_string(lull_json_ensure(event, "source"), "component", COMPONENT);
-    lull_json_set_string(event, "reportingComponent", COMPONENT);
-    lull_json_set_string(event, "firstTimestamp", when);
-    lull_json_set_string(event, "lastTimestamp", when);
-    lull_json_set_int(event, "count", 1);
-    return event;
-}
-
 static gboolean
 find(LullRecorder *self, LullJson *event, guint *ret_index)
 {
@@ -178,88 +133,182 @@ find(LullRecorder *self, LullJson *event, guint *ret_index)
     return FALSE;
 }
 
+static gint64
+time_of(LullJson *event)
+{
+    gint64 when = 0;
+
+    (void)lull_clock_parse(lull_json_string(event, "lastTimestamp", ""), &when);
+    return when;
+}
+
+/* @count 0: as it is. The event as it is then. */
+static LullJson *
+touch(LullRecorder *self, LullJson *event, gint64 count, GError **error)
+{
+    g_autoptr(LullJson) patch = json_object_new_object();
+
+    lull_json_set_string(patch, "lastTimestamp", lull_json_string(event, "lastTimestamp", NULL));
+    lull_json_set_string(patch, "message", lull_json_string(event, "message", NULL));
+    if (count > 0)
+        lull_json_set_int(patch, "count", count);
+    return lull_store_patch(self->store, &lull_kind_event, lull_meta_namespace(event), lull_meta_name(event),
+                            LULL_PATCH_OBJECT, patch, error);
+}
+
 /* FALSE without an error: it is not there any more. */
 static gboolean
-count_up(LullRecorder *self, guint index, const char *when, gint64 now, GError **error)
+count_up(LullRecorder *self, guint index, LullJson *event, GError **error)
 {
     Entry *entry = (Entry *)g_ptr_array_index(self->entries, index);
-    g_autoptr(LullJson) patch = json_object_new_object();
-    g_autoptr(LullJson) patched = NULL;
     g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) touched = touch(self, event, entry->count + 1, &problem);
 
-    lull_json_set_string(patch, "lastTimestamp", when);
-    lull_json_set_int(patch, "count", entry->count + 1);
-    patched = lull_store_patch(self->store, &lull_kind_event, entry->ns, entry->name, LULL_PATCH_OBJECT,
-                               patch, &problem);
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
         g_ptr_array_remove_index(self->entries, index);
         return FALSE;
     }
-    if (!patched) {
+    if (!touched) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
     entry->count++;
-    entry->last = now;
+    entry->last = time_of(event);
     g_ptr_array_add(self->entries, g_ptr_array_steal_index(self->entries, index));
     return TRUE;
 }
 
 static void
-add(LullRecorder *self, LullJson *event, gint64 now, GError **error)
+add_entry(LullRecorder *self, LullJson *event)
 {
-    g_autoptr(LullJson) created = lull_store_create(self->store, &lull_kind_event, event, error);
-    Entry *entry;
+    Entry *entry = entry_of(event);
 
-    if (!created)
-        return;
-    entry = entry_of(created);
-    entry->last = now;
     g_ptr_array_add(self->entries, entry);
     make_room(self, entry->uid);
 }
 
-/* Under the lock. */
-static void
-keep(LullRecorder *self, LullJson *event, const char *when, gint64 now, GError **error)
+/* It was told in an earlier life, or by another coordinator: how often, a write tells. FALSE without an
+ * error: it went meanwhile. */
+static gboolean
+adopt(LullRecorder *self, LullJson *event, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) found = touch(self, event, 0, &problem);
+
+    if (found) {
+        add_entry(self, found);
+        return count_up(self, self->entries->len - 1, event, error);
+    }
+    if (!lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static gboolean
+add(LullRecorder *self, LullJson *event, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) created = lull_store_create(self->store, &lull_kind_event, event, &problem);
+
+    if (created) {
+        add_entry(self, created);
+        return TRUE;
+    }
+    if (lull_error_is(problem, LULL_ERROR_EXISTS))
+        return adopt(self, event, error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+/* Under the lock. FALSE without an error: it came and went. */
+static gboolean
+keep(LullRecorder *self, LullJson *event, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     guint index;
 
-    sweep(self, now);
-    if (find(self, event, &index) && (count_up(self, index, when, now, &problem) || problem)) {
-        if (problem)
-            g_propagate_error(error, g_steal_pointer(&problem));
-        return;
+    sweep(self, time_of(event));
+    if (!find(self, event, &index))
+        return add(self, event, error);
+    if (count_up(self, index, event, &problem))
+        return TRUE;
+    if (!problem)
+        return add(self, event, error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static gboolean
+write_event(gpointer item, gpointer user_data)
+{
+    LullRecorder *self = user_data;
+    LullJson *event = item;
+    LullJson *about = lull_json_object(event, "involvedObject");
+    g_autoptr(GError) problem = NULL;
+
+    g_mutex_lock(&self->lock);
+    (void)keep(self, event, &problem);
+    g_mutex_unlock(&self->lock);
+    if (problem)
+        g_warning("%s %s: the event \"%s\" is not kept: %s", lull_json_string(about, "kind", ""),
+                  lull_json_string(about, "name", ""), lull_json_string(event, "message", ""),
+                  problem->message);
+    return problem == NULL;
+}
+
+/* NULL: there was too much of this object. */
+static LullJson *
+make_event(LullRecorder *self, const LullEventText *text, gint64 now)
+{
+    const char *uid = lull_meta_uid(text->object);
+    LullEventGateVerdict verdict = LULL_EVENT_GATE_TELL;
+
+    if (self->gate) {
+        g_mutex_lock(&self->gate_lock);
+        verdict = lull_event_gate_ask(self->gate, uid ? uid : "", text->reason, text->message,
+                                      lull_clock_boottime());
+        g_mutex_unlock(&self->gate_lock);
     }
-    add(self, event, now, error);
+    switch (verdict) {
+    case LULL_EVENT_GATE_TELL:
+        return lull_event_new(text, now);
+    case LULL_EVENT_GATE_COMBINE:
+        return lull_event_new_combined(text, now);
+    case LULL_EVENT_GATE_HUSH:
+        break;
+    }
+    return NULL;
+}
+
+static void
+note_full(LullRecorder *self, gboolean full)
+{
+    g_mutex_lock(&self->gate_lock);
+    if (full && !self->full)
+        g_warning("events come faster than the server takes them: some are dropped");
+    self->full = full;
+    g_mutex_unlock(&self->gate_lock);
 }
 
 void
 lull_recorder_record(LullRecorder *self, const LullKind *kind, LullJson *object, LullEventType type,
                      const char *reason, const char *message, gint64 now)
 {
-    g_autofree char *text = cut_text(message);
-    g_autofree char *when = lull_clock_format(now);
-    g_autoptr(LullJson) event = NULL;
-    g_autoptr(GError) problem = NULL;
+    const LullEventText text = {kind, object, type, reason, message};
+    g_autoptr(LullJson) event = lull_meta_name(object) ? make_event(self, &text, now) : NULL;
 
-    if (!lull_meta_name(object))
-        return;
-    event = new_event(kind, object, type, reason, text, when);
-    g_mutex_lock(&self->lock);
-    keep(self, event, when, now, &problem);
-    g_mutex_unlock(&self->lock);
-    if (problem)
-        g_warning("%s %s: the event \"%s\" is not kept: %s", kind->singular, lull_meta_name(object), text,
-                  problem->message);
+    if (event && self->outbox)
+        note_full(self, !lull_outbox_put(self->outbox, g_steal_pointer(&event)));
+    else if (event)
+        (void)write_event(event, self);
 }
 
 void
 lull_recorder_forget(LullRecorder *self, const LullKind *kind, const char *ns, const char *name)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-
+    if (is_shared(self))
+        return; /* they go with their age, like everybody's; the lock is held by who waits for the server */
+    g_mutex_lock(&self->lock);
     for (guint i = self->entries->len; i-- > 0;) {
         const Entry *entry = (const Entry *)g_ptr_array_index(self->entries, i);
 
@@ -267,34 +316,49 @@ lull_recorder_forget(LullRecorder *self, const LullKind *kind, const char *ns, c
             g_str_equal(entry->what, name))
             drop(self, i);
     }
+    g_mutex_unlock(&self->lock);
 }
 
 void
 lull_recorder_sweep(LullRecorder *self, gint64 now)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-
+    if (is_shared(self))
+        return; /* the next event does */
+    g_mutex_lock(&self->lock);
     sweep(self, now);
+    g_mutex_unlock(&self->lock);
+}
+
+static gboolean
+read_entries(LullRecorder *self, GError **error)
+{
+    g_autoptr(LullJson) list = lull_store_list(self->store, &lull_kind_event, NULL, NULL, error);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; items && i < json_object_array_length(items); i++)
+        g_ptr_array_add(self->entries, entry_of(json_object_array_get_idx(items, i)));
+    g_ptr_array_sort(self->entries, by_time);
+    return list != NULL;
 }
 
 LullRecorder *
 lull_recorder_new(LullStore *store, const LullRecorderLimits *limits, GError **error)
 {
-    static const LullRecorderLimits usual = {PER_OBJECT, OVERALL, AGE};
-    g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_event, NULL, NULL, error);
-    LullJson *items = lull_json_array(list, "items");
-    LullRecorder *self;
+    LullRecorder *self = g_new0(LullRecorder, 1);
 
-    if (!list)
-        return NULL;
-    self = g_new0(LullRecorder, 1);
     self->store = store;
-    self->limits = limits ? *limits : usual;
+    self->limits = limits ? *limits : limits_of_our_own;
     g_mutex_init(&self->lock);
+    g_mutex_init(&self->gate_lock);
     self->entries = g_ptr_array_new_with_free_func(entry_free);
-    for (size_t i = 0; items && i < json_object_array_length(items); i++)
-        g_ptr_array_add(self->entries, entry_of(json_object_array_get_idx(items, i)));
-    g_ptr_array_sort(self->entries, by_time);
+    self->gate = self->limits.gate ? lull_event_gate_new(self->limits.gate) : NULL;
+    if (!is_shared(self) && !read_entries(self, error)) {
+        lull_recorder_free(self);
+        return NULL;
+    }
+    if (is_shared(self))
+        self->outbox =
+            lull_outbox_new(self->limits.waiting, write_event, (GDestroyNotify)lull_json_put, self);
     return self;
 }
 
@@ -303,7 +367,10 @@ lull_recorder_free(LullRecorder *self)
 {
     if (!self)
         return;
+    lull_outbox_free(self->outbox);
+    lull_event_gate_free(self->gate);
     g_ptr_array_unref(self->entries);
     g_mutex_clear(&self->lock);
+    g_mutex_clear(&self->gate_lock);
     g_free(self);
 }

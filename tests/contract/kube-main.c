@@ -8,6 +8,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/store/kube/kube.h"
 #include "coordinator/store/kube/leader.h"
+#include "coordinator/store/recorder.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -23,6 +24,7 @@ typedef struct {
     GIOChannel *input;
     LullWatch *watch;
     LullLeader *leader;
+    LullRecorder *recorder;
 } Driver;
 
 static const LullKind *const kind = &lull_kind_snapshot;
@@ -169,20 +171,41 @@ do_resign(Driver *self, LullJson *order, GError **error)
     return json_object_new_object();
 }
 
+static LullJson *
+do_tell(Driver *self, LullJson *order, GError **error)
+{
+    if (!self->recorder)
+        self->recorder = lull_recorder_new(self->store, &lull_recorder_of_cluster, error);
+    if (!self->recorder)
+        return NULL;
+    lull_recorder_record(self->recorder, kind, json_object_array_get_idx(order, 1), LULL_EVENT_WARNING,
+                         word(order, 2), word(order, 3), lull_clock_realtime());
+    return json_object_new_object();
+}
+
+static LullJson *
+do_fall_silent(Driver *self, LullJson *order, GError **error)
+{
+    g_clear_pointer(&self->recorder, lull_recorder_free);
+    return json_object_new_object();
+}
+
 static const struct {
     const char *name;
     LullJson *(*run)(Driver *self, LullJson *order, GError **error);
 } orders[] = {
-    {"get", do_get},        /* NS, NAME */
-    {"list", do_list},      /* NS or null, SELECTOR */
-    {"create", do_create},  /* OBJECT */
-    {"patch", do_patch},    /* NS, NAME, PATCH */
-    {"status", do_patch},   /* NS, NAME, PATCH */
-    {"remove", do_remove},  /* NS, NAME, UID or null */
-    {"watch", do_watch},    /* SINCE or null, SELECTOR */
-    {"lead", do_candidate}, /* NS, NAME, IDENTITY, and in ms duration, deadline, retry: takes part */
-    {"leads", do_leads},    /* the term, or false */
-    {"resign", do_resign}   /* takes no part any more */
+    {"get", do_get},         /* NS, NAME */
+    {"list", do_list},       /* NS or null, SELECTOR */
+    {"create", do_create},   /* OBJECT */
+    {"patch", do_patch},     /* NS, NAME, PATCH */
+    {"status", do_patch},    /* NS, NAME, PATCH */
+    {"remove", do_remove},   /* NS, NAME, UID or null */
+    {"watch", do_watch},     /* SINCE or null, SELECTOR */
+    {"lead", do_candidate},  /* NS, NAME, IDENTITY, and in ms duration, deadline, retry: takes part */
+    {"leads", do_leads},     /* the term, or false */
+    {"resign", do_resign},   /* takes no part any more */
+    {"tell", do_tell},       /* OBJECT, REASON, MESSAGE: an event */
+    {"hush", do_fall_silent} /* all that was told is written, or given up */
 };
 
 static LullJson *
@@ -223,6 +246,7 @@ run(Driver *self)
     g_main_loop_run(self->loop);
     lull_watch_stop(self->watch);
     lull_leader_free(self->leader);
+    lull_recorder_free(self->recorder);
     g_io_channel_unref(self->input);
 }
 

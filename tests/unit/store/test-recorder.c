@@ -295,6 +295,91 @@ START_TEST(long_names_and_texts_are_cut_where_they_may_be)
 }
 END_TEST
 
+/* The store of a cluster: what is written there, a thread writes; freeing the recorder waits for it. */
+
+static const LullEventGateLimits gate = {
+    .burst = 6, .refill = 60 * MINUTES, .similar = 2, .similar_span = 60 * MINUTES, .objects = 10};
+static const LullRecorderLimits shared = {
+    .per_object = 2, .overall = 2, .age = MINUTES, .waiting = 100, .gate = &gate};
+
+static void
+share(World *world)
+{
+    lull_recorder_free(world->recorder);
+    world->recorder = lull_recorder_new(world->store, &shared, NULL);
+    ck_assert_ptr_nonnull(world->recorder);
+}
+
+static void
+flush(World *world)
+{
+    g_clear_pointer(&world->recorder, lull_recorder_free);
+}
+
+START_TEST(what_others_have_in_a_cluster_stays)
+{
+    World world;
+    g_autoptr(LullJson) other = object_named("other");
+
+    world_init(&world);
+    record(&world, other, "theirs", 0);
+    share(&world);
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *name = g_strdup_printf("snap-%u", i);
+        g_autoptr(LullJson) object = object_named(name);
+        record(&world, object, name, 10 * i);
+    }
+    record(&world, world.snapshot, "a", 20);
+    lull_recorder_forget(world.recorder, &lull_kind_snapshot, "default", "snap");
+    lull_recorder_sweep(world.recorder, NOW + 100 * MINUTES);
+    flush(&world);
+    expect(&world, "a snap-0 snap-1 theirs");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(several_coordinators_count_the_same_event)
+{
+    World world;
+    g_autoptr(LullJson) items = NULL;
+
+    world_init(&world);
+    for (guint i = 0; i < 3; i++) {
+        share(&world);
+        record(&world, world.snapshot, "it broke", i);
+    }
+    flush(&world);
+    items = events(&world);
+    ck_assert_uint_eq(json_object_array_length(items), 1);
+    ck_assert_int_eq(lull_json_int(json_object_array_get_idx(items, 0), "count", 0), 3);
+    ck_assert_str_eq(lull_json_string(json_object_array_get_idx(items, 0), "lastTimestamp", ""),
+                     "2026-05-28T20:28:40Z");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(a_flood_becomes_one_event_and_ends)
+{
+    World world;
+    g_autoptr(LullJson) items = NULL;
+    guint combined = 0;
+
+    world_init(&world);
+    share(&world);
+    for (guint i = 0; i < 50; i++) {
+        g_autofree char *message = g_strdup_printf("%u", i);
+        record(&world, world.snapshot, message, i);
+    }
+    flush(&world);
+    expect(&world, "(combined from similar events): 5 0 1");
+    items = events(&world);
+    for (size_t i = 0; i < json_object_array_length(items); i++)
+        combined += lull_json_int(json_object_array_get_idx(items, i), "count", 0) == 4;
+    ck_assert_uint_eq(combined, 1);
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -311,6 +396,9 @@ make_suite(void)
     tcase_add_test(tcase, events_go_with_their_object);
     tcase_add_test(tcase, an_event_that_was_taken_away_is_made_again);
     tcase_add_test(tcase, long_names_and_texts_are_cut_where_they_may_be);
+    tcase_add_test(tcase, what_others_have_in_a_cluster_stays);
+    tcase_add_test(tcase, several_coordinators_count_the_same_event);
+    tcase_add_test(tcase, a_flood_becomes_one_event_and_ends);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,30 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What waits for a thread that sends one after the other, so that nobody else waits. */
+typedef struct _LullOutbox LullOutbox;
+
+/* On the thread of the box; @item is lent. FALSE: it failed, and another would wait as long. */
+typedef gboolean (*LullOutboxSend)(gpointer item, gpointer user_data);
+
+/* @max: so many wait. */
+LullOutbox *lull_outbox_new(guint max, LullOutboxSend send, GDestroyNotify item_free,
+                            gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Any thread. FALSE: the box is full or closed, the item is dropped. */
+gboolean lull_outbox_put(LullOutbox *self, gpointer take_item);
+
+/* Takes nothing more. What waits is sent, up to the first that fails. */
+void lull_outbox_close(LullOutbox *self);
+
+/* Closes it, and waits for that. */
+void lull_outbox_free(LullOutbox *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullOutbox, lull_outbox_free)
+
+G_END_DECLS
