@@ -20,6 +20,7 @@ GROUP = "snapshot.kubevirt.io"
 SNAPSHOTS = f"virtualmachinesnapshots.v1beta1.{GROUP}"
 DEFINITIONS = os.path.join(os.path.dirname(__file__), "../../packaging/kubernetes/crds")
 NAMESPACES = ("other", "one", "two", "three")  # of the contract
+EVENTS = [{"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}]
 RULES = [{"apiGroups": [GROUP], "resources": ["virtualmachinesnapshots", "virtualmachinesnapshots/status"],
           "verbs": ["get", "list", "watch", "create", "patch", "delete"]}]
 LEASES = [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}]
@@ -69,8 +70,8 @@ def connect(cluster, build, tmp_path):
 
 @pytest.fixture
 def account(cluster, namespace):
-    """One that may do with snapshots and leases what a coordinator does."""
-    account = cluster.service_account("store", namespace, RULES + LEASES)
+    """One that may do with snapshots, leases and events what a coordinator does."""
+    account = cluster.service_account("store", namespace, RULES + LEASES + EVENTS)
     wait_allowed(account.client(), "watch", "virtualmachinesnapshots", GROUP)
     return account
 
@@ -242,6 +243,51 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster, client, namesp
         assert get.result()["metadata"]["name"] == "a"
 
 
+@pytest.fixture
+def refused(cluster, account):
+    """refused(): from now on the server has no time for the account, and says so; refused(False): it has."""
+    name, group = f"busy-{account.namespace}"[:60].rstrip("-"), "flowcontrol.apiserver.k8s.io"
+    resources = f"flowschemas.{group}"
+    limited = {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}
+    subject = {"kind": "ServiceAccount", "serviceAccount": {"name": account.name, "namespace": account.namespace}}
+    rule = {"verbs": ["*"], "apiGroups": [GROUP], "resources": ["*"], "namespaces": ["*"]}
+
+    def refuse(refused=True):
+        if not refused:
+            cluster.admin.delete(resources, name)
+            return
+        cluster.admin.create({
+            "apiVersion": f"{group}/v1", "kind": "PriorityLevelConfiguration", "metadata": {"name": name},
+            "spec": {"type": "Limited", "limited": limited}})
+        cluster.admin.create({
+            "apiVersion": f"{group}/v1", "kind": "FlowSchema", "metadata": {"name": name},
+            "spec": {"priorityLevelConfiguration": {"name": name}, "matchingPrecedence": 1,
+                     "rules": [{"subjects": [subject], "resourceRules": [rule]}]}})
+        path = f"/apis/{GROUP}/v1beta1/namespaces/{account.namespace}/virtualmachinesnapshots"
+        asking = account.client()
+        wait_for(lambda: asking.call("GET", path)[0] == 429, "too many requests", interval=0.1)
+
+    yield refuse
+    cluster.admin.delete(resources, name)
+    cluster.admin.delete(f"prioritylevelconfigurations.{group}", name)
+
+
+def test_a_server_that_has_no_time_is_asked_again_when_it_said(cluster, client, account, namespace, refused):
+    cluster.admin.create(snap("a", namespace))
+    refused()
+    trail = cluster.audit.trail()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        write = pool.submit(client.must, "create", snap("b", namespace))
+        wait_for(lambda: refusals(trail, account), "a refusal", interval=0.1)
+        refused(False)
+        assert write.result()["metadata"]["name"] == "b"
+    assert refusals(trail, account) <= 8  # some seconds, a second apart
+
+
+def refusals(trail, account):
+    return len([one for one in trail.requests(account.user) if one["responseStatus"]["code"] == 429])
+
+
 # Who we are.
 
 
@@ -262,6 +308,47 @@ def test_a_token_that_is_refused_is_read_again(cluster, connect, account, namesp
     cluster.start_api()
     cluster.admin.create(snap("b", namespace))
     assert client.event() == "ADDED b"
+
+
+# What is told.
+
+
+def events_of(cluster, name, namespace):
+    return cluster.admin.list("events", namespace, fieldSelector=f"involvedObject.name={name}")
+
+
+def test_the_same_event_is_counted_whoever_tells_it(cluster, connect, account, namespace):
+    snapshot = cluster.admin.create(snap("a", namespace))
+    for i in range(2):  # a life after the other, or one coordinator after the other
+        client = connect(account.kubeconfig(f"client-{i}"))
+        for _ in range(2):
+            client.must("tell", snapshot, "Reason", "it broke")
+        client.must("hush")
+    event, = events_of(cluster, "a", namespace)
+    assert (event["reason"], event["message"], event["type"], event["count"]) == ("Reason", "it broke", "Warning", 4)
+    assert "it broke" in cluster.kubectl("describe", SNAPSHOTS, "a", "-n", namespace)
+
+
+def test_a_flood_of_events_is_combined_and_dammed(cluster, client, account, namespace):
+    snapshot = cluster.admin.create(snap("a", namespace))
+    trail = cluster.audit.trail()
+    for i in range(100):
+        client.must("tell", snapshot, "Flood", f"wave {i}")
+    client.must("hush")
+    waves = {event["message"]: event["count"] for event in events_of(cluster, "a", namespace)}
+    assert waves == {**{f"wave {i}": 1 for i in range(10)}, "(combined from similar events): wave 24": 15}
+    assert trail.counts(account.user, namespace) == {"create events": 11, "patch events": 14}
+
+
+def test_nobody_waits_for_a_server_to_take_an_event(cluster, client, namespace):
+    snapshot = cluster.admin.create(snap("a", namespace))
+    client.must("get", namespace, "a")
+    cluster.api.suspend()
+    for i in range(5):
+        client.must("tell", snapshot, "Reason", f"text {i}")  # answered while the server hangs
+    cluster.api.resume()
+    client.must("hush")
+    assert len(events_of(cluster, "a", namespace)) == 5
 
 
 # Who leads.
