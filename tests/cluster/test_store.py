@@ -57,9 +57,9 @@ def connect(cluster, build, tmp_path):
     """Makes clients, each a process of its own."""
     clients = []
 
-    def make(kubeconfig, patience_ms=30000):
+    def make(kubeconfig, **how):
         with open(tmp_path / f"client-{len(clients)}.log", "wb") as log:
-            clients.append(StoreClient(build, kubeconfig, patience_ms, log=log))
+            clients.append(StoreClient(build, kubeconfig, 30000, log=log, **how))
         assert "ok" in clients[-1].first, clients[-1].first
         return clients[-1]
 
@@ -289,6 +289,17 @@ def refusals(trail, account):
 
 
 # Who we are.
+
+POD = ('mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && '
+       'mount --bind "$0" /run/secrets/kubernetes.io/serviceaccount && exec "$@"')
+
+
+def test_a_pod_finds_its_server_by_what_it_is_given(cluster, connect, account, namespace):
+    client = connect("", under=["unshare", "-m", "sh", "-c", POD, account.mount("pod")], environment={
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(cluster.port)})
+    made = client.must("create", snap("a", None))
+    assert made["metadata"]["namespace"] == namespace  # its own, where nothing else is said
+    assert cluster.admin.read(SNAPSHOTS, "a", namespace)["metadata"]["uid"] == made["metadata"]["uid"]
 
 
 def test_a_token_that_is_refused_is_read_again(cluster, connect, account, namespace):

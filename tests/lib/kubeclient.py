@@ -13,10 +13,10 @@ TIMEOUT = 60
 
 
 class StoreClient:
-    def __init__(self, build, kubeconfig, patience_ms, environment=None, log=subprocess.DEVNULL):
-        """@log: a file for what it says besides."""
+    def __init__(self, build, kubeconfig, patience_ms, environment=None, log=subprocess.DEVNULL, under=()):
+        """@log: a file for what it says besides. @under: a command that runs the one it is given."""
         self.process = subprocess.Popen(
-            [os.path.join(build, "tests/contract/kube"), kubeconfig, str(patience_ms)], stdin=subprocess.PIPE,
+            [*under, os.path.join(build, "tests/contract/kube"), kubeconfig, str(patience_ms)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})})
         self.results = queue.Queue()
         self.events = queue.Queue()
