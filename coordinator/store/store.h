@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 /* Where the objects live: one contract, several stores (SQLite on a plain host, a cluster's API server:
  * kube/kube.h). Nothing beyond it may be relied on: no server-side apply, no garbage collection.
  *
- * Calls block (a local file, or one bounded HTTP exchange), may be made from any thread, and give
- * LULL_ERROR codes: NOT_FOUND, EXISTS, CONFLICT (resourceVersion or uid differ), INVALID, EXPIRED (a
+ * Calls block (a local file, or one bounded HTTP exchange), may be made from any thread but for watches, and
+ * give LULL_ERROR codes: NOT_FOUND, EXISTS, CONFLICT (resourceVersion or uid differ), INVALID, EXPIRED (a
  * watch or continue position too old), DENIED (read-only kind), LOST or TIMED_OUT (store away). Objects
  * returned are owned by the caller and never shared with the store.
  *
@@ -109,7 +109,7 @@ gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns
  * first event, an ERROR. Events come in order, none is lost; a consumer that lags too far gets ERROR and
  * nothing after it. An object that went while the store was away may be told as one with name, namespace and
  * uid only. The handle is the caller's until lull_watch_stop(), which must come before the store is freed.
- * @context NULL: the default one. */
+ * To be called on @context's thread (NULL: the default one's): after NULL the function is never called. */
 LullWatch *lull_store_watch(LullStore *self, const LullKind *kind, const char *ns, const char *since,
                             GMainContext *context, LullWatchFunc func, gpointer user_data,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

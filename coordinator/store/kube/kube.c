@@ -274,8 +274,10 @@ kube_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWat
     if (selector)
         stream = lull_kube_streams_add(self->streams, &stream_options, mailbox,
                                        options->since ? FIRST_WAIT : 0, error);
-    if (!stream)
+    if (!stream) {
+        lull_mailbox_stop(mailbox); /* the stream may be about to tell of the refusal too */
         return NULL;
+    }
     watch = g_new0(Watch, 1);
     watch->base.store = store;
     watch->mailbox = g_steal_pointer(&mailbox);
