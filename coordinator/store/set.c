@@ -67,6 +67,15 @@ set_watch(LullStore *self, const LullKind *kind, const char *ns, const LullWatch
 }
 
 static void
+set_limit_patience(LullStore *store, gint64 patience)
+{
+    Set *self = (Set *)store;
+
+    for (guint i = 0; i < self->stores->len; i++)
+        lull_store_limit_patience((LullStore *)g_ptr_array_index(self->stores, i), patience);
+}
+
+static void
 set_free(LullStore *store)
 {
     Set *self = (Set *)store;
@@ -84,6 +93,7 @@ static const LullStoreOps set_ops = {
     .patch = set_patch,
     .remove = set_remove,
     .watch = set_watch,
+    .limit_patience = set_limit_patience,
     .free = set_free,
 };
 

@@ -70,6 +70,13 @@ lull_watch_stop(LullWatch *watch)
 }
 
 void
+lull_store_limit_patience(LullStore *self, gint64 patience)
+{
+    if (self->ops->limit_patience)
+        self->ops->limit_patience(self, patience);
+}
+
+void
 lull_store_free(LullStore *self)
 {
     if (self)

@@ -69,6 +69,7 @@ typedef struct {
                         const LullWatchOptions *options, GMainContext *context, LullWatchFunc func,
                         gpointer user_data, GError **error);
     void (*watch_stop)(LullWatch *watch);
+    void (*limit_patience)(LullStore *self, gint64 patience); /* NULL: nobody far away is waited for */
     void (*free)(LullStore *self);
 } LullStoreOps;
 
@@ -121,6 +122,9 @@ lull_store_watch_selected(LullStore *self, const LullKind *kind, const char *ns,
                           const LullWatchOptions *options, GMainContext *context, LullWatchFunc func,
                           gpointer user_data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_watch_stop(LullWatch *watch); /* on the context's thread; no call of the function after it */
+
+/* From now on no call waits longer for a store that is far away; it is never made longer. */
+void lull_store_limit_patience(LullStore *self, gint64 patience);
 
 void lull_store_free(LullStore *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullStore, lull_store_free)

@@ -298,6 +298,12 @@ kube_watch_stop(LullWatch *base)
 }
 
 static void
+kube_limit_patience(LullStore *store, gint64 patience)
+{
+    lull_link_limit_patience(((Kube *)store)->link, patience);
+}
+
+static void
 kube_free(LullStore *store)
 {
     Kube *self = (Kube *)store;
@@ -315,6 +321,7 @@ static const LullStoreOps kube_ops = {
     .remove = kube_remove,
     .watch = kube_watch,
     .watch_stop = kube_watch_stop,
+    .limit_patience = kube_limit_patience,
     .free = kube_free,
 };
 

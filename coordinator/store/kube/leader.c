@@ -79,6 +79,39 @@ make_lease(LullLeader *self, LullElectionVerb verb)
     return lease;
 }
 
+static void
+step_down(LullLeader *self)
+{
+    const gint64 term = self->state.term;
+
+    g_mutex_lock(&self->lock);
+    self->state.renewed_at = G_MININT64;
+    self->state.looked_at = G_MININT64;
+    g_mutex_unlock(&self->lock);
+    self->func(FALSE, term, self->user_data);
+}
+
+/* FALSE: the answer came so late that meanwhile we did not lead, or would not even now. */
+static gboolean
+note_written(LullLeader *self, LullElectionVerb verb, LullJson *written, gint64 sent)
+{
+    const gint64 now = lull_clock_boottime();
+    gboolean timely;
+
+    g_mutex_lock(&self->lock);
+    timely = verb == LULL_ELECTION_RELEASE ||
+             (verb == LULL_ELECTION_RENEW ? lull_election_leads(&self->state, &self->tuning, now)
+                                          : now - sent < self->tuning.deadline);
+    if (timely)
+        lull_election_state_won(&self->state, &self->tuning, written, sent, now);
+    else
+        lull_election_state_see(&self->state, &self->tuning, written, now);
+    g_mutex_unlock(&self->lock);
+    if (!timely && verb == LULL_ELECTION_RENEW)
+        step_down(self); /* who asked meanwhile was told so already */
+    return timely;
+}
+
 /* FALSE: it is not ours for now. */
 static gboolean
 write_lease(LullLeader *self, LullElectionVerb verb)
@@ -93,10 +126,7 @@ write_lease(LullLeader *self, LullElectionVerb verb)
 
     if (written) {
         note_problem(self, NULL, NULL);
-        g_mutex_lock(&self->lock);
-        lull_election_state_won(&self->state, &self->tuning, written, sent, lull_clock_boottime());
-        g_mutex_unlock(&self->lock);
-        return TRUE;
+        return note_written(self, verb, written, sent);
     }
     /* somebody was faster, or an answer to us was lost: that is for the next look to tell */
     if (lull_error_is(error, LULL_ERROR_CONFLICT) || lull_error_is(error, LULL_ERROR_EXISTS) ||
@@ -104,18 +134,6 @@ write_lease(LullLeader *self, LullElectionVerb verb)
         return look(self) && FALSE;
     note_problem(self, "written", error);
     return FALSE;
-}
-
-static void
-step_down(LullLeader *self)
-{
-    const gint64 term = self->state.term;
-
-    g_mutex_lock(&self->lock);
-    self->state.renewed_at = G_MININT64;
-    self->state.looked_at = G_MININT64;
-    g_mutex_unlock(&self->lock);
-    self->func(FALSE, term, self->user_data);
 }
 
 static void
@@ -200,6 +218,7 @@ lull_leader_new(LullStore *store, const LullLeaderOptions *options, LullLeaderFu
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
     lull_election_state_init(&self->state);
+    lull_store_limit_patience(store, self->tuning.deadline / 3);
     self->thread = g_thread_new("leader", run, self);
     return self;
 }

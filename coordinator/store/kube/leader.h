@@ -24,7 +24,8 @@ typedef struct {
  * lull_leader_leads(): a store that hangs delays what is told here, and nothing there. */
 typedef void (*LullLeaderFunc)(gboolean leads, gint64 term, gpointer user_data);
 
-/* @store is lent, and its calls must not take longer than the tuning's deadline. */
+/* @store is lent, for this and nothing else: its calls get a third of the tuning's deadline, so that one that
+ * hangs leaves time for another. */
 LullLeader *lull_leader_new(LullStore *store, const LullLeaderOptions *options, LullLeaderFunc func,
                             gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
 

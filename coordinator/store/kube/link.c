@@ -16,9 +16,10 @@
 struct _LullLink {
     LullKubeConfig *config;
     LullCredentials *credentials;
-    gint64 patience;
     GMutex lock;
-    GQueue idle; /* of LullDial, under the lock */
+    /* under it: */
+    gint64 patience;
+    GQueue idle; /* of LullDial */
 };
 
 LullLink *
@@ -73,7 +74,17 @@ lull_link_credentials(const LullLink *self)
 void
 lull_link_set_patience(LullLink *self, gint64 usec)
 {
+    g_mutex_lock(&self->lock);
     self->patience = usec;
+    g_mutex_unlock(&self->lock);
+}
+
+void
+lull_link_limit_patience(LullLink *self, gint64 usec)
+{
+    g_mutex_lock(&self->lock);
+    self->patience = MIN(self->patience, usec);
+    g_mutex_unlock(&self->lock);
 }
 
 /* The one used last, whose connection is the freshest. */
@@ -223,7 +234,9 @@ lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_
 {
     Call call = {.request = request, .begun = lull_clock_boottime()};
 
+    g_mutex_lock(&self->lock);
     call.deadline = call.begun + self->patience;
+    g_mutex_unlock(&self->lock);
     call.body = request->body ? lull_json_to_line(request->body) : NULL;
     do
         try_once(&call, self);

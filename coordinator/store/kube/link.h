@@ -24,6 +24,9 @@ LullCredentials *lull_link_credentials(const LullLink *self);
 /* How long one request may take, repetitions included; half a minute by default. */
 void lull_link_set_patience(LullLink *self, gint64 usec);
 
+/* The same for who wants it shorter, while others are at it. */
+void lull_link_limit_patience(LullLink *self, gint64 usec);
+
 typedef struct {
     const char *method;
     const char *path;

@@ -18,6 +18,7 @@ static const LullElectionTuning tuning = {
 static char *dir;
 static LullStore *store;
 static int leading; /* how many were told so; atomic */
+static int fallen;  /* how often somebody was told that he leads no more; atomic */
 
 static void
 setup(void)
@@ -27,6 +28,7 @@ setup(void)
     store = lull_store_local_open(path, NULL);
     ck_assert_ptr_nonnull(store);
     g_atomic_int_set(&leading, 0);
+    g_atomic_int_set(&fallen, 0);
 }
 
 static void
@@ -48,6 +50,7 @@ static void
 on_change(gboolean leads, gint64 term, gpointer user_data)
 {
     (void)g_atomic_int_add(&leading, leads ? 1 : -1);
+    (void)g_atomic_int_add(&fallen, leads ? 0 : 1);
 }
 
 static LullLeader *
@@ -139,6 +142,76 @@ START_TEST(a_leader_whose_lease_was_taken_from_it_leads_no_more)
 }
 END_TEST
 
+/* A store that answers a patch only when it may. */
+typedef struct {
+    LullStore base;
+    int held;        /* atomic */
+    int waiting;     /* somebody waits for an answer; atomic */
+    gint64 patience; /* as it was asked for */
+} Slow;
+
+static LullJson *
+slow_get(LullStore *self, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    return lull_store_get(store, kind, ns, name, error);
+}
+
+static LullJson *
+slow_create(LullStore *self, const LullKind *kind, LullJson *object, GError **error)
+{
+    return lull_store_create(store, kind, object, error);
+}
+
+static LullJson *
+slow_patch(LullStore *base, const LullKind *kind, const char *ns, const char *name, LullPatchTarget target,
+           LullJson *patch, GError **error)
+{
+    Slow *self = (Slow *)base;
+    LullJson *patched = lull_store_patch(store, kind, ns, name, target, patch, error);
+
+    for (g_atomic_int_set(&self->waiting, 1); g_atomic_int_get(&self->held);)
+        g_usleep(1000);
+    return patched;
+}
+
+static void
+slow_limit_patience(LullStore *base, gint64 patience)
+{
+    ((Slow *)base)->patience = patience;
+}
+
+static const LullStoreOps slow_ops = {
+    .get = slow_get, .create = slow_create, .patch = slow_patch, .limit_patience = slow_limit_patience};
+
+START_TEST(a_leader_whose_renewal_came_too_late_says_that_it_fell)
+{
+    static const LullElectionTuning late = {
+        .duration = LULL_SEC(15), .deadline = LULL_MSEC(500), .retry = LULL_MSEC(450)};
+    const LullLeaderOptions options = {"default", "lull", "late", &late};
+    Slow slow = {.base.ops = &slow_ops, .held = TRUE};
+    g_autoptr(LullLeader) leader = lull_leader_new(&slow.base, &options, on_change, NULL);
+
+    wait_for_lead(leader);
+    while (!g_atomic_int_get(&slow.waiting) || lull_leader_leads(leader, NULL))
+        g_usleep(1000);
+    g_atomic_int_set(&slow.held, FALSE);
+    wait_for_lead(leader);
+    ck_assert_int_ge(g_atomic_int_get(&fallen), 1);
+    g_clear_pointer(&leader, lull_leader_free);
+}
+END_TEST
+
+START_TEST(no_call_may_last_until_the_deadline)
+{
+    const LullLeaderOptions options = {"default", "lull", "quick", &tuning};
+    Slow slow = {.base.ops = &slow_ops};
+    g_autoptr(LullLeader) leader = lull_leader_new(&slow.base, &options, on_change, NULL);
+
+    ck_assert_int_gt(slow.patience, 0);
+    ck_assert_int_le(slow.patience, tuning.deadline / 3);
+}
+END_TEST
+
 START_TEST(of_many_never_two_lead)
 {
     LullLeader *leaders[8];
@@ -175,6 +248,8 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, one_leads_and_hands_over_when_it_ends);
     tcase_add_test(tcase, a_leader_whose_lease_was_taken_from_it_leads_no_more);
+    tcase_add_test(tcase, a_leader_whose_renewal_came_too_late_says_that_it_fell);
+    tcase_add_test(tcase, no_call_may_last_until_the_deadline);
     tcase_add_test(tcase, of_many_never_two_lead);
     suite_add_tcase(suite, tcase);
     return suite;
