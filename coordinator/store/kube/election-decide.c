@@ -55,7 +55,7 @@ lull_election_state_see(LullElectionState *self, const LullElectionTuning *tunin
     g_free(self->version);
     self->version = g_strdup(lull_meta_version(lease));
     self->duration = read_duration(spec, tuning);
-    self->term = CLAMP(lull_json_int(spec, "leaseTransitions", 0), 0, MAX_TERM);
+    self->term = CLAMP(lull_json_int(spec, "leaseTransitions", 0), self->term, MAX_TERM);
     self->looked_at = now;
 }
 
@@ -128,21 +128,32 @@ micro_time(gint64 wall)
     return g_strdup_printf("%.19s.%06dZ", seconds, (int)(wall % LULL_SEC(1)));
 }
 
+/* A lease that was deleted has taken its term along: one that is made begins with the minutes of the clock,
+ * which no lease reaches whose leader changes less than once a minute. */
+static gint64
+next_term(const LullElectionState *state, LullElectionVerb verb, gint64 wall)
+{
+    const gint64 least = verb == LULL_ELECTION_CREATE ? wall / LULL_SEC(60) : 0;
+
+    return MIN(MAX(state->term + 1, least), MAX_TERM);
+}
+
 LullJson *
 lull_election_spec(const LullElectionState *state, const LullElectionTuning *tuning, const char *identity,
                    LullElectionVerb verb, gint64 wall)
 {
     LullJson *spec = json_object_new_object();
     g_autofree char *time = micro_time(wall);
-    const gboolean change = verb == LULL_ELECTION_TAKE && g_strcmp0(state->holder, identity) != 0;
+    const gboolean change = verb == LULL_ELECTION_CREATE ||
+                            (verb == LULL_ELECTION_TAKE && g_strcmp0(state->holder, identity) != 0);
 
     lull_json_set_string(spec, "holderIdentity", verb == LULL_ELECTION_RELEASE ? "" : identity);
     lull_json_set_int(spec, "leaseDurationSeconds",
                       verb == LULL_ELECTION_RELEASE ? 1 : tuning->duration / LULL_SEC(1));
     lull_json_set_string(spec, "renewTime", time);
-    if (verb == LULL_ELECTION_CREATE || change)
+    if (change) {
         lull_json_set_string(spec, "acquireTime", time);
-    if (verb == LULL_ELECTION_CREATE || change)
-        lull_json_set_int(spec, "leaseTransitions", change ? MIN(state->term + 1, MAX_TERM) : 0);
+        lull_json_set_int(spec, "leaseTransitions", next_term(state, verb, wall));
+    }
     return spec;
 }

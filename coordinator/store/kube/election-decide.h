@@ -28,7 +28,7 @@ typedef struct {
     gboolean present;
     char *holder; /* NULL: nobody */
     gint64 duration;
-    gint64 term;       /* counts the changes of leader */
+    gint64 term;       /* counts the changes of leader, and never goes back; the highest that was seen */
     char *version;     /* for the patch that takes or renews it */
     char *record;      /* holder and times, as one text: has it changed? */
     gint64 changed_at; /* when it was first seen as it is */
@@ -69,7 +69,8 @@ LullElectionStep lull_election_decide(const LullElectionState *state, const Lull
 /* Whether we lead, at this very moment. */
 gboolean lull_election_leads(const LullElectionState *state, const LullElectionTuning *tuning, gint64 now);
 
-/* The spec of a Lease that TAKE, RENEW and RELEASE write. @wall: for people who read it. */
+/* The spec of a Lease that CREATE, TAKE, RENEW and RELEASE write. @wall: for people who read it, and so that
+ * the term of one that was deleted does not come again. */
 LullJson *
 lull_election_spec(const LullElectionState *state, const LullElectionTuning *tuning, const char *identity,
                    LullElectionVerb verb, gint64 wall) G_GNUC_WARN_UNUSED_RESULT;

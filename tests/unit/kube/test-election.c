@@ -149,7 +149,7 @@ START_TEST(only_a_change_of_leader_counts_the_term)
     } cases[] = {
         {"other", LULL_ELECTION_TAKE, "me", 4, 15}, {"", LULL_ELECTION_TAKE, "me", 4, 15},
         {"me", LULL_ELECTION_TAKE, "me", -1, 15},   {"me", LULL_ELECTION_RENEW, "me", -1, 15},
-        {"me", LULL_ELECTION_RELEASE, "", -1, 1},   {"", LULL_ELECTION_CREATE, "me", 0, 15},
+        {"me", LULL_ELECTION_RELEASE, "", -1, 1},   {"", LULL_ELECTION_CREATE, "me", 4, 15},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -161,6 +161,33 @@ START_TEST(only_a_change_of_leader_counts_the_term)
         ck_assert_str_eq(lull_json_string(spec, "renewTime", ""), "1970-01-01T00:00:01.500000Z");
         ck_assert_int_eq(lull_json_at(spec, "acquireTime", NULL) != NULL, cases[i].term >= 0);
     }
+}
+END_TEST
+
+static gint64
+written_term(LullElectionVerb verb, gint64 wall)
+{
+    g_autoptr(LullJson) spec = lull_election_spec(&state, tuning, "me", verb, wall);
+
+    return lull_json_int(spec, "leaseTransitions", -1);
+}
+
+START_TEST(the_term_never_goes_back)
+{
+    const gint64 wall = LULL_SEC(1770000000);
+    const gint64 first = written_term(LULL_ELECTION_CREATE, wall);
+
+    see("other", 1);
+    lull_election_state_see(&state, tuning, NULL, now); /* deleted */
+    ck_assert_int_gt(written_term(LULL_ELECTION_CREATE, 0), 3);
+    g_autoptr(LullJson) lower = lease("other", 2, 0); /* made again by somebody who knew of none */
+    lull_election_state_see(&state, tuning, lower, now);
+    ck_assert_int_gt(written_term(LULL_ELECTION_TAKE, 0), 3);
+    lull_election_state_clear(&state); /* who knows of none himself */
+    ck_assert_int_gt(written_term(LULL_ELECTION_CREATE, wall + LULL_SEC(3600)), first + 50);
+    g_autoptr(LullJson) last = lease("other", 3, G_MAXINT32);
+    lull_election_state_see(&state, tuning, last, now);
+    ck_assert_int_eq(written_term(LULL_ELECTION_TAKE, wall), G_MAXINT32);
 }
 END_TEST
 
@@ -198,6 +225,7 @@ make_suite(void)
         a_leader_that_sees_another_steps_down,
         who_stops_releases_what_he_holds_and_takes_nothing,
         only_a_change_of_leader_counts_the_term,
+        the_term_never_goes_back,
         nonsense_in_a_lease_stops_nobody_for_good,
     };
     Suite *suite = suite_create("election");
