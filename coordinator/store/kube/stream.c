@@ -146,6 +146,20 @@ take_line(const char *line, gsize length, gpointer user_data)
     return !self->dropped;
 }
 
+/* A line that is too long is as good as any other nonsense. */
+static gboolean
+feed_lines(LullStream *self, const char *bytes, gsize length)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (lull_lines_feed(self->lines, bytes, length, take_line, self, &problem))
+        return TRUE;
+    if (problem)
+        (void)lull_watch_machine_event(self->machine, NULL, lull_clock_boottime());
+    self->dropped = TRUE;
+    return FALSE;
+}
+
 /* libcurl is not to be called from here: what is to be dropped is dropped later. */
 static size_t
 take_bytes(char *bytes, size_t size, size_t n, void *user_data)
@@ -161,9 +175,7 @@ take_bytes(char *bytes, size_t size, size_t n, void *user_data)
         return size * n;
     }
     lull_watch_machine_alive(self->machine, lull_clock_boottime());
-    if (!lull_lines_feed(self->lines, bytes, size * n, take_line, self, NULL))
-        return 0;
-    return size * n;
+    return feed_lines(self, bytes, size * n) ? size * n : 0;
 }
 
 static void
@@ -283,10 +295,23 @@ finish_broken(LullStream *self, CURLcode code, gint64 now)
     note_answer(self, g_steal_pointer(&error));
 }
 
+static void
+finish_page(LullStream *self, LullJson *answer, const GError *problem, gint64 now)
+{
+    g_autofree char *why =
+        problem ? g_strdup_printf("the list is not understood: %s", problem->message) : NULL;
+
+    if (why)
+        lull_watch_machine_ended(self->machine, why, now);
+    else
+        (void)lull_watch_machine_page(self->machine, answer, now);
+}
+
 gboolean
 lull_stream_finish(LullStream *self, const CURL *easy, CURLcode code, gint64 now)
 {
     const long http = lull_dial_code(&self->dial);
+    g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) answer = NULL;
 
     if (!self->running || self->dial.easy != easy)
@@ -294,7 +319,7 @@ lull_stream_finish(LullStream *self, const CURL *easy, CURLcode code, gint64 now
     note_opened(self);
     stop_exchange(self);
     if (self->body.text->len && code == CURLE_OK)
-        answer = lull_json_parse(self->body.text->str, (gssize)self->body.text->len, NULL);
+        answer = lull_json_parse(self->body.text->str, (gssize)self->body.text->len, &problem);
     if (code != CURLE_OK)
         finish_broken(self, code, now);
     else if (http != 200)
@@ -302,7 +327,7 @@ lull_stream_finish(LullStream *self, const CURL *easy, CURLcode code, gint64 now
     else if (self->watching)
         lull_watch_machine_ended(self->machine, NULL, now);
     else
-        (void)lull_watch_machine_page(self->machine, answer, now);
+        finish_page(self, answer, problem, now);
     g_string_free(self->body.text, TRUE); /* a page may be large */
     self->body.text = g_string_new(NULL);
     return TRUE;

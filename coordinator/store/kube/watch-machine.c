@@ -20,6 +20,7 @@
 #define MAX_PAGES       2000
 #define PAGED_TRIES     2 /* lists whose pages expired, before one asks for all in one */
 #define MAX_DOUBLINGS   16
+#define READ_TRIES      2 /* of what follows one version, before one lists again */
 
 const LullWatchTuning lull_watch_usual = {
     .backoff_first = LULL_MSEC(800),
@@ -54,6 +55,8 @@ struct _LullWatchMachine {
     guint pages;       /* of the list under way */
     guint expired;     /* lists in a row whose pages were forgotten */
     gint64 end_at;     /* WATCHING: when the server should have ended it */
+    guint unread;      /* streams in a row that gave nonsense after this version */
+    gboolean opened;   /* the server has agreed to this stream */
     gboolean heard;    /* an event in this stream */
     gboolean marked;   /* a bookmark in this stream */
     guint failures;    /* in a row */
@@ -184,6 +187,7 @@ begin_watch(LullWatchMachine *self, gint64 now)
 
     self->state = STATE_WATCHING;
     self->begun = now;
+    self->opened = FALSE;
     self->heard = FALSE;
     self->marked = FALSE;
     self->end_at = now + LULL_SEC(timeout_s) + GRACE;
@@ -260,6 +264,27 @@ is_object(LullJson *value)
     return lull_meta_name(value) && lull_meta_version(value);
 }
 
+/* What keeps @page from being believed, NULL: nothing. */
+static char *
+find_fault(LullJson *page)
+{
+    LullJson *items = lull_json_array(page, "items");
+
+    if (!items || !lull_meta_version(page))
+        return g_strdup("the answer is no list");
+    for (gsize i = 0; i < json_object_array_length(items); i++) {
+        LullJson *item = json_object_array_get_idx(items, i);
+        const char *name = lull_meta_name(item);
+
+        if (!is_object(item))
+            return g_strdup_printf(
+                "the list has an object \"%.80s\", number %zu, that is none: it needs a name "
+                "and a resourceVersion",
+                name ? name : "", i + 1);
+    }
+    return NULL;
+}
+
 /* Of items, so that it is nobody else's. */
 static LullJson *
 take_item(LullJson *items, gsize i)
@@ -268,19 +293,6 @@ take_item(LullJson *items, gsize i)
 
     json_object_array_put_idx(items, i, NULL);
     return item;
-}
-
-static gboolean
-is_page(LullJson *page)
-{
-    LullJson *items = lull_json_array(page, "items");
-
-    if (!items || !lull_meta_version(page))
-        return FALSE;
-    for (gsize i = 0; i < json_object_array_length(items); i++)
-        if (!is_object(json_object_array_get_idx(items, i)))
-            return FALSE;
-    return TRUE;
 }
 
 static void
@@ -294,6 +306,7 @@ finish_list(LullWatchMachine *self, const char *version)
     set_text(&self->version, version);
     self->pages = 0;
     self->expired = 0;
+    self->unread = 0;
     self->state = STATE_WATCH;
 }
 
@@ -303,11 +316,13 @@ lull_watch_machine_page(LullWatchMachine *self, LullJson *page, gint64 now)
     LullJson *metadata = lull_json_object(page, "metadata");
     const char *token = lull_json_string(metadata, "continue", "");
     LullJson *items = lull_json_array(page, "items");
+    g_autofree char *fault = NULL;
 
     if (self->state != STATE_LISTING)
         return FALSE;
-    if (!is_page(page) || self->pages + 1 >= MAX_PAGES) {
-        fail(self, is_page(page) ? "the list does not end" : "the answer is no list", 0, now);
+    fault = find_fault(page);
+    if (fault || self->pages + 1 >= MAX_PAGES) {
+        fail(self, fault ? fault : "the list does not end", 0, now);
         list_again(self);
         return FALSE;
     }
@@ -351,7 +366,21 @@ void
 lull_watch_machine_opened(LullWatchMachine *self)
 {
     if (self->state == STATE_WATCHING)
-        succeed(self);
+        self->opened = TRUE; /* whether it is good for anything, its events tell */
+}
+
+/* The same would come again and again: a list may be without it, and who cannot list is to know. */
+static void
+take_nonsense(LullWatchMachine *self, gint64 now)
+{
+    fail(self, "the watch gives what is no event", 0, now);
+    if (++self->unread < READ_TRIES)
+        return;
+    self->unread = 0;
+    if (self->known)
+        list_again(self);
+    else
+        give_up(self, 410, NULL, "Expired", "what follows the version to go on from is not understood");
 }
 
 static gboolean
@@ -374,13 +403,14 @@ lull_watch_machine_event(LullWatchMachine *self, LullJson *event, gint64 now)
     if (!event_type(event, &type) || !object ||
         (type != LULL_WATCH_ERROR && type != LULL_WATCH_BOOKMARK && !is_object(object)) ||
         (type == LULL_WATCH_BOOKMARK && !lull_meta_version(object))) {
-        fail(self, "the watch gives what is no event", 0, now);
+        take_nonsense(self, now);
         return FALSE;
     }
     self->heard = TRUE;
     if (type == LULL_WATCH_ERROR)
         return take_error(self, object, now);
     succeed(self);
+    self->unread = 0;
     set_text(&self->version, lull_meta_version(object));
     self->marked = self->marked || type == LULL_WATCH_BOOKMARK;
     lull_watch_machine_alive(self, now);
@@ -432,13 +462,14 @@ lull_watch_machine_refused(LullWatchMachine *self, long http, LullJson *status, 
 void
 lull_watch_machine_ended(LullWatchMachine *self, const char *why, gint64 now)
 {
-    const gboolean lived = now - self->begun >= SHORT_LIFE || self->heard;
+    const gboolean lived = self->heard || (self->opened && now - self->begun >= SHORT_LIFE);
 
     if (self->state == STATE_LISTING) {
         fail(self, why ? why : "the answer to a list is empty", 0, now);
     } else if (self->state == STATE_WATCHING) {
         /* servers end watches and restart; one that had a life is simply opened again */
-        if (lived && !self->outage) {
+        if (lived) {
+            succeed(self);
             self->state = STATE_WATCH;
             self->not_before = now;
         } else {

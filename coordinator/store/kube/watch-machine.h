@@ -65,7 +65,7 @@ LullWatchStep lull_watch_machine_next(LullWatchMachine *self, gint64 now);
 gboolean lull_watch_machine_page(LullWatchMachine *self, LullJson *page, gint64 now);
 gboolean lull_watch_machine_event(LullWatchMachine *self, LullJson *event, gint64 now);
 
-/* The server has agreed to a watch; bytes came, of whatever. */
+/* The server has agreed to a watch; bytes came, of whatever. Neither says that it gets on. */
 void lull_watch_machine_opened(LullWatchMachine *self);
 void lull_watch_machine_alive(LullWatchMachine *self, gint64 now);
 

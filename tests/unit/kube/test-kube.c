@@ -136,6 +136,63 @@ START_TEST(nobody_is_called_for_a_watch_that_was_refused)
 }
 END_TEST
 
+/* What the log was told, for who waits for it. */
+typedef struct {
+    GMutex lock;
+    GCond changed;
+    char *text;
+} Told;
+
+static void
+note_log(const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
+{
+    Told *told = user_data;
+
+    g_mutex_lock(&told->lock);
+    if (!told->text)
+        told->text = g_strdup(message);
+    g_cond_signal(&told->changed);
+    g_mutex_unlock(&told->lock);
+}
+
+static char *
+give_depth(const char *request, gpointer user_data)
+{
+    g_autoptr(GString) body = g_string_new("{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[");
+
+    for (guint i = 0; i < 5000; i++)
+        g_string_append_c(body, '[');
+    for (guint i = 0; i < 5000; i++)
+        g_string_append_c(body, ']');
+    g_string_append(body, "]}");
+    return answer_with("200 OK", body->str);
+}
+
+START_TEST(a_list_that_cannot_be_read_is_told_with_its_reason)
+{
+    g_autoptr(GMainContext) context = g_main_context_new();
+    guint calls = 0;
+    Told told = {0};
+    const guint handler = g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, note_log, &told);
+
+    serve_with(give_depth, NULL);
+    LullStore *store = open_store();
+    LullWatch *watch =
+        lull_store_watch(store, &lull_kind_snapshot, "default", NULL, context, count_call, &calls, NULL);
+    ck_assert_ptr_nonnull(watch);
+    g_mutex_lock(&told.lock);
+    while (!told.text)
+        g_cond_wait(&told.changed, &told.lock);
+    g_mutex_unlock(&told.lock);
+    ck_assert_msg(strstr(told.text, "the list is not understood: ") != NULL, "%s", told.text);
+    lull_watch_stop(watch);
+    lull_store_free(store);
+    g_log_remove_handler(NULL, handler);
+    end_server();
+    g_free(told.text);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -144,6 +201,7 @@ make_suite(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, nobody_is_called_for_a_watch_that_was_refused);
+    tcase_add_test(tcase, a_list_that_cannot_be_read_is_told_with_its_reason);
     suite_add_tcase(suite, tcase);
     return suite;
 }

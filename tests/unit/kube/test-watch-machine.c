@@ -373,9 +373,10 @@ START_TEST(the_longest_wait_is_bounded_and_health_shortens_it)
     }
     expect("watch 5");
     lull_watch_machine_opened(machine);
-    ck_assert_ptr_null(lull_watch_machine_problem(machine));
+    ck_assert_ptr_nonnull(lull_watch_machine_problem(machine)); /* agreed is not given */
     now += LULL_SEC(200);
     lull_watch_machine_ended(machine, NULL, now);
+    ck_assert_ptr_null(lull_watch_machine_problem(machine));
     expect("watch 5");
     lull_watch_machine_ended(machine, "refused", now);
     ck_assert_int_le(wait_length(), LULL_MSEC(1600));
@@ -507,6 +508,83 @@ START_TEST(nonsense_is_not_believed)
 }
 END_TEST
 
+START_TEST(after_what_is_not_understood_twice_all_is_listed_again)
+{
+    begin_watching("a1 b2", "9");
+    ck_assert(event("MODIFIED", "a10"));
+    for (int i = 0; i < 2; i++) {
+        ck_assert(!lull_watch_machine_event(machine, NULL, now)); /* too deep, say */
+        pass_wait();
+        expect(i == 0 ? "watch 10" : "list 500 -");
+        if (i == 0)
+            lull_watch_machine_opened(machine);
+    }
+    ck_assert(page("a10 c11", "12", NULL));
+    expect_told("~a +c -b ");
+    expect("watch 12");
+    lull_watch_machine_opened(machine);
+    ck_assert(!lull_watch_machine_event(machine, NULL, now));
+    pass_wait();
+    expect("watch 12"); /* another version: another two */
+    lull_watch_machine_opened(machine);
+    ck_assert(event("MODIFIED", "c13"));
+    ck_assert(!lull_watch_machine_event(machine, NULL, now));
+    pass_wait();
+    expect("watch 13");
+}
+END_TEST
+
+START_TEST(from_a_version_that_leads_to_nonsense_there_is_no_way_on)
+{
+    begin("5");
+    expect("watch 5");
+    ck_assert(!lull_watch_machine_event(machine, NULL, now));
+    expect_told("");
+    pass_wait();
+    expect("watch 5");
+    ck_assert(!lull_watch_machine_event(machine, NULL, now));
+    expect_told("!410 ");
+    expect("end");
+}
+END_TEST
+
+START_TEST(a_server_that_agrees_and_gives_nonsense_is_away)
+{
+    guint lists = 0;
+
+    begin_watching("a1", "9");
+    ck_assert(!lull_watch_machine_event(machine, NULL, now));
+    for (const gint64 end = now + LULL_SEC(600); now < end;) {
+        const LullWatchStep step = lull_watch_machine_next(machine, now);
+        if (step.verb == LULL_WATCH_STEP_LIST) {
+            lists++;
+            ck_assert_ptr_nonnull(lull_watch_machine_problem(machine));
+            ck_assert(page("a1", "9", NULL));
+        } else if (step.verb == LULL_WATCH_STEP_WATCH) {
+            lull_watch_machine_opened(machine);
+            (void)lull_watch_machine_event(machine, NULL, now);
+        } else {
+            now = step.at;
+        }
+    }
+    ck_assert_uint_ge(lists, 2);
+    ck_assert_uint_le(lists, 30);
+}
+END_TEST
+
+START_TEST(an_object_of_a_list_that_is_none_is_named)
+{
+    g_autoptr(LullJson) wrong = json("{'metadata':{'resourceVersion':'9'},'items':[{'metadata':"
+                                     "{'name':'a','resourceVersion':'1'}},{'metadata':{'name':'odd'}}]}");
+
+    begin(NULL);
+    expect("list 500 -");
+    ck_assert(!lull_watch_machine_page(machine, wrong, now));
+    ck_assert_ptr_nonnull(strstr(lull_watch_machine_problem(machine), "\"odd\""));
+    expect_told("");
+}
+END_TEST
+
 START_TEST(a_list_without_an_end_is_given_up)
 {
     guint pages = 0;
@@ -615,6 +693,10 @@ make_suite(void)
         a_silent_watch_is_cut,
         a_list_without_an_answer_is_cut,
         nonsense_is_not_believed,
+        after_what_is_not_understood_twice_all_is_listed_again,
+        from_a_version_that_leads_to_nonsense_there_is_no_way_on,
+        a_server_that_agrees_and_gives_nonsense_is_away,
+        an_object_of_a_list_that_is_none_is_named,
         a_list_without_an_end_is_given_up,
         what_comes_late_changes_nothing,
         any_order_of_inputs_keeps_its_promises,
