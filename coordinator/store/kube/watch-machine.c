@@ -58,7 +58,7 @@ struct _LullWatchMachine {
     guint unread;      /* streams in a row that gave nonsense after this version */
     gboolean opened;   /* the server has agreed to this stream */
     gboolean heard;    /* an event in this stream */
-    gboolean marked;   /* a bookmark in this stream */
+    gboolean marks;    /* this server gives bookmarks */
     guint failures;    /* in a row */
     gint64 failed_at;  /* the last one */
     gint64 outage;     /* since when nothing has worked; 0: it does */
@@ -180,6 +180,13 @@ begin_list(LullWatchMachine *self, gint64 now)
                            .continue_token = self->token};
 }
 
+/* Silence means something only where bookmarks come. */
+static gint64
+stream_deadline(const LullWatchMachine *self, gint64 now)
+{
+    return self->marks ? MIN(now + self->tuning.silence, self->end_at) : self->end_at;
+}
+
 static LullWatchStep
 begin_watch(LullWatchMachine *self, gint64 now)
 {
@@ -189,9 +196,8 @@ begin_watch(LullWatchMachine *self, gint64 now)
     self->begun = now;
     self->opened = FALSE;
     self->heard = FALSE;
-    self->marked = FALSE;
     self->end_at = now + LULL_SEC(timeout_s) + GRACE;
-    self->deadline = self->end_at;
+    self->deadline = stream_deadline(self, now);
     return (LullWatchStep){.verb = LULL_WATCH_STEP_WATCH, .version = self->version, .timeout_s = timeout_s};
 }
 
@@ -358,8 +364,8 @@ event_type(LullJson *event, LullWatchType *ret_type)
 void
 lull_watch_machine_alive(LullWatchMachine *self, gint64 now)
 {
-    if (self->state == STATE_WATCHING && self->marked)
-        self->deadline = MIN(now + self->tuning.silence, self->end_at);
+    if (self->state == STATE_WATCHING)
+        self->deadline = stream_deadline(self, now);
 }
 
 void
@@ -412,7 +418,7 @@ lull_watch_machine_event(LullWatchMachine *self, LullJson *event, gint64 now)
     succeed(self);
     self->unread = 0;
     set_text(&self->version, lull_meta_version(object));
-    self->marked = self->marked || type == LULL_WATCH_BOOKMARK;
+    self->marks = self->marks || type == LULL_WATCH_BOOKMARK;
     lull_watch_machine_alive(self, now);
     if (type == LULL_WATCH_BOOKMARK)
         return TRUE;

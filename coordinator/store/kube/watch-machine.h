@@ -23,7 +23,7 @@ typedef struct {
     gint64 backoff_max;
     gint64 healthy;  /* without a failure for so long, the next one counts as the first */
     gint64 patience; /* with one page of a list */
-    gint64 silence;  /* of a watch that has given a bookmark before */
+    gint64 silence;  /* of a server that has given a bookmark before, in whatever stream */
     guint page;      /* objects of one page */
 } LullWatchTuning;
 

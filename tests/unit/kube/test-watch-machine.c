@@ -447,6 +447,11 @@ START_TEST(a_silent_watch_is_cut)
     expect("cut");
     pass_wait();
     expect("watch 12");
+    lull_watch_machine_opened(machine);
+    now += LULL_SEC(149);
+    expect("wait");
+    now += LULL_SEC(2);
+    expect("cut"); /* it is known to give bookmarks, also where this stream had none yet */
 }
 END_TEST
 
