@@ -477,7 +477,7 @@ lull_watch_machine_ended(LullWatchMachine *self, const char *why, gint64 now)
         if (lived) {
             succeed(self);
             self->state = STATE_WATCH;
-            self->not_before = now;
+            self->not_before = MAX(now, self->begun + SHORT_LIFE);
         } else {
             fail(self, why ? why : "the watch ends as soon as it begins", 0, now);
         }

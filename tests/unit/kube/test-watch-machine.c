@@ -296,6 +296,7 @@ START_TEST(from_a_version_there_is_no_way_back)
     begin("5");
     expect("watch 5");
     ck_assert(event("MODIFIED", "a6"));
+    now += LULL_SEC(2);
     lull_watch_machine_ended(machine, NULL, now);
     expect("watch 6");
     ck_assert(!raw_event("{'type':'ERROR','object':{'kind':'Status','code':410,'reason':'Expired',"
@@ -394,6 +395,7 @@ START_TEST(a_watch_that_had_a_life_is_opened_again_at_once)
         expect("watch 9");
         lull_watch_machine_opened(machine);
         ck_assert(event("MODIFIED", "a10"));
+        now += LULL_SEC(1);
         lull_watch_machine_ended(machine, ends[i], now);
         expect("watch 10");
         lull_watch_machine_opened(machine);
@@ -401,6 +403,27 @@ START_TEST(a_watch_that_had_a_life_is_opened_again_at_once)
         expect("wait");
         g_clear_pointer(&machine, lull_watch_machine_free);
     }
+}
+END_TEST
+
+START_TEST(a_server_that_gives_a_word_and_closes_is_not_asked_in_a_storm)
+{
+    guint watches = 0;
+
+    begin("5");
+    for (const gint64 end = now + LULL_SEC(60); now < end;) {
+        const LullWatchStep step = lull_watch_machine_next(machine, now);
+        if (step.verb == LULL_WATCH_STEP_WATCH) {
+            watches++;
+            ck_assert_uint_le(watches, 61);
+            lull_watch_machine_opened(machine);
+            ck_assert(raw_event("{'type':'BOOKMARK','object':{'metadata':{'resourceVersion':'5'}}}"));
+            lull_watch_machine_ended(machine, NULL, now);
+        } else {
+            now = step.at;
+        }
+    }
+    ck_assert_uint_ge(watches, 30);
 }
 END_TEST
 
@@ -694,6 +717,7 @@ make_suite(void)
         the_server_says_when_to_come_again,
         the_longest_wait_is_bounded_and_health_shortens_it,
         a_watch_that_had_a_life_is_opened_again_at_once,
+        a_server_that_gives_a_word_and_closes_is_not_asked_in_a_storm,
         after_a_long_outage_all_is_listed_again,
         a_silent_watch_is_cut,
         a_list_without_an_answer_is_cut,
