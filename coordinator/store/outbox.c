@@ -3,8 +3,11 @@
  */
 #include "coordinator/store/outbox.h"
 
+#include "protocol/clock.h"
+
 struct _LullOutbox {
     guint max;
+    gint64 linger;
     LullOutboxSend send;
     GDestroyNotify item_free;
     gpointer user_data;
@@ -14,6 +17,7 @@ struct _LullOutbox {
     /* under the lock: */
     GQueue items;
     gboolean closed;
+    gint64 closed_at; /* boot clock */
 };
 
 /* NULL: no more will come. */
@@ -30,39 +34,39 @@ wait_for_item(LullOutbox *self)
     return item;
 }
 
+/* Whether what waits is still to be sent. */
 static gboolean
-is_closed(LullOutbox *self)
+goes_on(LullOutbox *self, gboolean sent)
 {
-    gboolean closed;
+    gboolean more;
 
     g_mutex_lock(&self->lock);
-    closed = self->closed;
+    more = !self->closed || (sent && lull_clock_boottime() - self->closed_at < self->linger);
     g_mutex_unlock(&self->lock);
-    return closed;
+    return more;
 }
 
 static gpointer
 run(gpointer user_data)
 {
     LullOutbox *self = user_data;
+    gboolean sent = TRUE;
     gpointer item;
 
-    while ((item = wait_for_item(self))) {
-        const gboolean sent = self->send(item, self->user_data);
-
+    while (goes_on(self, sent) && (item = wait_for_item(self))) {
+        sent = self->send(item, self->user_data);
         self->item_free(item);
-        if (!sent && is_closed(self))
-            break;
     }
     return NULL;
 }
 
 LullOutbox *
-lull_outbox_new(guint max, LullOutboxSend send, GDestroyNotify item_free, gpointer user_data)
+lull_outbox_new(guint max, gint64 linger, LullOutboxSend send, GDestroyNotify item_free, gpointer user_data)
 {
     LullOutbox *self = g_new0(LullOutbox, 1);
 
     self->max = max;
+    self->linger = linger;
     self->send = send;
     self->item_free = item_free;
     self->user_data = user_data;
@@ -94,6 +98,8 @@ void
 lull_outbox_close(LullOutbox *self)
 {
     g_mutex_lock(&self->lock);
+    if (!self->closed)
+        self->closed_at = lull_clock_boottime();
     self->closed = TRUE;
     g_cond_signal(&self->changed);
     g_mutex_unlock(&self->lock);

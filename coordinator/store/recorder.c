@@ -8,6 +8,9 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
+#define LINGER \
+    LULL_SEC(3) /* whoever ends waits for events to be written, but a pod is killed after its time */
+
 static const LullRecorderLimits limits_of_our_own = {
     .per_object = 32, .overall = 1024, .age = LULL_SEC(24 * 3600)};
 
@@ -358,7 +361,7 @@ lull_recorder_new(LullStore *store, const LullRecorderLimits *limits, GError **e
     }
     if (is_shared(self))
         self->outbox =
-            lull_outbox_new(self->limits.waiting, write_event, (GDestroyNotify)lull_json_put, self);
+            lull_outbox_new(self->limits.waiting, LINGER, write_event, (GDestroyNotify)lull_json_put, self);
     return self;
 }
 

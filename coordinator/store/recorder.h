@@ -33,7 +33,7 @@ extern const LullRecorderLimits lull_recorder_of_cluster;
 LullRecorder *lull_recorder_new(LullStore *store, const LullRecorderLimits *limits,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What waits is written before, unless the store fails. */
+/* What waits is written before, unless the store fails or takes seconds. */
 void lull_recorder_free(LullRecorder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRecorder, lull_recorder_free)
 

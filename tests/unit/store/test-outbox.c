@@ -2,7 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/store/outbox.h"
+
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
+
+#define LINGER LULL_SEC(3600)
 
 /* Sends only while its door is open; "!" cannot be sent. */
 typedef struct {
@@ -78,7 +82,7 @@ START_TEST(everything_is_sent_in_its_order_before_the_end)
     Post post;
 
     post_init(&post, TRUE);
-    LullOutbox *box = lull_outbox_new(100, send_item, item_free, &post);
+    LullOutbox *box = lull_outbox_new(100, LINGER, send_item, item_free, &post);
     for (char word[] = "a"; *word <= 'z'; (*word)++)
         ck_assert(lull_outbox_put(box, g_strdup(word)));
     lull_outbox_free(box);
@@ -93,7 +97,7 @@ START_TEST(nobody_waits_and_what_is_too_much_is_dropped)
     Post post;
 
     post_init(&post, FALSE);
-    LullOutbox *box = lull_outbox_new(2, send_item, item_free, &post);
+    LullOutbox *box = lull_outbox_new(2, LINGER, send_item, item_free, &post);
     ck_assert(lull_outbox_put(box, g_strdup("a")));
     wait_at_door(&post);
     ck_assert(lull_outbox_put(box, g_strdup("b")));
@@ -112,7 +116,7 @@ START_TEST(what_fails_holds_up_the_rest_only_at_the_end)
     Post post;
 
     post_init(&post, TRUE);
-    LullOutbox *box = lull_outbox_new(100, send_item, item_free, &post);
+    LullOutbox *box = lull_outbox_new(100, LINGER, send_item, item_free, &post);
     for (const char *word = "a!b"; *word; word++)
         ck_assert(lull_outbox_put(box, g_strndup(word, 1)));
     g_mutex_lock(&post.lock);
@@ -136,6 +140,24 @@ START_TEST(what_fails_holds_up_the_rest_only_at_the_end)
 }
 END_TEST
 
+START_TEST(what_is_not_sent_soon_after_the_end_is_dropped)
+{
+    Post post;
+
+    post_init(&post, FALSE);
+    LullOutbox *box = lull_outbox_new(100, 0, send_item, item_free, &post);
+    for (const char *word = "abc"; *word; word++)
+        ck_assert(lull_outbox_put(box, g_strndup(word, 1)));
+    wait_at_door(&post);
+    lull_outbox_close(box);
+    open_door(&post);
+    lull_outbox_free(box);
+    ck_assert_str_eq(post.sent->str, "a");
+    ck_assert_uint_eq(g_atomic_int_get(&freed), 3);
+    post_clear(&post);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -146,6 +168,7 @@ make_suite(void)
     tcase_add_test(tcase, everything_is_sent_in_its_order_before_the_end);
     tcase_add_test(tcase, nobody_waits_and_what_is_too_much_is_dropped);
     tcase_add_test(tcase, what_fails_holds_up_the_rest_only_at_the_end);
+    tcase_add_test(tcase, what_is_not_sent_soon_after_the_end_is_dropped);
     suite_add_tcase(suite, tcase);
     return suite;
 }
