@@ -197,3 +197,14 @@ lull_credentials_doubt(LullCredentials *self, const LullCredential *credential)
         self->doubted = TRUE;
     g_mutex_unlock(&self->lock);
 }
+
+gint64
+lull_credentials_renewal(LullCredentials *self, gint64 now)
+{
+    gint64 left;
+
+    g_mutex_lock(&self->lock);
+    left = self->doubted ? MAX(self->read_at + MIN_AGE - now, 0) : 0;
+    g_mutex_unlock(&self->lock);
+    return left;
+}

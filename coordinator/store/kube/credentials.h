@@ -38,6 +38,9 @@ lull_credentials_get(LullCredentials *self, gint64 now, GError **error) G_GNUC_W
 /* The server did not accept it: the next get reads again, but not more than once a second. */
 void lull_credentials_doubt(LullCredentials *self, const LullCredential *credential);
 
+/* How long from @now until a get reads again what is in doubt; 0: nothing is, or at once. */
+gint64 lull_credentials_renewal(LullCredentials *self, gint64 now);
+
 void lull_credential_unref(LullCredential *credential);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullCredential, lull_credential_unref)
 

@@ -197,7 +197,7 @@ try_once(Call *call, LullLink *self)
 
 /* FALSE: that was all. */
 static gboolean
-prepare_next(Call *call)
+prepare_next(Call *call, LullLink *self)
 {
     const LullRetryView view = {
         .end = call->end,
@@ -217,8 +217,11 @@ prepare_next(Call *call)
     case LULL_RETRY_NO:
         return FALSE;
     case LULL_RETRY_RENEW:
+        /* files that are replaced one after the other may have been read in between */
+        wait = lull_credentials_renewal(self->credentials, view.now);
+        if (view.now + wait >= view.deadline)
+            return FALSE;
         call->renewed = TRUE;
-        wait = 0;
         break;
     case LULL_RETRY_WAIT:
         break;
@@ -240,7 +243,7 @@ lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_
     call.body = request->body ? lull_json_to_line(request->body) : NULL;
     do
         try_once(&call, self);
-    while (call.error && prepare_next(&call));
+    while (call.error && prepare_next(&call, self));
     if (ret_repeated)
         *ret_repeated = call.unsure;
     if (!call.error)

@@ -33,7 +33,7 @@ typedef struct {
 typedef enum {
     LULL_RETRY_NO = 0,
     LULL_RETRY_WAIT, /* as long as it says, then again */
-    LULL_RETRY_RENEW /* read the credentials again, then at once */
+    LULL_RETRY_RENEW /* as soon as the credentials are read again */
 } LullRetryVerb;
 
 LullRetryVerb lull_retry_decide(const LullRetryView *view, gint64 *ret_wait);

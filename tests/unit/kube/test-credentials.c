@@ -72,7 +72,10 @@ START_TEST(a_token_in_doubt_is_read_again_soon_but_not_in_a_storm)
     g_autoptr(LullCredential) first = lull_credentials_get(credentials, LULL_SEC(100), NULL);
 
     write_file(token_path, "two");
+    ck_assert_int_eq(lull_credentials_renewal(credentials, LULL_SEC(100) + 1), 0);
     lull_credentials_doubt(credentials, first);
+    ck_assert_int_eq(lull_credentials_renewal(credentials, LULL_SEC(100) + LULL_MSEC(400)), LULL_MSEC(600));
+    ck_assert_int_eq(lull_credentials_renewal(credentials, LULL_SEC(200)), 0);
     expect_authorization(LULL_SEC(100) + LULL_MSEC(500), "Authorization: Bearer one");
     expect_authorization(LULL_SEC(101), "Authorization: Bearer two");
     write_file(token_path, "three");

@@ -4,6 +4,7 @@
 #include "coordinator/store/kube/kube.h"
 
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "tests/lib/check-main.h"
@@ -136,6 +137,38 @@ START_TEST(nobody_is_called_for_a_watch_that_was_refused)
 }
 END_TEST
 
+/* Knows the second token only, which is there as soon as the first was refused. */
+static char *
+want_another_token(const char *request, gpointer user_data)
+{
+    const char *path = user_data;
+
+    if (strstr(request, "Bearer second"))
+        return answer_with("200 OK", "{\"metadata\":{\"name\":\"a\"}}");
+    (void)g_file_set_contents(path, "second", -1, NULL);
+    return answer_with("401 Unauthorized", "");
+}
+
+START_TEST(a_token_that_was_just_read_and_is_refused_is_read_again)
+{
+    g_autofree char *dir = g_dir_make_tmp("lull-kube-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "token", NULL);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(g_file_set_contents(path, "first", -1, NULL));
+    serve_with(want_another_token, path);
+    config->token.path = g_strdup(path);
+    LullStore *store = open_store();
+    g_autoptr(LullJson) object = lull_store_get(store, &lull_kind_snapshot, "default", "a", &error);
+    ck_assert_no_error(error);
+    ck_assert_ptr_nonnull(object);
+    lull_store_free(store);
+    end_server();
+    (void)g_remove(path);
+    (void)g_rmdir(dir);
+}
+END_TEST
+
 /* What the log was told, for who waits for it. */
 typedef struct {
     GMutex lock;
@@ -202,6 +235,7 @@ make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, nobody_is_called_for_a_watch_that_was_refused);
     tcase_add_test(tcase, a_list_that_cannot_be_read_is_told_with_its_reason);
+    tcase_add_test(tcase, a_token_that_was_just_read_and_is_refused_is_read_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }
