@@ -167,7 +167,8 @@ read_cluster(LullKubeConfig *self, const Entry *entry, GError **error)
 static gboolean
 refuse_unknown_ways(const Entry *entry, GError **error)
 {
-    static const char *const fields[] = {"exec", "auth-provider", "username", "password", "as"};
+    static const char *const fields[] = {"exec", "auth-provider", "username",  "password",
+                                         "as",   "as-uid",        "as-groups", "as-user-extra"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
         if (lull_json_at(entry->body, fields[i], NULL)) {

@@ -130,7 +130,10 @@ START_TEST(what_is_wrong_is_named)
         {"{'server':'http://a'}", "{'token':'x'}", LULL_ERROR_INVALID, "clear"},
         {"{'server':'https://a'}", "{'exec':{'command':'aws'}}", LULL_ERROR_UNSUPPORTED, "exec"},
         {"{'server':'https://a'}", "{'username':'me','password':'x'}", LULL_ERROR_UNSUPPORTED, "username"},
-        {"{'server':'https://a'}", "{'as':'root'}", LULL_ERROR_UNSUPPORTED, "as"},
+        {"{'server':'https://a'}", "{'as':'root'}", LULL_ERROR_UNSUPPORTED, ": as is"},
+        {"{'server':'https://a'}", "{'as-uid':'7'}", LULL_ERROR_UNSUPPORTED, ": as-uid is"},
+        {"{'server':'https://a'}", "{'as-groups':['a']}", LULL_ERROR_UNSUPPORTED, ": as-groups is"},
+        {"{'server':'https://a'}", "{'as-user-extra':{}}", LULL_ERROR_UNSUPPORTED, ": as-user-extra is"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
