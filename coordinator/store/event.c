@@ -7,6 +7,7 @@
 
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 
 #define MAX_MESSAGE 1024 /* bytes, as Kubernetes has it */
 #define COMPONENT   "lull-coordinator"
@@ -52,6 +53,12 @@ set_object(LullJson *event, const LullEventText *text)
     lull_json_set_string(about, "uid", lull_meta_uid(text->object));
 }
 
+const char *
+lull_event_namespace(const char *ns)
+{
+    return ns ? ns : LULL_NAMESPACE;
+}
+
 /* @named_by: the part of the message that the name is made of. */
 static LullJson *
 make_event(const LullEventText *text, const char *message, const char *named_by, gint64 now)
@@ -64,7 +71,7 @@ make_event(const LullEventText *text, const char *message, const char *named_by,
     lull_json_set_string(event, "apiVersion", "v1");
     lull_json_set_string(event, "kind", lull_kind_event.kind);
     lull_json_set_string(metadata, "name", name);
-    lull_json_set_string(metadata, "namespace", lull_meta_namespace(text->object));
+    lull_json_set_string(metadata, "namespace", lull_event_namespace(lull_meta_namespace(text->object)));
     set_object(event, text);
     lull_json_set_string(event, "type", text->type == LULL_EVENT_WARNING ? "Warning" : "Normal");
     lull_json_set_string(event, "reason", text->reason);

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 typedef enum { LULL_EVENT_NORMAL = 0, LULL_EVENT_WARNING } LullEventType;
 
-/* What is to be told of @object, which is @kind and has name, namespace and uid. All lent. */
+/* What is to be told of @object, which is @kind and has name, uid, and perhaps a namespace. All lent. */
 typedef struct {
     const LullKind *kind;
     LullJson *object;
@@ -17,6 +17,9 @@ typedef struct {
     const char *reason;  /* one for machines */
     const char *message; /* for people, cut where it is too long */
 } LullEventText;
+
+/* Where the events of an object of @ns are; NULL: of one that is in none, for which servers take one only. */
+const char *lull_event_namespace(const char *ns);
 
 /* An Event (lull_kind_event), which happened once, at @now of the wall clock. The same again has the same
  * name, so that it is found again without remembering more than names. */

@@ -315,7 +315,7 @@ lull_recorder_forget(LullRecorder *self, const LullKind *kind, const char *ns, c
     for (guint i = self->entries->len; i-- > 0;) {
         const Entry *entry = (const Entry *)g_ptr_array_index(self->entries, i);
 
-        if (g_strcmp0(entry->ns, ns) == 0 && g_str_equal(entry->kind, kind->kind) &&
+        if (g_strcmp0(entry->ns, lull_event_namespace(ns)) == 0 && g_str_equal(entry->kind, kind->kind) &&
             g_str_equal(entry->what, name))
             drop(self, i);
     }

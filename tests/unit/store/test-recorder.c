@@ -380,6 +380,35 @@ START_TEST(a_flood_becomes_one_event_and_ends)
 }
 END_TEST
 
+START_TEST(of_an_object_without_a_namespace_is_told_in_the_default_one)
+{
+    g_autoptr(LullJson) object = snapshot_json("wide", ",'uid':'uid-of-wide'");
+
+    for (int is_shared = 0; is_shared < 2; is_shared++) {
+        World world;
+
+        world_init(&world);
+        if (is_shared)
+            share(&world);
+        record(&world, object, "it broke", 0);
+        record(&world, object, "it broke", 1);
+        if (is_shared)
+            flush(&world);
+        g_autoptr(LullJson) items = events(&world);
+        ck_assert_uint_eq(json_object_array_length(items), 1);
+        LullJson *event = json_object_array_get_idx(items, 0);
+        ck_assert_int_eq(lull_json_int(event, "count", 0), 2);
+        ck_assert_str_eq(lull_meta_namespace(event), "default");
+        ck_assert_ptr_null(lull_json_at(event, "involvedObject", "namespace", NULL));
+        if (!is_shared) {
+            lull_recorder_forget(world.recorder, &lull_kind_snapshot, NULL, "wide");
+            expect(&world, "");
+        }
+        world_clear(&world);
+    }
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -399,6 +428,7 @@ make_suite(void)
     tcase_add_test(tcase, what_others_have_in_a_cluster_stays);
     tcase_add_test(tcase, several_coordinators_count_the_same_event);
     tcase_add_test(tcase, a_flood_becomes_one_event_and_ends);
+    tcase_add_test(tcase, of_an_object_without_a_namespace_is_told_in_the_default_one);
     suite_add_tcase(suite, tcase);
     return suite;
 }
