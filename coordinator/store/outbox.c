@@ -80,16 +80,17 @@ lull_outbox_new(guint max, gint64 linger, LullOutboxSend send, GDestroyNotify it
 gboolean
 lull_outbox_put(LullOutbox *self, gpointer take_item)
 {
-    gboolean fits;
+    gboolean fits, taken;
 
     g_mutex_lock(&self->lock);
-    fits = !self->closed && g_queue_get_length(&self->items) < self->max;
-    if (fits) {
+    fits = self->closed || g_queue_get_length(&self->items) < self->max;
+    taken = fits && !self->closed;
+    if (taken) {
         g_queue_push_tail(&self->items, take_item);
         g_cond_signal(&self->changed);
     }
     g_mutex_unlock(&self->lock);
-    if (!fits)
+    if (!taken)
         self->item_free(take_item);
     return fits;
 }

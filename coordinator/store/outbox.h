@@ -17,7 +17,8 @@ typedef gboolean (*LullOutboxSend)(gpointer item, gpointer user_data);
 LullOutbox *lull_outbox_new(guint max, gint64 linger, LullOutboxSend send, GDestroyNotify item_free,
                             gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Any thread. FALSE: the box is full or closed, the item is dropped. */
+/* Any thread. FALSE: the box is full, the item is dropped. One that is closed drops it too, and that is fine.
+ */
 gboolean lull_outbox_put(LullOutbox *self, gpointer take_item);
 
 /* Takes nothing more. What waits is sent, up to the first that fails, or as long as it may linger. */

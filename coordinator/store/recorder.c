@@ -8,8 +8,8 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define LINGER \
-    LULL_SEC(3) /* whoever ends waits for events to be written, but a pod is killed after its time */
+#define LINGER    LULL_SEC(3)  /* whoever ends waits for his events, but a pod is killed after its time */
+#define TELL_FULL LULL_SEC(60) /* that events are dropped is told no more often */
 
 static const LullRecorderLimits limits_of_our_own = {
     .per_object = 32, .overall = 1024, .age = LULL_SEC(24 * 3600)};
@@ -33,7 +33,7 @@ struct _LullRecorder {
     LullOutbox *outbox; /* of events; NULL: whoever records writes */
     GMutex gate_lock;
     LullEventGate *gate; /* under it; or NULL */
-    gboolean full;       /* the log knows that events are dropped; under it */
+    gint64 told_full_at; /* when the log was told that events are dropped, boot clock; 0: never; under it */
     GMutex lock;         /* guards what is written, and: */
     GPtrArray *entries;  /* of Entry, the one that happened last at the end */
 };
@@ -284,13 +284,18 @@ make_event(LullRecorder *self, const LullEventText *text, gint64 now)
 }
 
 static void
-note_full(LullRecorder *self, gboolean full)
+note_full(LullRecorder *self)
 {
+    const gint64 now = lull_clock_boottime();
+    gboolean tell;
+
     g_mutex_lock(&self->gate_lock);
-    if (full && !self->full)
-        g_warning("events come faster than the server takes them: some are dropped");
-    self->full = full;
+    tell = !self->told_full_at || now - self->told_full_at >= TELL_FULL;
+    if (tell)
+        self->told_full_at = now;
     g_mutex_unlock(&self->gate_lock);
+    if (tell)
+        g_warning("events come faster than the server takes them: some are dropped");
 }
 
 void
@@ -300,10 +305,10 @@ lull_recorder_record(LullRecorder *self, const LullKind *kind, LullJson *object,
     const LullEventText text = {kind, object, type, reason, message};
     g_autoptr(LullJson) event = lull_meta_name(object) ? make_event(self, &text, now) : NULL;
 
-    if (event && self->outbox)
-        note_full(self, !lull_outbox_put(self->outbox, g_steal_pointer(&event)));
-    else if (event)
+    if (event && !self->outbox)
         (void)write_event(event, self);
+    else if (event && !lull_outbox_put(self->outbox, g_steal_pointer(&event)))
+        note_full(self);
 }
 
 void

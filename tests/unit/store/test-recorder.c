@@ -409,6 +409,95 @@ START_TEST(of_an_object_without_a_namespace_is_told_in_the_default_one)
 }
 END_TEST
 
+/* A store that takes nothing while its door is closed. */
+typedef struct {
+    LullStore base;
+    LullStore *behind;
+    GMutex lock;
+    GCond changed;
+    gboolean closed;
+    guint at_door; /* came so far */
+    guint made;
+} Jam;
+
+static LullJson *
+jam_create(LullStore *base, const LullKind *kind, LullJson *object, GError **error)
+{
+    Jam *self = (Jam *)base;
+    LullJson *made;
+
+    g_mutex_lock(&self->lock);
+    self->at_door++;
+    g_cond_broadcast(&self->changed);
+    while (self->closed)
+        g_cond_wait(&self->changed, &self->lock);
+    made = lull_store_create(self->behind, kind, object, error);
+    self->made++;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->lock);
+    return made;
+}
+
+static void
+jam_set(Jam *self, gboolean closed)
+{
+    g_mutex_lock(&self->lock);
+    self->closed = closed;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->lock);
+}
+
+static void
+jam_wait(Jam *self, const guint *number, guint least)
+{
+    g_mutex_lock(&self->lock);
+    while (*number < least)
+        g_cond_wait(&self->changed, &self->lock);
+    g_mutex_unlock(&self->lock);
+}
+
+static void
+count_warning(const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
+{
+    ++*(guint *)user_data;
+}
+
+START_TEST(that_events_are_dropped_is_not_told_again_and_again)
+{
+    static const LullStoreOps ops = {.create = jam_create};
+    static const LullRecorderLimits small = {.per_object = 99, .overall = 99, .age = MINUTES, .waiting = 1};
+    World world;
+    Jam jam = {.base.ops = &ops};
+    guint warnings = 0;
+    const guint handler = g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, count_warning, &warnings);
+
+    world_init(&world);
+    flush(&world);
+    jam.behind = world.store;
+    g_mutex_init(&jam.lock);
+    g_cond_init(&jam.changed);
+    world.recorder = lull_recorder_new(&jam.base, &small, NULL);
+    for (guint round = 0; round < 3; round++) {
+        g_autofree char *first = g_strdup_printf("%u-first", round);
+        g_autofree char *second = g_strdup_printf("%u-second", round);
+        jam_set(&jam, TRUE);
+        record(&world, world.snapshot, first, 0);
+        jam_wait(&jam, &jam.at_door, 2 * round + 1);
+        record(&world, world.snapshot, second, 0);
+        record(&world, world.snapshot, "one too many", 0);
+        jam_set(&jam, FALSE);
+        jam_wait(&jam, &jam.made, 2 * round + 2);
+    }
+    flush(&world);
+    g_log_remove_handler(NULL, handler);
+    ck_assert_uint_eq(warnings, 1);
+    expect(&world, "0-first 0-second 1-first 1-second 2-first 2-second");
+    g_mutex_clear(&jam.lock);
+    g_cond_clear(&jam.changed);
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -429,6 +518,7 @@ make_suite(void)
     tcase_add_test(tcase, several_coordinators_count_the_same_event);
     tcase_add_test(tcase, a_flood_becomes_one_event_and_ends);
     tcase_add_test(tcase, of_an_object_without_a_namespace_is_told_in_the_default_one);
+    tcase_add_test(tcase, that_events_are_dropped_is_not_told_again_and_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }
