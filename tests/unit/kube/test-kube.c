@@ -226,6 +226,41 @@ START_TEST(a_list_that_cannot_be_read_is_told_with_its_reason)
 }
 END_TEST
 
+/* After the first list an event that is far too large, for ever. */
+static char *
+give_too_much(const char *request, gpointer user_data)
+{
+    int *lists = user_data;
+
+    if (!strstr(request, "watch=")) {
+        g_atomic_int_inc(lists);
+        return answer_with("200 OK", "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[]}");
+    }
+    g_autofree char *event = g_strnfill(9 * 1024 * 1024, 'x');
+    return answer_with("200 OK", event);
+}
+
+START_TEST(an_event_that_is_too_large_makes_it_list_again)
+{
+    const LullWatchOptions options = {.urgent = TRUE};
+    g_autoptr(GMainContext) context = g_main_context_new();
+    guint calls = 0;
+    int lists = 0;
+
+    serve_with(give_too_much, &lists);
+    LullStore *store = open_store();
+    LullWatch *watch = lull_store_watch_selected(store, &lull_kind_snapshot, "default", &options, context,
+                                                 count_call, &calls, NULL);
+    ck_assert_ptr_nonnull(watch);
+    while (g_atomic_int_get(&lists) < 2)
+        g_usleep(1000);
+    lull_watch_stop(watch);
+    lull_store_free(store);
+    end_server();
+    ck_assert_uint_eq(calls, 0);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -236,6 +271,7 @@ make_suite(void)
     tcase_add_test(tcase, nobody_is_called_for_a_watch_that_was_refused);
     tcase_add_test(tcase, a_list_that_cannot_be_read_is_told_with_its_reason);
     tcase_add_test(tcase, a_token_that_was_just_read_and_is_refused_is_read_again);
+    tcase_add_test(tcase, an_event_that_is_too_large_makes_it_list_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }
