@@ -33,7 +33,8 @@ extern const LullRecorderLimits lull_recorder_of_cluster;
 LullRecorder *lull_recorder_new(LullStore *store, const LullRecorderLimits *limits,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What waits is written before, unless the store fails or takes seconds. */
+/* What waits is written before, unless the store fails or takes more than three seconds. The event that is
+ * being written is waited for, so that a store whose calls may take long makes this long too. */
 void lull_recorder_free(LullRecorder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRecorder, lull_recorder_free)
 
