@@ -8,15 +8,19 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define LINGER    LULL_SEC(3)  /* whoever ends waits for his events, but a pod is killed after its time */
 #define TELL_FULL LULL_SEC(60) /* that events are dropped is told no more often */
 
 static const LullRecorderLimits limits_of_our_own = {
     .per_object = 32, .overall = 1024, .age = LULL_SEC(24 * 3600)};
 
-/* Servers keep events for an hour; one that is counted up begins its hour again. */
-const LullRecorderLimits lull_recorder_of_cluster = {
-    .per_object = 32, .overall = 1024, .age = LULL_SEC(3600), .waiting = 256, .gate = &lull_event_gate_usual};
+/* Servers keep events for an hour; one that is counted up begins its hour again. A pod that ends is killed
+ * after its time: nobody reads events that were waited for that long. */
+const LullRecorderLimits lull_recorder_of_cluster = {.per_object = 32,
+                                                     .overall = 1024,
+                                                     .age = LULL_SEC(3600),
+                                                     .waiting = 256,
+                                                     .linger = LULL_SEC(3),
+                                                     .gate = &lull_event_gate_usual};
 
 /* One event that is in the store. */
 typedef struct {
@@ -365,8 +369,8 @@ lull_recorder_new(LullStore *store, const LullRecorderLimits *limits, GError **e
         return NULL;
     }
     if (is_shared(self))
-        self->outbox =
-            lull_outbox_new(self->limits.waiting, LINGER, write_event, (GDestroyNotify)lull_json_put, self);
+        self->outbox = lull_outbox_new(self->limits.waiting, self->limits.linger, write_event,
+                                       (GDestroyNotify)lull_json_put, self);
     return self;
 }
 

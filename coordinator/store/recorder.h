@@ -23,6 +23,7 @@ typedef struct {
      * wait for a thread that writes them, more are dropped; the server itself removes what is old; and others
      * have events there too, so that nothing is listed and nothing removed. */
     guint waiting;
+    gint64 linger; /* of those that wait: for how long they are still written when it ends */
     const LullEventGateLimits *gate; /* how much is told of one object; NULL: everything */
 } LullRecorderLimits;
 
@@ -33,7 +34,7 @@ extern const LullRecorderLimits lull_recorder_of_cluster;
 LullRecorder *lull_recorder_new(LullStore *store, const LullRecorderLimits *limits,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What waits is written before, unless the store fails or takes more than three seconds. The event that is
+/* What waits is written before, unless the store fails or takes longer than it may linger. The event that is
  * being written is waited for, so that a store whose calls may take long makes this long too. */
 void lull_recorder_free(LullRecorder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRecorder, lull_recorder_free)

@@ -334,6 +334,8 @@ def test_the_same_event_is_counted_whoever_tells_it(cluster, connect, account, n
         client = connect(account.kubeconfig(f"client-{i}"))
         for _ in range(2):
             client.must("tell", snapshot, "Reason", "it broke")
+        wait_for(lambda: sum(one["count"] for one in events_of(cluster, "a", namespace)) == 2 * (i + 1), "written",
+                 interval=0.1)
         client.must("hush")
     event, = events_of(cluster, "a", namespace)
     assert (event["reason"], event["message"], event["type"], event["count"]) == ("Reason", "it broke", "Warning", 4)
@@ -345,8 +347,16 @@ def test_a_flood_of_events_is_combined_and_dammed(cluster, client, account, name
     trail = cluster.audit.trail()
     for i in range(100):
         client.must("tell", snapshot, "Flood", f"wave {i}")
+    waves = {}
+
+    def are_there():
+        waves.clear()
+        waves.update({event["message"]: event["count"] for event in events_of(cluster, "a", namespace)})
+        return sum(waves.values()) >= 25
+
+    wait_for(are_there, "what may be told", interval=0.1)
     client.must("hush")
-    waves = {event["message"]: event["count"] for event in events_of(cluster, "a", namespace)}
+    assert are_there()
     assert waves == {**{f"wave {i}": 1 for i in range(10)}, "(combined from similar events): wave 24": 15}
     assert trail.counts(account.user, namespace) == {"create events": 11, "patch events": 14}
 
@@ -358,8 +368,8 @@ def test_nobody_waits_for_a_server_to_take_an_event(cluster, client, namespace):
     for i in range(5):
         client.must("tell", snapshot, "Reason", f"text {i}")  # answered while the server hangs
     cluster.api.resume()
+    wait_for(lambda: len(events_of(cluster, "a", namespace)) == 5, "five events", interval=0.1)
     client.must("hush")
-    assert len(events_of(cluster, "a", namespace)) == 5
 
 
 # Who leads.

@@ -300,7 +300,7 @@ END_TEST
 static const LullEventGateLimits gate = {
     .burst = 6, .refill = 60 * MINUTES, .similar = 2, .similar_span = 60 * MINUTES, .objects = 10};
 static const LullRecorderLimits shared = {
-    .per_object = 2, .overall = 2, .age = MINUTES, .waiting = 100, .gate = &gate};
+    .per_object = 2, .overall = 2, .age = MINUTES, .waiting = 100, .linger = 60 * MINUTES, .gate = &gate};
 
 static void
 share(World *world)
