@@ -243,51 +243,6 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(cluster, client, namesp
         assert get.result()["metadata"]["name"] == "a"
 
 
-@pytest.fixture
-def refused(cluster, account):
-    """refused(): from now on the server has no time for the account, and says so; refused(False): it has."""
-    name, group = f"busy-{account.namespace}"[:60].rstrip("-"), "flowcontrol.apiserver.k8s.io"
-    resources = f"flowschemas.{group}"
-    limited = {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}
-    subject = {"kind": "ServiceAccount", "serviceAccount": {"name": account.name, "namespace": account.namespace}}
-    rule = {"verbs": ["*"], "apiGroups": [GROUP], "resources": ["*"], "namespaces": ["*"]}
-
-    def refuse(refused=True):
-        if not refused:
-            cluster.admin.delete(resources, name)
-            return
-        cluster.admin.create({
-            "apiVersion": f"{group}/v1", "kind": "PriorityLevelConfiguration", "metadata": {"name": name},
-            "spec": {"type": "Limited", "limited": limited}})
-        cluster.admin.create({
-            "apiVersion": f"{group}/v1", "kind": "FlowSchema", "metadata": {"name": name},
-            "spec": {"priorityLevelConfiguration": {"name": name}, "matchingPrecedence": 1,
-                     "rules": [{"subjects": [subject], "resourceRules": [rule]}]}})
-        path = f"/apis/{GROUP}/v1beta1/namespaces/{account.namespace}/virtualmachinesnapshots"
-        asking = account.client()
-        wait_for(lambda: asking.call("GET", path)[0] == 429, "too many requests", interval=0.1)
-
-    yield refuse
-    cluster.admin.delete(resources, name)
-    cluster.admin.delete(f"prioritylevelconfigurations.{group}", name)
-
-
-def test_a_server_that_has_no_time_is_asked_again_when_it_said(cluster, client, account, namespace, refused):
-    cluster.admin.create(snap("a", namespace))
-    refused()
-    trail = cluster.audit.trail()
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        write = pool.submit(client.must, "create", snap("b", namespace))
-        wait_for(lambda: refusals(trail, account), "a refusal", interval=0.1)
-        refused(False)
-        assert write.result()["metadata"]["name"] == "b"
-    assert refusals(trail, account) <= 8  # some seconds, a second apart
-
-
-def refusals(trail, account):
-    return len([one for one in trail.requests(account.user) if one["responseStatus"]["code"] == 429])
-
-
 # Who we are.
 
 POD = ('mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && '
