@@ -3,6 +3,8 @@
  */
 #include "coordinator/store/outbox.h"
 
+#include <pthread.h>
+
 #include "protocol/clock.h"
 
 struct _LullOutbox {
@@ -12,8 +14,8 @@ struct _LullOutbox {
     GDestroyNotify item_free;
     gpointer user_data;
     GThread *thread;
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock; /* not GLib's: thread sanitizers know only these */
+    pthread_cond_t changed;
     /* under the lock: */
     GQueue items;
     gboolean closed;
@@ -26,11 +28,11 @@ wait_for_item(LullOutbox *self)
 {
     gpointer item;
 
-    g_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->lock);
     while (g_queue_is_empty(&self->items) && !self->closed)
-        g_cond_wait(&self->changed, &self->lock);
+        pthread_cond_wait(&self->changed, &self->lock);
     item = g_queue_pop_head(&self->items);
-    g_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&self->lock);
     return item;
 }
 
@@ -40,9 +42,9 @@ goes_on(LullOutbox *self, gboolean sent)
 {
     gboolean more;
 
-    g_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->lock);
     more = !self->closed || (sent && lull_clock_boottime() - self->closed_at < self->linger);
-    g_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&self->lock);
     return more;
 }
 
@@ -70,8 +72,8 @@ lull_outbox_new(guint max, gint64 linger, LullOutboxSend send, GDestroyNotify it
     self->send = send;
     self->item_free = item_free;
     self->user_data = user_data;
-    g_mutex_init(&self->lock);
-    g_cond_init(&self->changed);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
     g_queue_init(&self->items);
     self->thread = g_thread_new("outbox", run, self);
     return self;
@@ -82,14 +84,14 @@ lull_outbox_put(LullOutbox *self, gpointer take_item)
 {
     gboolean fits, taken;
 
-    g_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->lock);
     fits = self->closed || g_queue_get_length(&self->items) < self->max;
     taken = fits && !self->closed;
     if (taken) {
         g_queue_push_tail(&self->items, take_item);
-        g_cond_signal(&self->changed);
+        pthread_cond_signal(&self->changed);
     }
-    g_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&self->lock);
     if (!taken)
         self->item_free(take_item);
     return fits;
@@ -98,12 +100,12 @@ lull_outbox_put(LullOutbox *self, gpointer take_item)
 void
 lull_outbox_close(LullOutbox *self)
 {
-    g_mutex_lock(&self->lock);
+    pthread_mutex_lock(&self->lock);
     if (!self->closed)
         self->closed_at = lull_clock_boottime();
     self->closed = TRUE;
-    g_cond_signal(&self->changed);
-    g_mutex_unlock(&self->lock);
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
 }
 
 void
@@ -114,7 +116,7 @@ lull_outbox_free(LullOutbox *self)
     lull_outbox_close(self);
     g_thread_join(self->thread);
     g_queue_clear_full(&self->items, self->item_free);
-    g_mutex_clear(&self->lock);
-    g_cond_clear(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    pthread_cond_destroy(&self->changed);
     g_free(self);
 }

@@ -3,6 +3,8 @@
  */
 #include "coordinator/store/outbox.h"
 
+#include <pthread.h>
+
 #include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 
@@ -10,8 +12,8 @@
 
 /* Sends only while its door is open; "!" cannot be sent. */
 typedef struct {
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
     gboolean open;
     gboolean at_door; /* the thread has something in its hands */
     GString *sent;
@@ -31,14 +33,14 @@ send_item(gpointer item, gpointer user_data)
 {
     Post *post = user_data;
 
-    g_mutex_lock(&post->lock);
+    pthread_mutex_lock(&post->lock);
     post->at_door = TRUE;
-    g_cond_broadcast(&post->changed);
+    pthread_cond_broadcast(&post->changed);
     while (!post->open)
-        g_cond_wait(&post->changed, &post->lock);
+        pthread_cond_wait(&post->changed, &post->lock);
     post->at_door = FALSE;
     g_string_append(post->sent, item);
-    g_mutex_unlock(&post->lock);
+    pthread_mutex_unlock(&post->lock);
     return *(const char *)item != '!';
 }
 
@@ -46,8 +48,8 @@ static void
 post_init(Post *post, gboolean open)
 {
     *post = (Post){.open = open, .sent = g_string_new(NULL)};
-    g_mutex_init(&post->lock);
-    g_cond_init(&post->changed);
+    pthread_mutex_init(&post->lock, NULL);
+    pthread_cond_init(&post->changed, NULL);
     g_atomic_int_set(&freed, 0);
 }
 
@@ -55,26 +57,26 @@ static void
 post_clear(Post *post)
 {
     g_string_free(post->sent, TRUE);
-    g_mutex_clear(&post->lock);
-    g_cond_clear(&post->changed);
+    pthread_mutex_destroy(&post->lock);
+    pthread_cond_destroy(&post->changed);
 }
 
 static void
 wait_at_door(Post *post)
 {
-    g_mutex_lock(&post->lock);
+    pthread_mutex_lock(&post->lock);
     while (!post->at_door)
-        g_cond_wait(&post->changed, &post->lock);
-    g_mutex_unlock(&post->lock);
+        pthread_cond_wait(&post->changed, &post->lock);
+    pthread_mutex_unlock(&post->lock);
 }
 
 static void
 open_door(Post *post)
 {
-    g_mutex_lock(&post->lock);
+    pthread_mutex_lock(&post->lock);
     post->open = TRUE;
-    g_cond_broadcast(&post->changed);
-    g_mutex_unlock(&post->lock);
+    pthread_cond_broadcast(&post->changed);
+    pthread_mutex_unlock(&post->lock);
 }
 
 START_TEST(everything_is_sent_in_its_order_before_the_end)
@@ -119,14 +121,14 @@ START_TEST(what_fails_holds_up_the_rest_only_at_the_end)
     LullOutbox *box = lull_outbox_new(100, LINGER, send_item, item_free, &post);
     for (const char *word = "a!b"; *word; word++)
         ck_assert(lull_outbox_put(box, g_strndup(word, 1)));
-    g_mutex_lock(&post.lock);
+    pthread_mutex_lock(&post.lock);
     while (post.sent->len < 3) { /* all three went out */
-        g_mutex_unlock(&post.lock);
+        pthread_mutex_unlock(&post.lock);
         g_thread_yield();
-        g_mutex_lock(&post.lock);
+        pthread_mutex_lock(&post.lock);
     }
     post.open = FALSE;
-    g_mutex_unlock(&post.lock);
+    pthread_mutex_unlock(&post.lock);
     for (const char *word = "!cd"; *word; word++)
         ck_assert(lull_outbox_put(box, g_strndup(word, 1)));
     wait_at_door(&post);
