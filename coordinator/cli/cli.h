@@ -6,7 +6,7 @@
 #include <glib.h>
 
 #include "coordinator/cli/output.h"
-#include "coordinator/store/kube/client.h"
+#include "coordinator/store/client/client.h"
 
 G_BEGIN_DECLS
 

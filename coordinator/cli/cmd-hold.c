@@ -8,7 +8,7 @@
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/names.h"
 #include "coordinator/cli/text.h"
-#include "coordinator/store/kube/hold.h"
+#include "coordinator/store/client/hold.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 

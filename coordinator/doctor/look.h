@@ -4,7 +4,7 @@
 #pragma once
 
 #include "coordinator/doctor/facts.h"
-#include "coordinator/store/kube/client.h"
+#include "coordinator/store/client/client.h"
 
 G_BEGIN_DECLS
 

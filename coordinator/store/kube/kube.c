@@ -23,7 +23,7 @@
 
 typedef struct {
     LullStore base;
-    LullLink *link;
+    LullKubeLink *link;
     LullKubeStreams *streams;
     guint max_pending;
 } Kube;
@@ -60,9 +60,9 @@ kube_get(LullStore *store, const LullKind *kind, const char *ns, const char *nam
 {
     Kube *self = (Kube *)store;
     g_autofree char *path = lull_url_object(kind, place(kind, ns), name);
-    const LullLinkRequest request = {.method = "GET", .path = path, .repeatable = TRUE};
+    const LullKubeRequest request = {.method = "GET", .path = path, .repeatable = TRUE};
 
-    return stripped(lull_link_request(self->link, &request, NULL, error));
+    return stripped(lull_kube_link_request(self->link, &request, NULL, error));
 }
 
 /* The items of a list leave out what is the same for all. */
@@ -89,8 +89,8 @@ get_page(Kube *self, const LullKind *kind, const char *ns, const LullUrlQuery *q
 {
     g_autofree char *collection = lull_url_object(kind, place(kind, ns), NULL);
     g_autofree char *path = lull_url_query(collection, query);
-    const LullLinkRequest request = {.method = "GET", .path = path, .repeatable = TRUE};
-    g_autoptr(LullJson) page = lull_link_request(self->link, &request, NULL, error);
+    const LullKubeRequest request = {.method = "GET", .path = path, .repeatable = TRUE};
+    g_autoptr(LullJson) page = lull_kube_link_request(self->link, &request, NULL, error);
     LullJson *items = lull_json_array(page, "items");
     LullJson *metadata = lull_json_object(page, "metadata");
 
@@ -197,7 +197,7 @@ kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **e
     g_autoptr(LullJson) copy = lull_json_dup(object);
     LullJson *metadata = lull_json_ensure(copy, "metadata");
     const char *asked = lull_meta_namespace(object);
-    const char *ns = place(kind, asked ? asked : lull_link_config(self->link)->ns);
+    const char *ns = place(kind, asked ? asked : lull_kube_link_config(self->link)->ns);
     g_autofree char *api_version = lull_kind_api_version(kind);
     g_autofree char *path = write_path(kind, lull_url_object(kind, ns, NULL));
 
@@ -210,8 +210,8 @@ kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **e
         json_object_object_del(copy, "status");
     expand_name(metadata);
 
-    const LullLinkRequest request = {.method = "POST", .path = path, .content_type = JSON, .body = copy};
-    return stripped(lull_link_request(self->link, &request, NULL, error));
+    const LullKubeRequest request = {.method = "POST", .path = path, .content_type = JSON, .body = copy};
+    return stripped(lull_kube_link_request(self->link, &request, NULL, error));
 }
 
 /* A merge patch may happen twice: the second changes nothing, or is the conflict that the caller reads again
@@ -224,10 +224,10 @@ kube_patch(LullStore *store, const LullKind *kind, const char *ns, const char *n
     g_autofree char *path =
         write_path(kind, target == LULL_PATCH_STATUS ? lull_url_status(kind, place(kind, ns), name)
                                                      : lull_url_object(kind, place(kind, ns), name));
-    const LullLinkRequest request = {
+    const LullKubeRequest request = {
         .method = "PATCH", .path = path, .content_type = MERGE_PATCH, .body = patch, .repeatable = TRUE};
 
-    return stripped(lull_link_request(self->link, &request, NULL, error));
+    return stripped(lull_kube_link_request(self->link, &request, NULL, error));
 }
 
 static gboolean
@@ -245,9 +245,9 @@ kube_remove(LullStore *store, const LullKind *kind, const char *ns, const char *
     lull_json_set_string(options, "propagationPolicy", "Background");
     if (uid)
         lull_json_set_string(lull_json_ensure(options, "preconditions"), "uid", uid);
-    const LullLinkRequest request = {
+    const LullKubeRequest request = {
         .method = "DELETE", .path = path, .content_type = JSON, .body = options, .repeatable = TRUE};
-    g_autoptr(LullJson) answer = lull_link_request(self->link, &request, &repeated, &problem);
+    g_autoptr(LullJson) answer = lull_kube_link_request(self->link, &request, &repeated, &problem);
     if (answer || (repeated && lull_error_is(problem, LULL_ERROR_NOT_FOUND)))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&problem));
@@ -300,7 +300,7 @@ kube_watch_stop(LullWatch *base)
 static void
 kube_limit_patience(LullStore *store, gint64 patience)
 {
-    lull_link_limit_patience(((Kube *)store)->link, patience);
+    lull_kube_link_limit_patience(((Kube *)store)->link, patience);
 }
 
 static void
@@ -309,7 +309,7 @@ kube_free(LullStore *store)
     Kube *self = (Kube *)store;
 
     lull_kube_streams_free(self->streams);
-    lull_link_free(self->link);
+    lull_kube_link_free(self->link);
     g_free(self);
 }
 
@@ -328,13 +328,13 @@ static const LullStoreOps kube_ops = {
 LullStore *
 lull_store_kube_new_with(LullKubeConfig *take_config, const LullKubeLimits *limits, GError **error)
 {
-    LullLink *link = lull_link_new(take_config, error);
+    LullKubeLink *link = lull_kube_link_new(take_config, error);
     Kube *self;
 
     if (!link)
         return NULL;
     if (limits->patience > 0)
-        lull_link_set_patience(link, limits->patience);
+        lull_kube_link_set_patience(link, limits->patience);
     self = g_new0(Kube, 1);
     self->base.ops = &kube_ops;
     self->link = link;

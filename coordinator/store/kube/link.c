@@ -13,7 +13,7 @@
 #define MAX_BODY (64 * 1024 * 1024)
 #define MAX_IDLE 4 /* handles kept, each with its connection */
 
-struct _LullLink {
+struct _LullKubeLink {
     LullKubeConfig *config;
     LullCredentials *credentials;
     GMutex lock;
@@ -22,10 +22,10 @@ struct _LullLink {
     GQueue idle; /* of LullDial */
 };
 
-LullLink *
-lull_link_new(LullKubeConfig *take_config, GError **error)
+LullKubeLink *
+lull_kube_link_new(LullKubeConfig *take_config, GError **error)
 {
-    LullLink *self = g_new0(LullLink, 1);
+    LullKubeLink *self = g_new0(LullKubeLink, 1);
 
     self->config = take_config;
     self->credentials = lull_credentials_new(take_config);
@@ -35,7 +35,7 @@ lull_link_new(LullKubeConfig *take_config, GError **error)
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
         return self;
     g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "libcurl: cannot be initialised");
-    lull_link_free(self);
+    lull_kube_link_free(self);
     return NULL;
 }
 
@@ -47,7 +47,7 @@ dial_free(LullDial *dial)
 }
 
 void
-lull_link_free(LullLink *self)
+lull_kube_link_free(LullKubeLink *self)
 {
     if (!self)
         return;
@@ -60,19 +60,19 @@ lull_link_free(LullLink *self)
 }
 
 const LullKubeConfig *
-lull_link_config(const LullLink *self)
+lull_kube_link_config(const LullKubeLink *self)
 {
     return self->config;
 }
 
 LullCredentials *
-lull_link_credentials(const LullLink *self)
+lull_kube_link_credentials(const LullKubeLink *self)
 {
     return self->credentials;
 }
 
 void
-lull_link_set_patience(LullLink *self, gint64 usec)
+lull_kube_link_set_patience(LullKubeLink *self, gint64 usec)
 {
     g_mutex_lock(&self->lock);
     self->patience = usec;
@@ -80,7 +80,7 @@ lull_link_set_patience(LullLink *self, gint64 usec)
 }
 
 void
-lull_link_limit_patience(LullLink *self, gint64 usec)
+lull_kube_link_limit_patience(LullKubeLink *self, gint64 usec)
 {
     g_mutex_lock(&self->lock);
     self->patience = MIN(self->patience, usec);
@@ -89,7 +89,7 @@ lull_link_limit_patience(LullLink *self, gint64 usec)
 
 /* The one used last, whose connection is the freshest. */
 static LullDial *
-take_dial(LullLink *self)
+take_dial(LullKubeLink *self)
 {
     LullDial *dial;
 
@@ -104,7 +104,7 @@ take_dial(LullLink *self)
 }
 
 static void
-give_dial_back(LullLink *self, LullDial *dial)
+give_dial_back(LullKubeLink *self, LullDial *dial)
 {
     g_mutex_lock(&self->lock);
     g_queue_push_head(&self->idle, dial);
@@ -116,35 +116,35 @@ give_dial_back(LullLink *self, LullDial *dial)
 
 /* One request and its tries. */
 typedef struct {
-    const LullLinkRequest *request;
+    const LullKubeRequest *request;
     const char *body;
     gint64 begun, deadline;
     guint tries;
     gboolean renewed;
     gboolean unsure; /* a try before this one may have happened */
     /* of the last try: */
-    LullAttemptEnd end;
+    LullTryEnd end;
     long http;
     gint64 retry_after;
     LullJson *answer;
     GError *error;
 } Call;
 
-static LullAttemptEnd
+static LullTryEnd
 end_of(const LullDial *dial, CURLcode code)
 {
     /* what is too large once will be again */
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR)
-        return LULL_ATTEMPT_ANSWERED;
+        return LULL_TRY_ANSWERED;
     if (lull_dial_is_untrusted(code))
-        return LULL_ATTEMPT_UNTRUSTED;
-    return lull_dial_was_sent(dial) ? LULL_ATTEMPT_UNKNOWN : LULL_ATTEMPT_UNSENT;
+        return LULL_TRY_UNTRUSTED;
+    return lull_dial_was_sent(dial) ? LULL_TRY_UNKNOWN : LULL_TRY_UNSENT;
 }
 
 static void
-judge(Call *call, LullLink *self, const LullDial *dial, CURLcode code, const GString *body)
+judge(Call *call, LullKubeLink *self, const LullDial *dial, CURLcode code, const GString *body)
 {
-    const LullLinkRequest *request = call->request;
+    const LullKubeRequest *request = call->request;
     g_autoptr(GError) problem = NULL;
 
     call->http = lull_dial_code(dial);
@@ -165,7 +165,7 @@ judge(Call *call, LullLink *self, const LullDial *dial, CURLcode code, const GSt
 }
 
 static void
-try_once(Call *call, LullLink *self)
+try_once(Call *call, LullKubeLink *self)
 {
     LullDialBody body = {.text = g_string_new(NULL), .max = MAX_BODY};
     LullDial *dial = NULL;
@@ -180,7 +180,7 @@ try_once(Call *call, LullLink *self)
     LullCredential *credential = lull_credentials_get(self->credentials, lull_clock_boottime(), &call->error);
 
     call->tries++;
-    call->end = LULL_ATTEMPT_UNSENT;
+    call->end = LULL_TRY_UNSENT;
     g_clear_pointer(&call->answer, lull_json_put);
     if (credential) {
         dial = take_dial(self);
@@ -197,7 +197,7 @@ try_once(Call *call, LullLink *self)
 
 /* FALSE: that was all. */
 static gboolean
-prepare_next(Call *call, LullLink *self)
+prepare_next(Call *call, LullKubeLink *self)
 {
     const LullRetryView view = {
         .end = call->end,
@@ -226,14 +226,15 @@ prepare_next(Call *call, LullLink *self)
     case LULL_RETRY_WAIT:
         break;
     }
-    call->unsure = call->unsure || call->end == LULL_ATTEMPT_UNKNOWN || call->http >= 500;
+    call->unsure = call->unsure || call->end == LULL_TRY_UNKNOWN || call->http >= 500;
     g_clear_error(&call->error);
     g_usleep((gulong)wait);
     return TRUE;
 }
 
 LullJson *
-lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_repeated, GError **error)
+lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gboolean *ret_repeated,
+                       GError **error)
 {
     Call call = {.request = request, .begun = lull_clock_boottime()};
 
@@ -248,7 +249,7 @@ lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_
         *ret_repeated = call.unsure;
     if (!call.error)
         return call.answer;
-    if (call.end == LULL_ATTEMPT_UNKNOWN && !request->repeatable)
+    if (call.end == LULL_TRY_UNKNOWN && !request->repeatable)
         g_prefix_error(&call.error, "it is not known whether this was done: ");
     g_clear_pointer(&call.answer, lull_json_put);
     g_propagate_error(error, call.error);

@@ -12,20 +12,20 @@ G_BEGIN_DECLS
 
 /* Requests to one API server. They block, each bounded in time and in the size of its answer, may be made
  * from any thread, and run beside each other on connections that are kept. */
-typedef struct _LullLink LullLink;
+typedef struct _LullKubeLink LullKubeLink;
 
-LullLink *lull_link_new(LullKubeConfig *take_config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void lull_link_free(LullLink *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLink, lull_link_free)
+LullKubeLink *lull_kube_link_new(LullKubeConfig *take_config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_kube_link_free(LullKubeLink *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullKubeLink, lull_kube_link_free)
 
-const LullKubeConfig *lull_link_config(const LullLink *self);
-LullCredentials *lull_link_credentials(const LullLink *self);
+const LullKubeConfig *lull_kube_link_config(const LullKubeLink *self);
+LullCredentials *lull_kube_link_credentials(const LullKubeLink *self);
 
 /* How long one request may take, repetitions included; half a minute by default. */
-void lull_link_set_patience(LullLink *self, gint64 usec);
+void lull_kube_link_set_patience(LullKubeLink *self, gint64 usec);
 
 /* The same for who wants it shorter, while others are at it. */
-void lull_link_limit_patience(LullLink *self, gint64 usec);
+void lull_kube_link_limit_patience(LullKubeLink *self, gint64 usec);
 
 typedef struct {
     const char *method;
@@ -33,13 +33,13 @@ typedef struct {
     const char *content_type;
     LullJson *body;      /* lent; NULL: none */
     gboolean repeatable; /* it may happen twice */
-} LullLinkRequest;
+} LullKubeRequest;
 
 /* The answer, an object. An error of the server has the code of its Status; else LOST (it is away, or went
  * away: what is not repeatable may or may not have happened, and the message says so), TIMED_OUT (the same),
  * DENIED (certificates), INVALID (the answer is nonsense or too large). *@ret_repeated (may be NULL): an
  * earlier try may have happened too. */
-LullJson *lull_link_request(LullLink *self, const LullLinkRequest *request, gboolean *ret_repeated,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gboolean *ret_repeated,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -26,13 +26,13 @@ static gboolean
 may_repeat(const LullRetryView *view)
 {
     switch (view->end) {
-    case LULL_ATTEMPT_UNSENT:
+    case LULL_TRY_UNSENT:
         return view->now - view->begun < CONNECT_FOR;
-    case LULL_ATTEMPT_UNKNOWN:
+    case LULL_TRY_UNKNOWN:
         return view->repeatable;
-    case LULL_ATTEMPT_UNTRUSTED:
+    case LULL_TRY_UNTRUSTED:
         return FALSE;
-    case LULL_ATTEMPT_ANSWERED:
+    case LULL_TRY_ANSWERED:
         break;
     }
     /* refused for load before anything was done; or broken half-way, perhaps after it was */
@@ -43,9 +43,9 @@ may_repeat(const LullRetryView *view)
 LullRetryVerb
 lull_retry_decide(const LullRetryView *view, gint64 *ret_wait)
 {
-    const gint64 wait = MAX(backoff(view), view->end == LULL_ATTEMPT_ANSWERED ? view->retry_after : 0);
+    const gint64 wait = MAX(backoff(view), view->end == LULL_TRY_ANSWERED ? view->retry_after : 0);
 
-    if (view->end == LULL_ATTEMPT_UNTRUSTED || (view->end == LULL_ATTEMPT_ANSWERED && view->http == 401))
+    if (view->end == LULL_TRY_UNTRUSTED || (view->end == LULL_TRY_ANSWERED && view->http == 401))
         return view->renewed ? LULL_RETRY_NO : LULL_RETRY_RENEW;
     if (!may_repeat(view) || view->tries >= MAX_TRIES || view->now + wait >= view->deadline)
         return LULL_RETRY_NO;

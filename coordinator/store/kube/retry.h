@@ -11,14 +11,14 @@ G_BEGIN_DECLS
  * happen twice. */
 
 typedef enum {
-    LULL_ATTEMPT_UNKNOWN = 0, /* sent, and no whole answer: it may have happened */
-    LULL_ATTEMPT_UNSENT,      /* there was no connection: it has not */
-    LULL_ATTEMPT_UNTRUSTED,   /* it has not: one side has no good certificate for the other */
-    LULL_ATTEMPT_ANSWERED     /* with an HTTP code */
-} LullAttemptEnd;
+    LULL_TRY_UNKNOWN = 0, /* sent, and no whole answer: it may have happened */
+    LULL_TRY_UNSENT,      /* there was no connection: it has not */
+    LULL_TRY_UNTRUSTED,   /* it has not: one side has no good certificate for the other */
+    LULL_TRY_ANSWERED     /* with an HTTP code */
+} LullTryEnd;
 
 typedef struct {
-    LullAttemptEnd end;
+    LullTryEnd end;
     long http;           /* ANSWERED */
     gint64 retry_after;  /* as the server said; 0: it did not */
     gboolean repeatable; /* the request may happen twice */

@@ -14,7 +14,7 @@
 #define MAX_PAGE  (64 * 1024 * 1024)
 
 struct _LullStream {
-    LullLink *link;
+    LullKubeLink *link;
     CURLM *multi;
     const LullKind *kind;
     char *api_version;
@@ -55,7 +55,7 @@ emit(LullWatchType type, LullJson *take_object, gpointer user_data)
 }
 
 LullStream *
-lull_stream_new(LullLink *link, CURLM *multi, const LullStreamOptions *options, LullMailbox *mailbox)
+lull_stream_new(LullKubeLink *link, CURLM *multi, const LullStreamOptions *options, LullMailbox *mailbox)
 {
     LullStream *self = g_new0(LullStream, 1);
 
@@ -184,7 +184,7 @@ begin_exchange(LullStream *self, const LullUrlQuery *query, gint64 now)
     g_autofree char *path = lull_url_query(self->path, query);
     g_autoptr(GError) error = NULL;
     const LullDialRequest request = {.method = "GET", .path = path};
-    LullCredential *credential = lull_credentials_get(lull_link_credentials(self->link), now, &error);
+    LullCredential *credential = lull_credentials_get(lull_kube_link_credentials(self->link), now, &error);
 
     if (!credential) {
         lull_watch_machine_ended(self->machine, error->message, now);
@@ -198,7 +198,7 @@ begin_exchange(LullStream *self, const LullUrlQuery *query, gint64 now)
     g_string_truncate(self->body.text, 0);
     lull_lines_free(self->lines);
     self->lines = lull_lines_new(MAX_EVENT);
-    lull_dial_begin(&self->dial, lull_link_config(self->link), credential, &request);
+    lull_dial_begin(&self->dial, lull_kube_link_config(self->link), credential, &request);
     if (!query->watch)
         curl_easy_setopt(self->dial.easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(self->dial.easy, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -279,7 +279,7 @@ static void
 finish_refused(LullStream *self, LullJson *answer, long http, gint64 now)
 {
     if (http == 401)
-        lull_credentials_doubt(lull_link_credentials(self->link), self->dial.credential);
+        lull_credentials_doubt(lull_kube_link_credentials(self->link), self->dial.credential);
     note_answer(self, lull_status_to_error(answer, http));
     lull_watch_machine_refused(self->machine, http, answer, self->dial.retry_after, now);
 }
@@ -287,10 +287,10 @@ finish_refused(LullStream *self, LullJson *answer, long http, gint64 now)
 static void
 finish_broken(LullStream *self, CURLcode code, gint64 now)
 {
-    g_autoptr(GError) error = lull_dial_error(&self->dial, lull_link_config(self->link), code);
+    g_autoptr(GError) error = lull_dial_error(&self->dial, lull_kube_link_config(self->link), code);
 
     if (lull_dial_is_untrusted(code))
-        lull_credentials_doubt(lull_link_credentials(self->link), self->dial.credential);
+        lull_credentials_doubt(lull_kube_link_credentials(self->link), self->dial.credential);
     lull_watch_machine_ended(self->machine, error->message, now);
     note_answer(self, g_steal_pointer(&error));
 }

@@ -23,7 +23,7 @@ typedef struct {
     gboolean urgent;            /* somebody stands still meanwhile */
 } LullStreamOptions;
 
-LullStream *lull_stream_new(LullLink *link, CURLM *multi, const LullStreamOptions *options,
+LullStream *lull_stream_new(LullKubeLink *link, CURLM *multi, const LullStreamOptions *options,
                             LullMailbox *mailbox) G_GNUC_WARN_UNUSED_RESULT;
 void lull_stream_free(LullStream *self);
 

@@ -8,7 +8,7 @@
 #define LONGEST_NAP LULL_SEC(60)
 
 struct _LullKubeStreams {
-    LullLink *link;
+    LullKubeLink *link;
     CURLM *multi;
     GThread *thread;
     GPtrArray *streams; /* of LullStream, owned; the thread's */
@@ -81,7 +81,7 @@ run(gpointer user_data)
 }
 
 LullKubeStreams *
-lull_kube_streams_new(LullLink *link)
+lull_kube_streams_new(LullKubeLink *link)
 {
     LullKubeStreams *self = g_new0(LullKubeStreams, 1);
 

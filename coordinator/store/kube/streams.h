@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /* All watches of an API server, on one thread of their own. Any thread may begin and stop one. */
 typedef struct _LullKubeStreams LullKubeStreams;
 
-LullKubeStreams *lull_kube_streams_new(LullLink *link) G_GNUC_WARN_UNUSED_RESULT;
+LullKubeStreams *lull_kube_streams_new(LullKubeLink *link) G_GNUC_WARN_UNUSED_RESULT;
 void lull_kube_streams_free(LullKubeStreams *self); /* ends those under way */
 
 /* @wait: for the server's first answer, at most so long; its refusal is the error then. */

@@ -8,7 +8,7 @@
 #define NOW LULL_SEC(1000)
 
 static LullRetryView
-view_of(LullAttemptEnd end, long http, gboolean repeatable)
+view_of(LullTryEnd end, long http, gboolean repeatable)
 {
     return (LullRetryView){.end = end,
                            .http = http,
@@ -30,27 +30,27 @@ decide(const LullRetryView *view)
 START_TEST(only_what_cannot_have_happened_or_may_happen_twice_is_repeated)
 {
     static const struct {
-        LullAttemptEnd end;
+        LullTryEnd end;
         long http;
         LullRetryVerb once, repeatable;
     } cases[] = {
-        {LULL_ATTEMPT_UNSENT, 0, LULL_RETRY_WAIT, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_UNKNOWN, 0, LULL_RETRY_NO, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_UNTRUSTED, 0, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
-        {LULL_ATTEMPT_ANSWERED, 200, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 400, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 401, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
-        {LULL_ATTEMPT_ANSWERED, 403, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 404, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 409, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 410, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 422, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 429, LULL_RETRY_WAIT, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_ANSWERED, 500, LULL_RETRY_NO, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_ANSWERED, 501, LULL_RETRY_NO, LULL_RETRY_NO},
-        {LULL_ATTEMPT_ANSWERED, 502, LULL_RETRY_NO, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_ANSWERED, 503, LULL_RETRY_NO, LULL_RETRY_WAIT},
-        {LULL_ATTEMPT_ANSWERED, 504, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_TRY_UNSENT, 0, LULL_RETRY_WAIT, LULL_RETRY_WAIT},
+        {LULL_TRY_UNKNOWN, 0, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_TRY_UNTRUSTED, 0, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
+        {LULL_TRY_ANSWERED, 200, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 400, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 401, LULL_RETRY_RENEW, LULL_RETRY_RENEW},
+        {LULL_TRY_ANSWERED, 403, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 404, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 409, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 410, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 422, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 429, LULL_RETRY_WAIT, LULL_RETRY_WAIT},
+        {LULL_TRY_ANSWERED, 500, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_TRY_ANSWERED, 501, LULL_RETRY_NO, LULL_RETRY_NO},
+        {LULL_TRY_ANSWERED, 502, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_TRY_ANSWERED, 503, LULL_RETRY_NO, LULL_RETRY_WAIT},
+        {LULL_TRY_ANSWERED, 504, LULL_RETRY_NO, LULL_RETRY_WAIT},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -64,11 +64,11 @@ END_TEST
 
 START_TEST(credentials_are_read_again_once)
 {
-    LullRetryView view = view_of(LULL_ATTEMPT_ANSWERED, 401, TRUE);
+    LullRetryView view = view_of(LULL_TRY_ANSWERED, 401, TRUE);
 
     view.renewed = TRUE;
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
-    view.end = LULL_ATTEMPT_UNTRUSTED;
+    view.end = LULL_TRY_UNTRUSTED;
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
 }
 END_TEST
@@ -79,7 +79,7 @@ START_TEST(waits_grow_and_heed_the_server)
 
     for (guint tries = 1; tries < 10; tries++)
         for (guint random = 0; random < 1024; random += 341) {
-            LullRetryView view = view_of(LULL_ATTEMPT_ANSWERED, 503, TRUE);
+            LullRetryView view = view_of(LULL_TRY_ANSWERED, 503, TRUE);
             gint64 wait = 0;
             view.tries = tries;
             view.random = random;
@@ -98,14 +98,14 @@ END_TEST
 
 START_TEST(nothing_is_waited_for_that_comes_too_late)
 {
-    LullRetryView view = view_of(LULL_ATTEMPT_ANSWERED, 429, TRUE);
+    LullRetryView view = view_of(LULL_TRY_ANSWERED, 429, TRUE);
 
     view.retry_after = LULL_SEC(30);
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
-    view = view_of(LULL_ATTEMPT_UNSENT, 0, TRUE);
+    view = view_of(LULL_TRY_UNSENT, 0, TRUE);
     view.begun = NOW - LULL_SEC(6); /* nobody is there */
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
-    view = view_of(LULL_ATTEMPT_UNKNOWN, 0, TRUE);
+    view = view_of(LULL_TRY_UNKNOWN, 0, TRUE);
     view.tries = 10;
     ck_assert_int_eq(decide(&view), LULL_RETRY_NO);
     view.tries = 2;

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "coordinator/store/kube/client.h"
+#include "coordinator/store/client/client.h"
 
 G_BEGIN_DECLS
 

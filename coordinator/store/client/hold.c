@@ -1,11 +1,11 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/store/kube/hold.h"
+#include "coordinator/store/client/hold.h"
 
 #include "coordinator/store/kube/lines.h"
 #include "coordinator/store/kube/status.h"
-#include "coordinator/store/kube/transfer.h"
+#include "coordinator/store/client/transfer.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/error.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/store/kube/client.h"
+#include "coordinator/store/client/client.h"
 
 #include <string.h>
 #include <sys/un.h>
 
 #include "coordinator/store/kube/status.h"
-#include "coordinator/store/kube/transfer.h"
+#include "coordinator/store/client/transfer.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"

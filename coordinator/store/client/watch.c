@@ -5,7 +5,7 @@
 
 #include "coordinator/store/kube/lines.h"
 #include "coordinator/store/kube/status.h"
-#include "coordinator/store/kube/transfer.h"
+#include "coordinator/store/client/transfer.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"

@@ -5,7 +5,7 @@
 
 #include <curl/curl.h>
 
-#include "coordinator/store/kube/client.h"
+#include "coordinator/store/client/client.h"
 
 G_BEGIN_DECLS
 

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/store/kube/transfer.h"
+#include "coordinator/store/client/transfer.h"
 
 #include <errno.h>
 #include <sys/socket.h>
