@@ -7,7 +7,7 @@
 
 build_packages="meson ninja-build gcc libc6-dev pkg-config
     libglib2.0-dev libjson-c-dev libseccomp-dev
-    libvirt-dev libsqlite3-dev libsoup-3.0-dev libyaml-dev libxml2-dev libcurl4-openssl-dev libssl-dev"
+    libvirt-dev libsqlite3-dev libsoup-3.0-dev libyaml-dev libxml2-dev libcurl4-openssl-dev libssl-dev libnbd-dev"
 guest_packages="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients qemu-guest-agent
     busybox-static cpio kmod e2fsprogs xfsprogs mount util-linux python3"
 test_packages="mandoc zsh check python3-pytest python3-libvirt python3-yaml btrfs-progs lvm2 mdadm openssl ovmf procps"

@@ -26,6 +26,7 @@ LAYERS = {"protocol": set(), "agent": {"protocol"}, "coordinator": {"protocol"},
 LIBRARIES = {
     "libvirt/": {"coordinator"},
     "libsoup/": {"coordinator"},
+    "libnbd.h": {"coordinator"},
     "sqlite3.h": {"coordinator"},
     "curl/": {"coordinator"},
     "yaml.h": {"coordinator"},
