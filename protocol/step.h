@@ -41,6 +41,8 @@ G_BEGIN_DECLS
     X(COORDINATOR_WITNESSED, "coordinator.witnessed")               \
     X(COORDINATOR_THAWED, "coordinator.thawed")                     \
     X(COORDINATOR_REPORTED, "coordinator.reported")                 \
+    X(COORDINATOR_COPY_BEGUN, "coordinator.copy-begun")             \
+    X(COORDINATOR_COPY_NOTED, "coordinator.copy-noted")             \
     X(COORDINATOR_DATA_COPIED, "coordinator.data-copied")           \
     X(COORDINATOR_MANIFEST_WRITTEN, "coordinator.manifest-written") \
     X(COORDINATOR_MERGE_COMMITTED, "coordinator.merge-committed")   \

@@ -83,20 +83,6 @@ on_metadata(virConnectPtr connection, virDomainPtr domain, int type, const char 
 }
 
 static void
-on_job(virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr params, int n, void *host)
-{
-    int operation = 0;
-    int success = 0;
-    unsigned long long total = 0;
-
-    (void)virTypedParamsGetInt(params, n, VIR_DOMAIN_JOB_OPERATION, &operation);
-    (void)virTypedParamsGetBoolean(params, n, VIR_DOMAIN_JOB_SUCCESS, &success);
-    (void)virTypedParamsGetULLong(params, n, VIR_DOMAIN_JOB_DISK_TOTAL, &total);
-    if (operation == VIR_DOMAIN_JOB_OPERATION_BACKUP)
-        lull_host_note_job(host, domain, success == 1, total);
-}
-
-static void
 on_closed(virConnectPtr connection, int reason, void *host)
 {
     lull_host_note_closed(host);
@@ -115,7 +101,6 @@ lull_events_subscribe(LullHost *host, virConnectPtr connection, GArray *ids, GEr
         {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
         {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_device)},
         {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
-        {VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job)},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {

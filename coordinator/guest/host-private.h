@@ -27,7 +27,6 @@ guint64 lull_host_times_found(LullHost *self);
 typedef enum { LULL_NOTE_CHANGED = 0, LULL_NOTE_LIFECYCLE, LULL_NOTE_AGENT } LullNote;
 void lull_host_note(LullHost *self, virDomainPtr domain, LullNote note);
 void lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminated);
-void lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total);
 void lull_host_note_closed(LullHost *self);
 
 /* One that runs loses the mark of lull_domain_mark_restored(): its disks are its own again. Returns at once,

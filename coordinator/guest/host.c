@@ -22,8 +22,6 @@
 
 typedef struct {
     LullEventCounts counts;
-    int job_result;
-    guint64 job_total;
     gboolean terminated; /* the host ended its process, and it was not started since */
     gboolean unmarking;  /* its mark is being taken off */
     gboolean unmark_again;
@@ -178,23 +176,6 @@ was_terminated(LullHost *self, const char *uid)
 }
 
 void
-lull_host_note_job(LullHost *self, virDomainPtr domain, gboolean success, guint64 total)
-{
-    char uid[VIR_UUID_STRING_BUFLEN];
-    DomainNotes *notes;
-
-    if (virDomainGetUUIDString(domain, uid) < 0)
-        return;
-    g_mutex_lock(&self->lock);
-    notes = notes_of(self, uid);
-    if (notes->job_result == 0) {
-        notes->job_result = success ? 1 : -1;
-        notes->job_total = total;
-    }
-    g_mutex_unlock(&self->lock);
-}
-
-void
 lull_host_note_closed(LullHost *self)
 {
     g_mutex_lock(&self->lock);
@@ -222,26 +203,6 @@ lull_host_times_found(LullHost *self)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 
     return self->hearing ? self->found : 0;
-}
-
-int
-lull_host_job_result(LullHost *self, const char *uid, guint64 *ret_total)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    const DomainNotes *notes = notes_of(self, uid);
-
-    *ret_total = notes->job_total;
-    return notes->job_result;
-}
-
-void
-lull_host_forget_job(LullHost *self, const char *uid)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    DomainNotes *notes = notes_of(self, uid);
-
-    notes->job_result = 0;
-    notes->job_total = 0;
 }
 
 /* Not knowing is an error: one that may run must not be taken for one that is off. @ret_end: STOPPED only;

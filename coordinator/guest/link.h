@@ -42,11 +42,6 @@ typedef struct {
 } LullEventCounts;
 LullEventCounts lull_host_event_counts(LullHost *self, const char *uid);
 
-/* How the first backup job that a domain ended after lull_host_forget_job() did so, as its event told: 0 none
- * seen, 1 success, -1 failed. Later ones are others'. @ret_total: bytes it had to copy; 0 for none. */
-int lull_host_job_result(LullHost *self, const char *uid, guint64 *ret_total);
-void lull_host_forget_job(LullHost *self, const char *uid);
-
 /* Called on the host's worker thread, with the VM as it is now or NULL when it is gone. One listener. */
 typedef void (*LullVmFunc)(const char *uid, const LullVm *vm, gpointer user_data);
 /* Tells the listener about every domain before it returns. @func NULL: no more calls when it returns. */

@@ -88,17 +88,6 @@ wait_for_storage(const Attempt *self, const GError *problem)
            (!self->view.deadline || lull_clock_boottime() < self->view.deadline);
 }
 
-/* Copying before the freeze makes that short, and is to leave time for it. */
-static gint64
-ahead_until(const Attempt *self)
-{
-    const gint64 now = lull_clock_boottime();
-
-    if (self->view.unasked)
-        return LULL_STORAGE_NOT_AHEAD;
-    return self->view.deadline ? now + MAX(self->view.deadline - now, 0) / 2 : 0;
-}
-
 static void
 prepare_storage(Attempt *self)
 {
@@ -107,7 +96,7 @@ prepare_storage(Attempt *self)
 
     for (;;) {
         self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid, self->order->number,
-                                          ahead_until(self), self->cancel, &self->error);
+                                          &self->error);
         if (self->cut || !wait_for_storage(self, self->error))
             break;
         if (!told)

@@ -6,7 +6,7 @@
 #include "coordinator/guest/host.h"
 #include "coordinator/storage/chain-lock.h"
 #include "coordinator/storage/chain-plan.h"
-#include "coordinator/storage/offline-jobs.h"
+#include "coordinator/storage/copies.h"
 #include "coordinator/storage/storage.h"
 
 G_BEGIN_DECLS
@@ -18,7 +18,7 @@ typedef struct {
     LullChainLocks *chains; /* what is stored is read, merged or removed: for long */
     LullChainLocks
         *additions; /* a content is added to what is there, or somebody looks what is: after @chains */
-    LullOfflineJobs *offline;
+    LullCopies *copies;
     GMutex mutex;
     GHashTable
         *distrusted; /* with the mutex: uids of machines whose last cut with a checkpoint was refused */
@@ -30,17 +30,6 @@ typedef struct {
  * order of the volumes that are not excluded. @plan: NULL where all are whole, as @plan's OFF says. */
 LullJson *lull_attempt_new(const LullVm *vm, const guint64 *capacities,
                            const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Notes which targets were filled before the cut. FALSE: none was begun with. */
-gboolean lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan);
-
-/* The checkpoint up to which some were, or were begun to be; NULL: none, so that what they hold is the cut's
- * job's alone. */
-const char *lull_attempt_ahead(LullJson *attempt);
-
-/* What a job over them has to copy, at least and at most: how much has changed since the last snapshot, or
- * since a target was filled, is known to none but the job. */
-void lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most);
 
 /* Reads <folder>/manifest.json and refuses one that names files outside, repeats itself or lacks something.
  */
@@ -57,11 +46,6 @@ gboolean lull_manifest_store(const char *folder, LullJson *manifest, GError **er
 /* poll.c */
 gboolean lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                           LullCopyProgress *ret_progress, GError **error);
-
-/* Writes down how the copies of @vm_uid ended of which that is not known yet: libvirt remembers one job only,
- * and is about to be asked for another. One of whose job nothing is known counts as failed. With additions to
- * the machine's chain locked. BUSY: one has not ended. */
-gboolean lull_backup_note_ends(LullBackupStorage *self, const char *vm_uid, GError **error);
 
 /* remove.c */
 gboolean lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,

@@ -17,9 +17,6 @@ lull_chain_plan_free(LullChainPlan *self)
     g_free(self->checkpoint);
     g_free(self->kinds);
     g_free(self->bytes);
-    g_free(self->recordable);
-    g_free(self->ahead);
-    g_free(self->ahead_checkpoint);
     g_free(self);
 }
 
@@ -30,8 +27,6 @@ plan_new(const LullVm *vm)
 
     self->kinds = g_new0(LullChainKind, vm->volumes->len + 1);
     self->bytes = g_new0(guint64, vm->volumes->len + 1);
-    self->recordable = g_new0(gboolean, vm->volumes->len + 1);
-    self->ahead = g_new0(gboolean, vm->volumes->len + 1);
     for (guint i = 0; i < vm->volumes->len; i++)
         self->n += ((LullVmVolume *)vm->volumes->pdata[i])->excluded ? 0 : 1;
     return self;
@@ -105,7 +100,6 @@ decide_volumes(LullChainPlan *self, const LullVm *vm, const LullChainFacts *fact
         self->kinds[n] = lull_chain_decide(facts, &one);
         self->bytes[n] =
             self->kinds[n] == LULL_CHAIN_INCREMENTAL && changed ? (guint64)*changed : allocated[n];
-        self->recordable[n] = one.qcow2 && !one.old_format && !facts->distrusted;
         n++;
     }
 }

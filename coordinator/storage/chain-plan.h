@@ -17,11 +17,7 @@ typedef struct {
     char *checkpoint; /* to be made with the cut; NULL: none */
     guint n;
     LullChainKind *kinds;
-    guint64 *bytes;       /* to be copied: what changed since, or all that the volume has */
-    gboolean *recordable; /* QEMU can tell what changes in it from now on, and nothing says that it should not
-                             be asked to */
-    gboolean *ahead;      /* its target is filled before the cut (ahead.h), */
-    char *ahead_checkpoint; /* up to this one */
+    guint64 *bytes; /* to be copied: what changed since, or all that the volume has */
 } LullChainPlan;
 void lull_chain_plan_free(LullChainPlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullChainPlan, lull_chain_plan_free)

@@ -24,12 +24,6 @@ lull_checkpoint_name(const char *content_uid, guint attempt)
     return g_strdup_printf(LULL_CHECKPOINT_PREFIX "%s-%u", content_uid, attempt);
 }
 
-char *
-lull_checkpoint_name_ahead(const char *content_uid, guint attempt)
-{
-    return g_strdup_printf(LULL_CHECKPOINT_PREFIX "%s-%u.ahead", content_uid, attempt);
-}
-
 static void
 append_disks(GString *xml, const char *const *disks, const char *what)
 {

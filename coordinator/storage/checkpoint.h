@@ -8,14 +8,11 @@
 G_BEGIN_DECLS
 
 /* libvirt's checkpoints: names for bitmaps, one in each image, that record what changed since. Ours are
- * called lull-<content uid>-<attempt>, and lull-<content uid>-<attempt>.ahead for what is copied before the
- * cut; others' are left alone. */
+ * called lull-<content uid>-<attempt>; others' are left alone. */
 
 #define LULL_CHECKPOINT_PREFIX "lull-"
 
 char *lull_checkpoint_name(const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
-
-char *lull_checkpoint_name_ahead(const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 
 /* <domaincheckpoint> for a backup job: bitmaps for @disks, none for @others; both NULL-terminated. */
 char *lull_checkpoint_xml(const char *name, const char *const *disks,

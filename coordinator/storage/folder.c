@@ -132,17 +132,6 @@ lull_folder_sync(const char *path, GError **error)
     return ok || lull_folder_errno(error, saved, "syncing", path);
 }
 
-void
-lull_folder_write_out(const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return;
-    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    close(fd);
-}
-
 int
 lull_folder_open_new(const char *path)
 {

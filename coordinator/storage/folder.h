@@ -49,10 +49,6 @@ gboolean lull_folder_has_manifest(const char *folder);
 /* fsync of a file or a directory. */
 gboolean lull_folder_sync(const char *path, GError **error);
 
-/* Has what is written to @path so far put on its way to the disk, without waiting: whoever syncs it later has
- * less to wait for. As far as it goes. */
-void lull_folder_write_out(const char *path);
-
 /* Copies a small file, durably; mode 0600. */
 gboolean lull_folder_copy(const char *from, const char *to, GError **error);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/qcow2-layout.h"
 #include "protocol/error.h"
 #include "protocol/json.h"
 
@@ -144,25 +145,40 @@ ask(const char *const *argv, GError **error)
     return finish(process, argv[0], error) ? g_steal_pointer(&text) : NULL;
 }
 
+static gboolean
+write_all(int fd, const guint8 *bytes, gsize length)
+{
+    for (gsize done = 0; done < length;) {
+        const ssize_t n = write(fd, bytes + done, length - done);
+
+        if (n < 0 && errno != EINTR)
+            return FALSE;
+        done += n > 0 ? (gsize)n : 0;
+    }
+    return TRUE;
+}
+
+/* Not by a process: for each disk of a machine it would be waited for before the freeze. */
 gboolean
 lull_image_create(const char *path, guint64 capacity, const char *backing, GError **error)
 {
-    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, capacity);
-    const char *argv[14] = {"qemu-img", "create", "-q", "-f", "qcow2"};
-    guint n = 5;
+    g_autoptr(LullQcow2Layout) layout = lull_qcow2_layout_new(capacity, backing, error);
+    g_autofree guint8 *cluster = g_malloc(LULL_QCOW2_CLUSTER);
+    gboolean ok;
+    int saved;
+    int fd;
 
-    if (backing) {
-        argv[n++] = "-u";
-        argv[n++] = "-F";
-        argv[n++] = "qcow2";
-        argv[n++] = "-b";
-        argv[n++] = backing;
-    }
-    argv[n++] = path;
-    argv[n] = size;
-    if (!run(argv, NULL, NULL, NULL, error))
+    if (!layout)
         return FALSE;
-    return chmod(path, 0600) == 0 || lull_folder_errno(error, errno, "target", path);
+    lull_qcow2_layout_close(layout);
+    fd = lull_folder_open_new(path);
+    ok = fd >= 0;
+    while (ok && lull_qcow2_layout_next_metadata(layout, cluster))
+        ok = write_all(fd, cluster, LULL_QCOW2_CLUSTER);
+    saved = errno;
+    if (fd >= 0)
+        close(fd);
+    return ok || lull_folder_errno(error, saved, "image", path);
 }
 
 void
@@ -318,14 +334,4 @@ lull_image_unlock(LullImageLock *self)
         return;
     close(self->fd);
     g_free(self);
-}
-
-gboolean
-lull_image_is_open(const char *path)
-{
-    g_autoptr(GError) problem = NULL;
-    LullImageLock *lock = lull_image_lock(path, &problem);
-
-    lull_image_unlock(lock);
-    return lull_error_is(problem, LULL_ERROR_BUSY);
 }

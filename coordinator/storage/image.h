@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 /* Disk images, by the tools that know them. Formats are always named and never probed: what a guest wrote at
  * the start of a raw disk must not decide how it is read. */
 
-/* An empty qcow2 of @capacity bytes, mode 0600. @backing: what shows through it, another qcow2, by a name
- * relative to @path's folder, which is not looked at; NULL: nothing. */
+/* An empty qcow2 of @capacity bytes, mode 0600; what had the name goes. Not durable. @backing: what shows
+ * through it, another qcow2, by a name relative to @path's folder, which is not looked at; NULL: nothing. */
 gboolean lull_image_create(const char *path, guint64 capacity, const char *backing, GError **error);
 
 /* What a qcow2 says of itself. */
@@ -51,8 +51,5 @@ LullImageLock *lull_image_lock(const char *path, GError **error) G_GNUC_WARN_UNU
 /* As a reader takes it that shares with readers only: no machine that uses @path can be started. */
 LullImageLock *lull_image_lock_reading(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_image_unlock(LullImageLock *self);
-
-/* Whether somebody has it open, as far as locks tell. */
-gboolean lull_image_is_open(const char *path);
 
 G_END_DECLS

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "coordinator/guest/link.h"
-#include "coordinator/storage/ahead.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/checkpoint.h"
@@ -20,25 +19,25 @@
 #include "coordinator/storage/image.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
-#include "coordinator/storage/owner.h"
+#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull-socket.h"
 #include "coordinator/storage/verify.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
-#define STORE_MODE 0711
-#define LOCK_USEC  LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
+#define STORE_MODE   0711
+#define RESERVE_PART 4 /* of the room for what the guest overwrites is to be left when it is given up */
+#define LOCK_USEC    LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
 
 typedef struct {
     LullCut cut;
-    LullHost *host;
     LullLink *link;
     LullDomain *domain;
     LullOffline *offline; /* NULL: it runs, or is being copied already */
     char *folder;
-    char *uid; /* the virtual machine's */
-    LullChainPlan *plan;
-    char *xml;
+    char *uid;            /* the virtual machine's */
+    char *xml;            /* NULL: nothing is to be cut */
     char *checkpoint_xml; /* NULL: none is made */
     LullJson *attempt;    /* as attempt.json has it */
 } BackupCut;
@@ -84,23 +83,17 @@ measure(LullDomain *domain, const LullVm *vm, GArray *capacities, GArray *alloca
     return TRUE;
 }
 
+/* Of a machine that is off, which is copied into what is there. */
 static gboolean
-make_targets(const LullVm *vm, const char *folder, const GArray *capacities, const LullChainPlan *plan,
-             GError **error)
+make_targets(const LullVm *vm, const char *folder, const guint64 *capacities, GError **error)
 {
     guint n = 0;
 
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         g_autofree char *path = g_strdup_printf("%s/%s.qcow2", folder, volume->name);
-        g_autofree char *backing = NULL;
 
-        if (volume->excluded)
-            continue;
-        if (plan->kinds[n] == LULL_CHAIN_INCREMENTAL)
-            backing = lull_lineage_backing(plan->parent, volume->name);
-        if (!lull_image_create(path, g_array_index(capacities, guint64, n++), backing, error) ||
-            !lull_owner_lend(path, volume->path, error))
+        if (!volume->excluded && !lull_image_create(path, capacities[n++], NULL, error))
             return FALSE;
     }
     return TRUE;
@@ -122,19 +115,16 @@ keep_nvram(const LullVm *vm, const char *folder, GError **error)
 }
 
 static gboolean
-fill_folder(LullDomain *domain, const LullVm *vm, const char *folder, const GArray *capacities,
-            const LullChainPlan *plan, LullJson **ret_attempt, GError **error)
+fill_folder(const LullVm *vm, const char *folder, const guint64 *capacities, LullJson *attempt,
+            GError **error)
 {
-    LullJson *attempt = lull_attempt_new(vm, (const guint64 *)(const void *)capacities->data, plan);
-
-    *ret_attempt = attempt;
     if (!has_nvram(vm))
         json_object_object_del(attempt, "nvram");
-    if (!capacities->len)
+    if (!json_object_array_length(lull_json_array(attempt, "volumes")))
         lull_json_set_bool(attempt, "copied", TRUE); /* the definition is all there is */
-    return make_targets(vm, folder, capacities, plan, error) &&
+    return (vm->state == LULL_VM_STOPPED ? make_targets(vm, folder, capacities, error)
+                                         : lull_pull_make_scratch(vm, folder, capacities, error)) &&
            lull_folder_write(folder, LULL_FOLDER_DOMAIN, vm->xml, error) &&
-           (vm->state == LULL_VM_STOPPED || lull_backup_forget_finished(domain, error)) &&
            lull_folder_write(folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
@@ -149,7 +139,6 @@ backup_cut_free(LullCut *data)
     g_clear_pointer(&cut->offline, lull_offline_free);
     g_free(cut->folder);
     g_free(cut->uid);
-    g_clear_pointer(&cut->plan, lull_chain_plan_free);
     g_free(cut->xml);
     g_free(cut->checkpoint_xml);
     lull_json_put(cut->attempt);
@@ -177,96 +166,107 @@ distrust(LullBackupStorage *self, const char *vm_uid)
 }
 
 static guint64
-planned_need(const LullChainPlan *plan, const GArray *capacities)
+planned_need(const LullChainPlan *plan, const guint64 *capacities)
 {
     guint64 need = 0;
 
     for (guint i = 0; i < plan->n; i++)
-        need += plan->bytes[i] + overhead(g_array_index(capacities, guint64, i));
+        need += plan->bytes[i] + overhead(capacities[i]);
     return need;
+}
+
+/* @ret_room: to be left free for what the guest overwrites; 0: it is off. */
+static gboolean
+check_space(const LullBackupStorage *self, const LullVm *vm, const LullChainPlan *plan,
+            const guint64 *capacities, const GArray *allocated, guint64 *ret_room, GError **error)
+{
+    const guint64 need = planned_need(plan, capacities);
+    guint64 all = 0;
+
+    for (guint i = 0; i < allocated->len; i++)
+        all += g_array_index(allocated, guint64, i);
+    *ret_room = vm->state == LULL_VM_STOPPED ? 0 : lull_pull_room(need, all);
+    return lull_folder_check_space(self->directory, need + *ret_room, error);
 }
 
 /* With additions locked: from what they are to a description that says what this attempt is based on. */
 static BackupCut *
 prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid,
-               guint attempt, const char *folder, GError **error)
+               guint attempt, const char *folder, const char *socket, GError **error)
 {
-    g_autoptr(GArray) capacities = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(GArray) allocated = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(LullChainPlan) plan = NULL;
-    g_autoptr(LullJson) description = NULL;
+    const guint64 *capacities;
+    guint64 room;
     BackupCut *cut;
 
-    if ((vm->state != LULL_VM_STOPPED && !lull_backup_note_ends(self, vm->uid, error)) ||
-        !measure(domain, vm, capacities, allocated, error))
+    if (!measure(domain, vm, sizes, allocated, error))
         return NULL;
-    plan = lull_chain_plan_new(domain, vm, self->directory, (const guint64 *)(const void *)capacities->data,
+    capacities = (const guint64 *)(const void *)sizes->data;
+    plan = lull_chain_plan_new(domain, vm, self->directory, capacities,
                                (const guint64 *)(const void *)allocated->data, content_uid, attempt,
                                is_distrusted(self, vm->uid), error);
-    if (!plan || !lull_folder_check_space(self->directory, planned_need(plan, capacities), error) ||
+    if (!plan || !check_space(self, vm, plan, capacities, allocated, &room, error) ||
         !lull_folder_make(folder, error))
         return NULL;
-    if (!fill_folder(domain, vm, folder, capacities, plan, &description, error)) {
-        lull_folder_remove(folder, NULL);
-        return NULL;
-    }
     cut = g_new0(BackupCut, 1);
     cut->cut.storage = &self->storage;
-    cut->host = self->host;
     cut->uid = g_strdup(vm->uid);
     cut->folder = g_strdup(folder);
     cut->checkpoint_xml = lull_chain_plan_checkpoint_xml(plan, vm);
-    cut->plan = g_steal_pointer(&plan);
-    cut->attempt = g_steal_pointer(&description);
+    cut->attempt = lull_attempt_new(vm, capacities, plan);
+    if (socket) {
+        cut->xml = plan->n ? lull_backup_xml(vm, folder, socket, plan) : NULL;
+        lull_json_set_string(cut->attempt, LULL_PULL_SOCKET, socket);
+        lull_json_set_int(cut->attempt, LULL_PULL_RESERVE, (gint64)(room / RESERVE_PART));
+    }
+    /* the NVRAM last: it is to fit the disks at the cut */
+    if (fill_folder(vm, folder, capacities, cut->attempt, error) && keep_nvram(vm, folder, error))
+        return cut;
+    lull_folder_remove(folder, NULL);
+    backup_cut_free(&cut->cut);
+    return NULL;
+}
+
+static BackupCut *
+prepare(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid, guint attempt,
+        GError **error)
+{
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, attempt, error);
+    g_autofree char *socket = NULL;
+    BackupCut *cut = NULL;
+
+    if (!folder || (vm->state != LULL_VM_STOPPED &&
+                    !(socket = lull_pull_socket_new(domain, lull_host_uri(self->host), vm, self->directory,
+                                                    content_uid, attempt, error))))
+        return NULL;
+    if (lull_chain_lock(self->additions, vm->uid, LOCK_USEC, NULL, error)) {
+        cut = prepare_locked(self, domain, vm, content_uid, attempt, folder, socket, error);
+        lull_chain_unlock(self->additions, vm->uid);
+    }
+    if (!cut)
+        lull_pull_socket_clear(self->directory, content_uid, attempt, NULL);
     return cut;
 }
 
-/* What can be copied before the freeze, and what is left for the cut. */
-static gboolean
-prepare_job(LullBackupStorage *self, BackupCut *cut, const LullVm *vm, const char *content_uid, guint attempt,
-            gint64 ahead_until, GCancellable *cancel, GError **error)
-{
-    if (!cut->plan->n)
-        return TRUE;
-    if (!lull_ahead_copy(self->host, cut->domain, vm, cut->folder, cut->plan, content_uid, attempt,
-                         ahead_until, cancel, error) ||
-        (lull_attempt_note_ahead(cut->attempt, cut->plan) &&
-         !lull_folder_write(cut->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(cut->attempt), error)))
-        return FALSE;
-    cut->xml = lull_backup_xml(vm, cut->folder, cut->plan);
-    return TRUE;
-}
-
 static LullCut *
-backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,
-               gint64 ahead_until, GCancellable *cancel, GError **error)
+backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt, GError **error)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
-    g_autofree char *folder = lull_folder_path(self->directory, content_uid, MAX(attempt, 1), error);
-    g_autoptr(LullLink) link = folder ? lull_link_borrow(self->host, error) : NULL;
+    g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm->uid, error) : NULL;
     g_autoptr(LullOffline) offline = NULL;
     const gboolean off = vm->state == LULL_VM_STOPPED;
-    BackupCut *cut = NULL;
+    BackupCut *cut;
 
     if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
         (!off && !lull_backup_check_idle(domain, vm, error)) ||
-        !lull_chain_lock(self->additions, vm->uid, LOCK_USEC, NULL, error))
-        return NULL;
-    cut = prepare_locked(self, domain, vm, content_uid, MAX(attempt, 1), folder, error);
-    lull_chain_unlock(self->additions, vm->uid);
-    if (!cut)
+        !(cut = prepare(self, domain, vm, content_uid, MAX(attempt, 1), error)))
         return NULL;
     cut->link = g_steal_pointer(&link);
     cut->domain = g_steal_pointer(&domain);
     cut->offline = g_steal_pointer(&offline);
-    /* the NVRAM last: it is to fit the disks at the cut */
-    if (!prepare_job(self, cut, vm, content_uid, MAX(attempt, 1), ahead_until, cancel, error) ||
-        !keep_nvram(vm, folder, error)) {
-        lull_folder_remove(folder, NULL);
-        backup_cut_free(&cut->cut);
-        return NULL;
-    }
     lull_step(LULL_STEP_COORDINATOR_TARGETS_MADE);
     return &cut->cut;
 }
@@ -279,8 +279,26 @@ cut_offline(BackupCut *cut, GError **error)
 
     if (!lull_offline_cut(cut->offline, cut->domain, cut->folder, error))
         return FALSE;
-    lull_offline_jobs_start(self->offline, cut->folder, g_steal_pointer(&cut->offline));
+    lull_copies_start(self->copies, cut->folder, &lull_offline_copies, g_steal_pointer(&cut->offline));
     return TRUE;
+}
+
+/* Its words for a socket that QEMU may not make name neither it nor a way out. */
+static gboolean
+explain_refusal(const BackupCut *cut, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    lull_link_error(&problem, "starting the backup job");
+    if (!strstr(problem->message, "nbd-server-start")) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
+                "%s: QEMU is to listen on %s: let its confinement (AppArmor, SELinux) and the folder's owner "
+                "allow that",
+                problem->message, lull_json_string(cut->attempt, LULL_PULL_SOCKET, ""));
+    return FALSE;
 }
 
 static gboolean
@@ -288,17 +306,14 @@ backup_cut(LullCut *data, GError **error)
 {
     BackupCut *cut = (BackupCut *)data;
 
-    if (!cut->xml)
-        return TRUE;
     if (cut->offline)
         return cut_offline(cut, error);
-    lull_host_forget_job(cut->host, cut->uid); /* the next one to end is ours */
-    if (virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
-                             VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
+    if (!cut->xml || virDomainBackupBegin(cut->domain, cut->xml, cut->checkpoint_xml,
+                                          VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0)
         return TRUE;
-    if (cut->checkpoint_xml || lull_attempt_ahead(cut->attempt))
+    if (cut->checkpoint_xml)
         distrust((LullBackupStorage *)data->storage, cut->uid);
-    return lull_link_error(error, "starting the backup job");
+    return explain_refusal(cut, error);
 }
 
 static LullJson *
@@ -381,7 +396,7 @@ backup_free(LullStorage *storage)
 {
     LullBackupStorage *self = (LullBackupStorage *)storage;
 
-    lull_offline_jobs_free(self->offline);
+    lull_copies_free(self->copies);
     lull_chain_locks_free(self->chains);
     lull_chain_locks_free(self->additions);
     g_hash_table_unref(self->distrusted);
@@ -425,7 +440,7 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->storage.ops = &ops;
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
-    self->offline = lull_offline_jobs_new();
+    self->copies = lull_copies_new();
     self->chains = lull_chain_locks_new();
     self->additions = lull_chain_locks_new();
     g_mutex_init(&self->mutex);

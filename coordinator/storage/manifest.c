@@ -12,16 +12,12 @@
 #include "coordinator/storage/header.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
-#include "coordinator/storage/owner.h"
+#include "coordinator/storage/pull-run.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
 #define MANIFEST_VERSION 1
 #define MAX_SEALING      4
-
-/* Of an attempt: the checkpoint up to which targets were filled before the cut, or begun to be. Of its
- * volume: that its target was. */
-#define AHEAD "ahead"
 
 static void
 set_copy(LullJson *row, LullChainKind kind)
@@ -66,40 +62,6 @@ lull_attempt_new(const LullVm *vm, const guint64 *capacities, const LullChainPla
     }
     lull_json_take(attempt, "volumes", volumes);
     return attempt;
-}
-
-gboolean
-lull_attempt_note_ahead(LullJson *attempt, const LullChainPlan *plan)
-{
-    LullJson *volumes = lull_json_array(attempt, "volumes");
-
-    for (guint n = 0; n < plan->n; n++)
-        if (plan->ahead[n])
-            lull_json_set_bool(json_object_array_get_idx(volumes, n), AHEAD, TRUE);
-    lull_json_set_string(attempt, AHEAD, plan->ahead_checkpoint);
-    return plan->ahead_checkpoint != NULL;
-}
-
-const char *
-lull_attempt_ahead(LullJson *attempt)
-{
-    return lull_json_string(attempt, AHEAD, NULL);
-}
-
-void
-lull_attempt_total(LullJson *attempt, guint64 *ret_least, guint64 *ret_most)
-{
-    LullJson *volumes = lull_json_array(attempt, "volumes");
-
-    *ret_least = *ret_most = 0;
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
-        LullJson *volume = json_object_array_get_idx(volumes, i);
-        const guint64 capacity = (guint64)lull_json_int(volume, "capacity", 0);
-
-        *ret_most += capacity;
-        if (!lull_lineage_is_incremental(volume) && !lull_json_bool(volume, AHEAD, FALSE))
-            *ret_least += capacity;
-    }
 }
 
 static gboolean
@@ -177,8 +139,7 @@ lull_manifest_store(const char *folder, LullJson *manifest, GError **error)
                              error);
 }
 
-/* QEMU could write there all the time, its first bytes too: they name what else is read with it, and written
- * by a merge. */
+/* Its first bytes name what else is read with it, and written by a merge. */
 static gboolean
 check_image(const char *path, const char *parent, LullJson *volume, GError **error)
 {
@@ -209,15 +170,17 @@ seal_volume(const char *folder, const char *parent, LullJson *volume, GCancellab
     if (!file || strchr(file, '/'))
         return bad(error, "a volume's file is missing or not a plain name");
     path = g_build_filename(folder, file, NULL);
-    if (!lull_owner_take_back(path, error) || !lull_folder_sync(path, error) ||
-        !check_image(path, parent, volume, error))
+    if (!check_image(path, parent, volume, error))
+        return FALSE;
+    if (lull_json_string(volume, "sha256", NULL))
+        return TRUE;
+    if (!lull_folder_sync(path, error))
         return FALSE;
     sum = lull_folder_sha256(path, cancel, error);
     if (!sum)
         return FALSE;
     if (stat(path, &info) < 0)
         return lull_folder_errno(error, errno, "reading", path);
-    json_object_object_del(volume, AHEAD);
     lull_json_set_int(volume, "size", info.st_size);
     lull_json_set_string(volume, "sha256", sum);
     return TRUE;
@@ -307,7 +270,8 @@ lull_manifest_write(const char *folder, const char *uid, LullJson *attempt, Lull
     lull_json_set_int(manifest, "version", MANIFEST_VERSION);
     lull_json_set_string(manifest, "uid", uid);
     json_object_object_del(manifest, "copied");
-    json_object_object_del(manifest, AHEAD);
+    json_object_object_del(manifest, LULL_PULL_SOCKET);
+    json_object_object_del(manifest, LULL_PULL_RESERVE);
     json_object_object_del(manifest, LULL_OFFLINE_MARKS);
     if (content)
         lull_json_take(manifest, "content", lull_json_dup(content));

@@ -318,3 +318,18 @@ lull_offline_copy(LullOffline *self, const char *folder, LullImageProgress progr
     }
     return is_undisturbed(self, error);
 }
+
+static gboolean
+run_offline(gpointer work, const char *folder, LullJson *attempt, LullImageProgress progress,
+            gpointer user_data, GCancellable *cancel, GError **error)
+{
+    return lull_offline_copy(work, folder, progress, user_data, cancel, error);
+}
+
+static void
+free_offline(gpointer work)
+{
+    lull_offline_free(work);
+}
+
+const LullCopyKind lull_offline_copies = {.run = run_offline, .free = free_offline, .in_turn = TRUE};

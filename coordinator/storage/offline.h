@@ -7,7 +7,7 @@
 
 #include "coordinator/guest/link.h"
 #include "coordinator/guest/vm.h"
-#include "coordinator/storage/image.h"
+#include "coordinator/storage/copies.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -40,6 +40,10 @@ gboolean lull_offline_is(LullJson *attempt);
  * stands for itself, else by reading what is not zero. TRUE: whole, and as it was at the cut. */
 gboolean lull_offline_copy(LullOffline *self, const char *folder, LullImageProgress progress,
                            gpointer user_data, GCancellable *cancel, GError **error);
+
+/* The same; work: the LullOffline. More than some at a time would only take the disks from each other, and
+ * from machines that run. */
+extern const LullCopyKind lull_offline_copies;
 
 void lull_offline_free(LullOffline *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullOffline, lull_offline_free)

@@ -24,8 +24,13 @@ lull_owner_lend(const char *path, const char *like, GError **error)
 }
 
 gboolean
-lull_owner_take_back(const char *path, GError **error)
+lull_owner_lend_folder(const char *path, const char *like, GError **error)
 {
-    return (chown(path, geteuid(), getegid()) == 0 && chmod(path, S_IRUSR | S_IWUSR) == 0) ||
-           lull_folder_errno(error, errno, "owner of", path);
+    struct stat info;
+
+    if (geteuid() != 0)
+        return TRUE;
+    if (stat(like, &info) < 0)
+        return lull_folder_errno(error, errno, "image", like);
+    return chown(path, info.st_uid, info.st_gid) == 0 || lull_folder_errno(error, errno, "owner of", path);
 }

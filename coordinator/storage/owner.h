@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 /* Lets whoever may write to @like (a disk's image) write to @path, too, if only root may by now. */
 gboolean lull_owner_lend(const char *path, const char *like, GError **error);
 
-/* And nobody but us again. */
-gboolean lull_owner_take_back(const char *path, GError **error);
+/* The same for a folder, to make files in. */
+gboolean lull_owner_lend_folder(const char *path, const char *like, GError **error);
 
 G_END_DECLS

@@ -8,6 +8,8 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/merge.h"
+#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull-socket.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -22,7 +24,6 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
 {
     g_autoptr(GError) problem = NULL;
     g_autofree char *name = lull_checkpoint_name(content_uid, attempt);
-    g_autofree char *ahead = lull_checkpoint_name_ahead(content_uid, attempt);
     g_autofree char *prefix = g_strconcat(LULL_CHECKPOINT_PREFIX, content_uid, "-", NULL);
     g_autoptr(LullLink) link = lull_link_borrow(self->host, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, vm_uid, &problem) : NULL;
@@ -31,8 +32,7 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
         return FALSE;
     if (domain)
         return lull_backup_abort(domain, below, error) &&
-               (attempt ? lull_checkpoint_remove_one(domain, ahead, error) &&
-                              lull_checkpoint_remove_one(domain, name, error)
+               (attempt ? lull_checkpoint_remove_one(domain, name, error)
                         : lull_checkpoint_remove(domain, prefix, NULL, error));
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
         return TRUE;
@@ -207,11 +207,12 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
     g_autofree char *below = folder ? g_strconcat(folder, attempt ? "/" : "", NULL) : NULL;
 
     if (folder)
-        lull_offline_jobs_stop(self->offline, below);
+        lull_copies_stop(self->copies, below);
     if (folder && attempt)
         give_up(folder);
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
         return FALSE;
+    lull_pull_socket_clear(self->directory, content_uid, attempt, NULL);
     return attempt ? lull_folder_remove(folder, error)
                    : remove_content(self, vm_uid, content_uid, folder, cancel, error);
 }

@@ -30,18 +30,13 @@ typedef struct {
 void lull_copy_progress_clear(LullCopyProgress *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullCopyProgress, lull_copy_progress_clear)
 
-#define LULL_STORAGE_NOT_AHEAD (-1) /* as where nothing is frozen */
-
 typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
-     * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. May copy what
-     * need not be copied after the cut then, which takes its time: until @ahead_until (boot clock; 0: all
-     * that it takes; LULL_STORAGE_NOT_AHEAD: nothing is copied before the cut). Cancelled, it leaves nothing
-     * behind. */
+     * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
-                        gint64 ahead_until, GCancellable *cancel, GError **error);
+                        GError **error);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
      * that is off the cut is that nobody can write to them until they are copied. */
     gboolean (*cut)(LullCut *cut, GError **error);

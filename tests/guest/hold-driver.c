@@ -158,15 +158,13 @@ do_verdict(Driver *driver, char **words, LullJson *answer, GError **error)
     return TRUE;
 }
 
-/* target UID ATTEMPT [MILLISECONDS that copying ahead may take] */
+/* target UID ATTEMPT */
 static gboolean
 do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    const gint64 until = words[3] ? lull_clock_boottime() + LULL_MSEC(number(words[3])) : 0;
-
     g_clear_pointer(&driver->cut, lull_cut_free);
-    driver->cut = driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]),
-                                                until, NULL, error);
+    driver->cut =
+        driver->storage->ops->prepare(driver->storage, driver->vm, words[1], number(words[2]), error);
     return driver->cut != NULL;
 }
 
@@ -259,7 +257,7 @@ static const struct {
     {"vm", 2, do_vm},           {"hold", 2, do_hold},       {"prepare", 2, do_prepare},
     {"freeze", 2, do_freeze},   {"thaw", 2, do_thaw},       {"free", 1, do_free},
     {"recover", 4, do_recover}, {"witness", 1, do_witness}, {"first", 1, do_first},
-    {"second", 1, do_second},   {"verdict", 2, do_verdict}, {"target", 3, do_target},
+    {"second", 1, do_second},   {"verdict", 2, do_verdict}, {"target", 2, do_target},
     {"cut", 1, do_cut},         {"poll", 3, do_poll},       {"seal", 3, do_seal},
     {"remove", 3, do_remove},   {"check", 2, do_check},     {"restore", 3, do_restore},
     {"window", 2, do_window},

@@ -45,6 +45,8 @@ CELLS = [
     Cell("coordinator", "coordinator.frozen", "kill", (HELD,), attempt=2),
     Cell("coordinator", "coordinator.cut", "kill", (HELD,), attempt=2),
     Cell("coordinator", "coordinator.thawed", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.copy-begun", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.copy-noted", "kill", (HELD,)),
     Cell("coordinator", "coordinator.frozen", "stop", (HELD,), attempt=2),
     Cell("agent", "agent.frozen", "kill", (HELD,), attempt=2),
     # the freezer of every attempt: the last one goes without

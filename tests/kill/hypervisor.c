@@ -22,31 +22,22 @@
 /* What libvirt's mock host lacks of a hypervisor, loaded in front of libvirt (LD_PRELOAD) by a coordinator
  * that is otherwise as it ships: the size of disks, their write counters, and backup jobs. A "guest" is
  * whatever has the disks' images mounted from loop devices; its counters are the kernel's. As with a real
- * one, the cut is the return of virDomainBackupBegin(), the copying goes on in a process of its own, and both
- * outlive the coordinator.
+ * one, the cut is the return of virDomainBackupBegin(), and what shows the disks as they were then is another
+ * process, QEMU's own storage daemon, which outlives the coordinator.
  *
  * Its folder is $LULL_HYPERVISOR:
  *   disks      lines "TARGET LOOP-DEVICE"
  *   job.xml    there while a job runs
- *   job.pid    its process group
- *   done, failed   how the last one ended; gone once that was asked for
+ *   job.pid    its process
  *   cuts       a line for each cut: begin and end on the boot clock, in microseconds
- *   TARGET.cut what is still to be copied */
-
-/* Copies, and says that it has. $1: the folder; then pairs of what was cut and the target. */
-static const char runner[] = "cd \"$1\"; shift\n"
-                             "while [ $# -gt 0 ]; do\n"
-                             "  qemu-img convert -n -f raw -O qcow2 \"$1\" \"$2\" || exec mv job.xml failed\n"
-                             "  rm -f \"$1\"; shift 2\n"
-                             "done\n"
-                             "exec mv job.xml done\n";
+ *   TARGET.cut what is shown */
 
 #define WRITTEN_FIELD 7 /* of the kernel's figures of a block device */
 
 typedef struct {
     char *target; /* "vda" */
     char *source; /* its image */
-    char *copy;   /* where a backup goes; NULL: not in it */
+    char *backup; /* what is said of it in a backup job: "yes"; NULL: nothing */
 } Disk;
 
 __attribute__((constructor)) static void
@@ -109,7 +100,7 @@ disk_free(gpointer data)
 
     g_free(disk->target);
     g_free(disk->source);
-    g_free(disk->copy);
+    g_free(disk->backup);
     g_free(disk);
 }
 
@@ -148,7 +139,7 @@ read_disks(virDomainPtr domain, const char *backup_xml)
 
         disk->target = g_strdup_printf("vd%c", letter);
         disk->source = evaluate(context, "//disk[target/@dev=", disk->target, "]/source/@file");
-        disk->copy = evaluate(backup, "//disk[@name=", disk->target, "]/target/@file");
+        disk->backup = evaluate(backup, "//disk[@name=", disk->target, "]/@backup");
         g_ptr_array_add(disks, disk);
         if (!disk->source)
             g_ptr_array_set_size(disks, (int)disks->len - 1);
@@ -242,6 +233,22 @@ clone_image(const char *from, const char *to)
     return ok;
 }
 
+/* And what the daemon is told of it. */
+static gboolean
+cut_disk(const Disk *disk, GPtrArray *argv)
+{
+    g_autofree char *name = g_strconcat(disk->target, ".cut", NULL);
+    g_autofree char *path = path_of(name);
+
+    g_ptr_array_add(argv, g_strdup("--blockdev"));
+    g_ptr_array_add(argv,
+                    g_strdup_printf("driver=file,node-name=%s,filename=%s,read-only=on", disk->target, path));
+    g_ptr_array_add(argv, g_strdup("--export"));
+    g_ptr_array_add(argv, g_strdup_printf("type=nbd,id=%s,node-name=%s,name=%s", disk->target, disk->target,
+                                          disk->target));
+    return clone_image(disk->source, path);
+}
+
 static gboolean
 cut_all(const GPtrArray *disks, GPtrArray *argv)
 {
@@ -251,17 +258,10 @@ cut_all(const GPtrArray *disks, GPtrArray *argv)
 
     for (guint i = 0; i < disks->len; i++) {
         const Disk *disk = disks->pdata[i];
-        g_autofree char *name = g_strconcat(disk->target, ".cut", NULL);
-        g_autofree char *path = path_of(name);
 
-        if (!disk->copy)
-            continue;
-        if (!clone_image(disk->source, path))
+        if (g_strcmp0(disk->backup, "yes") == 0 && !cut_disk(disk, argv))
             return FALSE;
-        g_ptr_array_add(argv, g_steal_pointer(&name));
-        g_ptr_array_add(argv, g_strdup(disk->copy));
     }
-    g_ptr_array_add(argv, NULL);
     file = fopen(log, "ae");
     if (!file)
         return FALSE;
@@ -269,10 +269,16 @@ cut_all(const GPtrArray *disks, GPtrArray *argv)
     return fclose(file) == 0;
 }
 
-static void
-leave_group(gpointer data)
+/* Returns when it listens. */
+static gboolean
+show(GPtrArray *argv)
 {
-    (void)setsid();
+    int status = 0;
+
+    g_ptr_array_add(argv, NULL);
+    return g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                        &status, NULL) &&
+           status == 0;
 }
 
 int
@@ -283,25 +289,25 @@ virDomainBackupBegin(virDomainPtr domain, const char *backup_xml, const char *ch
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *job = path_of("job.xml");
     g_autofree char *pid_file = path_of("job.pid");
-    g_autofree char *pid_text = NULL;
-    GPid pid = 0;
+    xmlDoc *doc;
+    xmlXPathContext *context = context_of(backup_xml, &doc);
+    g_autofree char *socket = evaluate(context, "//server[@transport=", "unix", "]/@socket");
 
+    xmlXPathFreeContext(context);
+    xmlFreeDoc(doc);
     if (checkpoint_xml)
         return fail(VIR_ERR_OPERATION_UNSUPPORTED, "no checkpoints here");
     if (is_there("job.xml"))
         return fail(VIR_ERR_OPERATION_INVALID, "there is a backup job already");
-    g_ptr_array_add(argv, g_strdup("sh"));
-    g_ptr_array_add(argv, g_strdup("-c"));
-    g_ptr_array_add(argv, g_strdup(runner));
-    g_ptr_array_add(argv, g_strdup("hypervisor"));
-    g_ptr_array_add(argv, g_strdup(g_getenv("LULL_HYPERVISOR")));
-    unlink_named("done");
-    unlink_named("failed");
-    if (!cut_all(disks, argv) || !g_file_set_contents(job, backup_xml, -1, NULL) ||
-        !g_spawn_async(NULL, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, leave_group, NULL, &pid, NULL))
+    g_ptr_array_add(argv, g_strdup("qemu-storage-daemon"));
+    g_ptr_array_add(argv, g_strdup("--daemonize"));
+    g_ptr_array_add(argv, g_strdup("--pidfile"));
+    g_ptr_array_add(argv, g_strdup(pid_file));
+    g_ptr_array_add(argv, g_strdup("--nbd-server"));
+    g_ptr_array_add(argv, g_strdup_printf("addr.type=unix,addr.path=%s,max-connections=0", socket));
+    if (!cut_all(disks, argv) || !show(argv) || !g_file_set_contents(job, backup_xml, -1, NULL))
         return fail(VIR_ERR_OPERATION_FAILED, "the disks could not be cut");
-    pid_text = g_strdup_printf("%d", (int)pid);
-    return g_file_set_contents(pid_file, pid_text, -1, NULL) ? 0 : fail(VIR_ERR_OPERATION_FAILED, "no pid");
+    return 0;
 }
 
 char *
@@ -319,8 +325,7 @@ virDomainBackupGetXMLDesc(virDomainPtr domain, unsigned int flags)
 int
 virDomainAbortJob(virDomainPtr domain)
 {
-    g_autofree char *job = path_of("job.xml");
-    g_autofree char *failed = path_of("failed");
+    g_autoptr(GPtrArray) disks = read_disks(domain, NULL);
     g_autofree char *pid_file = path_of("job.pid");
     g_autofree char *text = NULL;
     GPid pid = 0;
@@ -329,8 +334,14 @@ virDomainAbortJob(virDomainPtr domain)
         pid = (GPid)g_ascii_strtoll(text, NULL, 10);
     if (pid <= 1 || !is_there("job.xml"))
         return fail(VIR_ERR_OPERATION_INVALID, "there is no job");
-    (void)kill(-pid, SIGKILL);
-    (void)g_rename(job, failed);
+    (void)kill(pid, SIGKILL);
+    for (guint i = 0; i < disks->len; i++) {
+        g_autofree char *name = g_strconcat(((const Disk *)disks->pdata[i])->target, ".cut", NULL);
+
+        unlink_named(name);
+    }
+    unlink_named("job.pid");
+    unlink_named("job.xml");
     return 0;
 }
 
@@ -338,45 +349,5 @@ int
 virDomainGetJobInfo(virDomainPtr domain, virDomainJobInfoPtr info)
 {
     *info = (virDomainJobInfo){.type = is_there("job.xml") ? VIR_DOMAIN_JOB_UNBOUNDED : VIR_DOMAIN_JOB_NONE};
-    return 0;
-}
-
-static unsigned long long
-total_of(virDomainPtr domain)
-{
-    g_autoptr(GPtrArray) disks = read_disks(domain, NULL);
-    unsigned long long total = 0;
-
-    for (guint i = 0; i < disks->len; i++) {
-        struct stat st;
-
-        if (stat(((const Disk *)disks->pdata[i])->source, &st) == 0)
-            total += (unsigned long long)st.st_size;
-    }
-    return total;
-}
-
-int
-virDomainGetJobStats(virDomainPtr domain, int *type, virTypedParameterPtr *params, int *nparams,
-                     unsigned int flags)
-{
-    const gboolean completed = flags & VIR_DOMAIN_JOB_STATS_COMPLETED;
-    const gboolean succeeded = is_there("done");
-    int max = 0;
-
-    *params = NULL;
-    *nparams = 0;
-    *type = VIR_DOMAIN_JOB_NONE;
-    if (completed ? !succeeded && !is_there("failed") : !is_there("job.xml"))
-        return 0;
-    *type = completed ? VIR_DOMAIN_JOB_COMPLETED : VIR_DOMAIN_JOB_UNBOUNDED;
-    virTypedParamsAddInt(params, nparams, &max, VIR_DOMAIN_JOB_OPERATION, VIR_DOMAIN_JOB_OPERATION_BACKUP);
-    virTypedParamsAddULLong(params, nparams, &max, VIR_DOMAIN_JOB_DISK_TOTAL, total_of(domain));
-    if (completed)
-        virTypedParamsAddBoolean(params, nparams, &max, VIR_DOMAIN_JOB_SUCCESS, succeeded);
-    if (completed && !(flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED)) {
-        unlink_named("done");
-        unlink_named("failed");
-    }
     return 0;
 }

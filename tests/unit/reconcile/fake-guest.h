@@ -18,7 +18,6 @@ typedef struct {
     LullVmEnd end; /* of one that is off */
     LullAgentKind agent;
     LullWitnessVerdict witness; /* where both readings are there */
-    gint64 ahead_until;         /* of the last prepare() of the storage */
     gboolean gone;              /* the machine */
     gboolean refuse_storage, refuse_hold, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
     gboolean refuse_witness, refuse_first, refuse_second; /* its making, and its readings */

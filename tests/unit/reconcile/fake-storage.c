@@ -108,13 +108,11 @@ fake_sealed(void)
 }
 
 static LullCut *
-prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, gint64 ahead_until,
-        GCancellable *cancel, GError **error)
+prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt, GError **error)
 {
     FakeCut *cut = NULL;
 
     fake_note('s');
-    fake.ahead_until = ahead_until;
     if (fake.refuse_storage) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
         return NULL;

@@ -98,33 +98,6 @@ attempt(LullLevel require, GError **error)
     return outcome;
 }
 
-START_TEST(test_copying_before_the_freeze_leaves_half_of_the_time)
-{
-    const gint64 begun = lull_clock_boottime();
-    g_autoptr(LullAttemptOutcome) free = attempt(LULL_LEVEL_FS, NULL);
-    g_autoptr(LullAttemptOutcome) timed = NULL;
-
-    ck_assert_int_eq(fake.ahead_until, 0);
-    deadline = begun + LULL_SEC(1000);
-    timed = attempt(LULL_LEVEL_FS, NULL);
-    deadline = 0;
-    ck_assert(timed->reached);
-    ck_assert(fake.ahead_until >= begun + LULL_SEC(500) && fake.ahead_until < begun + LULL_SEC(900));
-}
-END_TEST
-
-START_TEST(test_nothing_is_copied_ahead_of_a_freeze_that_does_not_come)
-{
-    g_autoptr(LullAttemptOutcome) outcome = NULL;
-
-    earlier = lull_json_parse("{\"attempt\":1}", -1, NULL);
-    outcome = attempt(LULL_LEVEL_CRASH, NULL);
-    g_clear_pointer(&earlier, lull_json_put);
-    ck_assert(outcome->reached);
-    ck_assert_int_eq(fake.ahead_until, LULL_STORAGE_NOT_AHEAD);
-}
-END_TEST
-
 START_TEST(test_holds_cuts_and_tells)
 {
     g_autoptr(GError) error = NULL;
@@ -555,8 +528,6 @@ make_suite(void)
     TCase *tcase = tcase_create("attempt");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, test_copying_before_the_freeze_leaves_half_of_the_time);
-    tcase_add_test(tcase, test_nothing_is_copied_ahead_of_a_freeze_that_does_not_come);
     tcase_add_test(tcase, test_holds_cuts_and_tells);
     tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
     tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);

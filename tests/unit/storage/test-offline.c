@@ -11,7 +11,7 @@
 
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/image-mark.h"
-#include "coordinator/storage/offline-jobs.h"
+#include "coordinator/storage/copies.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
@@ -234,16 +234,16 @@ begin(void)
 
 START_TEST(a_job_writes_down_how_it_ended_and_lets_the_image_go)
 {
-    LullOfflineJobs *jobs = lull_offline_jobs_new();
+    LullCopies *jobs = lull_copies_new();
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
     g_autoptr(LullJson) attempt = NULL;
     LullImageLock *lock = NULL;
 
-    ck_assert(!lull_offline_jobs_look(jobs, folder, &progress));
-    lull_offline_jobs_start(jobs, folder, begin());
+    ck_assert(!lull_copies_look(jobs, folder, &progress));
+    lull_copies_start(jobs, folder, &lull_offline_copies, begin());
     do {
         g_usleep(1000);
-        ck_assert(lull_offline_jobs_look(jobs, folder, &progress));
+        ck_assert(lull_copies_look(jobs, folder, &progress));
     } while (progress.state == LULL_COPY_RUNNING);
     ck_assert_int_eq(progress.state, LULL_COPY_DONE);
     attempt = lull_folder_read_json(folder, LULL_FOLDER_ATTEMPT, NULL);
@@ -251,25 +251,25 @@ START_TEST(a_job_writes_down_how_it_ended_and_lets_the_image_go)
     lock = lull_image_lock(source, NULL);
     ck_assert_ptr_nonnull(lock);
     lull_image_unlock(lock);
-    ck_assert(!lull_offline_jobs_look(jobs, folder, &progress));
-    lull_offline_jobs_free(jobs);
+    ck_assert(!lull_copies_look(jobs, folder, &progress));
+    lull_copies_free(jobs);
 }
 END_TEST
 
 START_TEST(a_job_that_is_stopped_leaves_the_image_and_no_word)
 {
-    LullOfflineJobs *jobs = lull_offline_jobs_new();
+    LullCopies *jobs = lull_copies_new();
     g_autofree char *below = g_strconcat(folder, _i ? "" : "/", NULL);
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
     LullImageLock *lock = NULL;
 
-    lull_offline_jobs_start(jobs, folder, begin());
-    lull_offline_jobs_stop(jobs, below);
-    ck_assert(!lull_offline_jobs_look(jobs, folder, &progress));
+    lull_copies_start(jobs, folder, &lull_offline_copies, begin());
+    lull_copies_stop(jobs, below);
+    ck_assert(!lull_copies_look(jobs, folder, &progress));
     lock = lull_image_lock(source, NULL);
     ck_assert_ptr_nonnull(lock);
     lull_image_unlock(lock);
-    lull_offline_jobs_free(jobs);
+    lull_copies_free(jobs);
 }
 END_TEST
 
@@ -302,7 +302,7 @@ let_copies_go(void)
 
 /* One of @n jobs on the same image, in folders of their own. */
 static char *
-start_one(LullOfflineJobs *jobs, guint n, LullJson *attempt)
+start_one(LullCopies *jobs, guint n, LullJson *attempt)
 {
     g_autofree char *name = g_strdup_printf("attempt-%u", n);
     char *own = g_build_filename(dir, name, NULL);
@@ -311,40 +311,40 @@ start_one(LullOfflineJobs *jobs, guint n, LullJson *attempt)
     ck_assert_int_eq(g_mkdir(own, 0700), 0);
     ck_assert(lull_folder_write(own, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), NULL));
     ck_assert_ptr_nonnull(offline);
-    lull_offline_jobs_start(jobs, own, offline);
+    lull_copies_start(jobs, own, &lull_offline_copies, offline);
     return own;
 }
 
 static gboolean
-job_waits(LullOfflineJobs *jobs, const char *own)
+job_waits(LullCopies *jobs, const char *own)
 {
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
 
-    ck_assert(lull_offline_jobs_look(jobs, own, &progress));
+    ck_assert(lull_copies_look(jobs, own, &progress));
     ck_assert_int_eq(progress.state, LULL_COPY_RUNNING);
     return progress.waits;
 }
 
 static void
-until_it_runs(LullOfflineJobs *jobs, const char *own)
+until_it_runs(LullCopies *jobs, const char *own)
 {
     while (job_waits(jobs, own))
         g_usleep(1000);
 }
 
 static void
-until_it_is_done(LullOfflineJobs *jobs, const char *own)
+until_it_is_done(LullCopies *jobs, const char *own)
 {
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
 
-    while (lull_offline_jobs_look(jobs, own, &progress) && progress.state == LULL_COPY_RUNNING)
+    while (lull_copies_look(jobs, own, &progress) && progress.state == LULL_COPY_RUNNING)
         g_usleep(1000);
     ck_assert_int_eq(progress.state, LULL_COPY_DONE);
 }
 
 START_TEST(two_jobs_copy_at_a_time_and_the_others_wait_their_turn)
 {
-    LullOfflineJobs *jobs = lull_offline_jobs_new();
+    LullCopies *jobs = lull_copies_new();
     g_autofree char *mark = NULL;
     g_autoptr(LullJson) attempt = NULL;
     char *own[4];
@@ -358,14 +358,14 @@ START_TEST(two_jobs_copy_at_a_time_and_the_others_wait_their_turn)
     until_it_runs(jobs, own[0]);
     until_it_runs(jobs, own[1]);
     ck_assert(job_waits(jobs, own[2]) && job_waits(jobs, own[3]));
-    lull_offline_jobs_stop(jobs, own[2]); /* at once, although nothing is copied */
+    lull_copies_stop(jobs, own[2]); /* at once, although nothing is copied */
     ck_assert(job_waits(jobs, own[3]));
-    lull_offline_jobs_stop(jobs, own[0]);
+    lull_copies_stop(jobs, own[0]);
     until_it_runs(jobs, own[3]);
     let_copies_go();
     until_it_is_done(jobs, own[1]);
     until_it_is_done(jobs, own[3]);
-    lull_offline_jobs_free(jobs);
+    lull_copies_free(jobs);
     for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
         lull_folder_remove(own[i], NULL);
         g_free(own[i]);

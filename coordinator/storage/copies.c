@@ -1,17 +1,18 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/offline-jobs.h"
+#include "coordinator/storage/copies.h"
 
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/turns.h"
 
-#define AT_A_TIME 2 /* more would only take the disks from each other, and from machines that run */
+#define AT_A_TIME 2 /* of those in turn */
 
 typedef struct {
     LullTurns *turns; /* lent */
     char *folder;
-    LullOffline *offline; /* the thread's alone; its locks go with it */
+    const LullCopyKind *kind;
+    gpointer work; /* the thread's alone */
     GCancellable *cancel;
     GThread *thread;
     gint begun;    /* atomic: its turn has come */
@@ -20,7 +21,7 @@ typedef struct {
     char *problem; /* NULL: it went well */
 } Job;
 
-struct _LullOfflineJobs {
+struct _LullCopies {
     GMutex mutex;
     LullTurns *turns;
     GHashTable *jobs; /* folder -> Job */
@@ -40,10 +41,10 @@ job_free(gpointer data)
     g_free(job);
 }
 
-LullOfflineJobs *
-lull_offline_jobs_new(void)
+LullCopies *
+lull_copies_new(void)
 {
-    LullOfflineJobs *self = g_new0(LullOfflineJobs, 1);
+    LullCopies *self = g_new0(LullCopies, 1);
 
     g_mutex_init(&self->mutex);
     self->turns = lull_turns_new(AT_A_TIME);
@@ -52,7 +53,7 @@ lull_offline_jobs_new(void)
 }
 
 void
-lull_offline_jobs_free(LullOfflineJobs *self)
+lull_copies_free(LullCopies *self)
 {
     if (!self)
         return;
@@ -68,14 +69,33 @@ tell(guint permille, gpointer data)
     g_atomic_int_set(&((Job *)data)->permille, (gint)permille);
 }
 
+static void
+drop_work(Job *job)
+{
+    if (job->kind->free)
+        job->kind->free(job->work);
+    job->work = NULL;
+}
+
+static gboolean
+copy(Job *job, LullJson **ret_attempt, GError **error)
+{
+    gboolean ok;
+
+    if (job->kind->in_turn && !lull_turns_wait(job->turns, job->cancel))
+        return FALSE;
+    g_atomic_int_set(&job->begun, TRUE);
+    *ret_attempt = lull_folder_read_json(job->folder, LULL_FOLDER_ATTEMPT, error);
+    ok = *ret_attempt && job->kind->run(job->work, job->folder, *ret_attempt, tell, job, job->cancel, error);
+    if (job->kind->in_turn)
+        lull_turns_give(job->turns);
+    return ok;
+}
+
 /* From here on it is known without this process. */
 static gboolean
-write_end(const Job *job, const char *problem, GError **error)
+write_end(const Job *job, LullJson *attempt, const char *problem, GError **error)
 {
-    g_autoptr(LullJson) attempt = lull_folder_read_json(job->folder, LULL_FOLDER_ATTEMPT, error);
-
-    if (!attempt)
-        return FALSE;
     lull_json_set_bool(attempt, problem ? "failed" : "copied", TRUE);
     lull_json_set_string(attempt, "problem", problem);
     return lull_folder_write(job->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
@@ -88,15 +108,12 @@ run(gpointer data)
     Job *job = data;
     g_autoptr(GError) problem = NULL;
     g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) attempt = NULL;
 
-    if (lull_turns_wait(job->turns, job->cancel)) {
-        g_atomic_int_set(&job->begun, TRUE);
-        (void)lull_offline_copy(job->offline, job->folder, tell, job, job->cancel, &problem);
-        lull_turns_give(job->turns);
-    }
-    g_clear_pointer(&job->offline, lull_offline_free);
-    if (!g_cancellable_is_cancelled(job->cancel) &&
-        !write_end(job, problem ? problem->message : NULL, &error) && !problem)
+    (void)copy(job, &attempt, &problem);
+    drop_work(job);
+    if (attempt && !g_cancellable_is_cancelled(job->cancel) &&
+        !write_end(job, attempt, problem ? problem->message : NULL, &error) && !problem)
         problem = g_steal_pointer(&error);
     job->problem = problem ? g_strdup(problem->message) : NULL;
     g_atomic_int_set(&job->ended, TRUE);
@@ -104,27 +121,29 @@ run(gpointer data)
 }
 
 void
-lull_offline_jobs_start(LullOfflineJobs *self, const char *folder, LullOffline *take_offline)
+lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
-    Job *job = NULL;
+    Job *job = g_new0(Job, 1);
 
+    job->kind = kind;
+    job->work = take_work;
     if (g_hash_table_contains(self->jobs, folder)) {
-        lull_offline_free(take_offline);
+        drop_work(job);
+        g_free(job);
         return;
     }
-    job = g_new0(Job, 1);
     job->folder = g_strdup(folder);
-    job->offline = take_offline;
     job->cancel = g_cancellable_new();
     job->turns = self->turns;
-    lull_turns_join(job->turns, job->cancel);
-    job->thread = g_thread_new("offline-copy", run, job);
+    if (kind->in_turn)
+        lull_turns_join(job->turns, job->cancel);
+    job->thread = g_thread_new("copy", run, job);
     g_hash_table_insert(self->jobs, job->folder, job);
 }
 
 gboolean
-lull_offline_jobs_look(LullOfflineJobs *self, const char *folder, LullCopyProgress *ret_progress)
+lull_copies_look(LullCopies *self, const char *folder, LullCopyProgress *ret_progress)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
     const Job *job = g_hash_table_lookup(self->jobs, folder);
@@ -144,7 +163,7 @@ lull_offline_jobs_look(LullOfflineJobs *self, const char *folder, LullCopyProgre
 }
 
 void
-lull_offline_jobs_stop(LullOfflineJobs *self, const char *below)
+lull_copies_stop(LullCopies *self, const char *below)
 {
     g_autoptr(GPtrArray) stopped = g_ptr_array_new_with_free_func(job_free);
     GHashTableIter iter;

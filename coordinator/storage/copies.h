@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/storage/image.h"
+#include "coordinator/storage/storage.h"
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* The copying after a cut, each on a thread of its own, known by the folder it writes to. How one ended is
+ * written into the description of its attempt. May be used from any thread. */
+typedef struct _LullCopies LullCopies;
+
+typedef struct {
+    /* All of it, on the copy's thread; @work is its own. @attempt: the description, which may be added to:
+     * it is written down afterwards. */
+    gboolean (*run)(gpointer work, const char *folder, LullJson *attempt, LullImageProgress progress,
+                    gpointer user_data, GCancellable *cancel, GError **error);
+    void (*free)(gpointer work); /* as soon as it has run; NULL: @work is lent */
+    /* Two are at work at a time; the others wait in the order in which they came. */
+    gboolean in_turn;
+} LullCopyKind;
+
+LullCopies *lull_copies_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void lull_copies_free(LullCopies *self); /* those that run are interrupted */
+
+/* Begins one, or leaves it to the one that is under way there. @kind: static. */
+void lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work);
+
+/* FALSE: there is none. One that has ended is told of once. */
+gboolean lull_copies_look(LullCopies *self, const char *folder, LullCopyProgress *ret_progress);
+
+/* Interrupts those that write below @below, "<folder>/" or the start of several, and waits for their ends. */
+void lull_copies_stop(LullCopies *self, const char *below);
+
+G_END_DECLS

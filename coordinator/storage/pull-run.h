@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/guest/link.h"
+#include "coordinator/guest/vm.h"
+#include "coordinator/storage/copies.h"
+
+G_BEGIN_DECLS
+
+/* What a pull job shows of the instant of the cut is copied, all volumes at once. The job goes on as long as
+ * nobody ends it, so that this may be begun anew as often as it takes; while it does, the guest's writes go
+ * on only as long as there is room for what they overwrite. */
+
+/* In the description of an attempt: where QEMU listens, and how many bytes are to stay free. */
+#define LULL_PULL_SOCKET  "socket"
+#define LULL_PULL_RESERVE "reserve"
+
+/* What is to be free for what the guest overwrites while @need bytes are copied, it having @allocated. Pure.
+ */
+guint64 lull_pull_room(guint64 need, guint64 allocated);
+
+/* Work: the LullHost. Writes the volumes' files, and their sums into the description. One that fails ends
+ * the job, and says why. */
+extern const LullCopyKind lull_pull_copies;
+
+/* Empty scratch files for @vm below @folder, which QEMU may write to. */
+gboolean
+lull_pull_make_scratch(const LullVm *vm, const char *folder, const guint64 *capacities, GError **error);
+
+/* Removes what the job of the attempt needed, once it is over. */
+void lull_pull_clear_scratch(const char *folder, LullJson *attempt);
+
+G_END_DECLS
