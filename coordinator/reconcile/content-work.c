@@ -8,6 +8,7 @@
 /* A little is copied at once; of much nobody needs to know every ms how far it is. */
 #define COPY_FIRST LULL_MSEC(5)
 #define COPY_MAX   LULL_MSEC(200)
+#define COPY_PART  16 /* of the time that it takes may be over before its end is seen */
 
 void
 lull_content_task_free(gpointer data)
@@ -22,6 +23,17 @@ lull_content_task_free(gpointer data)
     g_free(task);
 }
 
+/* Now, and not when its verdict is written down: as long as it is not copied, the guest's writes cost more.
+ * How it goes is seen by who follows it. */
+static void
+begin_copy(const LullContentTask *task)
+{
+    LullStorage *storage = task->tools.storage;
+    g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
+
+    (void)storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, NULL);
+}
+
 gpointer
 lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **error)
 {
@@ -30,8 +42,10 @@ lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **erro
     LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
     g_autoptr(GError) problem = NULL;
 
-    if (outcome && outcome->reached)
+    if (outcome && outcome->reached) {
+        begin_copy(task);
         return outcome;
+    }
     if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem))
         g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
                   task->order->owner, problem->message);
@@ -88,7 +102,7 @@ lull_content_run_follow(gpointer data, GCancellable *cancellable, GError **error
         lull_jobs_tell(task->jobs, task->id, progress.permille);
         if (!rest(cancellable, pause, error))
             return NULL;
-        pause = MIN(pause * 2, COPY_MAX);
+        pause = MIN(pause + pause / COPY_PART, COPY_MAX);
     }
     return NULL;
 }
