@@ -10,6 +10,9 @@
 #define COPY_MAX   LULL_MSEC(200)
 #define COPY_PART  16 /* of the time that it takes may be over before its end is seen */
 
+#define REMOVE_FIRST LULL_MSEC(50)
+#define REMOVE_MAX   LULL_SEC(5)
+
 void
 lull_content_task_free(gpointer data)
 {
@@ -34,21 +37,53 @@ begin_copy(const LullContentTask *task)
     (void)storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, NULL);
 }
 
+/* FALSE: cancelled. */
+static gboolean
+rest(GCancellable *cancellable, gint64 usec, GError **error)
+{
+    GPollFD fd = {-1, 0, 0};
+
+    if (g_cancellable_make_pollfd(cancellable, &fd)) {
+        (void)g_poll(&fd, 1, (gint)(usec / 1000));
+        g_cancellable_release_fd(cancellable);
+    } else {
+        g_usleep((gulong)usec); /* descriptors are short */
+    }
+    return !g_cancellable_set_error_if_cancelled(cancellable, error);
+}
+
+/* What it may have begun costs the guest room as long as it is there, and nobody else looks after it: the
+ * attempt is not over before that is gone. */
+static void
+undo(const LullContentTask *task, GCancellable *cancellable)
+{
+    LullStorage *storage = task->tools.storage;
+    gint64 pause = REMOVE_FIRST;
+
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+
+        if (storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem))
+            return;
+        if (pause == REMOVE_FIRST)
+            g_warning("attempt %u of %s: its data cannot be removed yet: %s", task->number,
+                      task->order->owner, problem->message);
+        if (!rest(cancellable, pause, NULL))
+            return;
+        pause = MIN(pause * 2, REMOVE_MAX);
+    }
+}
+
 gpointer
 lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **error)
 {
     const LullContentTask *task = data;
-    LullStorage *storage = task->tools.storage;
     LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
-    g_autoptr(GError) problem = NULL;
 
-    if (outcome && outcome->reached) {
+    if (outcome && outcome->reached)
         begin_copy(task);
-        return outcome;
-    }
-    if (!storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem))
-        g_warning("attempt %u of %s: its data stays until the snapshot is deleted: %s", task->number,
-                  task->order->owner, problem->message);
+    else
+        undo(task, cancellable);
     return outcome;
 }
 
@@ -70,21 +105,6 @@ lull_content_copy_free(gpointer data)
 {
     lull_copy_progress_clear(data);
     g_free(data);
-}
-
-/* FALSE: cancelled. */
-static gboolean
-rest(GCancellable *cancellable, gint64 usec, GError **error)
-{
-    GPollFD fd = {-1, 0, 0};
-
-    if (g_cancellable_make_pollfd(cancellable, &fd)) {
-        (void)g_poll(&fd, 1, (gint)(usec / 1000));
-        g_cancellable_release_fd(cancellable);
-    } else {
-        g_usleep((gulong)usec); /* descriptors are short */
-    }
-    return !g_cancellable_set_error_if_cancelled(cancellable, error);
 }
 
 gpointer

@@ -61,37 +61,59 @@ lull_backup_xml(const LullVm *vm, const char *folder, const char *socket, const 
     return g_string_free(g_string_append(xml, "</disks></domainbackup>"), FALSE);
 }
 
-static gboolean
-has_scratch_below(const xmlNode *node, const char *folder)
+/* The rest of the path of the first one whose path starts with @start. */
+static char *
+find_scratch(const xmlNode *node, const char *start)
 {
-    for (; node; node = node->next) {
+    char *found = NULL;
+
+    for (; node && !found; node = node->next) {
+        xmlChar *file = NULL;
+
         if (node->type != XML_ELEMENT_NODE)
             continue;
-        if (g_str_equal((const char *)node->name, "scratch")) {
-            xmlChar *file = xmlGetNoNsProp(node, (const xmlChar *)"file");
-            const gboolean below = file && g_str_has_prefix((const char *)file, folder);
-            xmlFree(file);
-            if (below)
-                return TRUE;
-        }
-        if (has_scratch_below(node->children, folder))
-            return TRUE;
+        if (g_str_equal((const char *)node->name, "scratch"))
+            file = xmlGetNoNsProp(node, (const xmlChar *)"file");
+        if (file && g_str_has_prefix((const char *)file, start))
+            found = g_strdup((const char *)file + strlen(start));
+        else
+            found = find_scratch(node->children, start);
+        xmlFree(file);
     }
-    return FALSE;
+    return found;
+}
+
+static char *
+parse_scratch(const char *xml, const char *start)
+{
+    xmlDoc *doc = xmlReadMemory(xml, (int)MIN(strlen(xml), G_MAXINT32), "backup.xml", NULL,
+                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    char *found = NULL;
+
+    if (!doc)
+        return NULL;
+    if (!xmlGetIntSubset(doc))
+        found = find_scratch(xmlDocGetRootElement(doc), start);
+    xmlFreeDoc(doc);
+    return found;
 }
 
 gboolean
 lull_backup_xml_is_below(const char *xml, const char *folder)
 {
-    xmlDoc *doc = xmlReadMemory(xml, (int)MIN(strlen(xml), G_MAXINT32), "backup.xml", NULL,
-                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    gboolean below;
+    g_autofree char *rest = parse_scratch(xml, folder);
 
-    if (!doc)
-        return FALSE;
-    below = !xmlGetIntSubset(doc) && has_scratch_below(xmlDocGetRootElement(doc), folder);
-    xmlFreeDoc(doc);
-    return below;
+    return rest != NULL;
+}
+
+char *
+lull_backup_xml_place(const char *xml, const char *directory)
+{
+    g_autofree char *start = g_strconcat(directory, "/", NULL);
+    g_autofree char *rest = parse_scratch(xml, start);
+    const char *end = rest ? strchr(rest, '/') : NULL;
+
+    return end ? g_strndup(rest, (gsize)(end - rest)) : NULL;
 }
 
 gboolean
@@ -123,16 +145,39 @@ lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error)
     return TRUE;
 }
 
-gboolean
-lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, GError **error)
+/* NULL in *@ret_xml: no job; no running machine. */
+static gboolean
+describe(LullDomain *domain, char **ret_xml, GError **error)
 {
     char *xml = virDomainBackupGetXMLDesc(domain, 0);
     const int code = xml ? VIR_ERR_OK : virGetLastErrorCode();
 
-    /* no job; no running machine */
     if (!xml && code != VIR_ERR_NO_DOMAIN_BACKUP && code != VIR_ERR_OPERATION_INVALID)
         return lull_link_error(error, "backup job of the virtual machine");
+    *ret_xml = xml;
+    return TRUE;
+}
+
+gboolean
+lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, GError **error)
+{
+    char *xml = NULL;
+
+    if (!describe(domain, &xml, error))
+        return FALSE;
     *ret_running = xml && lull_backup_xml_is_below(xml, folder);
+    free(xml);
+    return TRUE;
+}
+
+gboolean
+lull_backup_find_place(LullDomain *domain, const char *directory, char **ret_name, GError **error)
+{
+    char *xml = NULL;
+
+    if (!describe(domain, &xml, error))
+        return FALSE;
+    *ret_name = xml ? lull_backup_xml_place(xml, directory) : NULL;
     free(xml);
     return TRUE;
 }

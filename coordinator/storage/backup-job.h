@@ -26,12 +26,18 @@ char *lull_backup_bitmap(const char *disk) G_GNUC_WARN_UNUSED_RESULT;
  * one). Pure. */
 gboolean lull_backup_xml_is_below(const char *xml, const char *folder);
 
+/* The name of the folder right below @directory that a scratch file of the job is in; NULL: in none. Pure. */
+char *lull_backup_xml_place(const char *xml, const char *directory) G_GNUC_WARN_UNUSED_RESULT;
+
 /* BUSY if the domain has a job, or one of the disks to cut a block job: only one fits. */
 gboolean lull_backup_check_idle(LullDomain *domain, const LullVm *vm, GError **error);
 
 /* Is a backup job running whose scratch files are below @folder? Not knowing is an error: what a job still
  * writes to must not be removed. */
 gboolean lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, GError **error);
+
+/* The same of the job that runs; NULL in *@ret_name: there is none, or it is somebody else's. */
+gboolean lull_backup_find_place(LullDomain *domain, const char *directory, char **ret_name, GError **error);
 
 /* Stops such a job and waits (bounded) until it is gone; fine if there is none. */
 gboolean lull_backup_abort(LullDomain *domain, const char *folder, GError **error);

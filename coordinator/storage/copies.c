@@ -162,6 +162,14 @@ lull_copies_look(LullCopies *self, const char *folder, LullCopyProgress *ret_pro
     return TRUE;
 }
 
+gboolean
+lull_copies_has(LullCopies *self, const char *folder)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
+
+    return g_hash_table_contains(self->jobs, folder);
+}
+
 void
 lull_copies_stop(LullCopies *self, const char *below)
 {

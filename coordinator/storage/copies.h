@@ -32,6 +32,9 @@ void lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind 
 /* FALSE: there is none. One that has ended is told of once. */
 gboolean lull_copies_look(LullCopies *self, const char *folder, LullCopyProgress *ret_progress);
 
+/* Is one under way there, or has it ended untold? */
+gboolean lull_copies_has(LullCopies *self, const char *folder);
+
 /* Interrupts those that write below @below, "<folder>/" or the start of several, and waits for their ends. */
 void lull_copies_stop(LullCopies *self, const char *below);
 

@@ -19,6 +19,7 @@
 #include "coordinator/storage/image.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
+#include "coordinator/storage/orphan.h"
 #include "coordinator/storage/pull-run.h"
 #include "coordinator/storage/pull-socket.h"
 #include "coordinator/storage/verify.h"
@@ -261,7 +262,8 @@ backup_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, 
     BackupCut *cut;
 
     if (!domain || (off && !(offline = lull_offline_new(self->host, domain, vm, error))) ||
-        (!off && !lull_backup_check_idle(domain, vm, error)) ||
+        (!off && (!lull_orphan_end(self, domain, content_uid, MAX(attempt, 1), error) ||
+                  !lull_backup_check_idle(domain, vm, error))) ||
         !(cut = prepare(self, domain, vm, content_uid, MAX(attempt, 1), error)))
         return NULL;
     cut->link = g_steal_pointer(&link);

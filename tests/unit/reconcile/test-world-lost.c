@@ -233,6 +233,24 @@ START_TEST(test_one_that_is_deleted_under_way_is_deleting_until_all_of_it_is_gon
 }
 END_TEST
 
+/* Its job would go on without anybody who knows of it. */
+START_TEST(test_an_attempt_that_came_to_nothing_is_not_over_before_its_data_is_gone)
+{
+    World world = {0};
+
+    world_init(&world, 1);
+    fake.refuse_cut = TRUE;
+    fake.fail_remove = 3;
+    world_take(&world, "snap", "", ",'failureDeadline':0");
+    while (world_count('s') < 2)
+        world_pass(&world);
+    ck_assert_uint_ge(world_count('r'), 1);
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Failed");
+    world_clear(&world);
+}
+END_TEST
+
 /* What failed for want of something to write to goes on once that is there. */
 START_TEST(test_nothing_is_frozen_that_cannot_be_noted_and_all_is_well_once_it_can)
 {
@@ -297,6 +315,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_whichever_call_is_lost_of_one_that_is_deleted_it_goes_without_a_trace, 0,
                         G_N_ELEMENTS(stages));
     tcase_add_loop_test(tcase, test_one_that_is_deleted_under_way_is_deleting_until_all_of_it_is_gone, 0, 5);
+    tcase_add_test(tcase, test_an_attempt_that_came_to_nothing_is_not_over_before_its_data_is_gone);
     tcase_add_loop_test(tcase, test_nothing_is_frozen_that_cannot_be_noted_and_all_is_well_once_it_can, 0, 3);
     tcase_add_loop_test(tcase, test_what_is_missing_for_a_while_is_waited_for, 0, G_N_ELEMENTS(missing));
     suite_add_tcase(suite, tcase);

@@ -65,6 +65,18 @@ START_TEST(a_job_is_known_by_where_it_writes)
 }
 END_TEST
 
+START_TEST(the_folder_of_a_job_is_told_by_its_name)
+{
+    g_autofree char *ours = g_strdup_printf(JOB, FOLDER);
+    g_autofree char *others = g_strdup_printf(JOB, "/elsewhere");
+    g_autofree char *name = lull_backup_xml_place(ours, "/store");
+
+    ck_assert_str_eq(name, "6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f.attempt-1");
+    ck_assert_ptr_null(lull_backup_xml_place(others, "/store"));
+    ck_assert_ptr_null(lull_backup_xml_place(others, "/elsewhere"));
+}
+END_TEST
+
 START_TEST(a_job_that_another_tool_copies_by_itself_is_not_ours)
 {
     ck_assert(!lull_backup_xml_is_below("<domainbackup mode='push'><disks><disk name='vda' backup='yes' "
@@ -91,6 +103,7 @@ make_suite(void)
     tcase_add_test(cases, the_job_copies_what_is_included_and_names_the_rest);
     tcase_add_test(cases, what_changed_is_asked_for_disk_by_disk);
     tcase_add_test(cases, a_job_is_known_by_where_it_writes);
+    tcase_add_test(cases, the_folder_of_a_job_is_told_by_its_name);
     tcase_add_test(cases, a_job_that_another_tool_copies_by_itself_is_not_ours);
     tcase_add_test(cases, what_is_not_a_job_is_not_ours);
     suite_add_tcase(suite, cases);
