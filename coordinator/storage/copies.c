@@ -5,8 +5,11 @@
 
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/turns.h"
+#include "protocol/clock.h"
 
 #define AT_A_TIME 2 /* of those in turn */
+#define END_FIRST LULL_MSEC(20)
+#define END_MAX   LULL_MSEC(500)
 
 typedef struct {
     LullTurns *turns; /* lent */
@@ -101,6 +104,24 @@ write_end(const Job *job, LullJson *attempt, const char *problem, GError **error
     return lull_folder_write(job->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), error);
 }
 
+/* Nobody else may look after it for long: who asks how it goes has other things to wait for. */
+static void
+conclude(const Job *job, LullJson *attempt)
+{
+    gint64 pause = END_FIRST;
+
+    while (!g_cancellable_is_cancelled(job->cancel)) {
+        g_autoptr(GError) problem = NULL;
+
+        if (job->kind->ended(job->work, job->folder, attempt, &problem))
+            return;
+        if (pause == END_FIRST)
+            g_warning("%s: the copy is over, and is still not put away: %s", job->folder, problem->message);
+        g_usleep((gulong)pause);
+        pause = MIN(pause * 2, END_MAX);
+    }
+}
+
 /* One that was interrupted has no end: whoever interrupted it removes it, or begins it again. */
 static gpointer
 run(gpointer data)
@@ -111,10 +132,15 @@ run(gpointer data)
     g_autoptr(LullJson) attempt = NULL;
 
     (void)copy(job, &attempt, &problem);
-    drop_work(job);
+    if (!job->kind->ended)
+        drop_work(job);
     if (attempt && !g_cancellable_is_cancelled(job->cancel) &&
         !write_end(job, attempt, problem ? problem->message : NULL, &error) && !problem)
         problem = g_steal_pointer(&error);
+    if (job->kind->ended && attempt)
+        conclude(job, attempt);
+    if (job->kind->ended)
+        drop_work(job);
     job->problem = problem ? g_strdup(problem->message) : NULL;
     g_atomic_int_set(&job->ended, TRUE);
     return NULL;

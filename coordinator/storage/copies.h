@@ -18,7 +18,10 @@ typedef struct {
      * it is written down afterwards. */
     gboolean (*run)(gpointer work, const char *folder, LullJson *attempt, LullImageProgress progress,
                     gpointer user_data, GCancellable *cancel, GError **error);
-    void (*free)(gpointer work); /* as soon as it has run; NULL: @work is lent */
+    /* What is to be done once its end is written down, on the same thread. Until it was, which is tried as
+     * long as it takes, the copy is told of as one that runs. NULL: nothing. */
+    gboolean (*ended)(gpointer work, const char *folder, LullJson *attempt, GError **error);
+    void (*free)(gpointer work); /* as soon as it is not needed; NULL: @work is lent */
     /* Two are at work at a time; the others wait in the order in which they came. */
     gboolean in_turn;
 } LullCopyKind;

@@ -247,7 +247,7 @@ prepare(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const cha
         lull_chain_unlock(self->additions, vm->uid);
     }
     if (!cut)
-        lull_pull_socket_clear(self->directory, content_uid, attempt, NULL);
+        lull_pull_socket_clear(self->directory, content_uid, attempt);
     return cut;
 }
 

@@ -7,7 +7,6 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/offline.h"
 #include "coordinator/storage/pull-run.h"
-#include "coordinator/storage/pull-socket.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 
@@ -38,48 +37,9 @@ read_end(LullJson *attempt, LullCopyProgress *progress)
 /* One attempt of a machine that runs. */
 typedef struct {
     LullBackupStorage *storage;
-    const char *vm_uid;
-    const char *content_uid;
-    guint number;
     const char *folder;
     LullJson *attempt;
 } Pull;
-
-/* FALSE without an error: it is gone. */
-static gboolean
-borrow_domain(const Pull *self, LullLink **ret_link, LullDomain **ret_domain, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-
-    *ret_link = lull_link_borrow(self->storage->host, error);
-    if (!*ret_link)
-        return FALSE;
-    *ret_domain = lull_link_domain(*ret_link, self->vm_uid, &problem);
-    if (!*ret_domain && !lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-        g_propagate_error(error, g_steal_pointer(&problem));
-    return *ret_domain != NULL;
-}
-
-/* Once all is copied, or will never be, the job is of no use, and the guest's writes cost room. */
-static gboolean
-end_job(const Pull *self, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullLink) link = NULL;
-    g_autoptr(LullDomain) domain = NULL;
-
-    lull_step(LULL_STEP_COORDINATOR_COPY_NOTED);
-    if (borrow_domain(self, &link, &domain, &problem))
-        lull_backup_abort(domain, self->folder, &problem);
-    if (problem) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return FALSE;
-    }
-    lull_pull_clear_scratch(self->folder, self->attempt);
-    lull_pull_socket_clear(self->storage->directory, self->content_uid, self->number,
-                           lull_json_string(self->attempt, LULL_PULL_SOCKET, NULL));
-    return TRUE;
-}
 
 /* It is begun, by this life too: the job is still there and shows what it did at the cut. */
 static gboolean
@@ -91,7 +51,7 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
     gboolean runs = FALSE;
     int active = -1;
 
-    if (borrow_domain(self, &link, &domain, &problem) &&
+    if (lull_pull_borrow(self->storage, self->attempt, &link, &domain, &problem) &&
         lull_backup_find(domain, self->folder, &runs, &problem) && (active = virDomainIsActive(domain)) < 0)
         lull_link_error(&problem, "state of the virtual machine");
     if (problem) {
@@ -99,7 +59,7 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
         return FALSE;
     }
     if (runs) {
-        lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage->host);
+        lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage);
         lull_step(LULL_STEP_COORDINATOR_COPY_BEGUN);
     } else if (!domain)
         fail(progress, LULL_COPY_FAILED, "the virtual machine is gone");
@@ -115,8 +75,10 @@ static gboolean
 poll_pull(const Pull *self, LullCopyProgress *progress, GError **error)
 {
     if (lull_copies_look(self->storage->copies, self->folder, progress))
-        return progress->state == LULL_COPY_RUNNING || end_job(self, error);
-    return read_end(self->attempt, progress) ? end_job(self, error) : begin_copy(self, progress, error);
+        return TRUE;
+    return read_end(self->attempt, progress)
+               ? lull_pull_end(self->storage, self->folder, self->attempt, error)
+               : begin_copy(self, progress, error);
 }
 
 /* One that an earlier life was at is begun again, if the images are what they were. */
@@ -162,8 +124,7 @@ lull_backup_poll(LullStorage *storage, const char *vm_uid, const char *content_u
     } else if (lull_offline_is(description)) {
         if (!poll_offline(self, folder, description, &progress, error))
             return FALSE;
-    } else if (!poll_pull(&(Pull){self, vm_uid, content_uid, MAX(attempt, 1), folder, description}, &progress,
-                          error)) {
+    } else if (!poll_pull(&(Pull){self, folder, description}, &progress, error)) {
         return FALSE;
     }
     *ret_progress = progress;

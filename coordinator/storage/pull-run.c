@@ -12,7 +12,9 @@
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/owner.h"
 #include "coordinator/storage/pull-copy.h"
+#include "coordinator/storage/pull-socket.h"
 #include "protocol/error.h"
+#include "protocol/step.h"
 
 #define MIB        ((guint64)1024 * 1024)
 #define LEAST_ROOM (256 * MIB)
@@ -52,6 +54,41 @@ lull_pull_clear_scratch(const char *folder, LullJson *attempt)
 
         (void)g_unlink(path);
     }
+}
+
+gboolean
+lull_pull_borrow(LullBackupStorage *self, LullJson *attempt, LullLink **ret_link, LullDomain **ret_domain,
+                 GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    *ret_link = lull_link_borrow(self->host, error);
+    if (!*ret_link)
+        return FALSE;
+    *ret_domain = lull_link_domain(*ret_link, lull_json_string(attempt, "vm", ""), &problem);
+    if (!*ret_domain && !lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return *ret_domain != NULL;
+}
+
+/* Once all is copied, or will never be, the job is of no use, and the guest's writes cost room. */
+gboolean
+lull_pull_end(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullLink) link = NULL;
+    g_autoptr(LullDomain) domain = NULL;
+
+    lull_step(LULL_STEP_COORDINATOR_COPY_NOTED);
+    if (lull_pull_borrow(self, attempt, &link, &domain, &problem))
+        lull_backup_abort(domain, folder, &problem);
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    lull_pull_clear_scratch(folder, attempt);
+    lull_pull_socket_remove(self->directory, lull_json_string(attempt, LULL_PULL_SOCKET, NULL));
+    return TRUE;
 }
 
 /* All volumes of one attempt. */
@@ -240,23 +277,20 @@ copy_all(const char *folder, LullJson *attempt, LullImageProgress progress, gpoi
     return note_sums(parts, error);
 }
 
-/* The server's end says little; the machine's does. And what is not copied need not fill the disk. */
+/* The server's end says little; the machine's does. */
 static void
-end_badly(LullHost *host, const char *folder, LullJson *attempt, GError **problem)
+explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **problem)
 {
-    g_autoptr(LullLink) link = lull_link_borrow(host, NULL);
-    g_autoptr(LullDomain) domain =
-        link ? lull_link_domain(link, lull_json_string(attempt, "vm", ""), NULL) : NULL;
+    g_autoptr(LullLink) link = NULL;
+    g_autoptr(LullDomain) domain = NULL;
     gboolean runs = TRUE;
 
-    if (!domain)
+    if (!lull_pull_borrow(self, attempt, &link, &domain, NULL))
         return;
     if (virDomainIsActive(domain) == 0)
         g_prefix_error(problem, "the guest stopped before its disks were copied: take a new snapshot: ");
     else if (lull_backup_find(domain, folder, &runs, NULL) && !runs)
         g_prefix_error(problem, "the backup job was ended before its disks were copied: ");
-    else
-        (void)lull_backup_abort(domain, folder, NULL);
 }
 
 static gboolean
@@ -266,8 +300,14 @@ run_pull(gpointer work, const char *folder, LullJson *attempt, LullImageProgress
     if (copy_all(folder, attempt, progress, user_data, cancel, error))
         return TRUE;
     if (!g_cancellable_is_cancelled(cancel))
-        end_badly(work, folder, attempt, error);
+        explain(work, folder, attempt, error);
     return FALSE;
 }
 
-const LullCopyKind lull_pull_copies = {.run = run_pull};
+static gboolean
+end_pull(gpointer work, const char *folder, LullJson *attempt, GError **error)
+{
+    return lull_pull_end(work, folder, attempt, error);
+}
+
+const LullCopyKind lull_pull_copies = {.run = run_pull, .ended = end_pull};

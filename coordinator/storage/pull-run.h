@@ -5,6 +5,7 @@
 
 #include "coordinator/guest/link.h"
 #include "coordinator/guest/vm.h"
+#include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/copies.h"
 
 G_BEGIN_DECLS
@@ -21,8 +22,8 @@ G_BEGIN_DECLS
  */
 guint64 lull_pull_room(guint64 need, guint64 allocated);
 
-/* Work: the LullHost. Writes the volumes' files, and their sums into the description. One that fails ends
- * the job, and says why. */
+/* Work: the LullBackupStorage. Writes the volumes' files, and their sums into the description. Whatever came
+ * of it, the job is ended then. */
 extern const LullCopyKind lull_pull_copies;
 
 /* Empty scratch files for @vm below @folder, which QEMU may write to. */
@@ -31,5 +32,12 @@ lull_pull_make_scratch(const LullVm *vm, const char *folder, const guint64 *capa
 
 /* Removes what the job of the attempt needed, once it is over. */
 void lull_pull_clear_scratch(const char *folder, LullJson *attempt);
+
+/* The machine of @attempt. FALSE without an error: it is gone. */
+gboolean lull_pull_borrow(LullBackupStorage *self, LullJson *attempt, LullLink **ret_link,
+                          LullDomain **ret_domain, GError **error);
+
+/* Ends the job of the attempt, and removes what it needed. Fine if there is none any more. */
+gboolean lull_pull_end(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **error);
 
 G_END_DECLS

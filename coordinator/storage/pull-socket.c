@@ -100,15 +100,26 @@ lull_pull_socket_new(LullDomain *domain, const char *uri, const LullVm *vm, cons
 }
 
 void
-lull_pull_socket_clear(const char *directory, const char *content_uid, guint attempt, const char *socket)
+lull_pull_socket_remove(const char *directory, const char *socket)
+{
+    g_autofree char *folder = socket ? g_path_get_dirname(socket) : NULL;
+    g_autofree char *above = folder ? g_path_get_dirname(folder) : NULL;
+
+    if (!socket)
+        return;
+    (void)g_unlink(socket);
+    if (g_str_equal(above, directory) && g_str_has_suffix(folder, SUFFIX))
+        (void)lull_folder_remove(folder, NULL);
+}
+
+void
+lull_pull_socket_clear(const char *directory, const char *content_uid, guint attempt)
 {
     g_autofree char *one = name_of(content_uid, attempt);
     g_autofree char *prefix = g_strconcat(content_uid + UID_AT, "-", NULL);
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     const char *name;
 
-    if (socket)
-        (void)g_unlink(socket);
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *folder = g_build_filename(directory, name, NULL);
 

@@ -21,9 +21,11 @@ char *lull_pull_socket_new(LullDomain *domain, const char *uri, const LullVm *vm
 char *lull_pull_socket_home(const char *uri, const char *config_home, int id,
                             const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Removes what is left of it when nobody listens any more. @socket: its path; NULL: not known, which leaves
- * one in the machine's own folder to libvirt. @attempt 0: of all attempts. */
-void
-lull_pull_socket_clear(const char *directory, const char *content_uid, guint attempt, const char *socket);
+/* Removes what is left of @socket, the path (NULL: none), when nobody listens any more. */
+void lull_pull_socket_remove(const char *directory, const char *socket);
+
+/* The same where its path is not known, which leaves one in the machine's own folder to libvirt. @attempt 0:
+ * of all attempts. */
+void lull_pull_socket_clear(const char *directory, const char *content_uid, guint attempt);
 
 G_END_DECLS

@@ -212,7 +212,7 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
         give_up(folder);
     if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
         return FALSE;
-    lull_pull_socket_clear(self->directory, content_uid, attempt, NULL);
+    lull_pull_socket_clear(self->directory, content_uid, attempt);
     return attempt ? lull_folder_remove(folder, error)
                    : remove_content(self, vm_uid, content_uid, folder, cancel, error);
 }

@@ -64,9 +64,9 @@ START_TEST(of_a_content_one_attempts_folder_goes_or_all)
     make_folder(directory, "3a7a3c1d2e4f-12.nbd");
     make_folder(directory, "3a7a3c1d2e4f-kept");
     make_folder(directory, "3a7a3c1d2e4e-1.nbd");
-    lull_pull_socket_clear(directory, UID, 1, NULL);
+    lull_pull_socket_clear(directory, UID, 1);
     ck_assert(!is_there(directory, "3a7a3c1d2e4f-1.nbd") && is_there(directory, "3a7a3c1d2e4f-12.nbd"));
-    lull_pull_socket_clear(directory, UID, 0, NULL);
+    lull_pull_socket_clear(directory, UID, 0);
     ck_assert(!is_there(directory, "3a7a3c1d2e4f-12.nbd"));
     ck_assert(is_there(directory, "3a7a3c1d2e4f-kept") && is_there(directory, "3a7a3c1d2e4e-1.nbd"));
     lull_folder_remove(directory, NULL);
