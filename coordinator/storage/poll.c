@@ -41,6 +41,20 @@ typedef struct {
     LullJson *attempt;
 } Pull;
 
+/* What is based on it, and whoever wants room, has to know as well. */
+static gboolean
+lose(const Pull *self, LullCopyProgress *progress, LullCopyState state, const char *why, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    lull_json_set_bool(self->attempt, "failed", TRUE);
+    lull_json_set_string(self->attempt, "problem", why);
+    if (!lull_folder_write(self->folder, LULL_FOLDER_ATTEMPT, lull_json_to_line(self->attempt), &problem))
+        g_warning("%s", problem->message);
+    fail(progress, state, why);
+    return lull_pull_end(self->storage, self->folder, self->attempt, error);
+}
+
 /* It is begun, by this life too: the job is still there and shows what it did at the cut. */
 static gboolean
 begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
@@ -58,16 +72,15 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
-    if (runs) {
-        lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage);
-        lull_step(LULL_STEP_COORDINATOR_COPY_BEGUN);
-    } else if (!domain)
-        fail(progress, LULL_COPY_FAILED, "the virtual machine is gone");
-    else if (!active)
-        fail(progress, LULL_COPY_FAILED,
-             "the guest stopped before its disks were copied: take a new snapshot");
-    else
-        fail(progress, LULL_COPY_ABSENT, "there is no backup job: it never began, or somebody ended it");
+    if (!domain)
+        return lose(self, progress, LULL_COPY_FAILED, "the virtual machine is gone", error);
+    if (!runs)
+        return active ? lose(self, progress, LULL_COPY_ABSENT,
+                             "there is no backup job: it never began, or somebody ended it", error)
+                      : lose(self, progress, LULL_COPY_FAILED,
+                             "the guest stopped before its disks were copied: take a new snapshot", error);
+    lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage);
+    lull_step(LULL_STEP_COORDINATOR_COPY_BEGUN);
     return TRUE;
 }
 
