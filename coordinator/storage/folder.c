@@ -248,17 +248,25 @@ format_size(guint64 bytes)
 }
 
 gboolean
-lull_folder_check_space(const char *path, guint64 need, GError **error)
+lull_folder_free_space(const char *path, guint64 *ret_bytes, GError **error)
 {
     struct statvfs info;
-    g_autofree char *need_text = format_size(need);
-    g_autofree char *have_text = NULL;
 
     if (statvfs(path, &info) < 0)
         return lull_folder_errno(error, errno, "free space of", path);
+    *ret_bytes = (guint64)info.f_bavail * info.f_frsize;
+    return TRUE;
+}
 
-    const guint64 have = (guint64)info.f_bavail * info.f_frsize;
+gboolean
+lull_folder_check_space(const char *path, guint64 need, GError **error)
+{
+    g_autofree char *need_text = format_size(need);
+    g_autofree char *have_text = NULL;
+    guint64 have = 0;
 
+    if (!lull_folder_free_space(path, &have, error))
+        return FALSE;
     if (have >= need)
         return TRUE;
     have_text = format_size(have);

@@ -52,6 +52,9 @@ gboolean lull_folder_sync(const char *path, GError **error);
 /* Copies a small file, durably; mode 0600. */
 gboolean lull_folder_copy(const char *from, const char *to, GError **error);
 
+/* Bytes that are free for us on the file system of @path. */
+gboolean lull_folder_free_space(const char *path, guint64 *ret_bytes, GError **error);
+
 /* NO_SPACE where the file system of @path has less than @need bytes free. */
 gboolean lull_folder_check_space(const char *path, guint64 need, GError **error);
 

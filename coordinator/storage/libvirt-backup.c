@@ -16,6 +16,7 @@
 #include "coordinator/storage/checkpoint.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/header.h"
+#include "coordinator/storage/image-clusters.h"
 #include "coordinator/storage/image.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
@@ -27,9 +28,8 @@
 #include "protocol/error.h"
 #include "protocol/step.h"
 
-#define STORE_MODE   0711
-#define RESERVE_PART 4 /* of the room for what the guest overwrites is to be left when it is given up */
-#define LOCK_USEC    LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
+#define STORE_MODE 0711
+#define LOCK_USEC  LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
 
 typedef struct {
     LullCut cut;
@@ -54,7 +54,9 @@ overhead(guint64 bytes)
 static guint64
 allocation(const LullVmVolume *volume, const virDomainBlockInfo *info)
 {
-    const guint64 own = info->allocation ? info->allocation : info->physical;
+    const guint64 taken = info->allocation ? info->allocation : info->physical;
+    const guint64 clusters = g_str_equal(volume->format, "raw") ? lull_image_clusters(volume->path) : 0;
+    const guint64 own = MAX(taken, clusters);
     const guint64 behind =
         g_str_equal(volume->format, "qcow2") ? lull_image_allocated_behind(volume->path) : 0;
 
@@ -176,18 +178,25 @@ planned_need(const LullChainPlan *plan, const guint64 *capacities)
     return need;
 }
 
-/* @ret_room: to be left free for what the guest overwrites; 0: it is off. */
+/* @ret_reserve: to be left free when the guest has overwritten much; 0: it is off. */
 static gboolean
 check_space(const LullBackupStorage *self, const LullVm *vm, const LullChainPlan *plan,
-            const guint64 *capacities, const GArray *allocated, guint64 *ret_room, GError **error)
+            const guint64 *capacities, const GArray *allocated, guint64 *ret_reserve, GError **error)
 {
     const guint64 need = planned_need(plan, capacities);
     guint64 all = 0;
+    guint64 free = 0;
+    guint64 room = 0;
 
     for (guint i = 0; i < allocated->len; i++)
         all += g_array_index(allocated, guint64, i);
-    *ret_room = vm->state == LULL_VM_STOPPED ? 0 : lull_pull_room(need, all);
-    return lull_folder_check_space(self->directory, need + *ret_room, error);
+    if (vm->state != LULL_VM_STOPPED)
+        room = lull_pull_room(need, all);
+    if (!lull_folder_check_space(self->directory, need + room, error) ||
+        !lull_folder_free_space(self->directory, &free, error))
+        return FALSE;
+    *ret_reserve = room ? lull_pull_reserve(room, all, free - MIN(free, need)) : 0;
+    return TRUE;
 }
 
 /* With additions locked: from what they are to a description that says what this attempt is based on. */
@@ -199,7 +208,7 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     g_autoptr(GArray) allocated = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autoptr(LullChainPlan) plan = NULL;
     const guint64 *capacities;
-    guint64 room;
+    guint64 reserve;
     BackupCut *cut;
 
     if (!measure(domain, vm, sizes, allocated, error))
@@ -208,7 +217,7 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     plan = lull_chain_plan_new(domain, vm, self->directory, capacities,
                                (const guint64 *)(const void *)allocated->data, content_uid, attempt,
                                is_distrusted(self, vm->uid), error);
-    if (!plan || !check_space(self, vm, plan, capacities, allocated, &room, error) ||
+    if (!plan || !check_space(self, vm, plan, capacities, allocated, &reserve, error) ||
         !lull_folder_make(folder, error))
         return NULL;
     cut = g_new0(BackupCut, 1);
@@ -220,7 +229,7 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
     if (socket) {
         cut->xml = plan->n ? lull_backup_xml(vm, folder, socket, plan) : NULL;
         lull_json_set_string(cut->attempt, LULL_PULL_SOCKET, socket);
-        lull_json_set_int(cut->attempt, LULL_PULL_RESERVE, (gint64)(room / RESERVE_PART));
+        lull_json_set_int(cut->attempt, LULL_PULL_RESERVE, (gint64)reserve);
     }
     /* the NVRAM last: it is to fit the disks at the cut */
     if (fill_folder(vm, folder, capacities, cut->attempt, error) && keep_nvram(vm, folder, error))

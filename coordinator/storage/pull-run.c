@@ -19,12 +19,27 @@
 #define MIB        ((guint64)1024 * 1024)
 #define LEAST_ROOM (256 * MIB)
 #define MOST_ROOM  (1024 * MIB)
+#define LEAST_PART 4           /* of the room is to be left when the copy is given up, */
+#define RESERVE    (512 * MIB) /* or this much, where there is enough */
 #define LOOK_USEC  (100 * G_TIME_SPAN_MILLISECOND)
+#define SHORT_USEC (20 * G_TIME_SPAN_MILLISECOND)
 
 guint64
 lull_pull_room(guint64 need, guint64 allocated)
 {
     return MIN(allocated, CLAMP(need, LEAST_ROOM, MOST_ROOM));
+}
+
+guint64
+lull_pull_reserve(guint64 room, guint64 allocated, guint64 spare)
+{
+    return MIN(allocated, MAX(room / LEAST_PART, MIN(RESERVE, spare / 2)));
+}
+
+gint64
+lull_pull_pause(guint64 free, guint64 reserve)
+{
+    return free / 2 < reserve ? SHORT_USEC : LOOK_USEC;
 }
 
 gboolean
@@ -71,21 +86,27 @@ lull_pull_borrow(LullBackupStorage *self, LullJson *attempt, LullLink **ret_link
     return *ret_domain != NULL;
 }
 
+static gboolean
+abort_job(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **error)
+{
+    g_autoptr(LullLink) link = NULL;
+    g_autoptr(LullDomain) domain = NULL;
+    g_autoptr(GError) problem = NULL;
+
+    if (lull_pull_borrow(self, attempt, &link, &domain, &problem))
+        lull_backup_abort(domain, folder, &problem);
+    if (problem)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return !problem;
+}
+
 /* Once all is copied, or will never be, the job is of no use, and the guest's writes cost room. */
 gboolean
 lull_pull_end(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullLink) link = NULL;
-    g_autoptr(LullDomain) domain = NULL;
-
     lull_step(LULL_STEP_COORDINATOR_COPY_NOTED);
-    if (lull_pull_borrow(self, attempt, &link, &domain, &problem))
-        lull_backup_abort(domain, folder, &problem);
-    if (problem) {
-        g_propagate_error(error, g_steal_pointer(&problem));
+    if (!abort_job(self, folder, attempt, error))
         return FALSE;
-    }
     lull_pull_clear_scratch(folder, attempt);
     lull_pull_socket_remove(self->directory, lull_json_string(attempt, LULL_PULL_SOCKET, NULL));
     return TRUE;
@@ -93,6 +114,11 @@ lull_pull_end(LullBackupStorage *self, const char *folder, LullJson *attempt, GE
 
 /* All volumes of one attempt. */
 typedef struct {
+    LullBackupStorage *storage;
+    const char *folder;
+    LullJson *attempt;
+    guint64 reserve;
+    gboolean is_short; /* of space: it was given up for that */
     GMutex mutex;
     GCond changed;
     guint left;           /* with the mutex, */
@@ -126,7 +152,7 @@ part_free(gpointer data)
 }
 
 static Part *
-part_new(Run *run, const char *folder, LullJson *attempt, LullJson *row)
+part_new(Run *run, LullJson *row)
 {
     const char *name = lull_json_string(row, "name", "");
     const char *disk = lull_json_string(row, "disk", "");
@@ -134,13 +160,13 @@ part_new(Run *run, const char *folder, LullJson *attempt, LullJson *row)
 
     part->run = run;
     part->row = row;
-    part->path = g_build_filename(folder, lull_json_string(row, "file", ""), NULL);
+    part->path = g_build_filename(run->folder, lull_json_string(row, "file", ""), NULL);
     if (lull_lineage_is_incremental(row)) {
         part->bitmap = lull_backup_bitmap(disk);
-        part->backing = lull_lineage_backing(lull_json_string(attempt, "parent", ""), name);
+        part->backing = lull_lineage_backing(lull_json_string(run->attempt, "parent", ""), name);
     }
     part->volume = (LullPullVolume){
-        .socket = lull_json_string(attempt, LULL_PULL_SOCKET, ""),
+        .socket = lull_json_string(run->attempt, LULL_PULL_SOCKET, ""),
         .export = disk,
         .bitmap = part->bitmap,
         .path = part->path,
@@ -206,21 +232,40 @@ permille_of(const GPtrArray *parts)
     return total > 0 ? (guint)MIN(done * 1000 / total, 999) : 0;
 }
 
+/* With the mutex held. The guest writes on, so the job goes first, whatever else is still to be waited for.
+ */
+static void
+stop_job(Run *run, GError *take_problem)
+{
+    g_autoptr(GError) problem = NULL;
+
+    g_prefix_error(&take_problem, "what the guest writes while it is copied needs room: ");
+    give_up(run, take_problem);
+    run->is_short = TRUE;
+    g_mutex_unlock(&run->mutex);
+    if (!abort_job(run->storage, run->folder, run->attempt, &problem))
+        g_warning("%s: there is no room for what the guest writes, and its backup job goes on: %s",
+                  run->folder, problem->message);
+    g_mutex_lock(&run->mutex);
+}
+
 /* Until all are through; meanwhile nobody else looks whether the guest has room to go on. */
 static void
-watch(Run *run, const GPtrArray *parts, const char *folder, guint64 reserve, LullImageProgress progress,
-      gpointer user_data)
+watch(Run *run, const GPtrArray *parts, LullImageProgress progress, gpointer user_data)
 {
     g_mutex_lock(&run->mutex);
     while (run->left) {
         GError *problem = NULL;
+        guint64 free = 0;
 
-        if (!g_cancellable_is_cancelled(run->cancel) && !lull_folder_check_space(folder, reserve, &problem)) {
-            g_prefix_error(&problem, "what the guest writes while it is copied needs room: ");
-            give_up(run, problem);
-        }
+        if (!g_cancellable_is_cancelled(run->cancel) &&
+            !lull_folder_check_space(run->folder, run->reserve, &problem))
+            stop_job(run, problem);
+        (void)lull_folder_free_space(run->folder, &free, NULL);
         progress(permille_of(parts), user_data);
-        (void)g_cond_wait_until(&run->changed, &run->mutex, g_get_monotonic_time() + LOOK_USEC);
+        if (run->left)
+            (void)g_cond_wait_until(&run->changed, &run->mutex,
+                                    g_get_monotonic_time() + lull_pull_pause(free, run->reserve));
     }
     g_mutex_unlock(&run->mutex);
 }
@@ -246,35 +291,40 @@ on_cancelled(GCancellable *outer, gpointer inner)
     g_cancellable_cancel(inner);
 }
 
-static gboolean
-copy_all(const char *folder, LullJson *attempt, LullImageProgress progress, gpointer user_data,
-         GCancellable *cancel, GError **error)
+static void
+copy_parts(Run *run, const GPtrArray *parts, LullImageProgress progress, gpointer user_data,
+           GCancellable *cancel)
 {
-    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(part_free);
-    g_autoptr(GCancellable) inner = g_cancellable_new();
-    LullJson *rows = lull_json_array(attempt, "volumes");
-    Run run = {.cancel = inner};
     gulong id;
 
-    g_mutex_init(&run.mutex);
-    g_cond_init(&run.changed);
-    for (size_t i = 0; rows && i < json_object_array_length(rows); i++)
-        g_ptr_array_add(parts, part_new(&run, folder, attempt, json_object_array_get_idx(rows, i)));
-    run.left = parts->len;
-    id = g_cancellable_connect(cancel, G_CALLBACK(on_cancelled), inner, NULL);
+    run->left = parts->len;
+    id = g_cancellable_connect(cancel, G_CALLBACK(on_cancelled), run->cancel, NULL);
     for (guint i = 0; i < parts->len; i++)
         ((Part *)parts->pdata[i])->thread = g_thread_new("pull", copy_part, parts->pdata[i]);
-    watch(&run, parts, folder, (guint64)lull_json_int(attempt, LULL_PULL_RESERVE, 0), progress, user_data);
+    watch(run, parts, progress, user_data);
     for (guint i = 0; i < parts->len; i++)
         g_thread_join(((Part *)parts->pdata[i])->thread);
     g_cancellable_disconnect(cancel, id);
-    g_mutex_clear(&run.mutex);
-    g_cond_clear(&run.changed);
-    if (run.problem) {
-        g_propagate_error(error, run.problem);
-        return FALSE;
-    }
-    return note_sums(parts, error);
+}
+
+static gboolean
+copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable *cancel, GError **error)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(part_free);
+    LullJson *rows = lull_json_array(run->attempt, "volumes");
+
+    g_mutex_init(&run->mutex);
+    g_cond_init(&run->changed);
+    for (size_t i = 0; rows && i < json_object_array_length(rows); i++)
+        g_ptr_array_add(parts, part_new(run, json_object_array_get_idx(rows, i)));
+    copy_parts(run, parts, progress, user_data, cancel);
+    g_mutex_clear(&run->mutex);
+    g_cond_clear(&run->changed);
+    if (run->problem)
+        g_propagate_error(error, g_steal_pointer(&run->problem));
+    else if (note_sums(parts, error))
+        return TRUE;
+    return FALSE;
 }
 
 /* The server's end says little; the machine's does. */
@@ -297,9 +347,16 @@ static gboolean
 run_pull(gpointer work, const char *folder, LullJson *attempt, LullImageProgress progress, gpointer user_data,
          GCancellable *cancel, GError **error)
 {
-    if (copy_all(folder, attempt, progress, user_data, cancel, error))
+    g_autoptr(GCancellable) inner = g_cancellable_new();
+    Run run = {.storage = work,
+               .folder = folder,
+               .attempt = attempt,
+               .reserve = (guint64)lull_json_int(attempt, LULL_PULL_RESERVE, 0),
+               .cancel = inner};
+
+    if (copy_all(&run, progress, user_data, cancel, error))
         return TRUE;
-    if (!g_cancellable_is_cancelled(cancel))
+    if (!g_cancellable_is_cancelled(cancel) && !run.is_short)
         explain(work, folder, attempt, error);
     return FALSE;
 }

@@ -22,6 +22,13 @@ G_BEGIN_DECLS
  */
 guint64 lull_pull_room(guint64 need, guint64 allocated);
 
+/* Of @spare bytes that are free besides what is copied: how many are to stay so. Most of @room is for the
+ * guest; what it writes until its job has ended has to fit into the rest. Pure. */
+guint64 lull_pull_reserve(guint64 room, guint64 allocated, guint64 spare);
+
+/* How long until the next look at what is free. Pure. */
+gint64 lull_pull_pause(guint64 free, guint64 reserve);
+
 /* Work: the LullBackupStorage. Writes the volumes' files, and their sums into the description. Whatever came
  * of it, the job is ended then. */
 extern const LullCopyKind lull_pull_copies;
