@@ -8,6 +8,7 @@
 #include "coordinator/storage/chain-plan.h"
 #include "coordinator/storage/copies.h"
 #include "coordinator/storage/storage.h"
+#include "coordinator/storage/turns.h"
 
 G_BEGIN_DECLS
 
@@ -19,6 +20,7 @@ typedef struct {
     LullChainLocks
         *additions; /* a content is added to what is there, or somebody looks what is: after @chains */
     LullCopies *copies;
+    LullTurns *volumes; /* of machines that run: so many are copied at a time */
     GMutex mutex;
     GHashTable
         *distrusted; /* with the mutex: uids of machines whose last cut with a checkpoint was refused */

@@ -37,7 +37,10 @@ job_free(gpointer data)
     Job *job = data;
 
     lull_turns_cancel(job->turns, job->cancel);
-    g_thread_join(job->thread);
+    if (job->thread)
+        g_thread_join(job->thread);
+    else if (job->kind->in_turn)
+        lull_turns_leave(job->turns, job->cancel);
     g_object_unref(job->cancel);
     g_free(job->folder);
     g_free(job->problem);
@@ -146,26 +149,29 @@ run(gpointer data)
     return NULL;
 }
 
-void
-lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work)
+gboolean
+lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work,
+                  GError **error)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
+    const gboolean is_there = g_hash_table_contains(self->jobs, folder);
     Job *job = g_new0(Job, 1);
 
     job->kind = kind;
     job->work = take_work;
-    if (g_hash_table_contains(self->jobs, folder)) {
-        drop_work(job);
-        g_free(job);
-        return;
-    }
     job->folder = g_strdup(folder);
     job->cancel = g_cancellable_new();
     job->turns = self->turns;
     if (kind->in_turn)
         lull_turns_join(job->turns, job->cancel);
-    job->thread = g_thread_new("copy", run, job);
-    g_hash_table_insert(self->jobs, job->folder, job);
+    job->thread = is_there ? NULL : g_thread_try_new("copy", run, job, error);
+    if (job->thread) {
+        g_hash_table_insert(self->jobs, job->folder, job);
+        return TRUE;
+    }
+    drop_work(job);
+    job_free(job);
+    return is_there;
 }
 
 gboolean

@@ -29,8 +29,10 @@ typedef struct {
 LullCopies *lull_copies_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void lull_copies_free(LullCopies *self); /* those that run are interrupted */
 
-/* Begins one, or leaves it to the one that is under way there. @kind: static. */
-void lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work);
+/* Begins one, or leaves it to the one that is under way there. @kind: static. FALSE: there are too many
+ * threads just now. */
+gboolean lull_copies_start(LullCopies *self, const char *folder, const LullCopyKind *kind, gpointer take_work,
+                           GError **error);
 
 /* FALSE: there is none. One that has ended is told of once. */
 gboolean lull_copies_look(LullCopies *self, const char *folder, LullCopyProgress *ret_progress);

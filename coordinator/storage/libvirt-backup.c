@@ -28,8 +28,9 @@
 #include "protocol/error.h"
 #include "protocol/step.h"
 
-#define STORE_MODE 0711
-#define LOCK_USEC  LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
+#define STORE_MODE        0711
+#define VOLUMES_AT_A_TIME 8 /* copied: each takes memory, two threads, and its part of the disk's time */
+#define LOCK_USEC         LULL_SEC(2) /* for others that look at or add to the chain, which is soon done */
 
 typedef struct {
     LullCut cut;
@@ -290,8 +291,8 @@ cut_offline(BackupCut *cut, GError **error)
 
     if (!lull_offline_cut(cut->offline, cut->domain, cut->folder, error))
         return FALSE;
-    lull_copies_start(self->copies, cut->folder, &lull_offline_copies, g_steal_pointer(&cut->offline));
-    return TRUE;
+    return lull_copies_start(self->copies, cut->folder, &lull_offline_copies, g_steal_pointer(&cut->offline),
+                             error);
 }
 
 /* Its words for a socket that QEMU may not make name neither it nor a way out. */
@@ -408,6 +409,7 @@ backup_free(LullStorage *storage)
     LullBackupStorage *self = (LullBackupStorage *)storage;
 
     lull_copies_free(self->copies);
+    lull_turns_free(self->volumes);
     lull_chain_locks_free(self->chains);
     lull_chain_locks_free(self->additions);
     g_hash_table_unref(self->distrusted);
@@ -452,6 +454,7 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
     self->copies = lull_copies_new();
+    self->volumes = lull_turns_new(VOLUMES_AT_A_TIME);
     self->chains = lull_chain_locks_new();
     self->additions = lull_chain_locks_new();
     g_mutex_init(&self->mutex);

@@ -79,7 +79,8 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
                              "there is no backup job: it never began, or somebody ended it", error)
                       : lose(self, progress, LULL_COPY_FAILED,
                              "the guest stopped before its disks were copied: take a new snapshot", error);
-    lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage);
+    if (!lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage, error))
+        return FALSE;
     lull_step(LULL_STEP_COORDINATOR_COPY_BEGUN);
     return TRUE;
 }
@@ -107,9 +108,9 @@ poll_offline(LullBackupStorage *self, const char *folder, LullJson *attempt, Lul
     if (read_end(attempt, progress))
         return TRUE;
     offline = lull_offline_again(attempt, &problem);
-    if (offline) {
-        lull_copies_start(self->copies, folder, &lull_offline_copies, offline);
-    } else if (lull_error_is(problem, LULL_ERROR_CONFLICT)) {
+    if (offline)
+        return lull_copies_start(self->copies, folder, &lull_offline_copies, offline, error);
+    if (lull_error_is(problem, LULL_ERROR_CONFLICT)) {
         fail(progress, LULL_COPY_FAILED, problem->message);
     } else {
         g_propagate_error(error, g_steal_pointer(&problem));

@@ -184,7 +184,7 @@ give_up(Run *run, GError *take_problem)
         g_error_free(take_problem);
     else
         run->problem = take_problem;
-    g_cancellable_cancel(run->cancel);
+    lull_turns_cancel(run->storage->volumes, run->cancel);
 }
 
 static gboolean
@@ -199,6 +199,17 @@ note_progress(guint64 done, guint64 total, gpointer data, GError **error)
     return TRUE;
 }
 
+static void
+end_part(Run *run, GError *take_problem)
+{
+    g_mutex_lock(&run->mutex);
+    if (take_problem)
+        give_up(run, take_problem);
+    run->left--;
+    g_cond_signal(&run->changed);
+    g_mutex_unlock(&run->mutex);
+}
+
 static gpointer
 copy_part(gpointer data)
 {
@@ -207,13 +218,13 @@ copy_part(gpointer data)
     GError *problem = NULL;
 
     (void)g_unlink(part->path); /* of an earlier life */
-    (void)lull_pull_copy(&part->volume, note_progress, part, run->cancel, &part->sum, &problem);
-    g_mutex_lock(&run->mutex);
-    if (problem)
-        give_up(run, problem);
-    run->left--;
-    g_cond_signal(&run->changed);
-    g_mutex_unlock(&run->mutex);
+    if (lull_turns_wait(run->storage->volumes, run->cancel)) {
+        (void)lull_pull_copy(&part->volume, note_progress, part, run->cancel, &part->sum, &problem);
+        lull_turns_give(run->storage->volumes);
+    } else {
+        (void)g_cancellable_set_error_if_cancelled(run->cancel, &problem);
+    }
+    end_part(run, problem);
     return NULL;
 }
 
@@ -286,9 +297,24 @@ note_sums(const GPtrArray *parts, GError **error)
 }
 
 static void
-on_cancelled(GCancellable *outer, gpointer inner)
+on_cancelled(GCancellable *outer, gpointer data)
 {
-    g_cancellable_cancel(inner);
+    const Run *run = data;
+
+    lull_turns_cancel(run->storage->volumes, run->cancel);
+}
+
+static void
+begin_part(Run *run, Part *part)
+{
+    GError *problem = NULL;
+
+    lull_turns_join(run->storage->volumes, run->cancel);
+    part->thread = g_thread_try_new("pull", copy_part, part, &problem);
+    if (part->thread)
+        return;
+    end_part(run, problem);
+    lull_turns_leave(run->storage->volumes, run->cancel);
 }
 
 static void
@@ -298,12 +324,13 @@ copy_parts(Run *run, const GPtrArray *parts, LullImageProgress progress, gpointe
     gulong id;
 
     run->left = parts->len;
-    id = g_cancellable_connect(cancel, G_CALLBACK(on_cancelled), run->cancel, NULL);
+    id = g_cancellable_connect(cancel, G_CALLBACK(on_cancelled), run, NULL);
     for (guint i = 0; i < parts->len; i++)
-        ((Part *)parts->pdata[i])->thread = g_thread_new("pull", copy_part, parts->pdata[i]);
+        begin_part(run, parts->pdata[i]);
     watch(run, parts, progress, user_data);
     for (guint i = 0; i < parts->len; i++)
-        g_thread_join(((Part *)parts->pdata[i])->thread);
+        if (((Part *)parts->pdata[i])->thread)
+            g_thread_join(((Part *)parts->pdata[i])->thread);
     g_cancellable_disconnect(cancel, id);
 }
 

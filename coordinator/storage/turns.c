@@ -60,6 +60,15 @@ lull_turns_wait(LullTurns *self, GCancellable *who)
 }
 
 void
+lull_turns_leave(LullTurns *self, GCancellable *who)
+{
+    g_mutex_lock(&self->mutex);
+    g_queue_remove(&self->line, who);
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->mutex);
+}
+
+void
 lull_turns_give(LullTurns *self)
 {
     g_mutex_lock(&self->mutex);

@@ -14,8 +14,9 @@ typedef struct _LullTurns LullTurns;
 LullTurns *lull_turns_new(guint at_a_time) G_GNUC_WARN_UNUSED_RESULT;
 void lull_turns_free(LullTurns *self); /* once nobody waits and all have given back */
 
-/* Takes a place in the line. Then one lull_turns_wait() for it, from any thread. */
+/* Takes a place in the line, or several one by one. Then one lull_turns_wait() for each, from any thread. */
 void lull_turns_join(LullTurns *self, GCancellable *who);
+void lull_turns_leave(LullTurns *self, GCancellable *who); /* instead: gives up one place */
 
 /* Blocks. TRUE: it is his turn, to be given back by lull_turns_give(). FALSE: cancelled, and out of the line.
  */

@@ -64,7 +64,7 @@ START_TEST(one_is_put_away_before_it_is_told_to_be_over_without_anybody_who_asks
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
     Work work = {.fails = _i, .failures = FAILURES};
 
-    lull_copies_start(copies, folder, &kind, &work);
+    ck_assert(lull_copies_start(copies, folder, &kind, &work, NULL));
     while (g_atomic_int_get(&work.tries) <= FAILURES)
         g_usleep(1000);
     do
@@ -83,7 +83,7 @@ START_TEST(one_that_is_stopped_is_not_put_away_any_longer)
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
     Work work = {.failures = G_MAXINT};
 
-    lull_copies_start(copies, folder, &kind, &work);
+    ck_assert(lull_copies_start(copies, folder, &kind, &work, NULL));
     while (g_atomic_int_get(&work.tries) < 1)
         g_usleep(1000);
     ck_assert(lull_copies_look(copies, folder, &progress));
