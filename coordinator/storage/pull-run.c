@@ -281,6 +281,14 @@ watch(Run *run, const GPtrArray *parts, LullImageProgress progress, gpointer use
     g_mutex_unlock(&run->mutex);
 }
 
+/* The room is needed, and one disk without the others is nothing. */
+static void
+unlink_all(const GPtrArray *parts)
+{
+    for (guint i = 0; i < parts->len; i++)
+        (void)g_unlink(((const Part *)parts->pdata[i])->path);
+}
+
 static gboolean
 note_sums(const GPtrArray *parts, GError **error)
 {
@@ -351,6 +359,7 @@ copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable 
         g_propagate_error(error, g_steal_pointer(&run->problem));
     else if (note_sums(parts, error))
         return TRUE;
+    unlink_all(parts);
     return FALSE;
 }
 

@@ -3,6 +3,11 @@
  */
 #include "coordinator/storage/pull-run.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "coordinator/storage/folder.h"
 #include "tests/lib/check-main.h"
 
 #define MIB ((guint64)1024 * 1024)
@@ -42,6 +47,77 @@ START_TEST(it_is_looked_more_often_the_less_there_is)
 }
 END_TEST
 
+/* One disk that can be read, and one that cannot; one at a time, so that the first is whole by then. */
+typedef struct {
+    char *dir;
+    LullHost *host;
+    LullBackupStorage storage;
+    GPid server;
+} Store;
+
+static void
+set_up(Store *self)
+{
+    g_autofree char *image = NULL;
+    g_autofree char *socket = NULL;
+    const char *argv[] = {"qemu-nbd", "-r",  "-t", "-e", "4",  "-x", "vda",
+                          "-f",       "raw", "-k", NULL, NULL, NULL};
+
+    self->dir = g_dir_make_tmp("lull-run-XXXXXX", NULL);
+    self->host = lull_host_open("test:///default", NULL);
+    self->storage =
+        (LullBackupStorage){.host = self->host, .directory = self->dir, .volumes = lull_turns_new(1)};
+    image = g_build_filename(self->dir, "image", NULL);
+    socket = g_build_filename(self->dir, "socket", NULL);
+    argv[10] = socket;
+    argv[11] = image;
+    ck_assert(g_file_set_contents(image, "", 0, NULL));
+    ck_assert_int_eq(truncate(image, (off_t)MIB), 0);
+    ck_assert(g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
+                            NULL, &self->server, NULL));
+    while (!g_file_test(socket, G_FILE_TEST_EXISTS))
+        g_usleep(1000);
+}
+
+static void
+tear_down(Store *self)
+{
+    kill(self->server, SIGKILL);
+    ck_assert_int_eq(waitpid(self->server, NULL, 0), self->server);
+    lull_folder_remove(self->dir, NULL);
+    lull_turns_free(self->storage.volumes);
+    lull_host_free(self->host);
+    g_free(self->dir);
+}
+
+static void
+tell(guint permille, gpointer user_data)
+{
+}
+
+START_TEST(of_a_copy_that_fails_no_disk_is_kept)
+{
+    Store store = {NULL};
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) attempt = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *first = NULL;
+
+    set_up(&store);
+    first = g_build_filename(store.dir, "a.qcow2", NULL);
+    text = g_strdup_printf("{\"vm\": \"dbf88f9f-5838-45bb-9799-33a82fdb7ad1\", \"socket\": \"%s/socket\", "
+                           "\"volumes\": [{\"name\": \"a\", \"disk\": \"vda\", \"file\": \"a.qcow2\", "
+                           "\"capacity\": 1048576}, {\"name\": \"b\", \"disk\": \"%s\", \"file\": "
+                           "\"b.qcow2\", \"capacity\": 1048576}]}",
+                           store.dir, _i ? "vdb" : "vda");
+    attempt = lull_json_parse(text, -1, NULL);
+    ck_assert(lull_pull_copies.run(&store.storage, store.dir, attempt, tell, NULL, cancel, &error) == !_i);
+    ck_assert(g_file_test(first, G_FILE_TEST_EXISTS) == !_i);
+    tear_down(&store);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -52,6 +128,7 @@ make_suite(void)
                         G_N_ELEMENTS(rooms));
     tcase_add_loop_test(cases, half_a_gibibyte_stays_free_where_there_is_so_much, 0, G_N_ELEMENTS(reserves));
     tcase_add_test(cases, it_is_looked_more_often_the_less_there_is);
+    tcase_add_loop_test(cases, of_a_copy_that_fails_no_disk_is_kept, 0, 2);
     suite_add_tcase(suite, cases);
     return suite;
 }
