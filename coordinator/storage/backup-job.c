@@ -101,7 +101,8 @@ parse_scratch(const char *xml, const char *start)
 gboolean
 lull_backup_xml_is_below(const char *xml, const char *folder)
 {
-    g_autofree char *rest = parse_scratch(xml, folder);
+    g_autofree char *start = g_strconcat(folder, "/", NULL);
+    g_autofree char *rest = parse_scratch(xml, start);
 
     return rest != NULL;
 }
@@ -158,16 +159,27 @@ describe(LullDomain *domain, char **ret_xml, GError **error)
     return TRUE;
 }
 
-gboolean
-lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, GError **error)
+/* Are there scratch files whose paths start with @start? */
+static gboolean
+find(LullDomain *domain, const char *start, gboolean *ret_running, GError **error)
 {
+    g_autofree char *rest = NULL;
     char *xml = NULL;
 
     if (!describe(domain, &xml, error))
         return FALSE;
-    *ret_running = xml && lull_backup_xml_is_below(xml, folder);
+    rest = xml ? parse_scratch(xml, start) : NULL;
+    *ret_running = rest != NULL;
     free(xml);
     return TRUE;
+}
+
+gboolean
+lull_backup_find(LullDomain *domain, const char *folder, gboolean *ret_running, GError **error)
+{
+    g_autofree char *start = g_strconcat(folder, "/", NULL);
+
+    return find(domain, start, ret_running, error);
 }
 
 gboolean
@@ -182,25 +194,41 @@ lull_backup_find_place(LullDomain *domain, const char *directory, char **ret_nam
     return TRUE;
 }
 
-gboolean
-lull_backup_abort(LullDomain *domain, const char *folder, GError **error)
+static gboolean
+abort_job(LullDomain *domain, const char *start, GError **error)
 {
     const gint64 until = lull_clock_boottime() + ABORT_USEC;
     gint64 pause = LOOK_FIRST;
     gboolean running = FALSE;
 
     for (;;) {
-        if (!lull_backup_find(domain, folder, &running, error))
+        if (!find(domain, start, &running, error))
             return FALSE;
         if (!running)
             return TRUE;
         (void)virDomainAbortJob(domain); /* again and again: it is refused while the job is just starting */
         if (lull_clock_boottime() >= until) {
             g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
-                        "the backup job into %s does not end: look at libvirt's log", folder);
+                        "the backup job into %s does not end: look at libvirt's log", start);
             return FALSE;
         }
         g_usleep((gulong)pause);
         pause = MIN(pause * 2, LOOK_MAX);
     }
+}
+
+gboolean
+lull_backup_abort(LullDomain *domain, const char *folder, GError **error)
+{
+    g_autofree char *start = g_strconcat(folder, "/", NULL);
+
+    return abort_job(domain, start, error);
+}
+
+gboolean
+lull_backup_abort_attempts(LullDomain *domain, const char *folder, GError **error)
+{
+    g_autofree char *start = g_strconcat(folder, ".", NULL);
+
+    return abort_job(domain, start, error);
 }

@@ -22,8 +22,7 @@ char *lull_backup_xml(const LullVm *vm, const char *folder, const char *socket,
 char *lull_backup_scratch(const char *folder, const char *volume) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_backup_bitmap(const char *disk) G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE if the text of virDomainBackupGetXMLDesc() has a scratch file below @folder (a path, or the start of
- * one). Pure. */
+/* TRUE if the text of virDomainBackupGetXMLDesc() has a scratch file below @folder. Pure. */
 gboolean lull_backup_xml_is_below(const char *xml, const char *folder);
 
 /* The name of the folder right below @directory that a scratch file of the job is in; NULL: in none. Pure. */
@@ -41,5 +40,8 @@ gboolean lull_backup_find_place(LullDomain *domain, const char *directory, char 
 
 /* Stops such a job and waits (bounded) until it is gone; fine if there is none. */
 gboolean lull_backup_abort(LullDomain *domain, const char *folder, GError **error);
+
+/* The same of a job into the folder of any attempt of the content whose own is @folder. */
+gboolean lull_backup_abort_attempts(LullDomain *domain, const char *folder, GError **error);
 
 G_END_DECLS

@@ -37,7 +37,7 @@ end(LullBackupStorage *self, LullDomain *domain, const char *folder, LullJson *a
 
     g_warning("the backup job into %s is not needed any more: it is ended", folder);
     lull_copies_stop(self->copies, below);
-    if (!lull_backup_abort(domain, below, error))
+    if (!lull_backup_abort(domain, folder, error))
         return FALSE;
     lull_pull_clear_scratch(folder, attempt);
     return TRUE;

@@ -16,10 +16,10 @@
 /* How long a removal waits for a restore or a check: after that its caller tries again. */
 #define LOCK_USEC LULL_SEC(2)
 
-/* The job that writes below @below, a path or the start of several, and the checkpoints that were made for
- * it: of attempt @attempt, 0: of all. A machine that is gone has neither. */
+/* The job that needs @folder, and the checkpoints that were made for it: of attempt @attempt, 0: of all. A
+ * machine that is gone has neither. */
 static gboolean
-clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, const char *content_uid,
+clear_machine(LullBackupStorage *self, const char *vm_uid, const char *folder, const char *content_uid,
               guint attempt, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -31,7 +31,8 @@ clear_machine(LullBackupStorage *self, const char *vm_uid, const char *below, co
     if (!link)
         return FALSE;
     if (domain)
-        return lull_backup_abort(domain, below, error) &&
+        return (attempt ? lull_backup_abort(domain, folder, error)
+                        : lull_backup_abort_attempts(domain, folder, error)) &&
                (attempt ? lull_checkpoint_remove_one(domain, name, error)
                         : lull_checkpoint_remove(domain, prefix, NULL, error));
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || lull_error_is(problem, LULL_ERROR_INVALID))
@@ -210,7 +211,7 @@ lull_backup_remove(LullStorage *storage, const char *vm_uid, const char *content
         lull_copies_stop(self->copies, below);
     if (folder && attempt)
         give_up(folder);
-    if (!folder || (vm_uid && !clear_machine(self, vm_uid, below, content_uid, attempt, error)))
+    if (!folder || (vm_uid && !clear_machine(self, vm_uid, folder, content_uid, attempt, error)))
         return FALSE;
     lull_pull_socket_clear(self->directory, content_uid, attempt);
     return attempt ? lull_folder_remove(folder, error)

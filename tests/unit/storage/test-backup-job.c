@@ -60,8 +60,11 @@ START_TEST(a_job_is_known_by_where_it_writes)
     g_autofree char *ours = g_strdup_printf(JOB, FOLDER);
     g_autofree char *others = g_strdup_printf(JOB, "/elsewhere");
 
-    ck_assert(lull_backup_xml_is_below(ours, FOLDER "/"));
-    ck_assert(!lull_backup_xml_is_below(others, FOLDER "/"));
+    g_autofree char *later = g_strdup_printf(JOB, FOLDER "2");
+
+    ck_assert(lull_backup_xml_is_below(ours, FOLDER));
+    ck_assert(!lull_backup_xml_is_below(others, FOLDER));
+    ck_assert(!lull_backup_xml_is_below(later, FOLDER));
 }
 END_TEST
 
@@ -82,7 +85,7 @@ START_TEST(a_job_that_another_tool_copies_by_itself_is_not_ours)
     ck_assert(!lull_backup_xml_is_below("<domainbackup mode='push'><disks><disk name='vda' backup='yes' "
                                         "type='file'><target file='" FOLDER
                                         "/x'/></disk></disks></domainbackup>",
-                                        FOLDER "/"));
+                                        FOLDER));
 }
 END_TEST
 
