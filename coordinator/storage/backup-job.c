@@ -22,9 +22,13 @@ append_disk(GString *xml, const LullVmVolume *volume, const char *folder, const 
     g_autofree char *disk = g_markup_escape_text(volume->disk, -1);
     g_autofree char *file = g_markup_escape_text(path, -1);
 
-    g_string_append_printf(xml, "<disk name='%s' backup='yes' type='file'", disk);
-    if (base)
-        g_string_append_printf(xml, " backupmode='incremental' incremental='%s'", base);
+    g_string_append_printf(xml, "<disk name='%s' backup='yes' type='file' exportname='%s'", disk, disk);
+    if (base) {
+        g_autofree char *bitmap = lull_backup_bitmap(disk);
+
+        g_string_append_printf(xml, " backupmode='incremental' incremental='%s' exportbitmap='%s'", base,
+                               bitmap);
+    }
     g_string_append_printf(xml, "><driver type='qcow2'/><scratch file='%s'/></disk>", file);
 }
 

@@ -15,8 +15,9 @@ G_BEGIN_DECLS
  * itself. */
 
 /* <domainbackup>: pull over @socket, from which each included disk is read as what it was at the cut, under
- * its own name. What the guest overwrites meanwhile QEMU puts into the scratch files, which exist; all other
- * disks are left out by name. @plan: which ones tell what changed, by a bitmap. */
+ * its own name, and what changed of it under lull_backup_bitmap() of that. What the guest overwrites
+ * meanwhile QEMU puts into the scratch files, which exist; all other disks are left out by name. @plan: which
+ * ones tell what changed, by a bitmap. */
 char *lull_backup_xml(const LullVm *vm, const char *folder, const char *socket,
                       const LullChainPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_backup_scratch(const char *folder, const char *volume) G_GNUC_WARN_UNUSED_RESULT;

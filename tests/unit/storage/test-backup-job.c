@@ -24,7 +24,7 @@ START_TEST(the_job_copies_what_is_included_and_names_the_rest)
     g_autofree char *xml = lull_backup_xml(vm, "/a&b/it's", "/x&y/s", &plan);
 
     ck_assert_str_eq(xml, "<domainbackup mode='pull'><server transport='unix' socket='/x&amp;y/s'/><disks>"
-                          "<disk name='vda' backup='yes' type='file'><driver type='qcow2'/>"
+                          "<disk name='vda' backup='yes' type='file' exportname='vda'><driver type='qcow2'/>"
                           "<scratch file='/a&amp;b/it&apos;s/root.scratch'/></disk>"
                           "<disk name='sda' backup='no'/></disks></domainbackup>");
 }
@@ -45,9 +45,10 @@ START_TEST(what_changed_is_asked_for_disk_by_disk)
 
     ck_assert_str_eq(xml, "<domainbackup mode='pull'><server transport='unix' socket='/s'/><disks><disk "
                           "name='sda' backup='no'/>"
-                          "<disk name='vdb' backup='yes' type='file'><driver type='qcow2'/>"
+                          "<disk name='vdb' backup='yes' type='file' exportname='vdb'><driver type='qcow2'/>"
                           "<scratch file='/f/vdb.scratch'/></disk><disk name='vda' backup='yes' type='file' "
-                          "backupmode='incremental' incremental='lull-b'><driver type='qcow2'/>"
+                          "exportname='vda' backupmode='incremental' incremental='lull-b' "
+                          "exportbitmap='backup-vda'><driver type='qcow2'/>"
                           "<scratch file='/f/vda.scratch'/></disk></disks></domainbackup>");
     ck_assert_str_eq(checkpoint, "<domaincheckpoint><name>lull-c</name><disks><disk name='vda' "
                                  "checkpoint='bitmap'/><disk name='sda' checkpoint='no'/>"
