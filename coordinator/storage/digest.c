@@ -9,6 +9,7 @@
 
 struct _LullDigest {
     EVP_MD_CTX *context;
+    gboolean is_broken;
 };
 
 LullDigest *
@@ -26,18 +27,22 @@ lull_digest_new(GError **error)
 void
 lull_digest_add(LullDigest *self, const void *data, gsize bytes)
 {
-    (void)EVP_DigestUpdate(self->context, data, bytes);
+    if (EVP_DigestUpdate(self->context, data, bytes) != 1)
+        self->is_broken = TRUE;
 }
 
 char *
-lull_digest_text(LullDigest *self)
+lull_digest_text(LullDigest *self, GError **error)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned int length = 0;
-    GString *text = g_string_new(NULL);
+    GString *text = NULL;
 
-    if (EVP_DigestFinal_ex(self->context, bytes, &length) != 1)
-        length = 0;
+    if (self->is_broken || EVP_DigestFinal_ex(self->context, bytes, &length) != 1) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "libcrypto's SHA-256 failed");
+        return NULL;
+    }
+    text = g_string_new(NULL);
     for (unsigned int i = 0; i < length; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
     return g_string_free(text, FALSE);

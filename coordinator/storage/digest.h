@@ -15,8 +15,8 @@ typedef struct _LullDigest LullDigest;
 LullDigest *lull_digest_new(GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_digest_add(LullDigest *self, const void *data, gsize bytes);
 
-/* In hexadecimal; the end of it. */
-char *lull_digest_text(LullDigest *self) G_GNUC_WARN_UNUSED_RESULT;
+/* In hexadecimal; the end of it. FAILED: some of what was added could not be. */
+char *lull_digest_text(LullDigest *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 void lull_digest_free(LullDigest *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullDigest, lull_digest_free)

@@ -304,5 +304,5 @@ lull_folder_sha256(const char *path, GCancellable *cancel, GError **error)
         lull_folder_errno(error, saved, "reading", path);
     else if (n > 0)
         g_cancellable_set_error_if_cancelled(cancel, error);
-    return n == 0 ? lull_digest_text(digest) : NULL;
+    return n == 0 ? lull_digest_text(digest, error) : NULL;
 }

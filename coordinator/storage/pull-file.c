@@ -170,8 +170,8 @@ lull_pull_file_write(LullPullFile *self, guint8 *block, gsize bytes, GError **er
     for (gsize done = 0; done < bytes;) {
         const ssize_t n = pwrite(self->fd, block + done, bytes - done, (off_t)(self->end + done));
 
-        if (n < 0 && errno != EINTR) {
-            lull_folder_errno(error, errno, "writing", self->path);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            lull_folder_errno(error, n == 0 ? EIO : errno, "writing", self->path);
             give_back(self, block);
             return FALSE;
         }
@@ -191,13 +191,17 @@ gboolean
 lull_pull_file_finish(LullPullFile *self, char **ret_sha256, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(self->path);
+    char *sum = NULL;
 
     if (fdatasync(self->fd) < 0)
         return lull_folder_errno(error, errno, "syncing", self->path);
     if (!lull_folder_sync(folder, error))
         return FALSE;
     stop(self, FALSE);
-    *ret_sha256 = lull_digest_text(self->digest);
+    sum = lull_digest_text(self->digest, error);
+    if (!sum)
+        return FALSE;
+    *ret_sha256 = sum;
     self->is_finished = TRUE;
     return TRUE;
 }

@@ -12,6 +12,7 @@
 
 #define PATIENCE    (60 * G_USEC_PER_SEC)
 #define TICK_MS     500
+#define RETRY_MS    20
 #define MAX_EXTENTS (1024 * 1024 / sizeof(LullPullExtent)) /* of one answer; the rest is asked for again */
 
 struct _LullPullServer {
@@ -103,14 +104,42 @@ is_patient(const LullPullServer *self, Patience *patience, const char *doing, GE
     return FALSE;
 }
 
+/* One can be connected once. */
 static gboolean
-connect_to(LullPullServer *self, const char *path, GError **error)
+make_handle(LullPullServer *self, const char *export, GError **error)
 {
-    g_autofree char *doing = g_strdup_printf("connecting to %s", path);
-    Patience patience = be_patient(self);
+    g_clear_pointer(&self->nbd, nbd_close);
+    self->nbd = nbd_create();
+    return (self->nbd && nbd_set_export_name(self->nbd, export) == 0 &&
+            nbd_add_meta_context(self->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
+            (!self->bitmap || nbd_add_meta_context(self->nbd, self->bitmap) == 0)) ||
+           fail(error, LULL_ERROR_INVALID, export);
+}
 
-    if (nbd_aio_connect_unix(self->nbd, path) < 0)
-        return fail(error, LULL_ERROR_LOST, doing);
+static gboolean
+rest(LullPullServer *self, GError **error)
+{
+    struct pollfd fd = {.fd = self->has_cancel_fd ? self->cancel_fd.fd : -1, .events = POLLIN};
+
+    (void)poll(&fd, 1, RETRY_MS);
+    return !g_cancellable_set_error_if_cancelled(self->cancel, error) && self->tick(self->user_data, error);
+}
+
+static gboolean
+connect_to(LullPullServer *self, const LullPullVolume *volume, GError **error)
+{
+    g_autofree char *doing = g_strdup_printf("connecting to %s", volume->socket);
+    Patience patience = {g_get_monotonic_time() + self->patience, 0};
+
+    if (!make_handle(self, volume->export, error))
+        return FALSE;
+    while (nbd_aio_connect_unix(self->nbd, volume->socket) < 0) {
+        if (nbd_get_errno() != EAGAIN) /* its queue is full */
+            return fail(error, LULL_ERROR_LOST, doing);
+        if (!make_handle(self, volume->export, error) || !is_patient(self, &patience, doing, error) ||
+            !rest(self, error))
+            return FALSE;
+    }
     while (!nbd_aio_is_ready(self->nbd)) {
         if (is_gone(self))
             return fail(error, LULL_ERROR_LOST, doing);
@@ -155,14 +184,7 @@ lull_pull_server_new(const LullPullVolume *volume, LullPullTick tick, gpointer u
     self->has_cancel_fd =
         g_cancellable_make_pollfd(cancel, &self->cancel_fd); /* else it is seen by the tick */
     self->bitmap = volume->bitmap ? g_strconcat("qemu:dirty-bitmap:", volume->bitmap, NULL) : NULL;
-    self->nbd = nbd_create();
-    if (!self->nbd || nbd_set_export_name(self->nbd, volume->export) < 0 ||
-        nbd_add_meta_context(self->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0 ||
-        (self->bitmap && nbd_add_meta_context(self->nbd, self->bitmap) < 0)) {
-        fail(error, LULL_ERROR_INVALID, volume->export);
-        return NULL;
-    }
-    if (!connect_to(self, volume->socket, error) || !look(self, error))
+    if (!connect_to(self, volume, error) || !look(self, error))
         return NULL;
     return g_steal_pointer(&self);
 }

@@ -452,6 +452,29 @@ cancel_it(gpointer cancel)
     return NULL;
 }
 
+START_TEST(a_server_whose_queue_is_full_is_asked_again)
+{
+    LullPullVolume volume = volume_of(CAPACITY);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int first;
+
+    volume.patience = G_USEC_PER_SEC / 5;
+    g_strlcpy(address.sun_path, socket_path, sizeof address.sun_path);
+    ck_assert_int_eq(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    first = try_to_connect();
+    ck_assert_int_ge(first, 0);
+    must_fail(&volume, NULL, NULL, NULL, LULL_ERROR_TIMED_OUT);
+    close(first);
+    close(listener);
+    g_unlink(socket_path);
+    make_source("raw", CAPACITY);
+    start_server("raw", NULL);
+    must_copy(&volume, "raw");
+}
+END_TEST
+
 START_TEST(waiting_for_a_silent_server_can_be_cancelled)
 {
     const LullPullVolume volume = volume_of(CAPACITY);
@@ -526,6 +549,7 @@ make_suite(void)
     tcase_add_test(cases, an_export_of_another_name_is_not_taken_for_it);
     tcase_add_test(cases, a_file_that_is_there_is_left_alone);
     tcase_add_test(cases, a_silent_server_is_not_waited_for_without_end);
+    tcase_add_test(cases, a_server_whose_queue_is_full_is_asked_again);
     suite_add_tcase(suite, cases);
     tcase_add_checked_fixture(threads, set_up, tear_down);
     tcase_set_timeout(threads, 120);
