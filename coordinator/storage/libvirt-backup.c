@@ -291,8 +291,8 @@ cut_offline(BackupCut *cut, GError **error)
 
     if (!lull_offline_cut(cut->offline, cut->domain, cut->folder, error))
         return FALSE;
-    return lull_copies_start(self->copies, cut->folder, &lull_offline_copies, g_steal_pointer(&cut->offline),
-                             error);
+    return lull_copies_start(self->copies, cut->folder, &lull_copy_kind_offline,
+                             g_steal_pointer(&cut->offline), error);
 }
 
 /* Its words for a socket that QEMU may not make name neither it nor a way out. */

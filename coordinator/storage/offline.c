@@ -332,4 +332,4 @@ free_offline(gpointer work)
     lull_offline_free(work);
 }
 
-const LullCopyKind lull_offline_copies = {.run = run_offline, .free = free_offline, .in_turn = TRUE};
+const LullCopyKind lull_copy_kind_offline = {.run = run_offline, .free = free_offline, .in_turn = TRUE};

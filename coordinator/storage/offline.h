@@ -43,7 +43,7 @@ gboolean lull_offline_copy(LullOffline *self, const char *folder, LullImageProgr
 
 /* The same; work: the LullOffline. More than some at a time would only take the disks from each other, and
  * from machines that run. */
-extern const LullCopyKind lull_offline_copies;
+extern const LullCopyKind lull_copy_kind_offline;
 
 void lull_offline_free(LullOffline *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullOffline, lull_offline_free)

@@ -79,7 +79,7 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
                              "there is no backup job: it never began, or somebody ended it", error)
                       : lose(self, progress, LULL_COPY_FAILED,
                              "the guest stopped before its disks were copied: take a new snapshot", error);
-    if (!lull_copies_start(self->storage->copies, self->folder, &lull_pull_copies, self->storage, error))
+    if (!lull_copies_start(self->storage->copies, self->folder, &lull_copy_kind_pull, self->storage, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_COPY_BEGUN);
     return TRUE;
@@ -109,7 +109,7 @@ poll_offline(LullBackupStorage *self, const char *folder, LullJson *attempt, Lul
         return TRUE;
     offline = lull_offline_again(attempt, &problem);
     if (offline)
-        return lull_copies_start(self->copies, folder, &lull_offline_copies, offline, error);
+        return lull_copies_start(self->copies, folder, &lull_copy_kind_offline, offline, error);
     if (lull_error_is(problem, LULL_ERROR_CONFLICT)) {
         fail(progress, LULL_COPY_FAILED, problem->message);
     } else {

@@ -403,4 +403,4 @@ end_pull(gpointer work, const char *folder, LullJson *attempt, GError **error)
     return lull_pull_end(work, folder, attempt, error);
 }
 
-const LullCopyKind lull_pull_copies = {.run = run_pull, .ended = end_pull};
+const LullCopyKind lull_copy_kind_pull = {.run = run_pull, .ended = end_pull};

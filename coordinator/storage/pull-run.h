@@ -10,9 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* What a pull job shows of the instant of the cut is copied, all volumes at once. The job goes on as long as
- * nobody ends it, so that this may be begun anew as often as it takes; while it does, the guest's writes go
- * on only as long as there is room for what they overwrite. */
+/* What a pull job shows of the instant of the cut is copied: all volumes of a machine together, as far as
+ * those of others leave a place. The job goes on as long as nobody ends it and the machine runs, so that this
+ * may be begun anew as often as it takes; while it does, the guest's writes go on only as long as there is
+ * room for what they overwrite. */
 
 /* In the description of an attempt: where QEMU listens, and how many bytes are to stay free. */
 #define LULL_PULL_SOCKET  "socket"
@@ -31,7 +32,7 @@ gint64 lull_pull_pause(guint64 free, guint64 reserve);
 
 /* Work: the LullBackupStorage. Writes the volumes' files, and their sums into the description. Whatever came
  * of it, the job is ended then. */
-extern const LullCopyKind lull_pull_copies;
+extern const LullCopyKind lull_copy_kind_pull;
 
 /* Empty scratch files for @vm below @folder, which QEMU may write to. */
 gboolean

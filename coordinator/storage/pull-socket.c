@@ -41,7 +41,8 @@ is_short(const char *path)
     return strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
-/* Another libvirt's machine may have the same number and name: of that one is its monitor. */
+/* Where the monitor is, a machine runs. That it is this one is not sure: one of another libvirt may have the
+ * same number and name. Then QEMU is refused there, or it listens there all the same. */
 static gboolean
 is_home(const char *home)
 {

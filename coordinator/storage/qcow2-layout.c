@@ -218,12 +218,6 @@ lull_qcow2_layout_close(LullQcow2Layout *self)
 }
 
 guint64
-lull_qcow2_layout_capacity(const LullQcow2Layout *self)
-{
-    return self->capacity;
-}
-
-guint64
 lull_qcow2_layout_metadata(const LullQcow2Layout *self)
 {
     return metadata_clusters(self) * CLUSTER;

@@ -39,7 +39,6 @@ void lull_qcow2_layout_add(LullQcow2Layout *self, guint64 bytes, LullQcow2Kind k
 /* Nothing can be added any more; all below needs it. */
 void lull_qcow2_layout_close(LullQcow2Layout *self);
 
-guint64 lull_qcow2_layout_capacity(const LullQcow2Layout *self); /* bytes, of whole sectors */
 guint64 lull_qcow2_layout_metadata(const LullQcow2Layout *self); /* bytes before the data */
 guint64
 lull_qcow2_layout_data(const LullQcow2Layout *self); /* bytes of data; the last cluster counts as full */

@@ -44,16 +44,18 @@ typedef struct {
      * cut. May be NULL, and may give NULL. */
     LullJson *(*cut_volumes)(LullCut *cut);
     void (*cut_free)(LullCut *cut);
-    /* How far the copying after the cut is. ABSENT: no such job and no whole data. */
+    /* How far the copying after the cut is. Not only looks: where it does not go on, as after a restart, it
+     * is begun, and a job that is over, or lost, is ended, and that noted. So it is for what was cut, and
+     * reached. ABSENT: no such job and no whole data. */
     gboolean (*poll)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
                      LullCopyProgress *ret_progress, GError **error);
     /* Data durable, checksums, manifest with @report; then it is the content. @content: the API object, kept
      * in the manifest. */
     gboolean (*seal)(LullStorage *self, const char *content_uid, guint attempt, LullJson *content,
                      GCancellable *cancel, GError **error);
-    /* Stops a job of that attempt and removes its data. Attempt 0: the whole content with all attempts; what
-     * is based on it takes over what it needs first, which may take long: cancelled, the same call goes on
-     * later. BUSY where that is not possible yet. */
+    /* Stops the copying and the job of that attempt and removes its data. Attempt 0: the whole content with
+     * all attempts; what is based on it takes over what it needs first, which may take long: cancelled, the
+     * same call goes on later. BUSY where that is not possible yet. */
     gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
                        GCancellable *cancel, GError **error);
     /* Puts content onto the stopped VM, in place: data first, definition last; one that is gone is defined

@@ -240,7 +240,7 @@ START_TEST(a_job_writes_down_how_it_ended_and_lets_the_image_go)
     LullImageLock *lock = NULL;
 
     ck_assert(!lull_copies_look(jobs, folder, &progress));
-    ck_assert(lull_copies_start(jobs, folder, &lull_offline_copies, begin(), NULL));
+    ck_assert(lull_copies_start(jobs, folder, &lull_copy_kind_offline, begin(), NULL));
     do {
         g_usleep(1000);
         ck_assert(lull_copies_look(jobs, folder, &progress));
@@ -263,7 +263,7 @@ START_TEST(a_job_that_is_stopped_leaves_the_image_and_no_word)
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
     LullImageLock *lock = NULL;
 
-    ck_assert(lull_copies_start(jobs, folder, &lull_offline_copies, begin(), NULL));
+    ck_assert(lull_copies_start(jobs, folder, &lull_copy_kind_offline, begin(), NULL));
     lull_copies_stop(jobs, below);
     ck_assert(!lull_copies_look(jobs, folder, &progress));
     lock = lull_image_lock(source, NULL);
@@ -311,7 +311,7 @@ start_one(LullCopies *jobs, guint n, LullJson *attempt)
     ck_assert_int_eq(g_mkdir(own, 0700), 0);
     ck_assert(lull_folder_write(own, LULL_FOLDER_ATTEMPT, lull_json_to_line(attempt), NULL));
     ck_assert_ptr_nonnull(offline);
-    ck_assert(lull_copies_start(jobs, own, &lull_offline_copies, offline, NULL));
+    ck_assert(lull_copies_start(jobs, own, &lull_copy_kind_offline, offline, NULL));
     return own;
 }
 

@@ -112,7 +112,7 @@ START_TEST(of_a_copy_that_fails_no_disk_is_kept)
                            "\"b.qcow2\", \"capacity\": 1048576}]}",
                            store.dir, _i ? "vdb" : "vda");
     attempt = lull_json_parse(text, -1, NULL);
-    ck_assert(lull_pull_copies.run(&store.storage, store.dir, attempt, tell, NULL, cancel, &error) == !_i);
+    ck_assert(lull_copy_kind_pull.run(&store.storage, store.dir, attempt, tell, NULL, cancel, &error) == !_i);
     ck_assert(g_file_test(first, G_FILE_TEST_EXISTS) == !_i);
     tear_down(&store);
 }
