@@ -145,6 +145,8 @@ open_stores(LullDaemon *self, const LullDaemonOptions *options, GError **error)
     self->store = lull_store_set_new(local);
     lull_store_set_add(self->store, &lull_kind_vm, lull_host_vm_store(self->host, local));
     self->storage = lull_storage_libvirt_new(self->host, snapshots, error);
+    if (self->storage && options->job_lease > 0)
+        lull_storage_libvirt_set_lease(self->storage, LULL_MSEC(options->job_lease));
     self->recorder = self->storage ? lull_recorder_new(self->store, NULL, error) : NULL;
     return self->recorder != NULL;
 }

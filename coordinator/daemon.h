@@ -19,6 +19,7 @@ typedef struct {
     char *group; /* that may use the socket; NULL: as the directory has it */
     int lease;   /* ms that a guest stays frozen for a snapshot without a word from here; 0: the default */
     int attempt_pause;  /* ms between two attempts to quiesce a guest; 0: the default */
+    int job_lease;      /* ms that a backup job goes on when this process is gone; 0: the default */
     int check_interval; /* ms between two looks at whether stored data are there; 0: the default */
 } LullDaemonOptions;
 void lull_daemon_options_clear(LullDaemonOptions *self);

@@ -14,6 +14,7 @@
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/model/schema.h"
+#include "coordinator/storage/pull-guard.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "protocol/step.h"
@@ -67,6 +68,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "that a guest is left frozen for a snapshot without hearing from here (8000)", "MS"},
         {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
          "between two attempts to bring a guest to rest (10000)", "MS"},
+        {"job-lease", 0, 0, G_OPTION_ARG_INT, &options->job_lease,
+         "that a backup job goes on when this program is gone (600000)", "MS"},
         {"check-interval", 0, 0, G_OPTION_ARG_INT, &options->check_interval,
          "between two looks at whether what is stored is there still (300000)", "MS"},
         {"print-crds", 0, 0, G_OPTION_ARG_NONE, ret_crds,
@@ -136,6 +139,8 @@ main(int argc, char **argv)
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))
+        return lull_pull_guard_main(argc - 1, argv + 1);
     set_up_log();
     if (!parse(&argc, &argv, &options, &version, &crds, &error) || !check_lease(&options, &error) ||
         !lull_steps_init(&error))

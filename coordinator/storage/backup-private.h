@@ -16,6 +16,8 @@ typedef struct {
     LullStorage storage;
     LullHost *host;
     char *directory;
+    int there;    /* says that a coordinator is there: a lock on the directory; -1: it cannot be said */
+    gint64 lease; /* microseconds that a job goes on without */
     LullChainLocks *chains; /* what is stored is read, merged or removed: for long */
     LullChainLocks
         *additions; /* a content is added to what is there, or somebody looks what is: after @chains */

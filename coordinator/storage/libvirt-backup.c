@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "coordinator/guest/link.h"
 #include "coordinator/storage/backup-job.h"
@@ -21,6 +22,7 @@
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
 #include "coordinator/storage/orphan.h"
+#include "coordinator/storage/pull-guard.h"
 #include "coordinator/storage/pull-run.h"
 #include "coordinator/storage/pull-socket.h"
 #include "coordinator/storage/verify.h"
@@ -200,6 +202,14 @@ check_space(const LullBackupStorage *self, const LullVm *vm, const LullChainPlan
     return TRUE;
 }
 
+/* Before there is a job that nobody looks after. */
+static gboolean
+start_guard(const LullBackupStorage *self, const BackupCut *cut, GError **error)
+{
+    return !cut->xml ||
+           lull_pull_guard_start(lull_host_uri(self->host), cut->uid, cut->folder, self->lease, error);
+}
+
 /* With additions locked: from what they are to a description that says what this attempt is based on. */
 static BackupCut *
 prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, const char *content_uid,
@@ -233,7 +243,8 @@ prepare_locked(LullBackupStorage *self, LullDomain *domain, const LullVm *vm, co
         lull_json_set_int(cut->attempt, LULL_PULL_RESERVE, (gint64)reserve);
     }
     /* the NVRAM last: it is to fit the disks at the cut */
-    if (fill_folder(vm, folder, capacities, cut->attempt, error) && keep_nvram(vm, folder, error))
+    if (fill_folder(vm, folder, capacities, cut->attempt, error) && start_guard(self, cut, error) &&
+        keep_nvram(vm, folder, error))
         return cut;
     lull_folder_remove(folder, NULL);
     backup_cut_free(&cut->cut);
@@ -414,6 +425,8 @@ backup_free(LullStorage *storage)
     lull_chain_locks_free(self->additions);
     g_hash_table_unref(self->distrusted);
     g_mutex_clear(&self->mutex);
+    if (self->there >= 0)
+        close(self->there);
     g_free(self->directory);
     g_free(self);
 }
@@ -453,6 +466,8 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     self->storage.ops = &ops;
     self->host = host;
     self->directory = g_canonicalize_filename(directory, NULL);
+    self->there = lull_pull_guard_be_there(self->directory);
+    self->lease = LULL_STORAGE_LIBVIRT_LEASE;
     self->copies = lull_copies_new();
     self->volumes = lull_turns_new(VOLUMES_AT_A_TIME);
     self->chains = lull_chain_locks_new();
@@ -460,4 +475,10 @@ lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error)
     g_mutex_init(&self->mutex);
     self->distrusted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return &self->storage;
+}
+
+void
+lull_storage_libvirt_set_lease(LullStorage *storage, gint64 lease)
+{
+    ((LullBackupStorage *)storage)->lease = lease;
 }

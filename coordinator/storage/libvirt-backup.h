@@ -17,4 +17,9 @@ G_BEGIN_DECLS
 LullStorage *
 lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* How long a backup job goes on when this process is gone: microseconds. Before any is begun. */
+void lull_storage_libvirt_set_lease(LullStorage *storage, gint64 lease);
+
+#define LULL_STORAGE_LIBVIRT_LEASE (600 * G_USEC_PER_SEC)
+
 G_END_DECLS

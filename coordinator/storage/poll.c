@@ -6,6 +6,7 @@
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/offline.h"
+#include "coordinator/storage/pull-guard.h"
 #include "coordinator/storage/pull-run.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
@@ -55,6 +56,18 @@ lose(const Pull *self, LullCopyProgress *progress, LullCopyState state, const ch
     return lull_pull_end(self->storage, self->folder, self->attempt, error);
 }
 
+/* Whoever ended it may have said why. */
+static gboolean
+lose_job(const Pull *self, LullCopyProgress *progress, GError **error)
+{
+    g_autofree char *path = g_build_filename(self->folder, LULL_PULL_GUARD_ENDED, NULL);
+    g_autofree char *why = NULL;
+
+    (void)g_file_get_contents(path, &why, NULL, NULL);
+    return lose(self, progress, why ? LULL_COPY_FAILED : LULL_COPY_ABSENT,
+                why ? why : "there is no backup job: it never began, or somebody ended it", error);
+}
+
 /* It is begun, by this life too: the job is still there and shows what it did at the cut. */
 static gboolean
 begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
@@ -75,8 +88,7 @@ begin_copy(const Pull *self, LullCopyProgress *progress, GError **error)
     if (!domain)
         return lose(self, progress, LULL_COPY_FAILED, "the virtual machine is gone", error);
     if (!runs)
-        return active ? lose(self, progress, LULL_COPY_ABSENT,
-                             "there is no backup job: it never began, or somebody ended it", error)
+        return active ? lose_job(self, progress, error)
                       : lose(self, progress, LULL_COPY_FAILED,
                              "the guest stopped before its disks were copied: take a new snapshot", error);
     if (!lull_copies_start(self->storage->copies, self->folder, &lull_copy_kind_pull, self->storage, error))

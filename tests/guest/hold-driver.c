@@ -12,6 +12,7 @@
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/guest/hold.h"
 #include "coordinator/storage/libvirt-backup.h"
+#include "coordinator/storage/pull-guard.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -303,6 +304,8 @@ main(int argc, char **argv)
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc - 1, argv + 1);
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))
+        return lull_pull_guard_main(argc - 1, argv + 1);
     if (argc != 3 || !lull_steps_init(&error)) {
         g_printerr("usage: hold-driver URI DIRECTORY\n");
         return 2;

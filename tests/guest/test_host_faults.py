@@ -143,6 +143,23 @@ def test_a_copy_outlasts_coordinator_and_libvirtd(host, coordinator, guest):
     assert_whole(api, guest)
 
 
+def test_a_job_without_a_coordinator_ends_after_a_while(host, coordinator, guest):
+    coordinator.arguments = ["--job-lease=2000"]
+    domain = host.connection.lookupByName(guest.name)
+    with halted_while_it_copies(coordinator, guest) as api:
+        coordinator.kill()
+        assert domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
+        rig.wait_for(lambda: domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE, 30, "its job is ended")
+        scratch = os.path.join(coordinator.state_dir, "snapshots", "*", "*.scratch")
+        rig.wait_for(lambda: not glob.glob(scratch), 10, "there is room again")
+        coordinator.start()
+    snapshot = api.settle("struck")
+
+    assert not condition(snapshot, "Ready")
+    assert "no coordinator was there" in str(snapshot["status"]), snapshot["status"]
+    end_well(api, guest)
+
+
 # A hold
 
 

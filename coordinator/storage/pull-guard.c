@@ -1,0 +1,240 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/pull-guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "coordinator/storage/backup-job.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/pull-run.h"
+#include "protocol/clock.h"
+
+#define LOOK_USEC  LULL_SEC(1)   /* between looks at the job */
+#define BEGIN_USEC LULL_SEC(120) /* until the cut; a freeze that takes as long is given up */
+#define RETRY_USEC LULL_MSEC(100)
+
+static int
+open_directory(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+lull_pull_guard_be_there(const char *directory)
+{
+    const int fd = open_directory(directory);
+
+    /* a guard that looks just now has it for a moment only */
+    if (fd >= 0 && flock(fd, LOCK_SH) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+gboolean
+lull_pull_guard_start(const char *uri, const char *domain_uid, const char *folder, gint64 lease,
+                      GError **error)
+{
+    g_autofree char *ms = g_strdup_printf("%" G_GINT64_FORMAT, lease / 1000);
+    const char *const argv[] = {"/proc/self/exe",
+                                LULL_PULL_GUARD_WORD,
+                                "--uri",
+                                uri,
+                                "--domain",
+                                domain_uid,
+                                "--folder",
+                                folder,
+                                "--lease",
+                                ms,
+                                NULL};
+    g_autoptr(GSubprocess) process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_SILENCE, error);
+
+    return process != NULL;
+}
+
+/* One that is there goes first: it knows what to say of it. */
+const char *
+lull_pull_guard_decide(const LullPullGuardView *view)
+{
+    if (view->free < (view->away_since ? view->reserve : view->reserve / 2))
+        return "what the guest writes while it is copied needs room, and there is none left: delete "
+               "snapshots "
+               "or make room";
+    if (view->away_since && view->now - view->away_since >= view->lease)
+        return "no coordinator was there to copy the disks: take a new snapshot";
+    return NULL;
+}
+
+/* The other side. It has one thread and one job. */
+
+typedef struct {
+    char *uri;
+    char *uid;
+    char *folder;
+    int directory;
+    virConnectPtr connection;
+    LullDomain *domain;
+    LullJson *attempt;
+    LullPullGuardView view;
+} Guard;
+
+static void
+disconnect(Guard *self)
+{
+    g_clear_pointer(&self->domain, virDomainFree);
+    g_clear_pointer(&self->connection, virConnectClose);
+}
+
+/* A machine that is gone for good has no job; one that is not found may be. */
+static gboolean
+connect_libvirt(Guard *self)
+{
+    if (self->connection && virConnectIsAlive(self->connection) != 1)
+        disconnect(self);
+    if (!self->connection)
+        self->connection = virConnectOpen(self->uri);
+    if (self->connection && !self->domain)
+        self->domain = virDomainLookupByUUIDString(self->connection, self->uid);
+    return self->domain != NULL;
+}
+
+/* 1: it runs; 0: it does not; -1: not known. */
+static int
+look_at_job(Guard *self)
+{
+    gboolean runs = FALSE;
+
+    if (!connect_libvirt(self))
+        return self->connection && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : -1;
+    return lull_backup_find(self->domain, self->folder, &runs, NULL) ? runs : -1;
+}
+
+static void
+look_around(Guard *self)
+{
+    const gboolean away = flock(self->directory, LOCK_EX | LOCK_NB) == 0;
+
+    if (away)
+        (void)flock(self->directory, LOCK_UN);
+    self->view.now = lull_clock_boottime();
+    if (!away)
+        self->view.away_since = 0;
+    else if (!self->view.away_since)
+        self->view.away_since = self->view.now;
+    if (!lull_folder_free_space(self->folder, &self->view.free, NULL))
+        self->view.free = G_MAXUINT64;
+}
+
+/* Whoever comes later is told why. */
+static void
+end_job(Guard *self, const char *why)
+{
+    g_printerr("%s: %s: its backup job is ended\n", self->folder, why);
+    (void)lull_folder_write(self->folder, LULL_PULL_GUARD_ENDED, why, NULL);
+    while (!connect_libvirt(self) || !lull_backup_abort(self->domain, self->folder, NULL)) {
+        if (look_at_job(self) == 0)
+            break;
+        g_usleep(RETRY_USEC);
+    }
+    lull_pull_clear_scratch(self->folder, self->attempt);
+}
+
+static void
+keep_watch(Guard *self)
+{
+    const gint64 begun = lull_clock_boottime();
+    gint64 looked = 0;
+    gboolean seen = FALSE;
+
+    while (g_file_test(self->folder, G_FILE_TEST_IS_DIR)) {
+        const char *why = NULL;
+
+        look_around(self);
+        if (self->view.now - looked >= LOOK_USEC) {
+            const int runs = look_at_job(self);
+
+            if (runs == 0 && (seen || self->view.now - begun >= BEGIN_USEC))
+                return;
+            seen |= runs == 1;
+            looked = self->view.now;
+        }
+        why = seen ? lull_pull_guard_decide(&self->view) : NULL;
+        if (why) {
+            end_job(self, why);
+            return;
+        }
+        g_usleep((gulong)lull_pull_pause(self->view.free, self->view.reserve));
+    }
+}
+
+static void
+swallow(void *user_data, virErrorPtr error)
+{
+}
+
+static int
+run(Guard *self, GError **error)
+{
+    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT};
+    g_autofree char *store = g_path_get_dirname(self->folder);
+
+    for (guint i = 0; i < G_N_ELEMENTS(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
+    (void)setsid();
+    virSetErrorFunc(NULL, swallow);
+    self->attempt = lull_folder_read_json(self->folder, LULL_FOLDER_ATTEMPT, error);
+    if (!self->attempt)
+        return 1;
+    self->directory = open_directory(store);
+    if (self->directory < 0) {
+        lull_folder_errno(error, errno, "store", store);
+        return 1;
+    }
+    self->view.reserve = (guint64)lull_json_int(self->attempt, LULL_PULL_RESERVE, 0);
+    keep_watch(self);
+    disconnect(self);
+    lull_json_put(self->attempt);
+    close(self->directory);
+    return 0;
+}
+
+int
+lull_pull_guard_main(int argc, char **argv)
+{
+    Guard self = {NULL};
+    gint64 lease = 0;
+    const GOptionEntry entries[] = {
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &self.uri, "libvirt's URI", "URI"},
+        {"domain", 0, 0, G_OPTION_ARG_STRING, &self.uid, "the domain's UUID", "UUID"},
+        {"folder", 0, 0, G_OPTION_ARG_FILENAME, &self.folder, "the attempt's folder", "FOLDER"},
+        {"lease", 0, 0, G_OPTION_ARG_INT64, &lease, "ms without a coordinator", "MS"},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    int status = 2;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || !self.uri || !self.uid || !self.folder ||
+        lease <= 0) {
+        g_printerr("pull-guard: %s\n",
+                   error ? error->message : "--uri, --domain, --folder and --lease are needed");
+    } else {
+        self.view.lease = LULL_MSEC(lease);
+        status = run(&self, &error);
+        if (error)
+            g_printerr("pull-guard: %s\n", error->message);
+    }
+    g_free(self.uri);
+    g_free(self.uid);
+    g_free(self.folder);
+    return status;
+}

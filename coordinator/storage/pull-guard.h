@@ -1,0 +1,44 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Who looks after a pull job when nobody else does. The job goes on without the coordinator, and with it
+ * grows what the guest overwrites, until the disk is full and the guest's writes fail. So there is a process
+ * of its own for each job, which outlives the coordinator: it ends the job when the room runs out, or when no
+ * coordinator was there for so long, and goes when the job is over or the attempt's folder is gone.
+ *
+ * It is this very program, run as `<program> pull-guard --uri URI --domain UUID --folder FOLDER --lease MS`.
+ * That a coordinator is there it sees by a shared lock (flock) on the store's directory. Where such locks are
+ * not known it only looks at the room. */
+
+#define LULL_PULL_GUARD_WORD  "pull-guard"
+#define LULL_PULL_GUARD_ENDED "ended.txt" /* in the attempt's folder: why it ended the job */
+
+/* Says that a coordinator is there, as long as the descriptor is open. -1: it cannot be said. */
+int lull_pull_guard_be_there(const char *directory);
+
+/* Never waits for it. @lease: microseconds without a coordinator. */
+gboolean lull_pull_guard_start(const char *uri, const char *domain_uid, const char *folder, gint64 lease,
+                               GError **error);
+
+typedef struct {
+    gint64 now;
+    gint64 away_since; /* no coordinator was there; 0: one is */
+    gint64 lease;
+    guint64 free;
+    guint64 reserve; /* a coordinator that is there ends the job when less is free */
+} LullPullGuardView;
+
+/* Why the job has to end now; NULL: it need not. Pure. */
+const char *lull_pull_guard_decide(const LullPullGuardView *view);
+
+/* The other side: what a program does whose first argument is LULL_PULL_GUARD_WORD. Returns the exit status.
+ */
+int lull_pull_guard_main(int argc, char **argv);
+
+G_END_DECLS

@@ -1,0 +1,113 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/pull-guard.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "coordinator/storage/folder.h"
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+
+#define MIB   ((guint64)1024 * 1024)
+#define LEASE LULL_SEC(600)
+
+static const struct {
+    gint64 away;           /* seconds; 0: one is there */
+    guint64 free, reserve; /* MiB */
+    const char *why;
+} views[] = {
+    {0, 300, 512, NULL},
+    {0, 255, 512, "room"},
+    {1, 511, 512, "room"},
+    {599, 512, 512, NULL},
+    {600, 512, 512, "take a new snapshot"},
+    {600, 100, 512, "room"},
+    {0, 0, 0, NULL},
+};
+
+START_TEST(a_job_ends_when_room_or_coordinator_is_gone)
+{
+    const gint64 now = LULL_SEC(1000);
+    const LullPullGuardView view = {
+        .now = now,
+        .away_since = views[_i].away ? now - LULL_SEC(views[_i].away) : 0,
+        .lease = LEASE,
+        .free = views[_i].free * MIB,
+        .reserve = views[_i].reserve * MIB,
+    };
+    const char *why = lull_pull_guard_decide(&view);
+
+    ck_assert(why ? views[_i].why && strstr(why, views[_i].why) : !views[_i].why);
+}
+END_TEST
+
+START_TEST(that_one_is_there_is_seen_until_it_is_gone)
+{
+    g_autofree char *directory = g_dir_make_tmp("lull-guard-XXXXXX", NULL);
+    const int there = lull_pull_guard_be_there(directory);
+    const int other = lull_pull_guard_be_there(directory);
+    const int looks = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    ck_assert_int_ge(there, 0);
+    ck_assert_int_ge(other, 0);
+    close(other);
+    ck_assert_int_eq(flock(looks, LOCK_EX | LOCK_NB), -1);
+    close(there);
+    ck_assert_int_eq(flock(looks, LOCK_EX | LOCK_NB), 0);
+    close(looks);
+    g_rmdir(directory);
+}
+END_TEST
+
+/* As its attempt does when it is given up before the cut. */
+START_TEST(a_guard_goes_when_the_folder_is_gone)
+{
+    g_autofree char *directory = g_dir_make_tmp("lull-guard-XXXXXX", NULL);
+    g_autofree char *folder = g_build_filename(directory, "attempt", NULL);
+    char *argv[] = {(char *)"pull-guard",
+                    (char *)"--uri",
+                    (char *)"test:///default",
+                    (char *)"--domain",
+                    (char *)"6695eb01-f6a4-8304-79aa-97f2502e193f",
+                    (char *)"--folder",
+                    folder,
+                    (char *)"--lease",
+                    (char *)"1000",
+                    NULL};
+    int status = -1;
+    pid_t guard;
+
+    ck_assert(lull_folder_make(folder, NULL));
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_ATTEMPT, "{\"volumes\": []}", NULL));
+    guard = fork();
+    if (guard == 0)
+        _exit(lull_pull_guard_main(G_N_ELEMENTS(argv) - 1, argv));
+    g_usleep(G_USEC_PER_SEC / 10);
+    ck_assert_int_eq(waitpid(guard, &status, WNOHANG), 0);
+    ck_assert(lull_folder_remove(folder, NULL));
+    ck_assert_int_eq(waitpid(guard, &status, 0), guard);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    lull_folder_remove(directory, NULL);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("storage/pull-guard");
+    TCase *cases = tcase_create("pull-guard");
+
+    tcase_add_loop_test(cases, a_job_ends_when_room_or_coordinator_is_gone, 0, G_N_ELEMENTS(views));
+    tcase_add_test(cases, that_one_is_there_is_seen_until_it_is_gone);
+    tcase_add_test(cases, a_guard_goes_when_the_folder_is_gone);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
