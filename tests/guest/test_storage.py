@@ -49,9 +49,9 @@ def test_a_held_content_is_whole_without_replay(guest, driver):
     driver.must("vm", guest.name)
     driver.must("hold", uuid())
     driver.must("prepare", 10000)
+    assert driver("poll", content, 1)["state"] == "absent"
     driver.must("target", content, 1)
     driver.must("witness")
-    assert driver("poll", content, 1)["state"] == "absent"
     window = driver.must("window", 8000)
     assert window["held"], window
     assert driver("verdict", "vda", "vdb")["witness"] == "quiet"
