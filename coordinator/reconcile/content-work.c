@@ -52,10 +52,10 @@ rest(GCancellable *cancellable, gint64 usec, GError **error)
     return !g_cancellable_set_error_if_cancelled(cancellable, error);
 }
 
-/* What it may have begun costs the guest room as long as it is there, and nobody else looks after it: the
- * attempt is not over before that is gone. */
+/* What it may have begun costs the guest room as long as it is there, and nobody else looks after it: one
+ * that came as far as the cut is not over before that is gone. */
 static void
-undo(const LullContentTask *task, GCancellable *cancellable)
+undo(const LullContentTask *task, gboolean was_cut, GCancellable *cancellable)
 {
     LullStorage *storage = task->tools.storage;
     gint64 pause = REMOVE_FIRST;
@@ -68,7 +68,7 @@ undo(const LullContentTask *task, GCancellable *cancellable)
         if (pause == REMOVE_FIRST)
             g_warning("attempt %u of %s: its data cannot be removed yet: %s", task->number,
                       task->order->owner, problem->message);
-        if (!rest(cancellable, pause, NULL))
+        if (!was_cut || !rest(cancellable, pause, NULL))
             return;
         pause = MIN(pause * 2, REMOVE_MAX);
     }
@@ -83,7 +83,7 @@ lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **erro
     if (outcome && outcome->reached)
         begin_copy(task);
     else
-        undo(task, cancellable);
+        undo(task, outcome != NULL, cancellable);
     return outcome;
 }
 
