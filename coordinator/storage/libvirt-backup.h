@@ -10,10 +10,9 @@ G_BEGIN_DECLS
 
 /* Libvirt's backup jobs in pull mode, full or of what changed: the cut is the start of the job, and what it
  * shows is copied by us afterwards. Machines that are off are copied from their images. Contents are folders
- * below
- * @directory (made where missing): <content uid>/manifest.json, domain.xml, nvram.fd, <volume>.qcow2; an
- * attempt's is <content uid>.attempt-<n> until it is sealed, with <volume>.scratch while its job runs. @host
- * is borrowed. */
+ * below @directory (made where missing): <content uid>/manifest.json, domain.xml, nvram.fd, <volume>.qcow2;
+ * an attempt's is <content uid>.attempt-<n> until it is sealed, with <volume>.scratch while its job runs.
+ * @host is borrowed. */
 LullStorage *
 lull_storage_libvirt_new(LullHost *host, const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -106,7 +106,7 @@ lull_pull_socket_remove(const char *directory, const char *socket)
     g_autofree char *folder = socket ? g_path_get_dirname(socket) : NULL;
     g_autofree char *above = folder ? g_path_get_dirname(folder) : NULL;
 
-    if (!socket)
+    if (!above)
         return;
     (void)g_unlink(socket);
     if (g_str_equal(above, directory) && g_str_has_suffix(folder, SUFFIX))
