@@ -13,7 +13,7 @@
 
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
-#include "coordinator/model/schema.h"
+#include "coordinator/model/manifests.h"
 #include "coordinator/storage/pull-guard.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -50,7 +50,7 @@ notify(const char *state)
 }
 
 static gboolean
-parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, gboolean *ret_crds,
+parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, char **ret_crds,
       GError **error)
 {
     const GOptionEntry entries[] = {
@@ -72,8 +72,9 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "that a backup job goes on when this program is gone (600000)", "MS"},
         {"check-interval", 0, 0, G_OPTION_ARG_INT, &options->check_interval,
          "between two looks at whether what is stored is there still (300000)", "MS"},
-        {"print-crds", 0, 0, G_OPTION_ARG_NONE, ret_crds,
-         "print the definitions of the kinds for a cluster, for kubectl apply", NULL},
+        {"print-crds", 0, 0, G_OPTION_ARG_STRING, ret_crds,
+         "print the definitions of the kinds for a cluster, in snapshot.kubevirt.io or snapshot.lull.dev",
+         "GROUP"},
         {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},
         {0},
     };
@@ -113,10 +114,18 @@ on_signal_quit(int number, GMainLoop *loop)
 }
 
 static int
-print_crds(void)
+print_crds(const char *name)
 {
-    g_autoptr(LullJson) list = lull_schema_crds();
+    const LullApiGroup *group = lull_api_group_by_name(name);
+    g_autoptr(LullJson) list = group ? lull_manifests(group) : NULL;
 
+    if (!list) {
+        (void)fprintf(stderr,
+                      "lull-coordinator: --print-crds %s: expected snapshot.kubevirt.io or "
+                      "snapshot.lull.dev\n",
+                      name);
+        return 2;
+    }
     return puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY)) < 0 || fflush(stdout) != 0;
 }
 
@@ -135,7 +144,8 @@ main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
     g_autoptr(LullDaemon) daemon = NULL;
     g_autoptr(GError) error = NULL;
-    gboolean version = FALSE, crds = FALSE;
+    g_autofree char *crds = NULL;
+    gboolean version = FALSE;
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
@@ -150,7 +160,7 @@ main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (crds)
-        return print_crds();
+        return print_crds(crds);
     (void)signal(SIGPIPE, SIG_IGN);
     lull_daemon_options_complete(&options);
     /* Never the default one: libvirt's event loop, which is a thread of its own, takes that. */

@@ -59,6 +59,7 @@
 
 /* The coordinator's API. */
 #define LULL_GROUP_SNAPSHOT     "snapshot.kubevirt.io"
+#define LULL_GROUP_SNAPSHOT_OWN "snapshot.lull.dev" /* in a cluster where a controller has that one */
 #define LULL_GROUP_VM           "kubevirt.io"
 #define LULL_GROUP_SUBRESOURCES "subresources.kubevirt.io"
 #define LULL_NAMESPACE          "default" /* the only one on a plain host */

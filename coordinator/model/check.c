@@ -93,6 +93,23 @@ words(const char *name)
     return g_string_free(result, FALSE);
 }
 
+char *
+lull_check_not_among(const LullField *field, const char *subject)
+{
+    g_autofree char *what = words(field->name);
+    g_autofree char *known = g_strjoinv(", ", (char **)field->values);
+
+    return g_strdup_printf("%s %s doesn't exist: expected one of %s", what, subject, known);
+}
+
+/* In characters: a text that is not UTF-8 did not come through JSON. */
+static void
+check_length(LullCheck *self, const char *path, const LullField *field, const char *text)
+{
+    if (field->max_length && g_utf8_strlen(text, -1) > (glong)field->max_length)
+        lull_check_add(self, LULL_CAUSE_INVALID, path, "too long: at most %u characters", field->max_length);
+}
+
 static void
 check_string(LullCheck *self, const char *path, const LullField *field, LullJson *value)
 {
@@ -102,14 +119,13 @@ check_string(LullCheck *self, const char *path, const LullField *field, LullJson
         return;
     text = json_object_get_string(value);
     if (field->values && !g_strv_contains(field->values, text)) {
-        g_autofree char *what = words(field->name);
         g_autofree char *quoted = lull_check_quote(text);
-        g_autofree char *known = g_strjoinv(", ", (char **)field->values);
-        lull_check_add(self, LULL_CAUSE_INVALID, path, "%s %s doesn't exist: expected one of %s", what,
-                       quoted, known);
+        g_autofree char *fault = lull_check_not_among(field, quoted);
+        lull_check_add(self, LULL_CAUSE_INVALID, path, "%s", fault);
     } else if (field->required && !*text && !field->values) {
         lull_check_add(self, LULL_CAUSE_REQUIRED, path, "must not be empty");
     }
+    check_length(self, path, field, text);
 }
 
 static void
@@ -178,13 +194,17 @@ check_array(LullCheck *self, const char *path, const LullField *field, LullJson 
 {
     if (!expect(self, path, value, json_type_array, "a list"))
         return;
+    if (field->max_items && json_object_array_length(value) > field->max_items) {
+        lull_check_add(self, LULL_CAUSE_INVALID, path, "too many: at most %u", field->max_items);
+        return;
+    }
     for (size_t i = 0; i < json_object_array_length(value); i++) {
         LullJson *item = json_object_array_get_idx(value, i);
         g_autofree char *below = g_strdup_printf("%s[%zu]", path, i);
         if (field->fields)
             lull_check_fields(self, below, field->fields, item);
-        else
-            (void)expect(self, below, item, json_type_string, "a string");
+        else if (expect(self, below, item, json_type_string, "a string"))
+            check_length(self, below, field, json_object_get_string(item));
     }
 }
 

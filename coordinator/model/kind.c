@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/model/check.h"
 #include "protocol/names.h"
 
 #define END \
@@ -72,10 +73,19 @@ static const LullField reference_fields[] = {
     END,
 };
 
+static const LullRule reference_rules[] = {
+    {"has(self.apiGroup)", ".apiGroup", TRUE, LULL_FAULT_NO_GROUP, NULL},
+    {"!has(self.apiGroup) || self.apiGroup == '" LULL_GROUP_VM "'", ".apiGroup", FALSE, LULL_FAULT_GROUP,
+     NULL},
+    {"self.kind == 'VirtualMachine'", ".kind", FALSE, LULL_FAULT_KIND, NULL},
+    END,
+};
+
 /* VirtualMachineSnapshot */
 
 static const LullField snapshot_spec[] = {
-    FIELD("source", OBJECT, TRUE, .fields = reference_fields, .doc = "The virtual machine to snapshot."),
+    FIELD("source", OBJECT, TRUE, .fields = reference_fields, .rules = reference_rules,
+          .doc = "The virtual machine to snapshot."),
     FIELD("deletionPolicy", STRING, .values = (const char *const[]){"Delete", "Retain", NULL},
           .doc = "Whether the content goes with the snapshot; Delete where absent."),
     FIELD("failureDeadline", DURATION,
@@ -132,6 +142,11 @@ static const LullColumn report_columns[] = {
     END,
 };
 
+static const LullSelectable snapshot_selectable[] = {
+    {"spec.source.name", ".spec.source.name"},
+    END,
+};
+
 const LullKind lull_kind_snapshot = {
     .group = LULL_GROUP_SNAPSHOT,
     .version = "v1beta1",
@@ -144,6 +159,7 @@ const LullKind lull_kind_snapshot = {
     .more_columns = report_columns,
     .doc = "A snapshot of a virtual machine: asked for by its spec, taken once.",
     .spec = snapshot_spec,
+    .selectable = snapshot_selectable,
     .reference = "source",
     .status = snapshot_status,
     .spec_fixed = TRUE,
@@ -234,8 +250,27 @@ static const LullField override_fields[] = {
     END,
 };
 
+static const LullRule override_rules[] = {
+    {"has(self.volumeName) && self.volumeName != ''", ".volumeName", TRUE, LULL_FAULT_NO_VOLUME_NAME, NULL},
+    {"(has(self.restoreName) && self.restoreName != '') || has(self.labels) || has(self.annotations)", NULL,
+     TRUE, LULL_FAULT_NO_OVERRIDE, NULL},
+    END,
+};
+
+/* Nobody reads JSON here, so only what is certainly wrong is: the rest ends in a condition of the restore. */
+static const LullRule patch_rules[] = {
+    {"self.matches(r'^\\s*\\{[\\s\\S]*\\}\\s*$')", NULL, FALSE, LULL_FAULT_PATCH, NULL},
+    {"self.matches(r'\"op\"\\s*:\\s*\"(add|remove|replace|move|copy|test)\"')", NULL, FALSE,
+     LULL_FAULT_PATCH_OP, NULL},
+    {"self.matches(r'\"path\"\\s*:\\s*\"\\\\?/(spec|metadata\\\\?/(labels|annotations))\\\\?/[^\"]')", NULL,
+     FALSE, LULL_FAULT_PATCH_PATH " " LULL_FAULT_PATCH_MORE,
+     "'" LULL_FAULT_PATCH_PATH ": ' + self + ' " LULL_FAULT_PATCH_MORE "'"},
+    END,
+};
+
 static const LullField restore_spec[] = {
-    FIELD("target", OBJECT, TRUE, .fields = reference_fields, .doc = "The virtual machine to restore to."),
+    FIELD("target", OBJECT, TRUE, .fields = reference_fields, .rules = reference_rules,
+          .doc = "The virtual machine to restore to."),
     FIELD("virtualMachineSnapshotName", STRING, TRUE, .doc = "The snapshot to restore from."),
     FIELD("targetReadinessPolicy", STRING,
           .values =
@@ -243,12 +278,14 @@ static const LullField restore_spec[] = {
           .doc = "What to do while the target is not stopped; WaitGracePeriod where absent."),
     FIELD("volumeRestorePolicy", STRING,
           .values = (const char *const[]){"RandomizeNames", "InPlace", "PrefixTargetName", NULL},
-          .doc = "How restored volumes are named; RandomizeNames where absent."),
+          .own_text = TRUE, .doc = "How restored volumes are named; RandomizeNames where absent."),
     FIELD("volumeOwnershipPolicy", STRING, .values = (const char *const[]){"Vm", "VM", "None", NULL},
+          .own_text = TRUE,
           .doc = "Who owns restored volumes that have no other owner; Vm (also written VM) where absent."),
-    FIELD("volumeRestoreOverrides", ARRAY, .fields = override_fields,
-          .doc = "Changes to single volumes as they are restored."),
-    FIELD("patches", ARRAY,
+    FIELD("volumeRestoreOverrides", ARRAY, .fields = override_fields, .rules = override_rules,
+          .max_items = LULL_RESTORE_MAX_OVERRIDES, .doc = "Changes to single volumes as they are restored."),
+    FIELD("patches", ARRAY, .rules = patch_rules, .max_items = LULL_RESTORE_MAX_PATCHES,
+          .max_length = LULL_RESTORE_MAX_PATCH,
           .doc = "JSON Patch operations, each one object as text, applied to a target that is created."),
     END,
 };
@@ -279,6 +316,11 @@ static const LullColumn restore_columns[] = {
     END,
 };
 
+static const LullSelectable restore_selectable[] = {
+    {"spec.target.name", ".spec.target.name"},
+    END,
+};
+
 const LullKind lull_kind_restore = {
     .group = LULL_GROUP_SNAPSHOT,
     .version = "v1beta1",
@@ -290,6 +332,7 @@ const LullKind lull_kind_restore = {
     .columns = restore_columns,
     .doc = "Brings a virtual machine back to what a snapshot holds, once.",
     .spec = restore_spec,
+    .selectable = restore_selectable,
     .reference = "target",
     .status = restore_status,
     .spec_fixed = TRUE,

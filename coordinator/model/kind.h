@@ -24,6 +24,16 @@ typedef enum {
     LULL_FIELD_ANY,      /* kept as it is */
 } LullFieldType;
 
+/* What types and values cannot say. The local store checks it by code (validate.c), a cluster's API server by
+ * this, as far as it can: it may take a little more. */
+typedef struct {
+    const char *holds;      /* in CEL, `self` is the value, of a list each item; NULL ends a list */
+    const char *field;      /* below the value, the one that is wrong: ".apiGroup"; NULL: the value itself */
+    gboolean missing;       /* what is wrong is that there is none */
+    const char *message;    /* begins as the local store's */
+    const char *expression; /* in CEL, a message that shows what there is; or NULL */
+} LullRule;
+
 typedef struct _LullField LullField;
 struct _LullField {
     const char *name; /* NULL ends a list */
@@ -31,7 +41,11 @@ struct _LullField {
     gboolean required;
     const char *const *values; /* allowed strings, NULL-terminated; NULL: any */
     const LullField *fields;
-    const char *doc; /* one sentence */
+    const LullRule *rules;
+    gboolean own_text; /* a cluster refuses other values in our words, which clients know, not in its own */
+    guint max_items;   /* of a list; 0: any number */
+    guint max_length;  /* of a text, or of each that is an item, in characters; 0: any */
+    const char *doc;   /* one sentence */
 };
 
 typedef struct {

@@ -3,9 +3,11 @@
  */
 #include "coordinator/model/schema.h"
 
+#include "coordinator/model/check.h"
 #include "coordinator/model/meta.h"
 
 #define PRESERVE "x-kubernetes-preserve-unknown-fields"
+#define RULES    "x-kubernetes-validations"
 #define DURATION "A duration is a text such as \"90s\", \"5m\" or \"1h30m\", or a number of seconds."
 
 static LullJson *
@@ -29,11 +31,49 @@ new_typed(const char *type)
 }
 
 static LullJson *
-array_of(const LullField *fields, const char *duration)
+new_text(const LullField *field)
+{
+    LullJson *schema = new_typed("string");
+
+    if (field->required && !field->values)
+        lull_json_set_int(schema, "minLength", 1);
+    if (field->max_length)
+        lull_json_set_int(schema, "maxLength", field->max_length);
+    return schema;
+}
+
+static void
+add_rule(LullJson *schema, const LullRule *rule)
+{
+    LullJson *rules = lull_json_array(schema, RULES);
+    LullJson *entry = json_object_new_object();
+
+    if (!rules) {
+        rules = json_object_new_array();
+        lull_json_take(schema, RULES, rules);
+    }
+    lull_json_set_string(entry, "rule", rule->holds);
+    lull_json_set_string(entry, "message", rule->message);
+    if (rule->expression)
+        lull_json_set_string(entry, "messageExpression", rule->expression);
+    if (rule->missing)
+        lull_json_set_string(entry, "reason", LULL_CAUSE_REQUIRED);
+    if (rule->field)
+        lull_json_set_string(entry, "fieldPath", rule->field);
+    json_object_array_add(rules, entry);
+}
+
+static LullJson *
+array_of(const LullField *field, const char *duration)
 {
     LullJson *schema = new_typed("array");
+    LullJson *items = field->fields ? lull_schema_of_fields(field->fields, duration) : new_text(field);
 
-    lull_json_take(schema, "items", fields ? lull_schema_of_fields(fields, duration) : new_typed("string"));
+    for (const LullRule *rule = field->rules; rule && rule->holds; rule++)
+        add_rule(items, rule);
+    lull_json_take(schema, "items", items);
+    if (field->max_items)
+        lull_json_set_int(schema, "maxItems", field->max_items);
     lull_json_set_string(schema, "x-kubernetes-list-type", "atomic");
     return schema;
 }
@@ -121,7 +161,7 @@ schema_of(const LullField *field, const char *duration)
 {
     switch (field->type) {
     case LULL_FIELD_STRING:
-        return new_typed("string");
+        return new_text(field);
     case LULL_FIELD_INT:
         return new_int();
     case LULL_FIELD_BOOL:
@@ -133,7 +173,7 @@ schema_of(const LullField *field, const char *duration)
     case LULL_FIELD_OBJECT:
         return lull_schema_of_fields(field->fields, duration);
     case LULL_FIELD_ARRAY:
-        return array_of(field->fields, duration);
+        return array_of(field, duration);
     case LULL_FIELD_MAP:
         return new_map();
     case LULL_FIELD_ANY:
@@ -155,6 +195,9 @@ lull_schema_of_fields(const LullField *fields, const char *duration)
         describe(property, field);
         if (field->values)
             (void)add_strings(property, "enum", field->values);
+        for (const LullRule *rule = field->rules; rule && rule->holds && field->type != LULL_FIELD_ARRAY;
+             rule++)
+            add_rule(property, rule);
         if (field->required)
             lull_json_append_string(required, field->name);
         lull_json_take(properties, field->name, property);
@@ -175,35 +218,35 @@ lull_schema_of_part(const LullKind *kind, const LullField *fields, const char *d
     return schema;
 }
 
-/* Rules that one field alone cannot express; their texts are those of the local store. */
+/* In the place of an enum: where that is violated, rules are not looked at. */
 static void
-add_rule(LullJson *schema, const char *rule, const char *message)
+tell_values_by_rule(LullJson *schema, const LullField *field)
 {
-    LullJson *rules = lull_json_array(schema, "x-kubernetes-validations");
-    LullJson *entry = json_object_new_object();
+    g_autofree char *values = g_strjoinv("', '", (char **)field->values);
+    g_autofree char *known = g_strjoinv(", ", (char **)field->values);
+    g_autofree char *doc = g_strdup_printf("%s One of %s.", field->doc, known);
+    g_autofree char *holds = g_strdup_printf("self in ['%s']", values);
+    g_autofree char *message = lull_check_not_among(field, "asked for");
+    g_autofree char *shown = lull_check_not_among(field, "\\\"\" + self + \"\\\"");
+    g_autofree char *expression = g_strdup_printf("\"%s\"", shown);
+    const LullRule rule = {holds, NULL, FALSE, message, expression};
 
-    if (!rules) {
-        rules = json_object_new_array();
-        lull_json_take(schema, "x-kubernetes-validations", rules);
-    }
-    lull_json_set_string(entry, "rule", rule);
-    lull_json_set_string(entry, "message", message);
-    json_object_array_add(rules, entry);
+    json_object_object_del(schema, "enum");
+    lull_json_set_string(schema, "description", doc);
+    add_rule(schema, &rule);
 }
 
 static LullJson *
 spec_of(const LullKind *kind)
 {
+    static const LullRule fixed = {"self == oldSelf", NULL, FALSE, LULL_FAULT_FIXED, NULL};
     LullJson *spec = lull_schema_of_part(kind, kind->spec, NULL);
 
     if (kind->spec_fixed)
-        add_rule(spec, "self == oldSelf", "spec in immutable after creation");
-    if (kind->reference) {
-        LullJson *reference = lull_json_at(spec, "properties", kind->reference, NULL);
-        add_rule(reference, "has(self.apiGroup) && self.apiGroup == 'kubevirt.io'",
-                 "invalid apiGroup: expected kubevirt.io");
-        add_rule(reference, "self.kind == 'VirtualMachine'", "invalid kind: expected VirtualMachine");
-    }
+        add_rule(spec, &fixed);
+    for (const LullField *field = kind->spec; field && field->name; field++)
+        if (field->own_text)
+            tell_values_by_rule(lull_json_at(spec, "properties", field->name, NULL), field);
     return spec;
 }
 
@@ -242,6 +285,20 @@ columns_of(const LullKind *kind)
 }
 
 static LullJson *
+selectable_of(const LullKind *kind)
+{
+    LullJson *fields = json_object_new_array();
+
+    for (const LullSelectable *field = kind->selectable; field && field->name; field++) {
+        LullJson *entry = json_object_new_object();
+
+        lull_json_set_string(entry, "jsonPath", field->path);
+        json_object_array_add(fields, entry);
+    }
+    return fields;
+}
+
+static LullJson *
 version_of(const LullKind *kind, const char *name)
 {
     LullJson *version = json_object_new_object();
@@ -251,57 +308,46 @@ version_of(const LullKind *kind, const char *name)
     lull_json_set_bool(version, "storage", g_str_equal(name, kind->version));
     (void)lull_json_ensure(lull_json_ensure(version, "subresources"), "status");
     lull_json_take(version, "additionalPrinterColumns", columns_of(kind));
+    if (kind->selectable)
+        lull_json_take(version, "selectableFields", selectable_of(kind));
     lull_json_take(lull_json_ensure(version, "schema"), "openAPIV3Schema", whole(kind));
     return version;
 }
 
 static void
-add_names(LullJson *spec, const LullKind *kind)
+add_names(LullJson *spec, const LullKind *kind, const LullApiGroup *group)
 {
     LullJson *names = lull_json_ensure(spec, "names");
     g_autofree char *list = g_strconcat(kind->kind, "List", NULL);
+    g_auto(GStrv) short_names = lull_api_group_short_names(group, kind);
 
     lull_json_set_string(names, "kind", kind->kind);
     lull_json_set_string(names, "listKind", list);
     lull_json_set_string(names, "plural", kind->plural);
     lull_json_set_string(names, "singular", kind->singular);
-    (void)add_strings(names, "shortNames", kind->short_names);
-    (void)add_strings(names, "categories", (const char *const[]){"all", NULL});
+    (void)add_strings(names, "shortNames", (const char *const *)short_names);
+    if (group->in_all)
+        (void)add_strings(names, "categories", (const char *const[]){"all", NULL});
 }
 
 LullJson *
-lull_schema_crd(const LullKind *kind)
+lull_schema_crd(const LullKind *kind, const LullApiGroup *group)
 {
     LullJson *crd = json_object_new_object();
-    g_autofree char *name = g_strdup_printf("%s.%s", kind->plural, kind->group);
+    g_autofree char *name = g_strdup_printf("%s.%s", kind->plural, group->name);
     LullJson *spec, *versions;
 
     lull_json_set_string(crd, "apiVersion", "apiextensions.k8s.io/v1");
     lull_json_set_string(crd, "kind", "CustomResourceDefinition");
     lull_json_set_string(lull_json_ensure(crd, "metadata"), "name", name);
     spec = lull_json_ensure(crd, "spec");
-    lull_json_set_string(spec, "group", kind->group);
+    lull_json_set_string(spec, "group", group->name);
     lull_json_set_string(spec, "scope", "Namespaced");
-    add_names(spec, kind);
+    add_names(spec, kind, group);
     versions = json_object_new_array();
     lull_json_take(spec, "versions", versions);
     json_object_array_add(versions, version_of(kind, kind->version));
     if (kind->other_version)
         json_object_array_add(versions, version_of(kind, kind->other_version));
     return crd;
-}
-
-LullJson *
-lull_schema_crds(void)
-{
-    LullJson *list = json_object_new_object();
-    LullJson *items = json_object_new_array();
-
-    lull_json_set_string(list, "apiVersion", "v1");
-    lull_json_set_string(list, "kind", "List");
-    lull_json_take(list, "items", items);
-    for (const LullKind *const *kind = lull_kinds(); *kind; kind++)
-        if (!(*kind)->read_only)
-            json_object_array_add(items, lull_schema_crd(*kind));
-    return list;
 }

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/model/api-group.h"
 #include "coordinator/model/kind.h"
 
 G_BEGIN_DECLS
@@ -23,9 +24,6 @@ LullJson *lull_schema_of_fields(const LullField *fields, const char *duration) G
 LullJson *lull_schema_duration(void) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The CustomResourceDefinition that serves a kind in a cluster. */
-LullJson *lull_schema_crd(const LullKind *kind) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Those of all kinds that are not a view, as a List. */
-LullJson *lull_schema_crds(void) G_GNUC_WARN_UNUSED_RESULT;
+LullJson *lull_schema_crd(const LullKind *kind, const LullApiGroup *group) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -194,12 +194,11 @@ check_reference(LullCheck *check, const char *path, LullJson *reference)
     if (!json_object_is_type(reference, json_type_object))
         return;
     if (!lull_json_at(reference, "apiGroup", NULL))
-        lull_check_add(check, LULL_CAUSE_NOT_FOUND, group_path, "missing apiGroup: expected %s",
-                       LULL_GROUP_VM);
+        lull_check_add(check, LULL_CAUSE_NOT_FOUND, group_path, LULL_FAULT_NO_GROUP);
     else if (group && !g_str_equal(group, LULL_GROUP_VM))
-        lull_check_add(check, LULL_CAUSE_INVALID, group_path, "invalid apiGroup: expected %s", LULL_GROUP_VM);
+        lull_check_add(check, LULL_CAUSE_INVALID, group_path, LULL_FAULT_GROUP);
     if (kind && *kind && !g_str_equal(kind, lull_kind_vm.kind))
-        lull_check_add(check, LULL_CAUSE_INVALID, kind_path, "invalid kind: expected %s", lull_kind_vm.kind);
+        lull_check_add(check, LULL_CAUSE_INVALID, kind_path, LULL_FAULT_KIND);
 }
 
 static void
@@ -214,11 +213,10 @@ check_overrides(LullCheck *check, LullJson *overrides)
         if (!json_object_is_type(entry, json_type_object))
             continue;
         if (!*lull_json_string(entry, "volumeName", ""))
-            lull_check_add(check, LULL_CAUSE_REQUIRED, name_path, "must provide a volume name");
+            lull_check_add(check, LULL_CAUSE_REQUIRED, name_path, LULL_FAULT_NO_VOLUME_NAME);
         if (!*lull_json_string(entry, "restoreName", "") && !lull_json_at(entry, "labels", NULL) &&
             !lull_json_at(entry, "annotations", NULL))
-            lull_check_add(check, LULL_CAUSE_REQUIRED, path,
-                           "must provide at least one overriden field: restoreName, labels or annotations");
+            lull_check_add(check, LULL_CAUSE_REQUIRED, path, LULL_FAULT_NO_OVERRIDE);
         check_labels(check, path, lull_json_object(entry, "labels"));
         check_annotations(check, path, lull_json_object(entry, "annotations"));
     }
@@ -243,21 +241,16 @@ check_patch(LullCheck *check, const char *field, const char *text)
     const char *pointers[] = {lull_json_string(patch, "path", ""), lull_json_string(patch, "from", NULL)};
 
     if (!json_object_is_type(patch, json_type_object)) {
-        lull_check_add(check, LULL_CAUSE_INVALID, field,
-                       "patch format is not valid - expected one JSON Patch operation, an object, as text");
+        lull_check_add(check, LULL_CAUSE_INVALID, field, LULL_FAULT_PATCH);
         return;
     }
     if (!g_strv_contains(operations, lull_json_string(patch, "op", "")))
-        lull_check_add(
-            check, LULL_CAUSE_INVALID, field,
-            "patch format is not valid - op must be one of add, remove, replace, move, copy, test");
+        lull_check_add(check, LULL_CAUSE_INVALID, field, LULL_FAULT_PATCH_OP);
     for (gsize i = 0; i < G_N_ELEMENTS(pointers); i++) {
         if (!pointers[i] || is_patchable(pointers[i]))
             continue;
         g_autofree char *quoted = lull_check_quote(pointers[i]);
-        lull_check_add(check, LULL_CAUSE_INVALID, field,
-                       "patching is valid only for elements under /spec/ only: %s (labels and annotations of "
-                       "/metadata/ besides)",
+        lull_check_add(check, LULL_CAUSE_INVALID, field, LULL_FAULT_PATCH_PATH ": %s " LULL_FAULT_PATCH_MORE,
                        quoted);
     }
 }

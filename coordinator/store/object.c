@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/model/check.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -162,7 +163,7 @@ patch_object(const LullKind *kind, LullJson *current, LullJson *patch, GError **
         return NULL;
     if (!same_member(merged, current, "spec")) {
         if (kind->spec_fixed) {
-            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "spec: spec in immutable after creation");
+            g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "spec: " LULL_FAULT_FIXED);
             return NULL;
         }
         lull_json_set_int(metadata, "generation", lull_json_int(old, "generation", 0) + 1);

@@ -125,15 +125,23 @@ def assert_structural(schema, path):
 @pytest.fixture(scope="module")
 def definitions(build):
     program = os.path.join(build, "coordinator/lull-coordinator")
-    output = subprocess.run([program, "--print-crds"], capture_output=True, text=True, check=True, timeout=60)
-    return json.loads(output.stdout)["items"]
+    output = subprocess.run([program, "--print-crds", "snapshot.kubevirt.io"], capture_output=True, text=True,
+                            check=True, timeout=60)
+    items = json.loads(output.stdout)["items"]
+    return [item for item in items if item["kind"] == "CustomResourceDefinition"]
 
 
-def test_the_definitions_kept_as_files_are_those_of_the_kinds(build):
-    script = os.path.join(os.path.dirname(__file__), "../../packaging/kubernetes/generate-crds")
+def test_what_is_kept_as_files_is_made_of_its_sources(build):
+    script = os.path.join(os.path.dirname(__file__), "../../packaging/kubernetes/generate")
     program = os.path.join(build, "coordinator/lull-coordinator")
     result = subprocess.run([script, program, "--check"], stdout=subprocess.PIPE, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (0, ""), "run ninja -C BUILD crds"
+
+
+def test_there_are_definitions_for_two_groups_only(build):
+    program = os.path.join(build, "coordinator/lull-coordinator")
+    done = subprocess.run([program, "--print-crds", "example.org"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "expected snapshot.kubevirt.io or snapshot.lull.dev" in done.stderr
 
 
 def test_definitions_for_a_cluster_are_structural(definitions):

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "coordinator/model/check.h"
 #include "coordinator/model/kind.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
@@ -268,6 +269,55 @@ START_TEST(annotations_end_at_256_kib)
 }
 END_TEST
 
+/* As many of one entry. */
+static LullJson *
+restore_with(const char *field, LullJson *take_entry, guint count)
+{
+    LullJson *object = good_object(RESTORE);
+    LullJson *list = json_object_new_array();
+
+    for (guint i = 0; i < count; i++)
+        json_object_array_add(list, json_object_get(take_entry));
+    lull_json_take(lull_json_object(object, "spec"), field, list);
+    json_object_put(take_entry);
+    return object;
+}
+
+static LullJson *
+patch_of(gsize size)
+{
+    g_autofree char *filled = g_strnfill(size, 'x');
+    g_autofree char *start =
+        g_strdup_printf("{\"op\":\"add\",\"path\":\"/spec/a\",\"value\":\"%s\"}", filled);
+
+    return json_object_new_string(start);
+}
+
+START_TEST(a_restore_has_bounds)
+{
+    const gsize room =
+        LULL_RESTORE_MAX_PATCH - strlen("{\"op\":\"add\",\"path\":\"/spec/a\",\"value\":\"\"}");
+    g_autoptr(LullJson) many = restore_with("patches", patch_of(1), LULL_RESTORE_MAX_PATCHES);
+    g_autoptr(LullJson) long_one = restore_with("patches", patch_of(room), 1);
+    g_autoptr(LullJson) too_many = restore_with("patches", patch_of(1), LULL_RESTORE_MAX_PATCHES + 1);
+    g_autoptr(LullJson) too_long = restore_with("patches", patch_of(room + 1), 1);
+    g_autoptr(LullJson) overrides = restore_with(
+        "volumeRestoreOverrides", json("{'volumeName':'a','labels':{}}"), LULL_RESTORE_MAX_OVERRIDES + 1);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_kind_validate(RESTORE, many, NULL, TRUE, NULL));
+    ck_assert(lull_kind_validate(RESTORE, long_one, NULL, TRUE, NULL));
+    ck_assert(!lull_kind_validate(RESTORE, too_many, NULL, TRUE, &error));
+    ck_assert_str_eq(error->message, "spec.patches: too many: at most 64");
+    g_clear_error(&error);
+    ck_assert(!lull_kind_validate(RESTORE, too_long, NULL, TRUE, &error));
+    ck_assert_str_eq(error->message, "spec.patches[0]: too long: at most 16384 characters");
+    g_clear_error(&error);
+    ck_assert(!lull_kind_validate(RESTORE, overrides, NULL, TRUE, &error));
+    ck_assert_str_eq(error->message, "spec.volumeRestoreOverrides: too many: at most 256");
+}
+END_TEST
+
 START_TEST(an_annotation_that_was_there_before_passes)
 {
     g_autoptr(LullJson) old =
@@ -307,6 +357,7 @@ make_suite(void)
     tcase_add_test(tcase, causes_are_bounded_and_safe_to_show);
     tcase_add_test(tcase, what_may_be_anything_may_not_be_endlessly_deep);
     tcase_add_test(tcase, annotations_end_at_256_kib);
+    tcase_add_test(tcase, a_restore_has_bounds);
     tcase_add_test(tcase, an_annotation_that_was_there_before_passes);
     tcase_add_test(tcase, no_object_at_all_is_refused);
     suite_add_tcase(suite, tcase);

@@ -40,6 +40,9 @@ static const struct {
     {NULL, "metadata.name=other", FALSE},
     {NULL, "metadata.namespace=default", TRUE},
     {"vm=larry", "metadata.name=other", FALSE},
+    {NULL, "spec.source.name=larry", TRUE},
+    {NULL, "spec.source.name!=larry", FALSE},
+    {NULL, "spec.source.name=moe", FALSE},
 };
 
 START_TEST(terms_choose_objects)
@@ -107,6 +110,7 @@ static const struct {
     {NULL, "metadata=x"},
     {NULL, "metadata.name=a,"},
     {NULL, "reason=x"},
+    {NULL, "spec.target.name=larry"},
 };
 
 START_TEST(what_is_not_understood_is_refused)
