@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import kinds
 import scratch
 from cluster import Cluster
 from kubevirt import KubeVirt
@@ -30,6 +31,19 @@ def build():
 @pytest.fixture(scope="session")
 def kubevirt(cluster):
     return KubeVirt(cluster)
+
+
+@pytest.fixture(scope="session")
+def installed(cluster, kubevirt):
+    """A cluster that has what is shipped, for either group."""
+    for group in kinds.GROUPS:
+        kinds.install(cluster, group)
+    return cluster
+
+
+@pytest.fixture(params=kinds.GROUPS)
+def group(installed, request):
+    return request.param
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 """The store that is an API server, against real ones: its contract, and servers that go, forget and come back."""
 
 import concurrent.futures
-import contextlib
 import os
 import subprocess
 import threading
@@ -12,13 +11,11 @@ import pytest
 
 from account import wait_allowed
 from cluster import Cluster
-from kubeapi import ApiError
+from kinds import KUBEVIRTS as GROUP, define
 from kubeclient import StoreClient
 from waiting import wait_for
 
-GROUP = "snapshot.kubevirt.io"
 SNAPSHOTS = f"virtualmachinesnapshots.v1beta1.{GROUP}"
-DEFINITIONS = os.path.join(os.path.dirname(__file__), "../../packaging/kubernetes/crds")
 NAMESPACES = ("other", "one", "two", "three")  # of the contract
 EVENTS = [{"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]}]
 RULES = [{"apiGroups": [GROUP], "resources": ["virtualmachinesnapshots", "virtualmachinesnapshots/status"],
@@ -26,29 +23,15 @@ RULES = [{"apiGroups": [GROUP], "resources": ["virtualmachinesnapshots", "virtua
 LEASES = [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}]
 
 
-def define_kinds(cluster):
-    """Gives a cluster the kinds that are shipped, if it has them not."""
-    for name in sorted(os.listdir(DEFINITIONS)):
-        if not cluster.admin.find("customresourcedefinitions.apiextensions.k8s.io", name.removesuffix(".yaml")):
-            cluster.apply_file(os.path.join(DEFINITIONS, name))
-    wait_for(lambda: answers(cluster), f"{SNAPSHOTS} served", interval=0.05)
-
-
-def answers(cluster):
-    with contextlib.suppress(ApiError):
-        cluster.admin.list(SNAPSHOTS)
-        return True
-
-
 @pytest.fixture(scope="module", autouse=True)
-def kinds(cluster):
-    define_kinds(cluster)
+def defined(cluster):
+    define(cluster, GROUP)
 
 
 @pytest.fixture(scope="module")
 def old_cluster():
     with Cluster(nodes=["old"], old_etcd=True) as old:
-        define_kinds(old)
+        define(old, GROUP)
         yield old
 
 
