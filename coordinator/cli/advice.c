@@ -145,7 +145,8 @@ lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
     else if (outcome == LULL_OUTCOME_FAILED)
         advise_on_failure(advice, snapshot, report, vm);
     if (indicates(snapshot, "PartialSnapshot"))
-        advise(advice, "Not all disks are in it. A restore leaves those that are not as they are then.");
+        advise(advice,
+               "Not all that the machine keeps is in it. A restore leaves what is not as it is then.");
     if (outcome == LULL_OUTCOME_FAILED)
         advise(advice, "Nothing can be restored from this one: lull delete snapshot/%s",
                lull_meta_name(snapshot) ? lull_meta_name(snapshot) : "NAME");

@@ -15,10 +15,10 @@
 static char *
 names_of(LullJson *vm)
 {
-    LullJson *volumes = lull_volumes_of(vm);
+    g_autoptr(LullJson) volumes = lull_volumes_of(vm);
     g_autoptr(GString) names = g_string_new(NULL);
 
-    for (gsize i = 0; volumes && i < json_object_array_length(volumes); i++)
+    for (gsize i = 0; i < json_object_array_length(volumes); i++)
         g_string_append_printf(names, "%s%s", i ? ", " : "",
                                lull_json_string(json_object_array_get_idx(volumes, i), "name", "?"));
     return lull_text_clean(names->str, 0);
@@ -45,9 +45,9 @@ check_names(LullJson *vm, const char *const *exclude, GError **error)
 static void
 tell(LullJson *vm, const char *const *exclude, GString *missed)
 {
-    LullJson *volumes = lull_volumes_of(vm);
+    g_autoptr(LullJson) volumes = lull_volumes_of(vm);
 
-    for (gsize i = 0; volumes && i < json_object_array_length(volumes); i++) {
+    for (gsize i = 0; i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         const char *raw = lull_json_string(volume, "name", "?");
         LullJson *status = lull_volume_status(vm, raw);

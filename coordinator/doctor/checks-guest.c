@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "coordinator/doctor/checks.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/names.h"
 
 #define INSTALL_AGENT "# in the guest: install lull-agent, then\nsystemctl enable --now lull-agent"
@@ -220,6 +221,28 @@ no_room(const LullFacts *facts, const LullVmFacts *vm, const char *name, GPtrArr
 }
 
 static void
+tpm_left_out(const LullFacts *facts, const LullVmFacts *vm, const char *name, GPtrArray *findings)
+{
+    LullFinding *finding;
+
+    if (!vm->vm->tpm)
+        return;
+    g_autofree char *volume = lull_volume_of_tpm(vm->vm->name);
+    finding = lull_finding_add(findings, name, LULL_SEVERITY_WARNING);
+    lull_finding_say(&finding->what, "it has a TPM, which snapshots leave out");
+    lull_finding_say(&finding->why,
+                     "what is sealed in it (the keys of an encrypted disk, say) cannot be opened "
+                     "after a restore of a machine that was gone: %s",
+                     vm->vm->tpm);
+    lull_finding_say(&finding->remedy,
+                     "# keep a recovery key outside the machine, and say that it is meant:\n"
+                     "lull snapshot %s --exclude %s\n"
+                     "# or, where nothing is sealed in it, take <tpm> away:\n"
+                     "virsh edit %s",
+                     vm->vm->name, volume, vm->shell_name);
+}
+
+static void
 name_changed(const LullFacts *facts, const LullVmFacts *vm, const char *name, GPtrArray *findings)
 {
     LullFinding *finding;
@@ -246,6 +269,7 @@ const LullCheck lull_checks_of_guest[] = {
     {"foreign-job", .of_vm = foreign_job},
     {"foreign-checkpoint", .of_vm = foreign_checkpoint},
     {"no-room", .of_vm = no_room},
+    {"tpm-left-out", .of_vm = tpm_left_out},
     {"name-changed", .of_vm = name_changed},
     {NULL},
 };

@@ -248,6 +248,25 @@ read_channel(const xmlNode *devices, LullVm *vm)
     }
 }
 
+/* What a TPM holds outlives the guest, and is on none of its disks. */
+static char *
+why_tpm_is_not_saved(const xmlNode *tpm, const char *uid)
+{
+    static const char recovery[] = "have a recovery key for what is sealed in it (BitLocker, LUKS)";
+    const xmlNode *backend = child(tpm, "backend");
+
+    if (!tpm)
+        return NULL;
+    if (attribute_is(backend, "type", "passthrough"))
+        return g_strdup_printf("its TPM is the host's own: %s", recovery);
+    if (attribute_is(backend, "type", "external"))
+        return g_strdup_printf("its TPM is emulated by a program that libvirt did not start: %s", recovery);
+    return g_strdup_printf(
+        "libvirt keeps what its TPM holds apart from the disks, in swtpm/%s, where its "
+        "backups do not reach: %s, or a copy of that folder, made while the machine is off",
+        uid, recovery);
+}
+
 /* An element of ours, such as <metadata><snapshots xmlns="https://lull.dev/domain/1" ...; NULL: there is
  * none. */
 static const xmlNode *
@@ -329,6 +348,7 @@ lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
     }
     vm->name = lull_vm_api_name(vm->domain, vm->uid);
     vm->nvram = text_of(child(child(root, "os"), "nvram"));
+    vm->tpm = why_tpm_is_not_saved(child(child(root, "devices"), "tpm"), vm->uid);
     read_marks(vm, child(root, "metadata"));
     vm->xml = g_strdup(xml);
     read_channel(child(root, "devices"), vm);
@@ -347,6 +367,7 @@ lull_vm_free(LullVm *self)
     g_free(self->uid);
     g_free(self->agent_socket);
     g_free(self->nvram);
+    g_free(self->tpm);
     g_free(self->xml);
     g_clear_pointer(&self->differences, g_ptr_array_unref);
     g_ptr_array_unref(self->volumes);

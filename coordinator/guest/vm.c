@@ -4,6 +4,7 @@
 #include "coordinator/guest/vm.h"
 
 #include "coordinator/model/annotation.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/names.h"
 
 static const char *
@@ -51,19 +52,36 @@ volume_to_json(const LullVm *vm, const LullVmVolume *volume)
     return json;
 }
 
+/* @excluded: NULL: it can be included. */
 static LullJson *
-volume_status(const LullVmVolume *volume)
+volume_status(const char *name, const char *excluded)
 {
     LullJson *json = json_object_new_object();
 
-    lull_json_set_string(json, "name", volume->name);
-    lull_json_set_bool(json, "enabled", !volume->excluded);
-    if (volume->excluded) {
-        g_autofree char *reason = g_strdup_printf(
-            "Snapshot is not supported for this volumeSource type [%s]: %s", volume->name, volume->excluded);
+    lull_json_set_string(json, "name", name);
+    lull_json_set_bool(json, "enabled", !excluded);
+    if (excluded) {
+        g_autofree char *reason =
+            g_strdup_printf("Snapshot is not supported for this volumeSource type [%s]: %s", name, excluded);
         lull_json_set_string(json, "reason", reason);
     }
     return json;
+}
+
+static LullJson *
+volume_statuses(const LullVm *self)
+{
+    LullJson *statuses = json_object_new_array();
+
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const LullVmVolume *volume = g_ptr_array_index(self->volumes, i);
+        json_object_array_add(statuses, volume_status(volume->name, volume->excluded));
+    }
+    if (self->tpm) {
+        g_autofree char *name = lull_volume_of_tpm(self->name);
+        json_object_array_add(statuses, volume_status(name, self->tpm));
+    }
+    return statuses;
 }
 
 static LullJson *
@@ -71,7 +89,6 @@ status_to_json(const LullVm *self)
 {
     LullJson *status = json_object_new_object();
     LullJson *conditions = json_object_new_array();
-    LullJson *volumes = json_object_new_array();
 
     lull_json_set_bool(status, "created", self->state != LULL_VM_STOPPED);
     lull_json_set_bool(status, "ready", self->state == LULL_VM_RUNNING);
@@ -84,9 +101,7 @@ status_to_json(const LullVm *self)
     if (self->state == LULL_VM_PAUSED)
         add_condition(conditions, "Paused");
     lull_json_take(status, "conditions", conditions);
-    for (guint i = 0; i < self->volumes->len; i++)
-        json_object_array_add(volumes, volume_status(g_ptr_array_index(self->volumes, i)));
-    lull_json_take(status, "volumeSnapshotStatuses", volumes);
+    lull_json_take(status, "volumeSnapshotStatuses", volume_statuses(self));
     return status;
 }
 
@@ -96,6 +111,7 @@ lull_vm_to_json(const LullVm *self)
     LullJson *json = json_object_new_object();
     LullJson *meta = lull_json_ensure(json, "metadata");
     LullJson *spec = lull_json_ensure(json, "spec");
+    LullJson *template = lull_json_ensure(lull_json_ensure(spec, "template"), "spec");
     LullJson *volumes = json_object_new_array();
 
     lull_json_set_string(json, "apiVersion", LULL_GROUP_VM "/v1");
@@ -107,7 +123,11 @@ lull_vm_to_json(const LullVm *self)
     lull_json_set_string(spec, "runStrategy", "Manual");
     for (guint i = 0; i < self->volumes->len; i++)
         json_object_array_add(volumes, volume_to_json(self, g_ptr_array_index(self->volumes, i)));
-    lull_json_take(lull_json_ensure(lull_json_ensure(spec, "template"), "spec"), "volumes", volumes);
+    lull_json_take(template, "volumes", volumes);
+    if (self->tpm) {
+        LullJson *devices = lull_json_ensure(lull_json_ensure(template, "domain"), "devices");
+        lull_json_set_bool(lull_json_ensure(devices, "tpm"), "persistent", TRUE);
+    }
     lull_json_take(json, "status", status_to_json(self));
     return json;
 }

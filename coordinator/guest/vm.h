@@ -60,6 +60,7 @@ typedef struct {
     gboolean incremental;     /* its metadata ask for snapshots of what changed only */
     char *agent_socket;       /* where the hypervisor has it on this host; NULL: not on a socket */
     char *nvram;              /* path of the UEFI variables, NULL: none */
+    char *tpm;                /* why what its TPM holds is in no snapshot; NULL: it has none */
     GPtrArray *volumes;       /* of LullVmVolume, in the XML's order */
     char *xml; /* what a restore defines: the inactive definition, security info included, with the disks of
                   @volumes */

@@ -3,10 +3,63 @@
  */
 #include "coordinator/model/volumes.h"
 
+#include <string.h>
+
+#include "coordinator/model/meta.h"
+
+#define TPM_BASE      "persistent-state-for"
+#define MAX_NAME      63
+#define FNV_32_OFFSET 2166136261U
+#define FNV_32_PRIME  16777619U
+
+static guint32
+fnv_1a(const char *text)
+{
+    guint32 hash = FNV_32_OFFSET;
+
+    for (const guchar *byte = (const guchar *)text; *byte; byte++)
+        hash = (hash ^ *byte) * FNV_32_PRIME;
+    return hash;
+}
+
+/* The reference shortens names like this, so that who knows the machine's name finds it. */
+char *
+lull_volume_of_tpm(const char *vm)
+{
+    g_autofree char *whole = g_strconcat(TPM_BASE "-", vm, NULL);
+    const gsize suffix = strlen(vm);
+
+    if (strlen(whole) <= MAX_NAME)
+        return g_steal_pointer(&whole);
+    if (suffix < MAX_NAME - 10)
+        return g_strdup_printf("%.*s-%08x-%s", (int)(MAX_NAME - 10 - suffix), TPM_BASE, fnv_1a(TPM_BASE), vm);
+    return g_strdup_printf(TPM_BASE "-%08x", fnv_1a(whole));
+}
+
+gboolean
+lull_volumes_have_tpm(LullJson *vm)
+{
+    return lull_json_bool(lull_json_at(vm, "spec", "template", "spec", "domain", "devices", "tpm", NULL),
+                          "persistent", FALSE);
+}
+
 LullJson *
 lull_volumes_of(LullJson *vm)
 {
-    return lull_json_array(lull_json_at(vm, "spec", "template", "spec", NULL), "volumes");
+    LullJson *listed = lull_json_array(lull_json_at(vm, "spec", "template", "spec", NULL), "volumes");
+    LullJson *volumes = json_object_new_array();
+
+    for (size_t i = 0; listed && i < json_object_array_length(listed); i++)
+        json_object_array_add(volumes, json_object_get(json_object_array_get_idx(listed, i)));
+    if (lull_volumes_have_tpm(vm)) {
+        g_autofree char *name = lull_volume_of_tpm(lull_meta_name(vm) ? lull_meta_name(vm) : "");
+        LullJson *volume = json_object_new_object();
+
+        lull_json_set_string(volume, "name", name);
+        lull_json_set_string(lull_json_ensure(volume, "persistentVolumeClaim"), "claimName", name);
+        json_object_array_add(volumes, volume);
+    }
+    return volumes;
 }
 
 LullJson *

@@ -5,6 +5,7 @@
 
 #include "coordinator/reconcile/attempt-volumes.h"
 #include "coordinator/model/report.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/clock.h"
 
 /* Names of the volumes that were cut, lent, NULL-terminated. */
@@ -111,6 +112,16 @@ volume_rows(const LullAttemptRecord *record)
     return rows;
 }
 
+static void
+add_excluded(LullJson *rows, const char *name, const char *reason)
+{
+    LullJson *row = json_object_new_object();
+
+    lull_json_set_string(row, "name", name);
+    lull_json_set_string(row, "reason", reason);
+    json_object_array_add(rows, row);
+}
+
 static LullJson *
 excluded_rows(const LullVm *vm)
 {
@@ -118,14 +129,14 @@ excluded_rows(const LullVm *vm)
 
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = vm->volumes->pdata[i];
-        LullJson *row = NULL;
 
-        if (!volume->excluded)
-            continue;
-        row = json_object_new_object();
-        lull_json_set_string(row, "name", volume->name);
-        lull_json_set_string(row, "reason", volume->excluded);
-        json_object_array_add(rows, row);
+        if (volume->excluded)
+            add_excluded(rows, volume->name, volume->excluded);
+    }
+    if (vm->tpm) {
+        g_autofree char *name = lull_volume_of_tpm(vm->name);
+
+        add_excluded(rows, name, vm->tpm);
     }
     return rows;
 }

@@ -3,6 +3,7 @@
  */
 #include "coordinator/reconcile/attempt-volumes.h"
 
+#include "coordinator/model/volumes.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
@@ -18,6 +19,20 @@ find_volume(const LullVm *vm, const char *name)
     return NULL;
 }
 
+#define BY_USER "left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE
+
+static gboolean
+exclude_tpm(LullVm *vm, const char *name)
+{
+    g_autofree char *its = lull_volume_of_tpm(vm->name);
+
+    if (!vm->tpm || !g_str_equal(its, name))
+        return FALSE;
+    g_free(vm->tpm);
+    vm->tpm = g_strdup(BY_USER);
+    return TRUE;
+}
+
 /* Marks the volumes named as left out. */
 static gboolean
 exclude(LullVm *vm, const char *const *names, GError **error)
@@ -25,13 +40,15 @@ exclude(LullVm *vm, const char *const *names, GError **error)
     for (gsize i = 0; names && names[i]; i++) {
         LullVmVolume *volume = find_volume(vm, names[i]);
 
+        if (!volume && exclude_tpm(vm, names[i]))
+            continue;
         if (!volume) {
             g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: VM %s has no volume \"%s\"",
                         LULL_ANNOTATION_EXCLUDE, vm->name, names[i]);
             return FALSE;
         }
         if (!volume->excluded)
-            volume->excluded = g_strdup("left out by the snapshot's annotation " LULL_ANNOTATION_EXCLUDE);
+            volume->excluded = g_strdup(BY_USER);
     }
     return TRUE;
 }

@@ -4,6 +4,7 @@
 #include "coordinator/reconcile/restore-status.h"
 
 #include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/clock.h"
 
 #define WAITING \
@@ -31,8 +32,13 @@ not_ready_reason(LullReadiness readiness)
     return WAITING ", or the operation will fail after 5m0s";
 }
 
+#define TPM_NOTE                                                                                        \
+    "what its TPM held is not in the snapshot: it is as it was before the restore, or empty where the " \
+    "machine "                                                                                          \
+    "was gone"
+
 /* The definition is not quite the one that it was: with the disks of the snapshot, or without those it lacks.
- */
+ * Nor is the machine, where it has what is in no snapshot. */
 static void
 tell_differences(LullJson *content, LullJson *status)
 {
@@ -47,6 +53,8 @@ tell_differences(LullJson *content, LullJson *status)
 
         g_string_append_printf(all, "%s%s", i ? "; " : "", sentence ? sentence : "");
     }
+    if (lull_volumes_have_tpm(lull_json_at(content, "spec", "source", "virtualMachine", NULL)))
+        g_string_append_printf(all, "%s" TPM_NOTE, all->len ? "; " : "");
     for (size_t i = 0; all->len && i < json_object_array_length(conditions); i++) {
         LullJson *condition = json_object_array_get_idx(conditions, i);
 

@@ -32,10 +32,10 @@ backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
 static LullJson *
 volume_backups(const LullSnapshotView *view)
 {
-    LullJson *volumes = lull_volumes_of(view->vm);
+    g_autoptr(LullJson) volumes = lull_volumes_of(view->vm);
     LullJson *backups = json_object_new_array();
 
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         const char *name = lull_json_string(volume, "name", "");
         const char *claim =

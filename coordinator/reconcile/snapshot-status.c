@@ -88,7 +88,8 @@ static void
 set_volumes(LullJson *status, LullJson *content)
 {
     LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
-    LullJson *volumes = lull_volumes_of(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
+    g_autoptr(LullJson) volumes =
+        lull_volumes_of(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
     g_autoptr(GPtrArray) included = g_ptr_array_new();
     g_autoptr(GPtrArray) excluded = g_ptr_array_new();
     LullJson *both = json_object_new_object();
@@ -97,7 +98,7 @@ set_volumes(LullJson *status, LullJson *content)
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++)
         g_ptr_array_add(included,
                         (gpointer)lull_json_string(json_object_array_get_idx(backups, i), "volumeName", ""));
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         const char *name = lull_json_string(volume, "name", "");
 

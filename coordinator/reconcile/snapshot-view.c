@@ -71,10 +71,13 @@ lull_snapshot_deadline(LullJson *snapshot)
 static char *
 nothing_to_save(LullJson *vm, const LullPolicy *policy)
 {
-    LullJson *volumes = lull_volumes_of(vm);
+    g_autoptr(LullJson) volumes = lull_volumes_of(vm);
+    /* what a TPM holds, the last, fails none: without it the disks are worth having, and so is a definition
+     */
+    const size_t disks = json_object_array_length(volumes) - (lull_volumes_have_tpm(vm) ? 1 : 0);
     g_autoptr(GString) why = g_string_new(NULL);
 
-    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+    for (size_t i = 0; i < disks; i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
         const char *name = lull_json_string(volume, "name", "");
         LullJson *status = lull_volume_status(vm, name);

@@ -241,9 +241,10 @@ class Guest:
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for
-    the tools and modules of storage stacks."""
+    the tools and modules of storage stacks. @tpm: whether it has one, emulated by swtpm."""
 
-    def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios", kit=None):
+    def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios", kit=None,
+                 tpm=False):
         self.host = host
         self.name = name
         self.agent_kind = self._agent_at_boot = agent
@@ -253,6 +254,7 @@ class Guest:
         self.disks = disks
         self.firmware = firmware
         self.kit = kit
+        self.tpm = tpm
         self.dir = os.path.join(host.dir, name)
         self.console_path = os.path.join(self.dir, "console.log")
         self.nvram_path = os.path.join(self.dir, "nvram.fd")
@@ -526,6 +528,7 @@ class Guest:
             "DISKS": "".join(
                 disk.xml(self.loops.get(disk.target) or self.disk_path(disk.target)) for disk in self.disks
             ),
+            "TPM": "<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>" if self.tpm else "",
             "DIR": self.dir,
         }
         with open(os.path.join(HERE, "domain.xml.in")) as file:

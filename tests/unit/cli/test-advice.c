@@ -46,7 +46,7 @@ static const struct {
     {DONE, "'Online','QuiesceFailed'", "noisy", "The guest went on writing while", "virsh shutdown larry"},
     {DONE, "'Online','QuiesceFailed','QuiesceTimeout'", NULL, "There was not time enough", "--retry"},
     {DONE, "'Online','Paused'", NULL, "The machine was paused: virsh resume larry", NULL},
-    {DONE, "'Online','GuestAgent','PartialSnapshot'", NULL, "Not all disks are in it.", NULL},
+    {DONE, "'Online','GuestAgent','PartialSnapshot'", NULL, "Not all that the machine keeps is in it.", NULL},
     {FAILED, "", NULL, "Mend what is said above, then take another one: lull snapshot larry --retry",
      "lull delete snapshot/s"},
     {FAILED, "'Online','NoGuestAgent'", NULL, "No agent answered in the guest", "lull delete snapshot/s"},

@@ -116,6 +116,7 @@ VM_FAULT(paused_vm, GOOD, vm->vm->state = LULL_VM_PAUSED)
 VM_FAULT(broken_disk, GOOD, vm->vm->state = LULL_VM_PAUSED; vm->io_error = TRUE)
 VM_FAULT(other_job, GOOD, vm->foreign_job = TRUE)
 VM_FAULT(other_checkpoint, GOOD, vm->foreign_checkpoint = g_strdup("nightly"))
+VM_FAULT(tpm, GOOD "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>", NOTHING_ELSE)
 VM_FAULT(no_room, GOOD, vm->need = 2001)
 VM_FAULT(missing_disk, GOOD, vm->missing = g_strdup("vda"))
 VM_FAULT(raw_incremental, PORT("connected") FILE_DISK("type='raw'", "vda", SERIAL),
@@ -187,6 +188,7 @@ static const struct {
     {other_job, "foreign-job", WARNING, "vm web", "virsh domjobinfo 'web'"},
     {other_checkpoint, "foreign-checkpoint", NOTE, "vm web", "virsh checkpoint-delete 'web'"},
     {no_room, "no-room", ERROR, "vm web", "lull snapshots --vm web"},
+    {tpm, "tpm-left-out", WARNING, "vm web", "lull snapshot web --exclude persistent-state-for-web"},
     {odd_name, "name-changed", NOTE, "vm vm-6695eb01", "virsh domrename 'Web_1'\\''; reboot' NEW-NAME"},
     {unsafe_cache, "unsafe-cache", WARNING, "vm web, disk vda", "cache='none'"},
     {no_serial, "serial-missing", NOTE, "vm web, disk vda", "<serial>web-vda</serial>"},

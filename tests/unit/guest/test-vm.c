@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/model/volumes.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
@@ -298,6 +299,43 @@ START_TEST(the_object_has_the_references_shape)
 }
 END_TEST
 
+static const struct {
+    const char *backend;
+    const char *why;
+} tpms[] = {
+    {"<backend type='emulator' version='2.0'/>", "in swtpm/" UUID},
+    {"<backend type='passthrough'><device path='/dev/tpm0'/></backend>", "the host's own"},
+    {"<backend type='external'><source type='unix' mode='connect' path='/s'/></backend>", "did not start"},
+    {"", "in swtpm/" UUID},
+};
+
+START_TEST(what_a_tpm_holds_is_told_to_be_in_no_snapshot)
+{
+    g_autofree char *devices = g_strdup_printf(
+        "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk><tpm>%s</tpm>",
+        tpms[_i].backend);
+    g_autoptr(LullVm) vm = vm_with(HEAD, devices);
+    g_autoptr(LullJson) object = lull_vm_to_json(vm);
+    LullJson *status = lull_volume_status(object, "persistent-state-for-demo");
+
+    ck_assert_uint_eq(vm->volumes->len, 1);
+    ck_assert(lull_volumes_have_tpm(object));
+    ck_assert(!lull_json_bool(status, "enabled", TRUE));
+    ck_assert_msg(strstr(lull_json_string(status, "reason", ""), tpms[_i].why) != NULL, "%s",
+                  lull_json_to_line(status));
+}
+END_TEST
+
+START_TEST(a_machine_without_a_tpm_misses_none)
+{
+    g_autoptr(LullVm) vm = vm_with(HEAD, "");
+    g_autoptr(LullJson) object = lull_vm_to_json(vm);
+
+    ck_assert_ptr_null(vm->tpm);
+    ck_assert(!lull_volumes_have_tpm(object));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -320,6 +358,8 @@ make_suite(void)
     tcase_add_test(cases, bad_documents_are_refused);
     tcase_add_test(cases, a_document_that_is_too_large_is_refused);
     tcase_add_test(cases, the_object_has_the_references_shape);
+    tcase_add_loop_test(cases, what_a_tpm_holds_is_told_to_be_in_no_snapshot, 0, G_N_ELEMENTS(tpms));
+    tcase_add_test(cases, a_machine_without_a_tpm_misses_none);
     suite_add_tcase(suite, cases);
     return suite;
 }

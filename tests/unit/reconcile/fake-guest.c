@@ -86,6 +86,7 @@ lull_vm_free(LullVm *self)
     if (!self)
         return;
     g_ptr_array_unref(self->volumes);
+    g_free(self->tpm);
     g_free(self->name);
     g_free(self->uid);
     g_free(self);
@@ -105,6 +106,7 @@ lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
     vm->uid = g_strdup(uid);
     vm->state = (LullVmState)g_atomic_int_get(&fake.state);
     vm->end = fake.end;
+    vm->tpm = g_strdup(fake.tpm);
     vm->volumes = g_ptr_array_new_with_free_func(volume_free);
     g_ptr_array_add(vm->volumes, volume_new("vda"));
     g_ptr_array_add(vm->volumes, volume_new("vdb"));

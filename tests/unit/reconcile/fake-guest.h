@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  * data removed, S sealed; o asked to power off, O started; R a restore begun, D its data in place. */
 typedef struct {
     LullVmState state;
-    LullVmEnd end; /* of one that is off */
+    LullVmEnd end;   /* of one that is off */
+    const char *tpm; /* why what it holds is not saved; NULL: there is none */
     LullAgentKind agent;
     LullWitnessVerdict witness; /* where both readings are there */
     gboolean gone;              /* the machine */

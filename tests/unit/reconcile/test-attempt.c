@@ -70,6 +70,7 @@ count_intents(void)
 
 static gint64 deadline;
 static const char *promised; /* names of volumes; NULL: none */
+static const char *excluded; /* by the user; NULL: none */
 static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
 
 static LullAttemptOutcome *
@@ -88,6 +89,7 @@ attempt(LullLevel require, GError **error)
     order->require = require;
     order->deadline = deadline;
     order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
+    order->exclude = excluded ? g_strsplit(excluded, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
     empty_disk();
     /* whatever came of it */
@@ -458,6 +460,43 @@ START_TEST(test_what_came_later_than_the_promise_is_left_out_and_told)
 }
 END_TEST
 
+static const struct {
+    const char *exclude;
+    const char *reason;
+} tpms[] = {
+    {NULL, "apart"},
+    {"persistent-state-for-larry", "left out by the snapshot's annotation"},
+};
+
+START_TEST(test_what_a_tpm_holds_is_told_to_be_left_out)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+    LullJson *rows = NULL;
+    LullJson *row = NULL;
+
+    fake.tpm = "kept apart";
+    promised = "vda,vdb";
+    excluded = tpms[_i].exclude;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    rows = lull_json_array(outcome->report, "excluded");
+    row = json_object_array_get_idx(rows, 0);
+    ck_assert_uint_eq(json_object_array_length(rows), 1);
+    ck_assert_str_eq(lull_json_string(row, "name", ""), "persistent-state-for-larry");
+    ck_assert_ptr_nonnull(strstr(lull_json_string(row, "reason", ""), tpms[_i].reason));
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "volumes")), 2);
+}
+END_TEST
+
+START_TEST(test_a_tpm_that_is_not_there_cannot_be_left_out)
+{
+    g_autoptr(GError) error = NULL;
+
+    excluded = "persistent-state-for-larry";
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+}
+END_TEST
+
 START_TEST(test_a_guest_that_lost_its_power_is_crash_consistent)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
@@ -553,6 +592,8 @@ make_suite(void)
     tcase_add_test(tcase, test_a_note_that_cannot_be_removed_changes_nothing_of_what_was_done);
     tcase_add_test(tcase, test_a_paused_guest_is_left_in_peace);
     tcase_add_test(tcase, test_what_came_later_than_the_promise_is_left_out_and_told);
+    tcase_add_loop_test(tcase, test_what_a_tpm_holds_is_told_to_be_left_out, 0, G_N_ELEMENTS(tpms));
+    tcase_add_test(tcase, test_a_tpm_that_is_not_there_cannot_be_left_out);
     tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_crash_consistent);
     tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_not_cut_for_more);
     tcase_add_test(tcase, test_a_guest_that_ran_for_an_earlier_attempt_is_what_it_is_now);

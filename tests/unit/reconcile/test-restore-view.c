@@ -339,6 +339,25 @@ START_TEST(test_is_complete_when_the_data_is_there)
 }
 END_TEST
 
+START_TEST(test_tells_that_what_a_tpm_held_is_not_brought_back)
+{
+    LullJson *object = content(TRUE);
+    g_autoptr(LullRestoreView) view = NULL;
+    LullJson *ready = NULL;
+
+    lull_json_take(
+        lull_json_object(object, "spec"), "source",
+        json("{'virtualMachine':{'metadata':{'name':'larry','uid':'v1'},'spec':{'template':{'spec':{"
+             "'domain':{'devices':{'tpm':{'persistent':true}}}}}}}}"));
+    view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), object,
+                                 vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_DONE, NULL, 0),
+                                 at(5));
+    ready = json_object_array_get_idx(lull_json_array(view->status, "conditions"), 1);
+    ck_assert_str_eq(lull_json_string(ready, "type", ""), "Ready");
+    ck_assert_ptr_nonnull(strstr(lull_json_string(ready, "message", ""), "what its TPM held is not"));
+}
+END_TEST
+
 START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
 {
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "image in use");
@@ -434,6 +453,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_target_that_was_defined_again_and_started_under_it_fails_it, 0,
                         G_N_ELEMENTS(back));
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
+    tcase_add_test(tcase, test_tells_that_what_a_tpm_held_is_not_brought_back);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
     tcase_add_loop_test(tcase, test_a_target_that_was_started_under_it_fails_it, 0, G_N_ELEMENTS(begun));
     tcase_add_test(tcase, test_tells_why_a_target_cannot_be_stopped);

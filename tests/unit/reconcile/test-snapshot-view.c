@@ -200,6 +200,49 @@ START_TEST(test_a_cut_makes_it_succeeded_with_what_the_report_says)
 }
 END_TEST
 
+#define TPM "{'domain':{'devices':{'tpm':{'persistent':true}}},'volumes':[{'name':'vda'},{'name':'cdrom'}]}"
+
+START_TEST(test_what_a_tpm_held_is_missed)
+{
+    LullJson *cut = content("cut", "{'creationTime':'2026-03-01T10:00:02Z','readyToUse':false}");
+    LullJson *captured = lull_json_at(cut, "spec", "source", "virtualMachine", NULL);
+    g_autoptr(LullSnapshotView) view = NULL;
+
+    lull_json_take(captured, "metadata", json("{'name':'larry'}"));
+    lull_json_take(lull_json_at(captured, "spec", "template", NULL), "spec", json(TPM));
+    view = lull_snapshot_view_new(snapshot("", "", ""), cut, vm("Running", ""), at(3));
+    ck_assert_str_eq(lull_json_to_line(lull_json_object(view->status, "snapshotVolumes")),
+                     "{\"includedVolumes\":[\"vda\"],"
+                     "\"excludedVolumes\":[\"cdrom\",\"persistent-state-for-larry\"]}");
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "indications")),
+                     "[\"GuestAgent\",\"Online\",\"PartialSnapshot\"]");
+}
+END_TEST
+
+static const struct {
+    const char *volumes;
+    const char *statuses;
+    gboolean fails;
+} with_tpm[] = {
+    {"", "", FALSE},
+    {"{'name':'vda','persistentVolumeClaim':{}}", "{'name':'vda','enabled':true},", FALSE},
+    {"{'name':'vda','persistentVolumeClaim':{}}", "{'name':'vda','enabled':false,'reason':'network'},", TRUE},
+};
+
+START_TEST(test_what_a_tpm_holds_alone_fails_no_snapshot)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'larry','uid':'v1'},'spec':{'template':{'spec':{'volumes':[%s],"
+                        "'domain':{'devices':{'tpm':{'persistent':true}}}}}},"
+                        "'status':{'printableStatus':'Running','volumeSnapshotStatuses':"
+                        "[%s{'name':'persistent-state-for-larry','enabled':false,'reason':'apart'}]}}",
+                        with_tpm[_i].volumes, with_tpm[_i].statuses);
+    g_autoptr(LullSnapshotView) view = lull_snapshot_view_new(snapshot("", "", ""), NULL, json(text), at(1));
+
+    ck_assert_int_eq(view->failed, with_tpm[_i].fails);
+}
+END_TEST
+
 START_TEST(test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not)
 {
     g_autoptr(LullSnapshotView) ready = lull_snapshot_view_new(
@@ -453,6 +496,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_tells_how_it_stands_with_the_source, 0, G_N_ELEMENTS(sources));
     tcase_add_test(tcase, test_a_failure_is_the_third_condition_and_stays);
     tcase_add_test(tcase, test_a_cut_makes_it_succeeded_with_what_the_report_says);
+    tcase_add_test(tcase, test_what_a_tpm_held_is_missed);
+    tcase_add_loop_test(tcase, test_what_a_tpm_holds_alone_fails_no_snapshot, 0, G_N_ELEMENTS(with_tpm));
     tcase_add_test(tcase, test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not);
     tcase_add_test(tcase, test_data_that_were_lost_before_they_were_stored_are_a_failure);
     tcase_add_test(tcase, test_an_error_of_the_content_shows_and_goes_with_it);
