@@ -390,8 +390,11 @@ lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order, G
 {
     LullAttemptOutcome *outcome = NULL;
 
-    if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, error))
-        return NULL;
+    if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, error)) {
+        outcome = g_new0(LullAttemptOutcome, 1);
+        outcome->refused = TRUE;
+        return outcome;
+    }
     outcome = run_claimed(tools, order, cancel, error);
     lull_claims_release(tools->claims, order->vm_uid);
     return outcome;

@@ -40,9 +40,10 @@ void lull_attempt_order_free(LullAttemptOrder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)
 
 typedef struct {
-    gint64 cut_time;     /* wall clock: when the last cut was known; 0: nothing was cut */
-    gboolean reached;    /* this is as good as it gets, and at least the level required */
-    gboolean again;      /* not reached, but another attempt may do better */
+    gint64 cut_time;  /* wall clock: when the last cut was known; 0: nothing was cut */
+    gboolean reached; /* this is as good as it gets, and at least the level required */
+    gboolean again;   /* not reached, but another attempt may do better */
+    gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
     gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
 } LullAttemptOutcome;
@@ -50,9 +51,9 @@ void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
 
 /* NULL with an error where no claim can be made: no space, VM gone, cancelled, too late; with an outcome
- * where the cut failed, since that may have stopped the guest. An outcome without a cut says that the guest
- * was not frozen, and that nothing was cut for that reason. The guest is not frozen by us when this returns,
- * whatever it returns. */
+ * where it was refused, and where the cut failed, since that may have stopped the guest. An outcome without a
+ * cut says that the guest was not frozen, and that nothing was cut for that reason. The guest is not frozen
+ * by us when this returns, whatever it returns. */
 LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,
                                      GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

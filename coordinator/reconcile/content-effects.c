@@ -162,8 +162,14 @@ static char *
 judge(const LullContentView *view, const LullAttemptOutcome *outcome, const GError *problem,
       LullContentState *state)
 {
-    if (!outcome && !state->unquiesced && state->quiesced > 0)
+    const gboolean refused = outcome && outcome->refused;
+
+    if ((!outcome || refused) && !state->unquiesced && state->quiesced > 0)
         state->quiesced--; /* it did not get as far as the guest, or is not wanted any more */
+    if (refused) {
+        state->number--; /* there is nothing of it */
+        return g_strdup(problem->message);
+    }
     if (!outcome || outcome->cut_failed) {
         state->failed_cuts += outcome ? 1 : 0;
         if (state->failed_cuts >= MAX_FAILED_CUTS)

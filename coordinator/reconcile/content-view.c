@@ -177,7 +177,7 @@ look_at_content(LullContentView *self, const char *life, const LullContentTimes 
     self->stage = self->state->stage;
     self->ours = g_str_equal(self->state->life, life);
     if (self->stage == LULL_CONTENT_FAILED && self->state->error)
-        self->retry_at = self->state->time + lull_backoff_delay(&backoff, self->state->number, 0);
+        self->retry_at = self->state->time + lull_backoff_delay(&backoff, MAX(self->state->number, 1), 0);
     self->check_at = self->now + times->check;
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;

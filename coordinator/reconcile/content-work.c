@@ -82,7 +82,7 @@ lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **erro
 
     if (outcome && outcome->reached)
         begin_copy(task);
-    else
+    else if (!outcome || !outcome->refused)
         undo(task, outcome != NULL, cancellable);
     return outcome;
 }

@@ -234,6 +234,35 @@ START_TEST(test_a_copy_that_cannot_be_looked_at_is_looked_for_less_and_less_ofte
 }
 END_TEST
 
+/* As what holds the machine does until it is known to be thawed. */
+START_TEST(test_an_attempt_that_is_refused_for_who_holds_the_machine_is_none)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) machine = NULL;
+    const char *state = NULL;
+
+    world_init(&world, (guint32)_i);
+    machine = world_get(&world, &lull_kind_vm, "larry");
+    ck_assert(lull_claims_take(world.claims, lull_meta_uid(machine), "a thaw that is due", NULL));
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    for (int i = 0; i < 300; i++)
+        world_pass(&world);
+    ck_assert_str_eq(fake_story(), "");
+    content = world_content(&world);
+    state = lull_meta_annotation(content, LULL_ANNOTATION_ATTEMPT);
+    ck_assert_msg(strstr(state, "a thaw that is due") != NULL, "%s", state);
+    lull_claims_release(world.claims, lull_meta_uid(machine));
+    world_live(&world, world_all_settled, 0);
+    lull_json_put(content);
+    content = world_content(&world);
+    state = lull_meta_annotation(content, LULL_ANNOTATION_ATTEMPT);
+    ck_assert_msg(strstr(state, "\"number\":1,\"quiesced\":1,") != NULL, "%s", state);
+    ck_assert_str_eq(fake_story(), "shpf1c2tS");
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -254,6 +283,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_lock_of_an_owner_that_does_not_exist_is_void, 0, 2);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
     tcase_add_loop_test(tcase, test_a_copy_that_cannot_be_looked_at_is_looked_for_less_and_less_often, 0, 3);
+    tcase_add_loop_test(tcase, test_an_attempt_that_is_refused_for_who_holds_the_machine_is_none, 0, 5);
     suite_add_tcase(suite, tcase);
     return suite;
 }
