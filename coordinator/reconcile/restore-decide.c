@@ -7,6 +7,7 @@
 
 #define STEP(verb_, reason_, at_) ((LullRestoreStep){LULL_RESTORE_##verb_, (reason_), (at_)})
 #define SHUT_DOWN_INTERVAL        LULL_SEC(10)
+#define COPY_INTERVAL             LULL_SEC(2)
 
 /* Under the lock still, so that no other restore finds it stopped meanwhile. */
 static LullRestoreStep
@@ -41,12 +42,17 @@ decide_ended(const LullRestoreView *view)
     return STEP(WAIT, "Final", 0);
 }
 
-/* A guest may overhear it, as while it boots: it is asked again and again. */
+/* It is locked before it is asked to stop: what was cut of it since would be lost with its end. A guest may
+ * overhear it, as while it boots: it is asked again and again. */
 static LullRestoreStep
 decide_running(const LullRestoreView *view)
 {
     if (!view->start_target)
         return STEP(NOTE_START, "TargetRuns", 0);
+    if (!view->locked)
+        return STEP(LOCK, "TargetIsToStop", 0);
+    if (view->copied)
+        return STEP(WAIT, "TargetIsCopied", view->now + COPY_INTERVAL);
     switch (view->shut_down) {
     case LULL_WORK_RUNNING:
         return STEP(WAIT, "TargetIsAsked", 0);

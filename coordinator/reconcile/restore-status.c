@@ -84,7 +84,7 @@ set_conditions(const LullRestoreView *view, LullJson *status)
         set_both(status, TRUE, "Creating new PVCs", "Waiting for new PVCs", now);
     } else if (view->problem) {
         set_both(status, FALSE, view->problem, view->problem, now);
-    } else if (!view->target_stopped && !view->locked) {
+    } else if (!view->target_stopped) {
         const char *reason = not_ready_reason(view->readiness);
 
         set_both(status, FALSE, reason, reason, now);
@@ -119,7 +119,7 @@ has_plan(const LullRestoreView *view)
     const gboolean begins = lull_json_object(view->restore, "status") && !view->target_exists &&
                             view->snapshot_ready && !view->failed;
 
-    return view->content && !view->deleting && (view->locked || begins);
+    return view->content && !view->deleting && ((view->locked && view->target_stopped) || begins);
 }
 
 LullJson *

@@ -139,8 +139,9 @@ find_failure(const LullRestoreView *self, const GError *data_error)
         return g_strdup(data_error->message);
     if (self->target_stopped)
         return NULL;
-    /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again */
-    if (self->locked || self->planned)
+    /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again; one
+     * that is to be stopped is locked before that */
+    if (self->planned || (self->locked && self->readiness != LULL_READINESS_STOP_TARGET))
         return self->data == LULL_WORK_RUNNING
                    ? NULL
                    : g_strdup("the target was started while the restore was under way");
@@ -233,6 +234,15 @@ look_at_restore(LullRestoreView *self)
     self->content_uid = g_strdup(lull_meta_uid(self->content));
 }
 
+/* Only where it is to be stopped. */
+static char *
+copy_problem(const LullRestoreView *self, const LullRestoreWorks *works)
+{
+    if (!self->copied || self->target_stopped || self->readiness != LULL_READINESS_STOP_TARGET)
+        return NULL;
+    return g_strdup_printf("vm snapshot %s is being copied", works->copied_for);
+}
+
 /* Where the user has to stop the target, that is told first. */
 static gboolean
 waits_for_others(const LullRestoreView *self)
@@ -241,7 +251,7 @@ waits_for_others(const LullRestoreView *self)
 }
 
 static void
-look_at_problems(LullRestoreView *self)
+look_at_problems(LullRestoreView *self, const LullRestoreWorks *works)
 {
     const char *snapshot =
         lull_json_string(lull_json_object(self->restore, "spec"), "virtualMachineSnapshotName", "");
@@ -254,6 +264,10 @@ look_at_problems(LullRestoreView *self)
     } else if (self->data == LULL_WORK_NONE && waits_for_others(self)) {
         self->problem = self->other_locked ? lock_problem(self->vm) : g_steal_pointer(&missing);
         self->queued = self->problem && (self->other_locked || passes);
+        if (!self->problem) {
+            self->problem = copy_problem(self, works);
+            self->queued = self->problem != NULL;
+        }
     }
 }
 
@@ -266,6 +280,7 @@ look_at_works(LullRestoreView *self, const LullRestoreWorks *works)
     self->shut_down = works->shut_down.state;
     self->asked_at = works->shut_down.ended_at;
     self->start = works->start.state;
+    self->copied = works->copied_for != NULL;
     self->work_error = error ? g_strdup(error->message) : NULL;
     self->start_error = works->start.error ? g_strdup(works->start.error->message) : NULL;
 }
@@ -293,7 +308,7 @@ lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, 
         !self->failure && (lull_json_bool(status, "complete", FALSE) || self->data == LULL_WORK_DONE);
     if (!self->failure && !self->complete && !self->deleting) {
         self->failure = find_failure(self, works->data.error);
-        look_at_problems(self);
+        look_at_problems(self, works);
     }
     self->failed = self->failure != NULL;
     self->status = lull_restore_status(self);
@@ -327,6 +342,37 @@ look_at_job(LullJobs *jobs, const char *what, LullJson *restore)
     return work;
 }
 
+/* Of a target that runs; looked for once it is locked by who is to stop it, so that no other begins
+ * meanwhile.
+ */
+static gboolean
+find_copy(LullStore *store, LullJson *vm, const char *ns, char **ret_snapshot, GError **error)
+{
+    g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_content, ns, NULL, error);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; items && !*ret_snapshot && i < json_object_array_length(items); i++) {
+        LullJson *content = json_object_array_get_idx(items, i);
+        LullJson *spec = lull_json_object(content, "spec");
+        g_autoptr(LullContentState) state = lull_content_state_of(content);
+        const char *uid = lull_meta_uid(lull_json_at(spec, "source", "virtualMachine", NULL));
+
+        if (state->stage == LULL_CONTENT_CUT && !lull_meta_is_deleting(content) &&
+            g_strcmp0(uid, lull_meta_uid(vm)) == 0)
+            *ret_snapshot = g_strdup(lull_json_string(spec, "virtualMachineSnapshotName", ""));
+    }
+    return list != NULL;
+}
+
+static gboolean
+is_to_be_stopped(LullJson *vm, LullJson *restore)
+{
+    LullJson *status = lull_json_object(vm, "status");
+
+    return vm && readiness_of(lull_json_object(restore, "spec")) == LULL_READINESS_STOP_TARGET &&
+           !g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped");
+}
+
 LullRestoreView *
 lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name, gint64 now,
                          GError **error)
@@ -335,6 +381,7 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
     g_autoptr(LullJson) snapshot = NULL;
     g_autoptr(LullJson) content = NULL;
     g_autoptr(LullJson) vm = NULL;
+    g_autofree char *copied_for = NULL;
     LullJson *spec = NULL;
     LullRestoreWorks works = {0};
 
@@ -355,6 +402,9 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error))
             return NULL;
     }
+    if (is_to_be_stopped(vm, restore) && !find_copy(store, vm, ns, &copied_for, error))
+        return NULL;
+    works.copied_for = copied_for;
     works.data = look_at_job(jobs, LULL_JOB_RESTORE, restore);
     works.shut_down = look_at_job(jobs, LULL_JOB_SHUT_DOWN, restore);
     works.start = look_at_job(jobs, LULL_JOB_START, restore);

@@ -33,6 +33,7 @@ typedef struct {
     gboolean planned;      /* what it puts in place is recorded: it may have begun to */
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */
+    gboolean copied;       /* what was cut of it while it ran is being copied, and lost when it stops */
     LullWork data;
     LullWork shut_down; /* of the target, for a restore that may stop it */
     gint64 asked_at;    /* shut_down DONE: when the guest had been asked */
@@ -59,7 +60,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreView, lull_restore_view_free)
 LullRestoreView *lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name,
                                           gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* What became of the jobs of a restore. */
+/* What became of the jobs of a restore, and what others do with its target. */
 typedef struct {
     LullWork state;
     const GError *error; /* FAILED; lent */
@@ -68,6 +69,7 @@ typedef struct {
 } LullRestoreWork;
 typedef struct {
     LullRestoreWork data, shut_down, start;
+    const char *copied_for; /* the snapshot whose cut of it is being copied; NULL: none */
 } LullRestoreWorks;
 
 /* Pure: from the objects (each consumed, each may be NULL) and the state of the jobs. */

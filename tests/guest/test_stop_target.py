@@ -86,6 +86,24 @@ def test_a_running_target_is_stopped_restored_and_started_again(api, changed, st
     api.assert_nothing_left(changed.name, contents=1)
 
 
+def test_a_snapshot_that_is_being_copied_is_not_lost_with_its_machine(api, changed):
+    api.take("beside", changed.name)
+    rig.wait_for(lambda: api.snapshot("beside")["status"].get("phase") == "Succeeded", 60, "it is cut")
+    api.restore("over", "taken", changed.name, targetReadinessPolicy="StopTarget")
+    restore = api.settle_restore("over")
+    beside = api.settle("beside")
+    rig.wait_for(lambda: started(api, "over") == "started", 30, "the target is started")
+    changed.control.close()
+    changed.wait_shell()
+    changed.wait_agent()
+    api.rest.delete(f"{RESTORES}/over")
+    api.delete("beside")
+    api.assert_nothing_left(changed.name, contents=1)
+
+    assert condition(restore, "Ready"), restore
+    assert condition(beside, "Ready"), beside
+
+
 def test_a_target_that_was_off_stays_off(api, changed):
     changed.poweroff()
     api.wait_state(changed.name, "Stopped")

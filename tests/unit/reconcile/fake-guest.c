@@ -132,7 +132,7 @@ lull_host_shutdown_vm(LullHost *self, const char *uid, GError **error)
         return FALSE;
     }
     fake_note('o');
-    g_atomic_int_set(&fake.asked, TRUE);
+    g_atomic_int_set(&fake.asked, !g_atomic_int_get(&fake.deaf));
     return TRUE;
 }
 

@@ -26,6 +26,8 @@ typedef struct {
     gboolean nothing;                                     /* in the guest that could be frozen */
     gboolean separate_cuts;                               /* each volume at an instant of its own */
     LullCopyState lose_copy;                              /* RUNNING: it is not lost */
+    gint copying;                                         /* the copies of what was cut do not end */
+    gint deaf;                                            /* asked to power off it does not */
     gboolean refuse_start;
     gint asked;                              /* to power off; who asks for it waits for the test to do it */
     guint fail_poll, fail_seal, fail_remove; /* so many times */

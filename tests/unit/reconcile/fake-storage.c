@@ -158,6 +158,8 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
         ret_progress->problem = g_strdup("the copy was lost");
         return TRUE;
     }
+    if (g_atomic_int_get(&fake.copying))
+        return TRUE;
     ret_progress->state = is_stored(key) || is_stored(content_uid) ? LULL_COPY_DONE : LULL_COPY_ABSENT;
     return TRUE;
 }

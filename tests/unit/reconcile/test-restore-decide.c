@@ -18,8 +18,9 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
         MUST(view->data == LULL_WORK_NONE);
         break;
     case LULL_RESTORE_LOCK:
-        MUST(!ended && !view->other_locked && view->target_stopped && view->snapshot_ready);
+        MUST(!ended && !view->other_locked && view->snapshot_ready);
         MUST(view->target_exists);
+        MUST(view->target_stopped || (view->readiness == LULL_READINESS_STOP_TARGET && view->start_target));
         break;
     case LULL_RESTORE_FORGET_DATA:
         MUST(ended && !view->locked && (view->data == LULL_WORK_DONE || view->data == LULL_WORK_FAILED));
@@ -34,6 +35,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
         MUST(view->snapshot_ready && !view->other_locked); /* else for nothing */
         MUST(view->start_target);                          /* noted before */
+        MUST(view->locked && !view->copied);               /* nothing is lost by it */
         MUST(view->shut_down == LULL_WORK_NONE ||
              (view->shut_down == LULL_WORK_DONE && view->now > view->asked_at));
         break;
@@ -71,7 +73,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    for (guint bits = 0; bits < 1u << 15; bits++)
+    for (guint bits = 0; bits < 1u << 16; bits++)
         for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
             for (int work = 0; work < 64; work++) {
                 const LullRestoreView view = {
@@ -90,6 +92,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .other_locked = (bits & 256) != 0,
                     .status_stale = (bits & 512) != 0,
                     .progress_stale = (bits & 1024) != 0,
+                    .copied = (bits & 32768) != 0,
                     .readiness = (LullReadiness)readiness,
                     .start_target = (bits & 2048) != 0,
                     .asked_at = bits & 4096 ? 9 : 10 - 20 * G_USEC_PER_SEC,
@@ -116,7 +119,8 @@ END_TEST
 #define GONE \
     .exists = TRUE, .has_finalizer = TRUE, .now = 30, .grace_end = 20, .target_stopped = TRUE, .planned = TRUE
 #define NOW_GONE GONE, .snapshot_ready = TRUE
-#define STOPS    RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
+#define MAY_STOP RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
+#define STOPS    MAY_STOP, .locked = TRUE
 
 static const struct {
     LullRestoreView view;
@@ -132,6 +136,9 @@ static const struct {
     {{RUNS, .readiness = LULL_READINESS_WAIT_EVENTUALLY}, LULL_RESTORE_WAIT, 0},
     {{RUNS, .readiness = LULL_READINESS_STOP_TARGET}, LULL_RESTORE_NOTE_START, 0},
     {{RUNS, .readiness = LULL_READINESS_STOP_TARGET, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{MAY_STOP}, LULL_RESTORE_LOCK, 0},
+    {{MAY_STOP, .copied = TRUE}, LULL_RESTORE_LOCK, 0}, /* no other begins then */
+    {{STOPS, .copied = TRUE}, LULL_RESTORE_WAIT, 10 + 2 * G_USEC_PER_SEC},
     {{STOPS}, LULL_RESTORE_SHUT_DOWN, 0},
     {{STOPS, .shut_down = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
     {{STOPS, .shut_down = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},

@@ -111,7 +111,14 @@ lull_host_start_vm(LullHost *host, const char *uid, GError **error)
     return TRUE;
 }
 
-static const LullStoreOps host_ops = {.get = host_get, .patch = host_patch};
+static LullJson *
+host_list(LullStore *store, const LullKind *kind, const char *ns, const LullListOptions *options,
+          GError **error)
+{
+    return lull_store_list(((Host *)store)->inner, kind, ns, options, error);
+}
+
+static const LullStoreOps host_ops = {.get = host_get, .list = host_list, .patch = host_patch};
 
 static gboolean
 fails_now(guint *times, GError **error)

@@ -84,6 +84,15 @@ fail_for_good(void)
     fake.restore_error = LULL_ERROR_INVALID;
 }
 
+/* What it says that it is not ready for. */
+static const char *
+waits_for(World *world)
+{
+    g_autoptr(LullJson) restore = world_get(world, &lull_kind_restore, "rest");
+
+    return g_intern_string(lull_condition_reason(restore, "Ready"));
+}
+
 static void
 overhear(void)
 {
@@ -286,6 +295,63 @@ START_TEST(test_a_target_that_is_started_at_any_moment_is_left_alone)
 }
 END_TEST
 
+static gboolean
+is_taken(World *world)
+{
+    return g_str_equal(world_phase(world, "second"), "Succeeded") && !world_is_locked(world);
+}
+
+/* The job that shows what was cut ends with the machine. */
+START_TEST(test_a_target_is_not_stopped_while_another_snapshot_of_it_is_copied)
+{
+    World world = {0};
+    const char *stopped = NULL;
+
+    world_init_with_snapshot(&world, (guint32)_i, TRUE);
+    g_atomic_int_set(&fake.copying, TRUE);
+    world_take(&world, "second", "", ",'failureDeadline':0");
+    world_live(&world, is_taken, 0);
+    world_restore(&world, "rest", "snap", STOPS);
+    for (int i = 0; i < 60; i++)
+        world_pass(&world);
+    ck_assert_uint_eq(world_count('o'), 0);
+    ck_assert_str_eq(waits_for(&world), "vm snapshot second is being copied");
+    g_atomic_int_set(&fake.copying, FALSE);
+    world_live(&world, world_all_settled, (guint)_i % 3);
+    ck_assert(world_is_complete(&world, "rest"));
+    stopped = strchr(fake_story(), 'o');
+    ck_assert_ptr_nonnull(stopped);
+    ck_assert_ptr_null(strchr(stopped, 'S'));
+    ck_assert_uint_ge(world_count('S'), 2);
+    world_delete(&world, &lull_kind_snapshot, "second");
+    go(&world);
+}
+END_TEST
+
+/* Asked to switch itself off, it may do so at any moment: nothing is begun that would end with it. */
+START_TEST(test_a_target_that_is_to_stop_is_cut_no_more)
+{
+    World world = {0};
+
+    world_init_with_snapshot(&world, (guint32)_i, TRUE);
+    awaited = 'o';
+    g_atomic_int_set(&fake.deaf, TRUE);
+    world_restore(&world, "rest", "snap", STOPS);
+    world_live(&world, is_that_far, 0);
+    world_take(&world, "second", "", ",'failureDeadline':0");
+    for (int i = 0; i < 60; i++)
+        world_pass(&world);
+    ck_assert_uint_eq(world_count('c'), 1); /* of the one that is restored */
+    g_atomic_int_set(&fake.deaf, FALSE);
+    g_atomic_int_set(&fake.asked, TRUE);
+    world_live(&world, world_all_settled, 1);
+    ck_assert(world_is_complete(&world, "rest"));
+    ck_assert_str_eq(world_phase(&world, "second"), "Succeeded");
+    world_delete(&world, &lull_kind_snapshot, "second");
+    go(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -304,6 +370,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_a_target_that_runs_is_waited_for_and_untouched, 0, 5);
     tcase_add_loop_test(tcase, test_a_target_that_is_started_at_any_moment_is_left_alone, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_a_target_is_not_stopped_while_another_snapshot_of_it_is_copied, 0, 12);
+    tcase_add_loop_test(tcase, test_a_target_that_is_to_stop_is_cut_no_more, 0, 6);
     suite_add_tcase(suite, tcase);
     return suite;
 }

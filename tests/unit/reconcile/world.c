@@ -76,8 +76,20 @@ flaky_remove(LullStore *store, const LullKind *kind, const char *ns, const char 
            !lose(self, TRUE, error);
 }
 
-static const LullStoreOps flaky_ops = {
-    .get = flaky_get, .create = flaky_create, .patch = flaky_patch, .remove = flaky_remove};
+static LullJson *
+flaky_list(LullStore *store, const LullKind *kind, const char *ns, const LullListOptions *options,
+           GError **error)
+{
+    WorldStore *self = (WorldStore *)store;
+
+    return lose(self, FALSE, error) ? NULL : lull_store_list(self->inner, writable(kind), ns, options, error);
+}
+
+static const LullStoreOps flaky_ops = {.get = flaky_get,
+                                       .list = flaky_list,
+                                       .create = flaky_create,
+                                       .patch = flaky_patch,
+                                       .remove = flaky_remove};
 
 /* Returns the uid. */
 static char *
