@@ -233,6 +233,19 @@ phase_of(const LullSnapshotView *view)
     return view->deleting ? "Deleting" : "InProgress";
 }
 
+/* Of the machine that was captured, whatever has its name by now. */
+static void
+set_source(const LullSnapshotView *view, LullJson *status)
+{
+    LullJson *captured = lull_json_at(view->content, "spec", "source", "virtualMachine", NULL);
+    const char *uid = lull_meta_uid(captured);
+
+    if (!uid && view->vm && !view->succeeded && !view->failed)
+        uid = lull_meta_uid(view->vm);
+    if (uid)
+        lull_json_set_string(status, "sourceUID", uid);
+}
+
 LullJson *
 lull_snapshot_status(const LullSnapshotView *view)
 {
@@ -241,8 +254,7 @@ lull_snapshot_status(const LullSnapshotView *view)
     const char *phase = phase_of(view);
     gboolean ready = FALSE;
 
-    if (view->vm && !view->succeeded && !view->failed)
-        lull_json_set_string(status, "sourceUID", lull_meta_uid(view->vm));
+    set_source(view, status);
     lull_json_set_string(status, "phase", phase);
     if (!lull_json_at(status, "readyToUse", NULL))
         lull_json_set_bool(status, "readyToUse", FALSE);

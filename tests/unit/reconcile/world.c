@@ -168,6 +168,37 @@ world_intents_dir(const World *world)
 }
 
 void
+world_define(World *world)
+{
+    g_free(
+        must_create(world, &lull_kind_vm,
+                    "{'apiVersion':'lull.dev/v1','kind':'Machine','metadata':{'name':'larry','namespace':"
+                    "'default'},'spec':{'template':{'spec':{'volumes':[{'name':'vda'},{'name':'vdb'}]}}}}"));
+    patch_machine(world,
+                  "{'status':{'printableStatus':'Running','volumeSnapshotStatuses':[{'name':'vda','enabled':"
+                  "true},{'name':'vdb','enabled':true}]}}");
+    world->runs = TRUE;
+}
+
+void
+world_undefine(World *world)
+{
+    ck_assert(lull_store_remove(world->flaky.inner, writable(&lull_kind_vm), NS, "larry", NULL, NULL));
+}
+
+void
+world_empty_status(World *world, const LullKind *kind, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) patch = json("{'status':null}");
+    g_autoptr(LullJson) patched =
+        lull_store_patch(world->flaky.inner, kind, NS, name, LULL_PATCH_STATUS, patch, &error);
+
+    ck_assert_no_error(error);
+    ck_assert_ptr_null(lull_json_object(patched, "status"));
+}
+
+void
 world_init(World *world, guint32 seed)
 {
     g_autofree char *path = NULL;
@@ -187,14 +218,7 @@ world_init(World *world, guint32 seed)
     ck_assert_no_error(error);
     world->contents.loop = lull_loop_new(&world->flaky.store, &unused); /* only told of ends */
     begin_life(world);
-    g_free(
-        must_create(world, &lull_kind_vm,
-                    "{'apiVersion':'lull.dev/v1','kind':'Machine','metadata':{'name':'larry','namespace':"
-                    "'default'},'spec':{'template':{'spec':{'volumes':[{'name':'vda'},{'name':'vdb'}]}}}}"));
-    patch_machine(world,
-                  "{'status':{'printableStatus':'Running','volumeSnapshotStatuses':[{'name':'vda','enabled':"
-                  "true},{'name':'vdb','enabled':true}]}}");
-    world->runs = TRUE;
+    world_define(world);
 }
 
 static void

@@ -1,0 +1,174 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "coordinator/model/meta.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+#include "tests/unit/reconcile/world.h"
+
+/* What users do to snapshots besides taking them, in the simulated world. */
+
+#define TAKES   ",'failureDeadline':0"
+#define RETAINS ",'failureDeadline':0,'deletionPolicy':'Retain'"
+
+static gboolean
+is_snapshot_gone(World *world)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+
+    return !snapshot;
+}
+
+START_TEST(test_a_content_that_is_retained_outlives_its_snapshot_and_goes_with_its_data)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+
+    world_init(&world, (guint32)_i);
+    world.flaky.rate = _i % 2 ? 8 : 0;
+    world_take(&world, "snap", "", RETAINS);
+    world_live(&world, world_all_settled, 1);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, is_snapshot_gone, 1);
+    for (int i = 0; i < 40; i++)
+        world_pass(&world);
+    content = world_content(&world);
+    ck_assert(content && !lull_meta_is_deleting(content));
+    ck_assert(lull_json_bool(lull_json_object(content, "status"), "readyToUse", FALSE));
+    ck_assert_uint_eq(fake_sealed(), 1);
+    ck_assert(!world_is_locked(&world));
+    world_delete(&world, &lull_kind_content, lull_meta_name(content));
+    world_live(&world, world_all_gone, 1);
+    world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+static gboolean
+is_cut(World *world)
+{
+    return g_str_equal(world_phase(world, "snap"), "Succeeded");
+}
+
+/* There is nothing yet that could be kept. */
+START_TEST(test_one_that_is_not_stored_yet_is_not_retained)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    g_atomic_int_set(&fake.copying, TRUE);
+    world_take(&world, "snap", "", RETAINS);
+    world_live(&world, is_cut, 0);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, world_all_gone, 1);
+    world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_a_machine_may_come_after_its_snapshot)
+{
+    World world = {0};
+    g_autoptr(LullJson) early = NULL;
+
+    world_init(&world, (guint32)_i);
+    world_undefine(&world);
+    world_take(&world, "snap", "", TAKES);
+    for (int i = 0; i < 40; i++)
+        world_pass(&world);
+    early = world_get(&world, &lull_kind_snapshot, "snap");
+    ck_assert_str_eq(lull_condition_reason(early, "Progressing"), "Source does not exist");
+    ck_assert_str_eq(world_phase(&world, "snap"), "InProgress");
+    ck_assert_str_eq(fake_story(), "");
+    world_define(&world);
+    world_live(&world, world_all_settled, 1);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+/* What is told of a snapshot; when it was told matters to nobody. */
+static char *
+told_of(World *world)
+{
+    static const char *const keys[] = {"sourceUID",
+                                       "phase",
+                                       "virtualMachineSnapshotContentName",
+                                       "creationTime",
+                                       "readyToUse",
+                                       "error",
+                                       "indications",
+                                       "sourceIndications",
+                                       "snapshotVolumes"};
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+    LullJson *status = lull_json_object(snapshot, "status");
+    GString *text = g_string_new(NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+        g_string_append_printf(text, "%s: %s\n", keys[i],
+                               lull_json_to_line(lull_json_at(status, keys[i], NULL)));
+    return g_string_free(text, FALSE);
+}
+
+START_TEST(test_a_status_that_is_emptied_by_hand_is_what_it_was_again)
+{
+    World world = {0};
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    world_init(&world, (guint32)_i);
+    world_take(&world, "snap", "", TAKES);
+    world_live(&world, world_all_settled, 0);
+    before = told_of(&world);
+    if (_i % 2)
+        world_undefine(&world); /* whom nobody can ask any more */
+    world_empty_status(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, _i % 2 ? is_cut : world_all_settled, 0);
+    after = told_of(&world);
+    ck_assert_str_eq(after, before);
+    ck_assert_str_eq(fake_story(), "shpf1c2tS");
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was)
+{
+    World world = {0};
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    world_init(&world, (guint32)_i);
+    world_take(&world, "snap", "", TAKES);
+    world_live(&world, world_all_settled, 0);
+    before = told_of(&world);
+    world_undefine(&world);
+    world_define(&world);
+    for (int i = 0; i < 40; i++)
+        world_pass(&world);
+    after = told_of(&world);
+    ck_assert_str_eq(after, before);
+    world_clear(&world);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("world-stories");
+    TCase *tcase = tcase_create("world-stories");
+
+    world_use_memory();
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, test_a_content_that_is_retained_outlives_its_snapshot_and_goes_with_its_data,
+                        0, 10);
+    tcase_add_loop_test(tcase, test_one_that_is_not_stored_yet_is_not_retained, 0, 6);
+    tcase_add_loop_test(tcase, test_a_machine_may_come_after_its_snapshot, 0, 4);
+    tcase_add_loop_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again, 0, 4);
+    tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
