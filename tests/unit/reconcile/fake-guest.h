@@ -26,6 +26,7 @@ typedef struct {
     gboolean nothing;                                     /* in the guest that could be frozen */
     gboolean separate_cuts;                               /* each volume at an instant of its own */
     LullCopyState lose_copy;                              /* RUNNING: it is not lost */
+    gint putting;                                         /* a restore's data in place takes long */
     gint copying;                                         /* the copies of what was cut do not end */
     gint deaf;                                            /* asked to power off it does not */
     gboolean refuse_start;

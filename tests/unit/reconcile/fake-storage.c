@@ -238,7 +238,9 @@ restore_data(const char *content_uid, void (*progress)(guint permille, gpointer 
 {
     for (guint permille = 0; permille < 1000; permille += 250) {
         progress(permille, user_data);
-        g_usleep(20);
+        do
+            g_usleep(20);
+        while (g_atomic_int_get(&fake.putting) && !g_cancellable_is_cancelled(cancel));
         if (g_cancellable_set_error_if_cancelled(cancel, error))
             return FALSE;
     }

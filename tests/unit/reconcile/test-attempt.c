@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "coordinator/reconcile/attempt-decide.h"
 #include "coordinator/reconcile/attempt.h"
 #include "protocol/clock.h"
 #include "tests/lib/check-main.h"
@@ -416,22 +417,29 @@ block_removal(void)
     }
 }
 
+/* Directories among them. */
+static void
+drop_notes(void)
+{
+    g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
+    const char *name = NULL;
+
+    while (entries && (name = g_dir_read_name(entries))) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+
+        (void)g_remove(path);
+    }
+}
+
 START_TEST(test_a_note_that_cannot_be_removed_changes_nothing_of_what_was_done)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
-    g_autoptr(GDir) entries = NULL;
-    const char *name = NULL;
 
     fake.on_frozen = block_removal;
     outcome = attempt(LULL_LEVEL_FS, NULL);
     ck_assert(outcome->reached);
     ck_assert_str_eq(fake_story(), "shpf1c2t");
-    entries = g_dir_open(dir, 0, NULL);
-    while ((name = g_dir_read_name(entries))) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-
-        g_rmdir(path);
-    }
+    drop_notes();
 }
 END_TEST
 
@@ -560,6 +568,108 @@ START_TEST(test_a_stopped_guest_is_as_good_as_can_be)
 }
 END_TEST
 
+static void
+lose_notes(void)
+{
+    g_rmdir(dir);
+}
+
+static void
+refuse_storage(void)
+{
+    fake.refuse_storage = TRUE;
+}
+
+static void
+refuse_hold(void)
+{
+    fake.refuse_hold = TRUE;
+}
+
+static void
+refuse_prepare(void)
+{
+    fake.refuse_prepare = TRUE;
+}
+
+static void
+refuse_mark(void)
+{
+    fake.agent = LULL_AGENT_STOCK;
+    fake.on_prepared = fill_disk;
+}
+
+static void
+refuse_freeze(void)
+{
+    fake.refuse_freeze = TRUE;
+}
+
+static void
+refuse_first(void)
+{
+    fake.refuse_first = TRUE;
+}
+
+static void
+refuse_second(void)
+{
+    fake.refuse_second = TRUE;
+}
+
+static void
+refuse_cut(void)
+{
+    fake.refuse_cut = TRUE;
+}
+
+static void
+refuse_thaw(void)
+{
+    fake.unconfirmed = TRUE;
+}
+
+static void
+refuse_removal(void)
+{
+    fake.on_frozen = block_removal;
+}
+
+/* How each verb of an attempt fails, and what may be claimed then. One without a row is a failure. */
+static const struct {
+    void (*spoil)(void);
+    const char *story;
+    gboolean held;
+} efforts[LULL_ATTEMPT_N] = {
+    [LULL_ATTEMPT_END] = {NULL, "shpf1c2t", TRUE}, /* it does nothing */
+    [LULL_ATTEMPT_PREPARE_STORAGE] = {refuse_storage, "s", FALSE},
+    [LULL_ATTEMPT_PROBE] = {refuse_hold, "shc", FALSE},
+    [LULL_ATTEMPT_WRITE_INTENT] = {lose_notes, "sh", FALSE},
+    [LULL_ATTEMPT_PREPARE_GUEST] = {refuse_prepare, "shpt", FALSE},
+    [LULL_ATTEMPT_MARK_INTENT] = {refuse_mark, "shpt", FALSE},
+    [LULL_ATTEMPT_FREEZE] = {refuse_freeze, "shpft", FALSE},
+    [LULL_ATTEMPT_WITNESS_FIRST] = {refuse_first, "shpf1c2t", TRUE},
+    [LULL_ATTEMPT_CUT] = {refuse_cut, "shpf1ct", FALSE},
+    [LULL_ATTEMPT_WITNESS_SECOND] = {refuse_second, "shpf1c2t", TRUE},
+    [LULL_ATTEMPT_THAW] = {refuse_thaw, "shpf1c2t", FALSE},
+    [LULL_ATTEMPT_REMOVE_INTENT] = {refuse_removal, "shpf1c2t", TRUE},
+};
+
+START_TEST(test_whatever_fails_the_guest_is_let_go_and_nothing_is_claimed_that_was_not_had)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    ck_assert_ptr_nonnull(efforts[_i].story);
+    if (efforts[_i].spoil)
+        efforts[_i].spoil();
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), efforts[_i].story);
+    ck_assert_int_eq(g_strcmp0(outcome ? lull_json_string(outcome->report, "proof", "") : "", "held") == 0,
+                     efforts[_i].held);
+    drop_notes();
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -598,6 +708,9 @@ make_suite(void)
     tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_not_cut_for_more);
     tcase_add_test(tcase, test_a_guest_that_ran_for_an_earlier_attempt_is_what_it_is_now);
     tcase_add_test(tcase, test_a_stopped_guest_is_as_good_as_can_be);
+    tcase_add_loop_test(tcase,
+                        test_whatever_fails_the_guest_is_let_go_and_nothing_is_claimed_that_was_not_had, 0,
+                        LULL_ATTEMPT_N);
     suite_add_tcase(suite, tcase);
     return suite;
 }

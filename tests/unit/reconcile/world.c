@@ -365,6 +365,19 @@ count_names(const char *const *names)
     return n;
 }
 
+static void
+one_pass(World *world, const LullKind *kind, gpointer reconciler, LullPassFunc func, const char *name,
+         LullPass *ret_pass)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (world->before)
+        world->before(world, kind, name);
+    (void)func(reconciler, NS, name, ret_pass, &error);
+    if (world->after)
+        world->after(world, kind, name, error);
+}
+
 gboolean
 world_pass(World *world)
 {
@@ -377,13 +390,14 @@ world_pass(World *world)
     LullPass pass = {0};
 
     if (i < n_contents)
-        lull_content_pass(&world->contents, NS, lull_meta_name(json_object_array_get_idx(items, (size_t)i)),
-                          &pass, NULL);
+        one_pass(world, &lull_kind_content, &world->contents, lull_content_pass,
+                 lull_meta_name(json_object_array_get_idx(items, (size_t)i)), &pass);
     else if (i < n_contents + n_snapshots)
-        lull_snapshot_pass(&world->snapshots, NS, world->snapshot_names[i - n_contents], &pass, NULL);
+        one_pass(world, &lull_kind_snapshot, &world->snapshots, lull_snapshot_pass,
+                 world->snapshot_names[i - n_contents], &pass);
     else
-        lull_restore_pass(&world->restores, NS, world->restore_names[i - n_contents - n_snapshots], &pass,
-                          NULL);
+        one_pass(world, &lull_kind_restore, &world->restores, lull_restore_pass,
+                 world->restore_names[i - n_contents - n_snapshots], &pass);
     let_machine_be(world);
     if (pass.acted)
         check_always(world);

@@ -28,7 +28,8 @@ typedef struct {
     gboolean reads; /* are counted as well: one that is lost is a pass that comes later */
 } WorldStore;
 
-typedef struct {
+typedef struct _World World;
+struct _World {
     char *dir;
     WorldStore flaky;
     LullIntents *intents;
@@ -42,7 +43,12 @@ typedef struct {
     const char *snapshot_names[WORLD_MANY], *restore_names[WORLD_MANY];
     char *restore_uids[WORLD_MANY];
     gboolean runs; /* the machine, as its object says */
-} World;
+
+    /* Around each pass, where they are set: what a test does to it, and sees of it. @error: NULL: it went
+     * well. */
+    void (*before)(World *world, const LullKind *kind, const char *name);
+    void (*after)(World *world, const LullKind *kind, const char *name, const GError *error);
+};
 
 void world_init(World *world, guint32 seed); /* resets the fakes */
 
