@@ -4,7 +4,8 @@
 what each agent keeps in memory while it is idle.
 
 Ours is called as the coordinator does: what prepare has done is done, since it holds up nobody. The standard commands of
-our agent, which prepare within the call, are in the notes.
+our agent, which prepare within the call, are figures of their own: with few file systems
+that costs a start of the freezer, with many it is far quicker all the same.
 """
 
 import time
@@ -63,14 +64,14 @@ def _private_kib(guest, program):
 
 
 def _take_turns(guest, count):
-    samples = {kind: [] for kind in (*KINDS, "lull, standard commands")}
+    samples = {kind: [] for kind in (*KINDS, "lull, standard")}
     for run in range(RUNS[count]):
         for kind in KINDS if run % 2 else KINDS[::-1]:
             guest.switch_agent(kind)
             wait_for(guest.agent_answers, 20, f"{kind} answers")
             samples[kind].append((_own if kind == "lull" else _standard)(guest, count))
             if kind == "lull":
-                samples["lull, standard commands"].append(_standard(guest, count))
+                samples["lull, standard"].append(_standard(guest, count))
     return samples
 
 
@@ -97,4 +98,5 @@ def figures(_build):
             mounted = count
             samples = _take_turns(guest, count)
             name = f"freeze call and thaw call, {count} file systems"
-            yield Figure(name, "ms", samples["lull"], 0.8, 0.4, samples["stock"], samples)
+            yield Figure(name, "ms", samples["lull"], 0.8, 0.4, samples["stock"])
+            yield Figure(f"standard {name}", "ms", samples["lull, standard"], 3, 1, samples["stock"])

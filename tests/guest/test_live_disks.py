@@ -13,7 +13,7 @@ from api import RESTORES, Api, condition, report
 from images import verify_disk
 from rig import EXT4, HERE
 
-LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
+LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 
 
 @pytest.fixture
@@ -42,23 +42,27 @@ def restore(api, guest, snapshot):
     return next(c for c in settled["status"]["conditions"] if c["type"] == "Ready").get("message", "")
 
 
-def test_a_disk_that_was_plugged_in_is_saved_and_comes_back_with_the_definition(api, guest):
+@pytest.mark.parametrize("flags, defined", [(LIVE, ["vda"]), (LIVE | CONFIG, ["vda", "vdc"])], ids=["live", "persistent"])
+def test_a_disk_that_was_plugged_in_is_saved_and_comes_back_with_the_definition(api, guest, flags, defined):
+    """Where it is in the definition as well there is nothing to be told."""
+    noted = "vdc was plugged in" if flags == LIVE else ""
     path = os.path.join(guest.dir, "plugged.qcow2")
     subprocess.run([os.path.join(HERE, "make-disk"), path, "ext4"], check=True)
     guest.domain.attachDeviceFlags(
         "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
         f"<source file='{path}'/><target dev='vdc' bus='virtio'/></disk>",
-        LIVE,
+        flags,
     )
-    assert targets(guest, libvirt.VIR_DOMAIN_XML_INACTIVE) == ["vda"]
+    assert targets(guest, libvirt.VIR_DOMAIN_XML_INACTIVE) == defined
     rig.wait_for(lambda: guest.sh_status("test -b /dev/vdb -o -b /dev/vdc")[0] == 0, 20, "the guest sees it")
     guest.sh("mkdir /mnt/plugged; mount -t ext4 /dev/vd[bc] /mnt/plugged; echo before >/mnt/plugged/mark; sync")
     snapshot = api.snap("with", guest.name)
     assert snapshot["status"]["snapshotVolumes"]["includedVolumes"] == ["vda", "vdc"], snapshot
-    assert "vdc was plugged in" in report(snapshot)["definition"][0]
+    assert [noted in note for note in report(snapshot).get("definition", [])] == [True] * bool(noted)
     guest.sh("echo after >/mnt/plugged/mark; sync")
 
-    assert "vdc was plugged in" in restore(api, guest, "with")
+    told = restore(api, guest, "with")
+    assert noted in told and bool(told) == bool(noted)
     assert targets(guest) == ["vda", "vdc"]
     assert verify_disk(path, "ext4", replay=True).files["mark"] == b"before\n"
     guest.start()
