@@ -25,14 +25,19 @@
  * one, the cut is the return of virDomainBackupBegin(), and what shows the disks as they were then is another
  * process, QEMU's own storage daemon, which outlives the coordinator.
  *
- * Its folder is $LULL_HYPERVISOR:
- *   disks      lines "TARGET LOOP-DEVICE"
+ * Of each machine there is a folder $LULL_HYPERVISOR/NAME:
+ *   disks      lines "TARGET FILE", the kernel's figures of a block device being in FILE
+ *   wait       while it is there, a cut waits (a while), with all that it has to do still before it
+ *   waiting    there while one waits
  *   job.xml    there while a job runs
  *   job.pid    its process
  *   cuts       a line for each cut: begin and end on the boot clock, in microseconds
  *   TARGET.cut what is shown */
 
 #define WRITTEN_FIELD 7 /* of the kernel's figures of a block device */
+
+#define WAIT_USEC  (30 * G_USEC_PER_SEC) /* at most, for a test that went */
+#define PAUSE_USEC 2000
 
 typedef struct {
     char *target; /* "vda" */
@@ -47,23 +52,23 @@ stay_out_of_children(void)
 }
 
 static char *
-path_of(const char *name)
+path_of(virDomainPtr domain, const char *name)
 {
-    return g_build_filename(g_getenv("LULL_HYPERVISOR"), name, NULL);
+    return g_build_filename(g_getenv("LULL_HYPERVISOR"), virDomainGetName(domain), name, NULL);
 }
 
 static gboolean
-is_there(const char *name)
+is_there(virDomainPtr domain, const char *name)
 {
-    g_autofree char *path = path_of(name);
+    g_autofree char *path = path_of(domain, name);
 
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
 static void
-unlink_named(const char *name)
+unlink_named(virDomainPtr domain, const char *name)
 {
-    g_autofree char *path = path_of(name);
+    g_autofree char *path = path_of(domain, name);
 
     (void)g_unlink(path);
 }
@@ -169,13 +174,11 @@ virDomainGetBlockInfo(virDomainPtr domain, const char *name, virDomainBlockInfoP
     return fail(VIR_ERR_INVALID_ARG, "no such disk");
 }
 
-/* The sectors written to a loop device. The kernel counts them before it tells the writer; requests it counts
+/* The sectors written to a device. The kernel counts them before it tells the writer; requests it counts
  * after that, so that the last one may seem to have come while all was frozen. */
 static gboolean
-add_sectors(const char *device, guint64 *ret_sum)
+add_sectors(const char *path, guint64 *ret_sum)
 {
-    g_autofree char *name = g_path_get_basename(device);
-    g_autofree char *path = g_strdup_printf("/sys/block/%s/stat", name);
     g_autofree char *text = NULL;
     guint64 sectors = 0;
     char *at = NULL;
@@ -195,7 +198,7 @@ virDomainBlockStatsFlags(virDomainPtr domain, const char *disk, virTypedParamete
 {
     static const char *const names[] = {VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES,
                                         VIR_DOMAIN_BLOCK_STATS_FLUSH_REQ};
-    g_autofree char *path = path_of("disks");
+    g_autofree char *path = path_of(domain, "disks");
     g_autofree char *text = NULL;
     g_auto(GStrv) lines = NULL;
     guint64 sum = 0;
@@ -235,10 +238,10 @@ clone_image(const char *from, const char *to)
 
 /* And what the daemon is told of it. */
 static gboolean
-cut_disk(const Disk *disk, GPtrArray *argv)
+cut_disk(virDomainPtr domain, const Disk *disk, GPtrArray *argv)
 {
     g_autofree char *name = g_strconcat(disk->target, ".cut", NULL);
-    g_autofree char *path = path_of(name);
+    g_autofree char *path = path_of(domain, name);
 
     g_ptr_array_add(argv, g_strdup("--blockdev"));
     g_ptr_array_add(argv,
@@ -250,16 +253,16 @@ cut_disk(const Disk *disk, GPtrArray *argv)
 }
 
 static gboolean
-cut_all(const GPtrArray *disks, GPtrArray *argv)
+cut_all(virDomainPtr domain, const GPtrArray *disks, GPtrArray *argv)
 {
-    g_autofree char *log = path_of("cuts");
+    g_autofree char *log = path_of(domain, "cuts");
     const gint64 begun = boottime();
     FILE *file = NULL;
 
     for (guint i = 0; i < disks->len; i++) {
         const Disk *disk = disks->pdata[i];
 
-        if (g_strcmp0(disk->backup, "yes") == 0 && !cut_disk(disk, argv))
+        if (g_strcmp0(disk->backup, "yes") == 0 && !cut_disk(domain, disk, argv))
             return FALSE;
     }
     file = fopen(log, "ae");
@@ -267,6 +270,20 @@ cut_all(const GPtrArray *disks, GPtrArray *argv)
         return FALSE;
     (void)fprintf(file, "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", begun, boottime());
     return fclose(file) == 0;
+}
+
+/* Storage that takes its time. */
+static void
+wait_while_told(virDomainPtr domain)
+{
+    const gint64 until = g_get_monotonic_time() + WAIT_USEC;
+    g_autofree char *waiting = path_of(domain, "waiting");
+
+    if (is_there(domain, "wait"))
+        (void)g_file_set_contents(waiting, "", 0, NULL);
+    while (is_there(domain, "wait") && g_get_monotonic_time() < until)
+        g_usleep(PAUSE_USEC);
+    unlink_named(domain, "waiting");
 }
 
 /* Returns when it listens. */
@@ -287,8 +304,8 @@ virDomainBackupBegin(virDomainPtr domain, const char *backup_xml, const char *ch
 {
     g_autoptr(GPtrArray) disks = read_disks(domain, backup_xml);
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *job = path_of("job.xml");
-    g_autofree char *pid_file = path_of("job.pid");
+    g_autofree char *job = path_of(domain, "job.xml");
+    g_autofree char *pid_file = path_of(domain, "job.pid");
     xmlDoc *doc;
     xmlXPathContext *context = context_of(backup_xml, &doc);
     g_autofree char *socket = evaluate(context, "//server[@transport=", "unix", "]/@socket");
@@ -297,7 +314,7 @@ virDomainBackupBegin(virDomainPtr domain, const char *backup_xml, const char *ch
     xmlFreeDoc(doc);
     if (checkpoint_xml)
         return fail(VIR_ERR_OPERATION_UNSUPPORTED, "no checkpoints here");
-    if (is_there("job.xml"))
+    if (is_there(domain, "job.xml"))
         return fail(VIR_ERR_OPERATION_INVALID, "there is a backup job already");
     g_ptr_array_add(argv, g_strdup("qemu-storage-daemon"));
     g_ptr_array_add(argv, g_strdup("--daemonize"));
@@ -305,7 +322,8 @@ virDomainBackupBegin(virDomainPtr domain, const char *backup_xml, const char *ch
     g_ptr_array_add(argv, g_strdup(pid_file));
     g_ptr_array_add(argv, g_strdup("--nbd-server"));
     g_ptr_array_add(argv, g_strdup_printf("addr.type=unix,addr.path=%s,max-connections=0", socket));
-    if (!cut_all(disks, argv) || !show(argv) || !g_file_set_contents(job, backup_xml, -1, NULL))
+    wait_while_told(domain);
+    if (!cut_all(domain, disks, argv) || !show(argv) || !g_file_set_contents(job, backup_xml, -1, NULL))
         return fail(VIR_ERR_OPERATION_FAILED, "the disks could not be cut");
     return 0;
 }
@@ -313,7 +331,7 @@ virDomainBackupBegin(virDomainPtr domain, const char *backup_xml, const char *ch
 char *
 virDomainBackupGetXMLDesc(virDomainPtr domain, unsigned int flags)
 {
-    g_autofree char *path = path_of("job.xml");
+    g_autofree char *path = path_of(domain, "job.xml");
     g_autofree char *text = NULL;
 
     if (g_file_get_contents(path, &text, NULL, NULL))
@@ -326,28 +344,29 @@ int
 virDomainAbortJob(virDomainPtr domain)
 {
     g_autoptr(GPtrArray) disks = read_disks(domain, NULL);
-    g_autofree char *pid_file = path_of("job.pid");
+    g_autofree char *pid_file = path_of(domain, "job.pid");
     g_autofree char *text = NULL;
     GPid pid = 0;
 
     if (g_file_get_contents(pid_file, &text, NULL, NULL))
         pid = (GPid)g_ascii_strtoll(text, NULL, 10);
-    if (pid <= 1 || !is_there("job.xml"))
+    if (pid <= 1 || !is_there(domain, "job.xml"))
         return fail(VIR_ERR_OPERATION_INVALID, "there is no job");
     (void)kill(pid, SIGKILL);
     for (guint i = 0; i < disks->len; i++) {
         g_autofree char *name = g_strconcat(((const Disk *)disks->pdata[i])->target, ".cut", NULL);
 
-        unlink_named(name);
+        unlink_named(domain, name);
     }
-    unlink_named("job.pid");
-    unlink_named("job.xml");
+    unlink_named(domain, "job.pid");
+    unlink_named(domain, "job.xml");
     return 0;
 }
 
 int
 virDomainGetJobInfo(virDomainPtr domain, virDomainJobInfoPtr info)
 {
-    *info = (virDomainJobInfo){.type = is_there("job.xml") ? VIR_DOMAIN_JOB_UNBOUNDED : VIR_DOMAIN_JOB_NONE};
+    *info = (virDomainJobInfo){.type = is_there(domain, "job.xml") ? VIR_DOMAIN_JOB_UNBOUNDED
+                                                                   : VIR_DOMAIN_JOB_NONE};
     return 0;
 }

@@ -103,7 +103,7 @@ class Coordinator:
     def start(self, at_step=None):
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
         env["LD_PRELOAD"] = os.path.join(self._world.build, "tests/kill/libhypervisor.so")
-        env["LULL_HYPERVISOR"] = self._world.hypervisor
+        env["LULL_HYPERVISOR"] = os.path.dirname(self._world.hypervisor)
         if at_step:
             env["LULL_AT_STEP"] = at_step
         argv = [
@@ -177,10 +177,10 @@ class World:
         self.is_spoilt = False  # by a cell that failed
         self.directory = scratch.make("kill")
         self.memory = self._make_memory()
-        self.hypervisor = os.path.join(self.memory, "hypervisor")
+        self.hypervisor = os.path.join(self.memory, "hypervisor", VM)
         self.images = os.path.join(self.memory, "images")
         self.host_xml = os.path.join(self.directory, "host.xml")
-        os.mkdir(self.hypervisor)
+        os.makedirs(self.hypervisor)
         os.mkdir(self.images)
         self.island = agents.make_island(self.directory, build)
         self.disks = [
@@ -220,7 +220,10 @@ class World:
         subprocess.run(["losetup", "-d", device], check=True)  # it goes with its mount
         self.devices[disk.target] = device
         with open(os.path.join(self.hypervisor, "disks"), "w") as file:
-            file.writelines(f"{target} {device}\n" for target, device in self.devices.items())
+            file.writelines(
+                f"{target} /sys/block/{os.path.basename(device)}/stat\n"
+                for target, device in self.devices.items()
+            )
 
     def detach(self, disk):
         self.island.umount(disk.mountpoint)
