@@ -5,7 +5,6 @@ libvirt's mock host and tests/kill/hypervisor.c there are machines; the coordina
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import os
 import queue
 import subprocess
@@ -15,8 +14,9 @@ import traceback
 
 import scratch
 from api import VMS, Api, condition, report
-from attacks import Attack, Cell
+from attacks import Attack
 from freezing import boottime
+from outcome import Outcome
 from scripted import Guest
 from waiting import wait_for
 
@@ -38,29 +38,14 @@ _DOMAIN = """<domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory>1
 </domain>"""
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What became of one cell."""
-
-    cell: Cell
-    overtaken: bool = False  # the guest beside was frozen, cut and thawed while this one kept the coordinator waiting
-    seconds: float = 0.0
-    waits: list = dataclasses.field(default_factory=list)
-    hostile: dict = None  # snapshots
-    beside: dict = None
-    following: dict = None
-    cut: tuple = None  # of the one that counts
-    was_frozen: bool = False  # all through that cut, as the guest knows
-    trouble: str = None  # of the test itself
-
-
 class Machine:
     """A scripted guest as the coordinator sees it."""
 
     def __init__(self, arena, name, kind):
         self.name = name
         self.folder = os.path.join(arena.hypervisor, name)
-        self.guest = Guest(kind, os.path.join(arena.directory, name), self.folder)
+        self.socket = os.path.join(arena.directory, name)
+        self.guest = Guest(kind, self.socket, self.folder) if kind else None
 
     def cuts(self):
         with open(os.path.join(self.folder, "cuts")) as file:
@@ -91,7 +76,7 @@ class Machine:
 
 class Arena:
     def __init__(self, build, names):
-        """@names: {name of a machine: kind of its agent}."""
+        """@names: {name of a machine: kind of its agent, None where another process plays it}."""
         self.build = build
         self.directory = scratch.make("hostile")
         below, self.memory = (os.path.join(self.directory, name) for name in ("tmpfs", "memory"))
@@ -124,7 +109,7 @@ class Arena:
             with open(image, "wb") as file:
                 file.truncate(DISK)
             uuid = f"6695eb01-f6a4-8304-79aa-{number:012x}"
-            domains.append(_DOMAIN.format(name=name, uuid=uuid, image=image, socket=machine.guest.path))
+            domains.append(_DOMAIN.format(name=name, uuid=uuid, image=image, socket=machine.socket))
         with open(os.path.join(self.directory, "host.xml"), "w") as file:
             file.write(_HOST.format(domains="".join(domains)))
 
@@ -205,7 +190,8 @@ class Arena:
         if self.process and self.process.poll() is None:
             self.kill()
         for machine in self.machines.values():
-            machine.guest.close()
+            if machine.guest:
+                machine.guest.close()
         scratch.remove(self.directory)
 
 
@@ -219,9 +205,10 @@ class Lane:
         self.beside = arena.machines[f"beside-{number}"]
 
     def play(self, cell):
-        for _ in range(TRIES):
+        for n in range(TRIES):
             self.played += 1
             outcome = self._play_once(cell, f"{self.number}-{self.played}")
+            outcome.tries = n + 1
             # a renewal that tells of the end may be overtaken by the thaw, and counts for nothing then
             if outcome.overtaken and (not cell.breaks or report(outcome.hostile)["attempt"] > 1):
                 break

@@ -8,6 +8,7 @@ import pytest
 
 import arena
 import loopfs
+import outcome
 import scratch
 
 
@@ -25,10 +26,13 @@ def build():
 
 @pytest.fixture(scope="session")
 def played(request, build):
-    """{cell: its outcome} of all that were asked for."""
+    """{cell: its outcome} of all that were asked for; a table of them is written where LULL_HOSTILE_TABLE says."""
     wanted = [
         item.callspec.params["cell"] for item in request.session.items if "cell" in getattr(item, "fixturenames", ())
     ]
     outcomes, place = arena.play(build, list(dict.fromkeys(wanted)))
+    if path := os.environ.get("LULL_HOSTILE_TABLE"):
+        with open(path, "w") as file:
+            file.write(outcome.table(outcomes.values()))
     yield outcomes
     place.close()
