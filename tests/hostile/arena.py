@@ -48,14 +48,19 @@ class Machine:
         self.guest = Guest(kind, self.socket, self.folder) if kind else None
 
     def cuts(self):
-        with open(os.path.join(self.folder, "cuts")) as file:
+        """(begin, end) of each until now, on the boot clock."""
+        with contextlib.suppress(FileNotFoundError), open(self.path("cuts")) as file:
             return [tuple(int(word) / 1e6 for word in line.split()) for line in file]
+        return []
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
     def is_waiting(self):
         return os.path.exists(self.path("waiting"))
+
+    def job_runs(self):
+        return os.path.exists(self.path("job.xml"))
 
     def let_cuts_wait(self):
         with open(self.path("wait"), "w"):
