@@ -13,7 +13,7 @@ import time
 import traceback
 
 import scratch
-from api import VMS, Api, condition, report
+from api import VMS, Api, condition
 from attacks import Attack
 from freezing import boottime
 from outcome import Outcome
@@ -22,7 +22,8 @@ from waiting import wait_for
 
 LANES = 8
 LEASE = 2.0
-TRIES = 4  # of what a busy machine may spoil
+TRIES = 3  # of what a busy machine may spoil,
+ALONE = 10  # and then, with nothing else to do
 DISK = 1 << 20
 LOOK = 0.03  # between looks at the API: there are many at once who look
 
@@ -209,13 +210,12 @@ class Lane:
         self.played = 0
         self.beside = arena.machines[f"beside-{number}"]
 
-    def play(self, cell):
-        for n in range(TRIES):
+    def play(self, cell, tries, before=0):
+        for n in range(tries):
             self.played += 1
             outcome = self._play_once(cell, f"{self.number}-{self.played}")
-            outcome.tries = n + 1
-            # a renewal that tells of the end may be overtaken by the thaw, and counts for nothing then
-            if outcome.overtaken and (not cell.breaks or report(outcome.hostile)["attempt"] > 1):
+            outcome.tries = before + n + 1
+            if outcome.in_time:
                 break
         return outcome
 
@@ -289,14 +289,18 @@ def play(build, cells):
     for number in range(LANES):
         lanes.put(Lane(arena, number))
 
-    def run(cell):
+    def run(cell, tries=TRIES, before=0):
         lane = lanes.get()
         try:
-            return lane.play(cell)
+            return lane.play(cell, tries, before)
         except Exception:  # pylint: disable=broad-except # it is told by the cell's own test
             return Outcome(cell, trouble=traceback.format_exc())
         finally:
             lanes.put(lane)
 
     with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        return dict(zip(cells, pool.map(run, cells))), arena
+        outcomes = dict(zip(cells, pool.map(run, cells)))
+    for cell, outcome in outcomes.items():
+        if not outcome.trouble and not outcome.in_time:
+            outcomes[cell] = run(cell, ALONE, outcome.tries)
+    return outcomes, arena

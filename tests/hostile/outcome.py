@@ -24,6 +24,12 @@ class Outcome:
     was_frozen: bool = False  # all through that cut, as the guest knows
     trouble: str = None  # of the test itself
 
+    @property
+    def in_time(self):
+        """It has shown what it was played for. A renewal that tells of the end may be overtaken by the thaw, and counts
+        for nothing then."""
+        return self.overtaken and (not self.cell.breaks or report(self.hostile)["attempt"] > 1)
+
     def row(self):
         told = report(self.hostile) if self.hostile else {}
         waited = max((seconds for _, seconds in self.waits), default=0.0)
