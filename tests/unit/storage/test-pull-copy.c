@@ -481,12 +481,15 @@ START_TEST(waiting_for_a_silent_server_can_be_cancelled)
     const int fd = serve_silence();
     g_autoptr(GCancellable) cancel = g_cancellable_new();
     g_autoptr(GError) error = NULL;
-    GThread *thread = g_thread_new("cancel", cancel_it, cancel);
+    GThread *thread = NULL;
     char *sum = NULL;
 
+    ck_assert_int_ge(g_cancellable_get_fd(cancel), 0); /* made under a lock that sanitizers do not see */
+    thread = g_thread_new("cancel", cancel_it, cancel);
     ck_assert(!lull_pull_copy(&volume, NULL, NULL, cancel, &sum, &error));
     ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
     g_thread_join(thread);
+    g_cancellable_release_fd(cancel);
     close(fd);
 }
 END_TEST
