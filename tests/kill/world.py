@@ -104,6 +104,7 @@ class Coordinator:
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
         env["LD_PRELOAD"] = os.path.join(self._world.build, "tests/kill/libhypervisor.so")
         env["LULL_HYPERVISOR"] = os.path.dirname(self._world.hypervisor)
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the hypervisor comes first
         if at_step:
             env["LULL_AT_STEP"] = at_step
         argv = [
