@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,27 +90,47 @@ fill(scmp_filter_ctx filter, bool may_freeze)
     return r;
 }
 
-bool
-lull_cage_close(bool may_freeze)
+/* As many bytes as the memory file @fd has, which are the filter's. */
+static bool
+read_program(int fd, LullCage *ret_cage)
 {
-    scmp_filter_ctx filter;
-    int r;
+    const off_t size = lseek(fd, 0, SEEK_END);
+    struct sock_filter *filter = size > 0 ? malloc((size_t)size) : NULL;
 
-    if (!keep_one_capability())
+    if (!filter || pread(fd, filter, (size_t)size, 0) != size) {
+        free(filter);
         return false;
+    }
+    ret_cage->program = (struct sock_fprog){(unsigned short)((size_t)size / sizeof *filter), filter};
+    return true;
+}
+
+bool
+lull_cage_build(bool may_freeze, LullCage *ret_cage)
+{
+    const int fd = memfd_create("lull-cage", MFD_CLOEXEC);
     /* A call that is not foreseen fails and the thread goes on: killing the process instead would take one
      * of the two dead men away at the moment they are for, to punish a mistake of our own. Whoever
      * had taken this process over could do no more than freeze and thaw with either. ENOSYS, since it is
      * what makes libc fall back to the call that it used before. */
-    filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-    if (!filter) {
-        errno = ENOMEM;
-        return false;
-    }
-    r = fill(filter, may_freeze);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int r = fd < 0 ? -errno : filter ? fill(filter, may_freeze) : -ENOMEM;
+
     if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
+        r = seccomp_export_bpf(filter, fd);
+    if (r == 0 && !read_program(fd, ret_cage))
+        r = -ENOMEM;
+    if (filter)
+        seccomp_release(filter);
+    if (fd >= 0)
+        (void)close(fd);
     errno = -r;
     return r == 0;
+}
+
+bool
+lull_cage_close(const LullCage *cage)
+{
+    return keep_one_capability() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &cage->program, 0, 0) == 0;
 }

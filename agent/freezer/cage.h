@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <linux/filter.h>
 #include <stdbool.h>
 
 /* What a process gives up before it may freeze the file systems that it lives on. */
@@ -11,6 +12,15 @@
  * a disk, or make room by writing to one, between FIFREEZE and FITHAW. False with errno. */
 bool lull_cage_lock_memory(void);
 
-/* The calling thread keeps one capability and a handful of system calls on descriptors that are open;
- * only a thread that @may_freeze can issue FIFREEZE. There is no way back. False with errno. */
-bool lull_cage_close(bool may_freeze);
+/* A system call filter, made once and then put on by as many threads as like. The process keeps it. */
+typedef struct {
+    struct sock_fprog program;
+} LullCage;
+
+/* A handful of system calls on descriptors that are open; FIFREEZE among them only if it @may_freeze. False
+ * with errno. */
+bool lull_cage_build(bool may_freeze, LullCage *ret_cage);
+
+/* The calling thread keeps one capability and what @cage allows. There is no way back. False with errno.
+ * No allocation: a thread that has locked memory would get an arena of its own for it, locked too. */
+bool lull_cage_close(const LullCage *cage);

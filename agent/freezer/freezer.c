@@ -32,6 +32,7 @@
 #include "agent/freezer/descriptors.h"
 #include "agent/freezer/expedite.h"
 #include "agent/freezer/prepare.h"
+#include "agent/freezer/sync.h"
 #include "agent/freezer/table.h"
 #include "agent/freezer/wire.h"
 #include "protocol/clock.h"
@@ -57,6 +58,9 @@ typedef struct {
     int done; /* eventfd: back */
     int call; /* eventfd, counting: freezing thread to its hands */
     int back; /* eventfd: back */
+    int cage; /* eventfd, counting: the cage is there to be closed */
+    LullSync sync;
+    LullCage freezing; /* for the freezing thread and its hands; set before they are told of it */
     uint64_t n_hands;
     uint32_t level; /* at which the hands are to freeze; set before they are called */
     _Atomic uint64_t kicked;
@@ -175,11 +179,24 @@ static const LullHoldOps ops = {
 /* -- freezing thread and its hands --------------------------------------------------------------- */
 
 static void
+sync_one(void *context, uint32_t index)
+{
+    const Freezer *self = context;
+
+    lull_prepare_sync(self->hold, &self->prepared, index);
+}
+
+/* How each of them begins: syncing, until all is, and then behind bars. */
+static void
 start_caged(Freezer *self)
 {
     const uint64_t one = 1;
+    uint64_t built;
 
-    if (!lull_cage_close(true))
+    lull_sync_run(&self->sync);
+    while (read(self->cage, &built, sizeof built) != (ssize_t)sizeof built)
+        continue;
+    if (!lull_cage_close(&self->freezing))
         atomic_store(&self->worker_error, errno);
     (void)!write(self->done, &one, sizeof one);
 }
@@ -471,24 +488,18 @@ take_marker(Freezer *self)
     return true;
 }
 
-/* Comes back when the thread stands behind its filter. */
 static bool
 start_thread(Freezer *self, void *(*thread_main)(void *))
 {
     pthread_attr_t attr;
     pthread_t thread;
-    uint64_t count;
-    int error;
 
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&attr, WORKER_STACK);
-    error = pthread_create(&thread, &attr, thread_main, self);
+    errno = pthread_create(&thread, &attr, thread_main, self);
     (void)pthread_attr_destroy(&attr);
-    if (!error && read(self->done, &count, sizeof count) < 0)
-        error = errno;
-    errno = error;
-    return error == 0;
+    return errno == 0;
 }
 
 static bool
@@ -503,17 +514,41 @@ start_threads(Freezer *self)
     return started;
 }
 
+/* Comes back when all is synced and each thread stands behind its filter. */
 static void
-prepare(Freezer *self)
+cage_threads(Freezer *self)
 {
-    if (!take_marker(self))
-        refuse(self, LULL_WIRE_REFUSED_MARKER, errno);
+    const uint64_t n_threads = self->n_hands + 1;
+    uint64_t n_caged = 0;
+
+    (void)!write(self->cage, &n_threads, sizeof n_threads);
+    for (uint64_t some; n_caged < n_threads; n_caged += some) {
+        if (read(self->done, &some, sizeof some) != (ssize_t)sizeof some)
+            some = 0;
+    }
+}
+
+static bool
+open_own(Freezer *self)
+{
     self->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     self->work = eventfd(0, EFD_CLOEXEC);
     self->done = eventfd(0, EFD_CLOEXEC);
     self->call = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
     self->back = eventfd(0, EFD_CLOEXEC);
-    if (self->timer < 0 || self->work < 0 || self->done < 0 || self->call < 0 || self->back < 0)
+    self->cage = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
+    return self->timer >= 0 && self->work >= 0 && self->done >= 0 && self->call >= 0 && self->back >= 0 &&
+           self->cage >= 0;
+}
+
+static void
+prepare(Freezer *self)
+{
+    LullCage watching;
+
+    if (!take_marker(self))
+        refuse(self, LULL_WIRE_REFUSED_MARKER, errno);
+    if (!open_own(self))
         refuse(self, LULL_WIRE_REFUSED_THREAD, errno);
 
     self->expedite = lull_expedite_open(LULL_EXPEDITE_PATH);
@@ -522,16 +557,20 @@ prepare(Freezer *self)
     lull_step(LULL_STEP_FREEZER_OPENED);
     if (!lull_descriptors_send(self->socket, self->prepared.mounts, self->hold->n_mounts))
         _exit(EXIT_FAILURE);
-    lull_prepare_sync(self->hold, &self->prepared);
-    lull_step(LULL_STEP_FREEZER_SYNCED);
 
-    if (!lull_cage_lock_memory())
-        refuse(self, LULL_WIRE_REFUSED_MEMORY, errno);
+    /* They wait for disks, which leaves the processor to what comes next. */
+    lull_sync_init(&self->sync, self->hold, sync_one, self);
     if (!start_threads(self))
         refuse(self, LULL_WIRE_REFUSED_THREAD, errno);
+    if (!lull_cage_lock_memory())
+        refuse(self, LULL_WIRE_REFUSED_MEMORY, errno);
+    if (!lull_cage_build(true, &self->freezing) || !lull_cage_build(false, &watching))
+        refuse(self, LULL_WIRE_REFUSED_FILTER, errno);
+    cage_threads(self);
     if (atomic_load(&self->worker_error))
         refuse(self, LULL_WIRE_REFUSED_FILTER, atomic_load(&self->worker_error));
-    if (!lull_cage_close(false))
+    lull_step(LULL_STEP_FREEZER_SYNCED);
+    if (!lull_cage_close(&watching))
         refuse(self, LULL_WIRE_REFUSED_FILTER, errno);
 }
 

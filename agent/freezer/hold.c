@@ -400,9 +400,8 @@ any_failed(LullHold *hold)
     return false;
 }
 
-/* The lowest level above @level that any mount has; UINT32_MAX: none. */
-static uint32_t
-level_after(const LullHold *hold, uint32_t level)
+uint32_t
+lull_hold_level_after(const LullHold *hold, uint32_t level)
 {
     uint32_t next = UINT32_MAX;
 
@@ -424,7 +423,7 @@ freeze_all(LullHold *hold, const LullHoldOps *ops, void *context)
             ops->spread(context, level);
         else
             lull_hold_freeze_level(hold, level, ops, context);
-        level = level_after(hold, level);
+        level = lull_hold_level_after(hold, level);
     } while (level != UINT32_MAX && lull_hold_phase(hold) == LULL_HOLD_FREEZING);
     atomic_store(&hold->frozen_at, ops->now(context));
 }

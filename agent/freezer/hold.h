@@ -136,6 +136,9 @@ bool lull_hold_settled(LullHold *hold);
 /* The first that is; n_mounts: none. */
 uint32_t lull_hold_first_live(LullHold *hold);
 
+/* The lowest level above @level that any mount has; UINT32_MAX: none. */
+uint32_t lull_hold_level_after(const LullHold *hold, uint32_t level);
+
 /* Everything that could be frozen was, whatever came of it later. */
 bool lull_hold_went_through(LullHold *hold);
 

@@ -123,14 +123,12 @@ lull_prepare_open(LullHold *hold, LullPrepared *ret_prepared)
 }
 
 void
-lull_prepare_sync(LullHold *hold, const LullPrepared *prepared)
+lull_prepare_sync(LullHold *hold, const LullPrepared *prepared, uint32_t index)
 {
-    for (uint32_t i = 0; i < hold->n_mounts; i++) {
-        const int64_t before = lull_clock_boottime();
+    const int64_t before = lull_clock_boottime();
 
-        /* A write error is the file system's to report at FIFREEZE, which decides. */
-        if (prepared->mounts[i] >= 0)
-            (void)syncfs(prepared->mounts[i]);
-        atomic_store(&hold->mounts[i].sync_usec, lull_clock_boottime() - before);
-    }
+    /* A write error is the file system's to report at FIFREEZE, which decides. */
+    if (prepared->mounts[index] >= 0)
+        (void)syncfs(prepared->mounts[index]);
+    atomic_store(&hold->mounts[index].sync_usec, lull_clock_boottime() - before);
 }

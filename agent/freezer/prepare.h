@@ -17,5 +17,5 @@ typedef struct {
  * that fails is FAILED in the table and no failure of the whole. False: out of memory. */
 bool lull_prepare_open(LullHold *hold, LullPrepared *ret_prepared);
 
-/* Writes back what is dirty, so that FIFREEZE finds little to do. As long as it takes. */
-void lull_prepare_sync(LullHold *hold, const LullPrepared *prepared);
+/* Writes back what is dirty on one of them, so that FIFREEZE finds little to do. As long as it takes. */
+void lull_prepare_sync(LullHold *hold, const LullPrepared *prepared, uint32_t index);

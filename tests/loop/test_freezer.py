@@ -29,6 +29,7 @@ from waiting import wait_for
 SLACK = 2.0  # generous: a busy machine, not a figure of merit
 GRACE = 0.5  # by which the agent's dead man is second
 BEFORE_FREEZE = ["freezer.opened", "freezer.synced"]
+ONLY_SYS_ADMIN = 1 << 21
 WHILE_FROZEN = [
     "freezer.armed",
     "freezer.first-frozen",
@@ -72,6 +73,24 @@ def cast(build, disks):
 def counter_of(mountpoint):
     device = os.stat(mountpoint).st_dev
     return f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat"
+
+
+def status_of(task):
+    with open(f"/proc/{task}/status") as file:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in file)}
+
+
+def writable_mappings(pid):
+    """(name, fields) of each mapping that a process can write to."""
+    with open(f"/proc/{pid}/smaps") as file:
+        for line in file:
+            words = line.split(maxsplit=5)
+            if not words[0].endswith(":"):
+                found = (words[5].strip() if len(words) > 5 else words[0], {}, words[1].startswith("rw"))
+            else:
+                found[1][words[0][:-1]] = line.split(":", 1)[1].strip()
+                if words[0] == "VmFlags:" and found[2]:
+                    yield found[:2]
 
 
 def assert_writes_by(writer, limit):
@@ -127,6 +146,19 @@ def test_the_marker_tells_whether_something_may_be_frozen(cast, disks):
         wait_for(lambda: subprocess.run(locked).returncode == 0, "the end of the lock")
     finally:
         os.unlink(marker)
+
+
+def test_a_prepared_freezer_is_locked_up_with_all_its_memory_in_place(cast, disks):
+    freezer = cast.prepared(disks).freezer
+    threads = os.listdir(f"/proc/{freezer}/task")
+    assert len(threads) == 1 + len(disks)
+    for thread in threads:
+        status = status_of(f"{freezer}/task/{thread}")
+        assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+        assert [int(status[of], 16) for of in ("CapEff", "CapPrm")] == [ONLY_SYS_ADMIN] * 2
+    for name, mapping in writable_mappings(freezer):
+        assert "lo" in mapping["VmFlags"].split(), name
+        assert name == "[stack]" or mapping["Rss"] == mapping["Size"], name
 
 
 def test_a_renewed_lease_outlasts_the_first_and_ends_once(cast, disks):
