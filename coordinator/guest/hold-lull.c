@@ -7,6 +7,7 @@
 #include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
 #include "coordinator/guest/lease.h"
+#include "coordinator/guest/pace.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -15,11 +16,11 @@
 
 #define CALL_USEC        LULL_SEC(2) /* no command of ours takes longer than 1 s ... */
 #define THAW_USEC        LULL_SEC(3) /* ... but the thaw: 2 s */
-#define POLL_FIRST_USEC  LULL_MSEC(4)
-#define POLL_MAX_USEC    LULL_MSEC(250)
 #define RETRY_FIRST_USEC LULL_MSEC(20)
+#define RETRY_MAX_USEC   LULL_MSEC(250)
 
 typedef struct {
+    gint64 asked; /* boot clock: when the prepare was sent that was accepted */
     gint64 hold_budget_usec;
     char *epoch;
     char *boot_id;
@@ -42,14 +43,20 @@ arguments(const LullGuestHold *self)
     return args;
 }
 
-static gint64
-pause_before_retry(gint64 pause, gint64 max, gint64 until)
+static void
+sleep_until(gint64 pause, gint64 until)
 {
     const gint64 left = until - lull_clock_boottime();
 
     if (left > 0)
         g_usleep((gulong)MIN(pause, left));
-    return MIN(pause * 2, max);
+}
+
+static gint64
+pause_before_retry(gint64 pause, gint64 until)
+{
+    sleep_until(pause, until);
+    return MIN(pause * 2, RETRY_MAX_USEC);
 }
 
 /* A lease bears three tries. */
@@ -156,12 +163,14 @@ send_prepare_once(LullGuestHold *self, gint64 budget_usec, char **ret_owner, GEr
 static gboolean
 send_prepare(LullGuestHold *self, gint64 budget_usec, gint64 until, GError **error)
 {
+    EpochState *state = self->state;
     gint64 pause = RETRY_FIRST_USEC;
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
         g_autofree char *owner = NULL;
 
+        state->asked = lull_clock_boottime();
         if (send_prepare_once(self, budget_usec, &owner, &problem))
             return TRUE;
         if (problem) {
@@ -173,7 +182,7 @@ send_prepare(LullGuestHold *self, gint64 budget_usec, gint64 until, GError **err
                         owner);
             return FALSE;
         }
-        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+        pause = pause_before_retry(pause, until);
     }
 }
 
@@ -181,7 +190,6 @@ static gboolean
 wait_prepared(LullGuestHold *self, gint64 until, GError **error)
 {
     EpochState *state = self->state;
-    gint64 pause = POLL_FIRST_USEC;
 
     for (;;) {
         g_autoptr(LullJson) reply =
@@ -207,7 +215,7 @@ wait_prepared(LullGuestHold *self, gint64 until, GError **error)
                         "the guest was not prepared in time: give it more, or look at its load");
             return FALSE;
         }
-        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+        sleep_until(lull_pace_pause(lull_clock_boottime() - state->asked), until);
     }
 }
 
@@ -221,7 +229,8 @@ epoch_prepare(LullGuestHold *self, gint64 budget_usec)
     g_mutex_init(&state->lock);
     g_cond_init(&state->cond);
     self->state = state;
-    if (start_renewer(self, &error) && send_prepare(self, budget_usec, until, &error) &&
+    /* what is needed only later is done while the guest prepares */
+    if (send_prepare(self, budget_usec, until, &error) && start_renewer(self, &error) &&
         wait_prepared(self, until, &error)) {
         lull_guest_hold_set_rows(self, self->rows);
         return TRUE;
@@ -361,7 +370,7 @@ thaw_frozen(LullGuestHold *self, gint64 until)
                 lull_error_is(error, LULL_ERROR_TIMED_OUT) || lull_error_is(error, LULL_ERROR_FAILED));
             return FALSE;
         }
-        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+        pause = pause_before_retry(pause, until);
     }
 }
 
@@ -389,7 +398,7 @@ lull_agent_end(LullLine *line, const char *op, gint64 until, GError **error)
             g_propagate_error(error, g_steal_pointer(&problem));
             return FALSE;
         }
-        pause = pause_before_retry(pause, POLL_MAX_USEC, until);
+        pause = pause_before_retry(pause, until);
     }
 }
 
