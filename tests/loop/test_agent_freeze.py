@@ -475,6 +475,7 @@ def test_a_stopped_agent_does_not_keep_the_guest_frozen(start, writer):
     client = agent.client()
     asked = boottime()
     epoch = client.freeze("o1", lease_ms=2000)["epoch"]
+    writer.wait_until_blocked()
     agent.process.send_signal(signal.SIGSTOP)
     try:
         assert writer.wait_for_progress() - asked < 2.0 + SLACK
