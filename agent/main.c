@@ -10,7 +10,7 @@
 #include "agent/log.h"
 #include "agent/quiesce/record.h"
 #include "agent/quiesce/recover.h"
-#include "protocol/step.h"
+#include "protocol/step-init.h"
 
 /* With nothing left frozen, log and pid file can be opened, wherever they are. Otherwise the agent opens the
  * log later; a pid file on the frozen file system waits for the thread that is at it. */

@@ -17,7 +17,7 @@
 #include "coordinator/storage/pull-guard.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
-#include "protocol/step.h"
+#include "protocol/step-init.h"
 
 #define LEASE_LEAST_MS 1000
 

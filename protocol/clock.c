@@ -3,29 +3,10 @@
  */
 #include "protocol/clock.h"
 
-#include <string.h>
-#include <time.h>
-
-static gint64
-read_clock(clockid_t id)
-{
-    struct timespec ts;
-
-    if (clock_gettime(id, &ts) < 0)
-        return 0;
-    return (gint64)ts.tv_sec * G_USEC_PER_SEC + ts.tv_nsec / 1000;
-}
-
-gint64
-lull_clock_boottime(void)
-{
-    return read_clock(CLOCK_BOOTTIME);
-}
-
 gint64
 lull_clock_realtime(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return g_get_real_time();
 }
 
 char *

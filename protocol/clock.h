@@ -5,14 +5,13 @@
 
 #include <glib.h>
 
+#include "protocol/boot-clock.h"
+
 G_BEGIN_DECLS
 
 /* One time type everywhere: gint64 microseconds. The boot clock (CLOCK_BOOTTIME) goes on while a
  * machine sleeps, so a lease counted on it cannot be outlived by a suspended guest. Points in time
- * never travel between machines, only durations do. */
-
-/* Microseconds since boot, suspended time included. Never fails; safe in any thread. */
-gint64 lull_clock_boottime(void);
+ * never travel between machines, only durations do. lull_clock_boottime() comes from boot-clock.h. */
 
 /* Microseconds of wall clock since 1970, for what people read; never for a decision. */
 gint64 lull_clock_realtime(void);

@@ -4,52 +4,51 @@
 #include "protocol/step.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
-
-#include "protocol/error.h"
 
 static const char *const names[] = {
 #define LULL_STEP_NAME(id, name) name,
     LULL_STEPS(LULL_STEP_NAME)
 #undef LULL_STEP_NAME
 };
-G_STATIC_ASSERT(G_N_ELEMENTS(names) == LULL_STEP_N);
+_Static_assert(sizeof names / sizeof *names == LULL_STEP_N, "each step has a name");
 
-static gint armed_step = -1;
+static _Atomic int armed_step = -1;
 static int armed_signal;
 
-gboolean
-lull_steps_init(GError **error)
+static int
+signal_of(const char *action)
 {
-    const char *wish = g_getenv("LULL_AT_STEP");
-    g_auto(GStrv) parts = NULL;
+    if (strcmp(action, "kill") == 0)
+        return SIGKILL;
+    return strcmp(action, "stop") == 0 ? SIGSTOP : 0;
+}
+
+bool
+lull_step_arm(const char *wish)
+{
+    const char *end = wish ? strchr(wish, '=') : NULL;
+    const int action = end ? signal_of(end + 1) : 0;
 
     if (!wish || !*wish)
-        return TRUE;
-    parts = g_strsplit(wish, "=", 2);
-    for (int i = 0; parts[0] && parts[1] && i < LULL_STEP_N; i++) {
-        if (!g_str_equal(parts[0], names[i]))
+        return true;
+    for (int i = 0; action && i < LULL_STEP_N; i++) {
+        if (strlen(names[i]) != (size_t)(end - wish) || strncmp(wish, names[i], (size_t)(end - wish)) != 0)
             continue;
-        if (g_str_equal(parts[1], "kill"))
-            armed_signal = SIGKILL;
-        else if (g_str_equal(parts[1], "stop"))
-            armed_signal = SIGSTOP;
-        else
-            break;
-        g_atomic_int_set(&armed_step, i);
-        return TRUE;
+        armed_signal = action;
+        atomic_store(&armed_step, i);
+        return true;
     }
-    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                "LULL_AT_STEP: \"%s\" is not STEP=kill or STEP=stop with a known step", wish);
-    return FALSE;
+    return false;
 }
 
 void
 lull_step(LullStep step)
 {
-    if (G_LIKELY(g_atomic_int_get(&armed_step) != (gint)step))
+    if (atomic_load(&armed_step) != (int)step)
         return;
-    g_atomic_int_set(&armed_step, -1);
+    atomic_store(&armed_step, -1);
     /* To this thread: one to the process may be another thread's to take, and this one goes on meanwhile. */
     (void)raise(armed_signal);
 }

@@ -3,13 +3,13 @@
  */
 #pragma once
 
-#include <glib.h>
+#include <stdbool.h>
 
-G_BEGIN_DECLS
+#define LULL_STEP_VARIABLE "LULL_AT_STEP"
 
 /* Every step of every machine has a name, so that a test can have a process killed or stopped exactly
  * there: LULL_AT_STEP="freezer.first-frozen=kill" (or "=stop", which is SIGSTOP to itself) in the
- * environment of that process, read once by lull_steps_init().
+ * environment of that process, read once by lull_steps_init() (step-init.h).
  *
  * lull_step() is one integer comparison when nothing is armed: no lock, no allocation, no log, so
  * it may stand between FIFREEZE and FITHAW. The action fires at the first pass only.
@@ -59,11 +59,9 @@ typedef enum {
         LULL_STEP_N
 } LullStep;
 
-/* Reads LULL_AT_STEP once, at the start of a process, before any thread. An unknown step or action
- * is LULL_ERROR_INVALID: a test that aims past everything must not pass. */
-gboolean lull_steps_init(GError **error);
+/* Arms what @wish asks for ("STEP=kill"); nothing where it is NULL or empty. Once, before any thread. False
+ * for an unknown step or action. */
+bool lull_step_arm(const char *wish);
 
 /* Marks that the calling process is at @step. May not return when a test has armed it. */
 void lull_step(LullStep step);
-
-G_END_DECLS

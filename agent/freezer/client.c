@@ -8,6 +8,7 @@
 
 #include "agent/freezer/dead-man.h"
 #include "agent/freezer/launch.h"
+#include "agent/freezer/table-create.h"
 #include "agent/freezer/table.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"

@@ -35,7 +35,8 @@
 #include "agent/freezer/sync.h"
 #include "agent/freezer/table.h"
 #include "agent/freezer/wire.h"
-#include "protocol/clock.h"
+#include "protocol/boot-clock.h"
+#include "protocol/step.h"
 
 #define WORKER_STACK (128 * 1024)
 #define HANDS        3
@@ -586,15 +587,14 @@ is_seqpacket(int fd)
 int
 main(void)
 {
-    g_autoptr(GError) error = NULL;
     Freezer self = {.socket = LULL_WIRE_FD_SOCKET};
 
     if (!is_seqpacket(LULL_WIRE_FD_SOCKET)) {
         (void)fprintf(stderr, "lull-freezer: it is started by lull-agent, not by hand\n");
         return 2;
     }
-    if (!lull_steps_init(&error)) {
-        (void)fprintf(stderr, "lull-freezer: %s\n", error->message);
+    if (!lull_step_arm(getenv(LULL_STEP_VARIABLE))) {
+        (void)fprintf(stderr, "lull-freezer: " LULL_STEP_VARIABLE ": there is no such step\n");
         return 2;
     }
     self.hold = lull_table_map(LULL_WIRE_FD_TABLE);

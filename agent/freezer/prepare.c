@@ -12,7 +12,7 @@
 
 #include "agent/freezer/reach.h"
 #include "agent/freezer/table.h"
-#include "protocol/clock.h"
+#include "protocol/boot-clock.h"
 
 #define REACH_ONE_USEC 1000000 /* for one whose way may hang */
 #define REACH_ALL_USEC 3000000 /* for all of them: who prepares for a standard freeze has 5 s */

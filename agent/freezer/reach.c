@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "protocol/clock.h"
+#include "protocol/boot-clock.h"
 
 #define FIRST_OTHER 3
 #define DEATH_MSEC  20 /* for a child that is killed, where nothing holds it */

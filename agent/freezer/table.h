@@ -3,18 +3,23 @@
  */
 #pragma once
 
-#include "agent/freezer/client.h"
+#include <stddef.h>
+#include <stdint.h>
+
 #include "agent/freezer/hold.h"
 
-/* The hold's table as an anonymous file that both processes map: the agent makes it from the plan, the
- * freezer gets the descriptor. Its size is sealed, so that neither can make the other fault. */
+/* The hold's table as an anonymous file that both processes map: the agent makes it from the plan
+ * (table-create.h), the freezer gets the descriptor. Its size is sealed, so that neither can make the other
+ * fault. */
 
-/* The agent's half. @ret_fd is close-on-exec and the caller's. Unmap with lull_table_unmap(). */
-LullHold *lull_table_create(const LullFreezerMount *mounts, guint n_mounts, int *ret_fd,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+#define LULL_TABLE_MAGIC        0x4c554c34u /* changes with the layout: agent and freezer may be of two builds */
+#define LULL_TABLE_MOUNTS_LIMIT 65536
+
+/* Where names begin in it. */
+size_t lull_table_mounts_end(uint32_t n_mounts);
 
 /* The freezer's half: maps and checks what @fd holds. NULL with errno. */
-LullHold *lull_table_map(int fd) G_GNUC_WARN_UNUSED_RESULT;
+LullHold *lull_table_map(int fd) __attribute__((warn_unused_result));
 
 void lull_table_unmap(LullHold *hold);
 

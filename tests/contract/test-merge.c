@@ -14,7 +14,7 @@
 
 #include "coordinator/storage/lineage.h"
 #include "protocol/error.h"
-#include "protocol/step.h"
+#include "protocol/step-init.h"
 #include "tests/lib/contents.h"
 
 #define FULL   "aaaaaaaa-0f0a-4f0e-9d0b-3a7a3c1d2e4f"

@@ -16,7 +16,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
-#include "protocol/step.h"
+#include "protocol/step-init.h"
 
 typedef struct {
     LullHost *host;

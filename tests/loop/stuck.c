@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/* Preloaded into agent and freezer: FITHAW fails as long as the first byte of the file $LULL_TEST_STUCK is an
- * 'x'. The file is mapped at the start, so this works behind the freezer's system call filter. */
+/* Preloaded into an agent, and linked into a freezer, which may be static: FITHAW fails as long as the first
+ * byte of the file $LULL_TEST_STUCK is an 'x'. The file is mapped at the start, so this works behind the
+ * freezer's system call filter. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -398,9 +398,11 @@ def test_a_standard_freeze_is_refused_when_its_prepare_takes_longer_than_5_s(sta
 
 
 @pytest.fixture
-def stuck(island, build):
-    """The environment of an agent whose thaws fail while the returned file begins with an x."""
-    shutil.copy(os.path.join(build, "tests/loop/stuck.so"), island.path("/tmp/stuck.so"))
+def stuck(island, build, start):
+    """Starts an agent whose thaws, and whose freezer's, fail while a file begins with an x; writes that byte."""
+    for name in ("stuck.so", "lull-freezer-stuck"):
+        if not os.path.exists(island.path(f"/tmp/{name}")):  # where it is, it may be running still
+            shutil.copy(os.path.join(build, "tests/loop", name), island.path(f"/tmp/{name}"))
     path = island.path("/tmp/stuck")
     with open(path, "w") as file:
         file.write("-")
@@ -409,13 +411,14 @@ def stuck(island, build):
         with open(path, "r+") as file:
             file.write(byte)
 
-    yield {"LD_PRELOAD": "/tmp/stuck.so", "LULL_TEST_STUCK": "/tmp/stuck"}, stick
+    environment = {"LD_PRELOAD": "/tmp/stuck.so", "LULL_TEST_STUCK": "/tmp/stuck"}
+    yield lambda: start("--freezer", "/tmp/lull-freezer-stuck", environment=environment), stick
     stick("-")
 
 
-def test_what_does_not_thaw_breaks_the_proof_and_is_thawed_when_it_gives_way(start, frozen, stuck):
-    environment, stick = stuck
-    agent = start(environment=environment)
+def test_what_does_not_thaw_breaks_the_proof_and_is_thawed_when_it_gives_way(frozen, stuck):
+    start, stick = stuck
+    agent = start()
     client = agent.client()
     epoch = client.freeze("o1", lease_ms=30000, mountpoints=["/mnt/a", "/mnt/c"])["epoch"]
     stick("x")
@@ -437,9 +440,9 @@ def test_what_does_not_thaw_breaks_the_proof_and_is_thawed_when_it_gives_way(sta
 
 
 @pytest.mark.parametrize("victim", ["agent", "freezer"])
-def test_what_does_not_thaw_is_thawed_by_who_is_left(start, frozen, stuck, victim):
-    environment, stick = stuck
-    agent = start(environment=environment)
+def test_what_does_not_thaw_is_thawed_by_who_is_left(frozen, stuck, victim):
+    start, stick = stuck
+    agent = start()
     client = agent.client()
     epoch = client.freeze("o1", lease_ms=30000, mountpoints=["/mnt/a"])["epoch"]
     freezer = children_of(agent.process.pid)[0]

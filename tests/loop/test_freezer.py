@@ -93,6 +93,13 @@ def writable_mappings(pid):
                     yield found[:2]
 
 
+def libraries_of(pid):
+    """What the dynamic linker has put into a process, and itself: names without versions."""
+    with open(f"/proc/{pid}/maps") as file:
+        paths = {line.split(maxsplit=5)[-1].strip() for line in file}
+    return {os.path.basename(path).split(".so")[0].split("-")[0] for path in paths if ".so" in path}
+
+
 def assert_writes_by(writer, limit):
     assert writer.wait_for_progress() <= limit
 
@@ -159,6 +166,10 @@ def test_a_prepared_freezer_is_locked_up_with_all_its_memory_in_place(cast, disk
     for name, mapping in writable_mappings(freezer):
         assert "lo" in mapping["VmFlags"].split(), name
         assert name == "[stack]" or mapping["Rss"] == mapping["Size"], name
+
+
+def test_a_freezer_loads_nothing_that_it_can_do_without(cast, disks):
+    assert libraries_of(cast.prepared(disks).freezer) <= {"ld", "libc", "libpthread", "libseccomp"}
 
 
 def test_a_renewed_lease_outlasts_the_first_and_ends_once(cast, disks):

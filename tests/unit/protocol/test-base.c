@@ -11,7 +11,7 @@
 #include "protocol/error.h"
 #include "protocol/phase.h"
 #include "protocol/proof.h"
-#include "protocol/step.h"
+#include "protocol/step-init.h"
 #include "tests/lib/check-main.h"
 
 START_TEST(test_backoff_doubles_up_to_its_cap)

@@ -4,9 +4,10 @@
 #include "agent/freezer/table.h"
 
 #include <errno.h>
-#include <unistd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "agent/freezer/table-create.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
