@@ -54,10 +54,32 @@ class Cell:
         return zlib.crc32(str(self).encode()) % 4 == 0
 
 
-def chosen():
-    """All cells where LULL_KILL_ALL is set."""
-    cells = [Cell(step, action) for step in STEPS for action in ACTIONS]
+@dataclasses.dataclass(frozen=True)
+class Cross(Cell):
+    """The coordinator stands still at @step, and @victims are killed meanwhile."""
+
+    victims: str
+
+    def __str__(self):
+        return f"{super().__str__()}, {self.victims} killed"
+
+
+# Where there is something in the guest that only a coordinator would end in time.
+_CROSSED = ["coordinator.prepared", "coordinator.frozen", "coordinator.cut", "coordinator.witnessed"]
+VICTIMS = ["agent", "freezer", "both"]
+
+
+def _choose(cells):
+    """All of them where LULL_KILL_ALL is set."""
     return cells if os.environ.get("LULL_KILL_ALL") else [cell for cell in cells if cell.often]
+
+
+def chosen():
+    return _choose([Cell(step, action) for step in STEPS for action in ACTIONS])
+
+
+def chosen_crosses():
+    return _choose([Cross(step, "stop", victims) for step in _CROSSED for victims in VICTIMS])
 
 
 class Table:
@@ -65,10 +87,10 @@ class Table:
         self._rows = {}
 
     def begin(self, cell):
-        self._rows[str(cell)] = {"step": cell.step, "action": cell.action, "survived": False}
+        self._rows[str(cell)] = {"cell": str(cell), **dataclasses.asdict(cell), "survived": False}
 
     def end(self, cell, **result):
-        self._rows[str(cell)] = {"step": cell.step, "action": cell.action, "survived": True, **result}
+        self._rows[str(cell)].update(survived=True, **result)
 
     def write(self, place):
         with open(f"{place}.json", "w") as file:
@@ -76,8 +98,8 @@ class Table:
         with open(f"{place}.txt", "w") as file:
             file.write(self.text())
 
-    def _entry(self, step, action):
-        row = self._rows.get(f"{step}={action}")
+    def _entry(self, cell):
+        row = self._rows.get(str(cell))
         if not row:
             return "-"
         if not row["survived"]:
@@ -88,5 +110,9 @@ class Table:
         """Of each cell: what was claimed, by which attempt, and for how long no write was done at most."""
         lines = [f"{'':32}{'killed':32}{'stopped':32}"]
         for step in STEPS:
-            lines.append(f"{step:32}" + "".join(f"{self._entry(step, action):32}" for action in ACTIONS))
+            lines.append(f"{step:32}" + "".join(f"{self._entry(Cell(step, action)):32}" for action in ACTIONS))
+        lines += ["", f"{'the coordinator stopped':32}" + "".join(f"{who + ' killed':32}" for who in VICTIMS)]
+        for step in _CROSSED:
+            crosses = [Cross(step, "stop", victims) for victims in VICTIMS]
+            lines.append(f"{step:32}" + "".join(f"{self._entry(cell):32}" for cell in crosses))
         return "\n".join(line.rstrip() for line in lines) + "\n"

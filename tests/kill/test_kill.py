@@ -76,11 +76,22 @@ def play_restore(stage):
     return snapshot
 
 
-@pytest.mark.parametrize("cell", cells.chosen(), ids=str)
-def test_a_fault_at_a_named_step_is_survived(world, table, cell):
+def play_cross(stage):
+    """Nobody is there who would end what the dead have begun."""
+    stage.coordinator.start(stage.fault)
+    stage.api.take("struck", VM)
+    stage.strike()
+    snapshot = stage.settle(f"{rest.SNAPSHOTS}/struck")
+    assert indications(snapshot) == HELD, report(snapshot)
+    assert report(snapshot)["attempt"] > 1, "what was interrupted counts"
+    assert_true(stage, snapshot, stage.world.cuts()[-1])
+    return snapshot
+
+
+def play(world, table, cell, story):
     table.begin(cell)
     with Stage(world, cell) as stage:
-        snapshot = play_restore(stage) if cell.of_restore else play_snapshot(stage)
+        snapshot = story(stage)
         end_well(stage)
         stage.close_writers()
         assert stage.gap < LEASE + SLACK
@@ -91,3 +102,13 @@ def test_a_fault_at_a_named_step_is_survived(world, table, cell):
             reason=report(snapshot)["proofReason"],
             gapMs=round(stage.gap * 1000),
         )
+
+
+@pytest.mark.parametrize("cell", cells.chosen(), ids=str)
+def test_a_fault_at_a_named_step_is_survived(world, table, cell):
+    play(world, table, cell, play_restore if cell.of_restore else play_snapshot)
+
+
+@pytest.mark.parametrize("cell", cells.chosen_crosses(), ids=str)
+def test_a_death_while_the_coordinator_stands_still_is_survived(world, table, cell):
+    play(world, table, cell, play_cross)

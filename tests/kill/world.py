@@ -312,6 +312,15 @@ class Stage:
             del self._stopped[pid]
             os.kill(pid, signal.SIGCONT)
 
+    def strike(self):
+        """The coordinator stands still where it was armed to; others die."""
+        wait_for(lambda: state_of(self.coordinator.process.pid) == "T", "the coordinator at its step")
+        agent, *freezers = self.supervisor.pids()
+        victims = {"agent": [agent], "freezer": freezers, "both": [*freezers, agent]}[self.cell.victims]
+        assert victims, "the freezer is gone already"
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+
     def look_after(self):
         """What goes on in the world while a test waits: the dead are started again, the halted continued."""
         process = self.coordinator.process
