@@ -6,6 +6,7 @@
  * on standard input and answers each with one line of JSON, {"ok", "usec", "error"?, ...}. As the coordinator
  * does, it serves as the host dead man when it is called so. */
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -310,6 +311,7 @@ main(int argc, char **argv)
         g_printerr("usage: hold-driver URI DIRECTORY\n");
         return 2;
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* as the coordinator does */
     driver.host = lull_host_open(argv[1], &error);
     driver.storage = driver.host ? lull_storage_libvirt_new(driver.host, argv[2], &error) : NULL;
     if (!driver.storage) {

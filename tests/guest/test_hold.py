@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holding real guests still: our agent, stock qemu-ga with its host dead man, and agents that are none."""
 
+import os
 import signal
 import time
 
@@ -27,6 +28,15 @@ def stock(host):
 def driver(host):
     with Driver(host) as driver:
         yield driver
+
+
+def kill_dead_men(host):
+    """As the kernel does when it is out of memory."""
+    killed = dead_men(host)
+    assert killed
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
 
 
 def volumes_of(facts):
@@ -184,6 +194,15 @@ def test_only_disks_that_are_included_stand_still(host):
     assert volumes_of(facts)["/mnt/xfs"][0] == "skipped", facts
 
 
+def test_a_libvirtd_that_stands_still_does_not_keep_the_guest_frozen(ours, driver, host):
+    driver.freeze(ours, lease_ms=2000)
+    with host.stopped_libvirtd():
+        ours.assert_writes_resume(within=4)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"] == "lease expired" and facts["timedOut"], facts
+
+
 # Stock qemu-ga
 
 
@@ -257,6 +276,40 @@ def test_the_dead_man_thaws_at_the_deadline(stock, driver, host):
     facts = driver("thaw", 5000)
 
     assert not facts["held"] and facts["broken"] == "foreign thaw", facts
+    wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+
+
+def test_a_holder_thaws_also_without_its_dead_man(stock, driver, host):
+    driver.freeze(stock)
+    kill_dead_men(host)
+    stock.assert_frozen("ext4")
+    facts = driver("thaw", 5000)
+
+    assert facts["held"], facts
+    stock.assert_writes_resume(within=5)
+
+
+def test_a_dead_man_that_is_killed_is_stood_in_for_by_who_comes_next(stock, driver, host):
+    op = driver.freeze(stock)
+    kill_dead_men(host)
+    driver.kill()
+    stock.assert_frozen("ext4")
+
+    with Driver(host) as successor:
+        successor.must("vm", stock.name)
+        successor.must("recover", op, "stock", 5000)
+        stock.assert_writes_resume(within=5)
+
+
+def test_the_dead_man_thaws_when_a_libvirtd_that_stood_still_goes_on(stock, driver, host):
+    """Nobody else can reach a stock agent: its guest stays frozen as long as libvirtd stands still."""
+    driver.freeze(stock, lease_ms=1000)
+    with host.stopped_libvirtd():
+        stock.assert_frozen("ext4", seconds=3)
+    stock.assert_writes_resume(within=10)
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"], facts
     wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
 
 

@@ -171,10 +171,23 @@ class Host:
         assert done.returncode == 0, f"virsh {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
+    def _libvirtd_pid(self):
+        with open(os.path.join(self.dir, "libvirtd.pid")) as file:
+            return int(file.read())
+
+    @contextlib.contextmanager
+    def stopped_libvirtd(self):
+        """It takes calls and answers none meanwhile."""
+        pid = self._libvirtd_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def crash_libvirtd(self):
         """Kills libvirtd, as a fault of it would. Its guests run on."""
-        with open(os.path.join(self.dir, "libvirtd.pid")) as file:
-            pid = int(file.read())
+        pid = self._libvirtd_pid()
         self._namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, "the end of libvirtd")
