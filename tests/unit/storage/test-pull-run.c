@@ -4,6 +4,8 @@
 #include "coordinator/storage/pull-run.h"
 
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +57,20 @@ typedef struct {
     GPid server;
 } Store;
 
+/* Its socket is there a moment before it listens. */
+static gboolean
+listens(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    gboolean connected;
+
+    (void)g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    connected = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return connected;
+}
+
 static void
 set_up(Store *self)
 {
@@ -75,7 +91,7 @@ set_up(Store *self)
     ck_assert_int_eq(truncate(image, (off_t)MIB), 0);
     ck_assert(g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
                             NULL, &self->server, NULL));
-    while (!g_file_test(socket, G_FILE_TEST_EXISTS))
+    while (!listens(socket))
         g_usleep(1000);
 }
 
