@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* A new file that is written from its start to its end, while a thread of its own sums up what was written.
- * Its blocks are all the memory there is: who writes faster than can be summed up waits for one. For one
- * thread. */
+/* A new file, whole from its start to its end: summed up by who fills it, and written, past the cache where
+ * that is possible, by a thread of its own. Its blocks are all the memory there is: who fills them faster
+ * than they can be written waits for one. For one thread. */
 
 #define LULL_PULL_BLOCK  ((gsize)1024 * 1024)
 #define LULL_PULL_BLOCKS 16
@@ -22,7 +22,8 @@ LullPullFile *lull_pull_file_new(const char *path, GError **error) G_GNUC_WARN_U
 /* LULL_PULL_BLOCK bytes, not cleared. Waits until one is free: have fewer than LULL_PULL_BLOCKS. */
 guint8 *lull_pull_file_take(LullPullFile *self);
 
-/* Writes the first @bytes of @block after what is there, and has it back. NO_SPACE. */
+/* The first @bytes of @block come after what is there; it is the file's again. An error (NO_SPACE) may be
+ * that of what was there before; the last one is told by finish. */
 gboolean lull_pull_file_write(LullPullFile *self, guint8 *block, gsize bytes, GError **error);
 
 /* TRUE: what was written is durable, and so is its name. @ret_sha256: of it, in hexadecimal. */

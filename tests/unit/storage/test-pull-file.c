@@ -3,7 +3,9 @@
  */
 #include "coordinator/storage/pull-file.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "coordinator/storage/folder.h"
@@ -67,6 +69,17 @@ START_TEST(far_more_than_there_are_blocks_is_summed_up_in_order)
 }
 END_TEST
 
+START_TEST(whole_blocks_are_written_as_they_are)
+{
+    g_autoptr(LullPullFile) file = lull_pull_file_new(path, NULL);
+
+    for (guint i = 0; i < 2 * LULL_PULL_BLOCKS; i++)
+        ck_assert(lull_pull_file_write(file, memset(lull_pull_file_take(file), (int)i, LULL_PULL_BLOCK),
+                                       LULL_PULL_BLOCK, NULL));
+    must_finish(file, 2 * LULL_PULL_BLOCKS * LULL_PULL_BLOCK);
+}
+END_TEST
+
 START_TEST(blocks_may_be_had_before_others_are_written)
 {
     g_autoptr(LullPullFile) file = lull_pull_file_new(path, NULL);
@@ -103,6 +116,26 @@ START_TEST(a_file_that_is_given_up_is_gone)
 }
 END_TEST
 
+START_TEST(what_cannot_be_written_is_told_in_the_end_at_the_latest)
+{
+    const struct rlimit limit = {3 * LULL_PULL_BLOCK, 3 * LULL_PULL_BLOCK};
+    LullPullFile *file = lull_pull_file_new(path, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *sum = NULL;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (guint i = 0; i < 2 * LULL_PULL_BLOCKS; i++)
+        (void)lull_pull_file_write(file, memset(lull_pull_file_take(file), 1, LULL_PULL_BLOCK),
+                                   LULL_PULL_BLOCK, NULL);
+    ck_assert(!lull_pull_file_finish(file, &sum, &error));
+    ck_assert_ptr_null(sum);
+    ck_assert_ptr_nonnull(strstr(error->message, path));
+    lull_pull_file_free(file);
+    ck_assert(!g_file_test(path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
 START_TEST(what_is_there_is_left_alone)
 {
     g_autoptr(GError) error = NULL;
@@ -133,9 +166,11 @@ make_suite(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, far_more_than_there_are_blocks_is_summed_up_in_order);
+    tcase_add_test(cases, whole_blocks_are_written_as_they_are);
     tcase_add_test(cases, blocks_may_be_had_before_others_are_written);
     tcase_add_test(cases, a_file_without_anything_has_a_sum_too);
     tcase_add_test(cases, a_file_that_is_given_up_is_gone);
+    tcase_add_test(cases, what_cannot_be_written_is_told_in_the_end_at_the_latest);
     tcase_add_test(cases, what_is_there_is_left_alone);
     tcase_add_test(cases, a_folder_that_is_not_there_is_told);
     suite_add_tcase(suite, cases);
