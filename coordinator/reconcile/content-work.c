@@ -8,7 +8,7 @@
 /* A little is copied at once; of much nobody needs to know every ms how far it is. */
 #define COPY_FIRST LULL_MSEC(5)
 #define COPY_MAX   LULL_MSEC(200)
-#define COPY_PART  16 /* of the time that it takes may be over before its end is seen */
+#define COPY_PART  64 /* of the time that it takes may be over before its end is seen */
 
 #define REMOVE_FIRST LULL_MSEC(50)
 #define REMOVE_MAX   LULL_SEC(5)
