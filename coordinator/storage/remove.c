@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/guest/link.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/backup-private.h"
@@ -100,6 +102,26 @@ remove_folders(LullBackupStorage *self, const char *content_uid, GError **error)
     return TRUE;
 }
 
+/* The restore that has begun to put it in place and was interrupted; what it needs to go on stays. */
+static gboolean
+check_not_begun(const char *folder, GError **error)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (!g_str_has_prefix(name, LULL_FOLDER_RESTORING))
+            continue;
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_BUSY,
+            "%s: the restore with the uid %s has begun to put it in place: wait for it, or delete it; "
+            "where there is no such restore any more, remove %s/%s",
+            folder, name + strlen(LULL_FOLDER_RESTORING), folder, name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* What is there, with nobody just adding to it. After the mark none does so below what goes. */
 static GPtrArray *
 read_members(LullBackupStorage *self, const char *vm, GCancellable *cancel, GError **error)
@@ -157,8 +179,23 @@ remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *
     }
     if (!lull_chain_lock(self->chains, vm, LOCK_USEC, cancel, error))
         return FALSE;
-    ok = marked ? remove_marked(self, content_uid, vm, cancel, error)
-                : remove_unmarked(self, content_uid, vm, cancel, problem, error);
+    ok = check_not_begun(folder, error) &&
+         (marked ? remove_marked(self, content_uid, vm, cancel, error)
+                 : remove_unmarked(self, content_uid, vm, cancel, problem, error));
+    lull_chain_unlock(self->chains, vm);
+    return ok;
+}
+
+/* Nothing can be based on it. */
+static gboolean
+remove_alone(LullBackupStorage *self, const char *content_uid, const char *vm, const char *folder,
+             GCancellable *cancel, GError **error)
+{
+    gboolean ok;
+
+    if (!lull_chain_lock(self->chains, vm, LOCK_USEC, cancel, error))
+        return FALSE;
+    ok = check_not_begun(folder, error) && remove_folders(self, content_uid, error);
     lull_chain_unlock(self->chains, vm);
     return ok;
 }
@@ -170,17 +207,17 @@ remove_content(LullBackupStorage *self, const char *vm_uid, const char *content_
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) manifest = lull_manifest_read(folder, &problem);
+    const char *vm = lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid);
 
-    if (manifest ? !lull_json_string(manifest, "checkpoint", NULL)
-                 : lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-        return remove_folders(self, content_uid, error); /* nothing can be based on it */
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return remove_folders(self, content_uid, error);
+    if (manifest && !lull_json_string(manifest, "checkpoint", NULL))
+        return remove_alone(self, content_uid, vm, folder, cancel, error);
     if (!manifest && !lull_error_is(problem, LULL_ERROR_INVALID)) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return FALSE;
     }
-    return remove_from_chain(self, content_uid,
-                             lull_json_string(manifest, "vm", vm_uid ? vm_uid : content_uid), folder, cancel,
-                             error);
+    return remove_from_chain(self, content_uid, vm, folder, cancel, error);
 }
 
 /* Nobody waits for it any more, whatever becomes of its data. As far as it goes: where it cannot be written,

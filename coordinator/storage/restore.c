@@ -90,6 +90,34 @@ forget_checkpoints(LullRestore *self, const char *vm_uid, GError **error)
     return FALSE;
 }
 
+/* Kept with the content. RESTORED: told to restore again, by somebody who lost the answer, it must not strike
+ * what was written since. RESTORING: the content is needed until it is over. */
+static gboolean
+is_marked(const LullRestore *self, const char *prefix, const char *restore_uid)
+{
+    g_autofree char *name = g_strconcat(prefix, restore_uid, NULL);
+    g_autofree char *path = g_build_filename(self->folder, name, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+mark(const LullRestore *self, const char *prefix, const char *restore_uid, GError **error)
+{
+    g_autofree char *name = g_strconcat(prefix, restore_uid, NULL);
+
+    return lull_folder_write(self->folder, name, "", error);
+}
+
+static void
+unmark(const char *folder, const char *prefix, const char *restore_uid)
+{
+    g_autofree char *name = g_strconcat(prefix, restore_uid, NULL);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+
+    (void)g_unlink(path);
+}
+
 static guint64
 stored_size(const LullRestore *self, const char *volume)
 {
@@ -126,10 +154,11 @@ load_volumes(LullRestore *self, const char *content_uid, const char *restore_uid
     return TRUE;
 }
 
+/* What is half put in place needs the rest, whoever wants the content to go: that waits. */
 static gboolean
-load_files(LullRestore *self, const char *content_uid, GError **error)
+load_files(LullRestore *self, const char *content_uid, const char *restore_uid, GError **error)
 {
-    if (lull_merge_is_removing(self->folder)) {
+    if (lull_merge_is_removing(self->folder) && !is_marked(self, LULL_FOLDER_RESTORING, restore_uid)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "snapshot content %s: it is being deleted",
                     content_uid);
         return FALSE;
@@ -147,7 +176,8 @@ load_files(LullRestore *self, const char *content_uid, GError **error)
 static gboolean
 load(LullRestore *self, const char *content_uid, const char *vm_uid, const char *restore_uid, GError **error)
 {
-    if (!load_volumes(self, content_uid, restore_uid, error) || !load_files(self, content_uid, error))
+    if (!load_volumes(self, content_uid, restore_uid, error) ||
+        !load_files(self, content_uid, restore_uid, error))
         return FALSE;
     if (g_strcmp0(lull_json_string(self->manifest, "vm", NULL), vm_uid) != 0) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
@@ -381,31 +411,6 @@ define(LullRestore *self, GError **error)
     return TRUE;
 }
 
-/* Kept with the content: told to restore again, by somebody who lost the answer, it must not strike what was
- * written since. */
-static char *
-marker_name(const char *restore_uid)
-{
-    return g_strconcat("restored-", restore_uid, NULL);
-}
-
-static gboolean
-is_marked(const LullRestore *self, const char *restore_uid)
-{
-    g_autofree char *name = marker_name(restore_uid);
-    g_autofree char *path = g_build_filename(self->folder, name, NULL);
-
-    return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-static gboolean
-mark(const LullRestore *self, const char *restore_uid, GError **error)
-{
-    g_autofree char *name = marker_name(restore_uid);
-
-    return lull_folder_write(self->folder, name, "", error);
-}
-
 static void
 remove_leftovers(const LullRestore *self)
 {
@@ -433,8 +438,10 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
     if (!lull_backup_settle(self.storage, content_uid, cancel, error) ||
         !load(&self, content_uid, vm_uid, restore_uid, error))
         return FALSE;
-    if (is_marked(&self, restore_uid))
+    if (is_marked(&self, LULL_FOLDER_RESTORED, restore_uid)) {
+        unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
         return TRUE;
+    }
     if (!lull_restore_check_target(&self, vm_uid, error) || !lull_restore_check_places(&self, error) ||
         !lull_restore_verify_stored(&self, error) || !lull_restore_lock_images(&self, error) ||
         !lull_restore_check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error))
@@ -450,7 +457,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         return FALSE;
     }
     /* those that it is stopped at in the midst of are at no rest, whatever they were before */
-    if (!mark_target(&self, vm_uid, error))
+    if (!mark(&self, LULL_FOLDER_RESTORING, restore_uid, error) || !mark_target(&self, vm_uid, error))
         return FALSE;
     /* devices first: they take long, and the swap is what cannot be told from outside */
     if (!copy_all(&self, TRUE, error) || !swap_all(&self, error) ||
@@ -458,8 +465,9 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
     if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, error) ||
-        !mark(&self, restore_uid, error))
+        !mark(&self, LULL_FOLDER_RESTORED, restore_uid, error))
         return FALSE;
+    unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
 }
@@ -489,9 +497,12 @@ lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const ch
     if (!load_volumes(&self, content_uid, restore_uid, &error)) {
         g_message("restore %s: what it may have left beside the images stays: %s", restore_uid,
                   error->message);
+        if (self.folder)
+            unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
         return;
     }
     remove_leftovers(&self);
+    unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
     nvram = lull_json_string(self.manifest, "nvram", NULL);
     if (nvram) {
         g_autofree char *fresh = fresh_name(nvram, restore_uid);

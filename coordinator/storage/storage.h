@@ -61,12 +61,13 @@ typedef struct {
     /* Puts content onto the stopped VM, in place: data first, definition last; one that is gone is defined
      * again. INVALID: somebody else has what it had, or there is no place for its disks. Resumable: the same
      * @restore_uid again goes on where it was. Progress in permille through @progress (may be NULL; called on
-     * this thread). */
+     * this thread). From the first of it that is in place on the content stays, whoever wants it to go, until
+     * all is, or drop_restore(). */
     gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error);
-    /* Removes what a restore that is given up, and does not run, left beside the images. As far as it goes:
-     * nothing depends on it. */
+    /* A restore is given up, and does not run: what it left beside the images is removed, as far as that
+     * goes, and its content may go. */
     void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
     /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only)
      * NOT_FOUND: some are not. *@ret_volumes (char *; may be NULL) where not: the names of those that the

@@ -31,6 +31,7 @@ static LullStorage *storage;
 static virConnectPtr connection;
 static virDomainPtr domain;
 static char *defined; /* the XML that was defined last */
+static gboolean refuses;
 
 /* In libvirt's place, in this program. */
 virDomainPtr
@@ -41,7 +42,7 @@ virDomainDefineXML(virConnectPtr to, const char *xml)
 
     g_free(defined);
     defined = g_strdup(xml);
-    return define(to, xml);
+    return refuses ? NULL : define(to, xml);
 }
 
 static void
@@ -220,6 +221,48 @@ START_TEST(a_restore_that_is_done_is_never_done_again)
     fill(image, 'n');
     ck_assert(restore(NULL));
     ck_assert(is_filled_with(image, 'n'));
+}
+END_TEST
+
+static void
+make_incremental(void)
+{
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    lull_json_set_string(manifest, "checkpoint", "lull-" CONTENT "-1");
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, lull_json_to_line(manifest), NULL));
+}
+
+static gboolean
+remove_content(GError **error)
+{
+    return storage->ops->remove(storage, NULL, CONTENT, 0, NULL, error);
+}
+
+/* Its images are those of the snapshot, and its definition is not yet. */
+START_TEST(what_a_restore_has_begun_to_put_in_place_stays_until_that_is_over)
+{
+    const gboolean given_up = (_i & 2) != 0;
+
+    if (_i & 1)
+        make_incremental();
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    refuses = TRUE;
+    ck_assert(!restore(NULL) && is_filled_with(image, 's'));
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(!remove_content(&error));
+        ck_assert_msg(lull_error_is(error, LULL_ERROR_BUSY) && strstr(error->message, RESTORE), "%s",
+                      error->message);
+    }
+    refuses = FALSE;
+    if (given_up)
+        storage->ops->drop_restore(storage, CONTENT, RESTORE);
+    else
+        ck_assert(restore(NULL));
+    ck_assert(remove_content(NULL));
+    ck_assert(!g_file_test(folder, G_FILE_TEST_EXISTS));
 }
 END_TEST
 
@@ -452,6 +495,7 @@ make_suite(void)
     tcase_add_test(cases, a_damaged_snapshot_is_refused_for_good);
     tcase_add_loop_test(cases, a_definition_says_what_may_be_claimed_of_the_disks_that_it_comes_with, 0, 8);
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
+    tcase_add_loop_test(cases, what_a_restore_has_begun_to_put_in_place_stays_until_that_is_over, 0, 4);
     tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
     tcase_add_loop_test(cases, a_link_that_somebody_put_there_is_not_followed, 0, 2);
     tcase_add_test(cases, a_machine_that_is_gone_is_defined_again_with_its_uuid);
