@@ -162,6 +162,13 @@ is_under_way(LullJson *object)
     return !lull_json_bool(status, "readyToUse", FALSE) && !lull_json_object(status, "error");
 }
 
+/* It may have begun: then it goes on, though the snapshot is to go, which its data wait for. */
+static gboolean
+may_have_begun(const LullRestoreView *self)
+{
+    return self->locked || (self->planned && !self->target_exists);
+}
+
 /* What stands in the way, in the reference's words; NULL: nothing. */
 static char *
 snapshot_problem(const LullRestoreView *self, const char *name, gboolean *ret_passes)
@@ -171,7 +178,7 @@ snapshot_problem(const LullRestoreView *self, const char *name, gboolean *ret_pa
 
     *ret_passes = FALSE;
 
-    if (!self->snapshot || lull_meta_is_deleting(self->snapshot))
+    if (!self->snapshot || (lull_meta_is_deleting(self->snapshot) && !may_have_begun(self)))
         return g_strdup_printf("VMSnapshot %s/%s does not exist", self->ns, name);
     if (g_str_equal(lull_json_string(status, "phase", ""), "Failed"))
         return g_strdup_printf("VMSnapshot %s/%s failed and is invalid to use", self->ns, name);

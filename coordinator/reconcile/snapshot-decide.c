@@ -3,7 +3,19 @@
  */
 #include "coordinator/reconcile/snapshot-decide.h"
 
+#include "protocol/clock.h"
+
+#define RESTORE_LOOK LULL_SEC(1) /* between looks at a restore that is waited for */
+
 #define STEP(verb_, reason_, at_) ((LullSnapshotStep){LULL_SNAPSHOT_##verb_, (reason_), (at_)})
+
+/* A restore that came too late for what is going has not begun, and will not. */
+static gboolean
+is_awaited(const LullSnapshotView *view)
+{
+    return view->restoring && view->deleting && view->succeeded && view->content_ready &&
+           !view->content_deleting;
+}
 
 /* Succeeded, failed or going: let go of what is held, remove what nobody wants. The source is let go once
  * nothing works on it any more. */
@@ -14,7 +26,10 @@ decide_ended(const LullSnapshotView *view)
     const gboolean settled = !view->content_exists || keep || view->succeeded;
     const gboolean final = view->succeeded || view->failed;
 
-    if (view->content_exists && !keep && !view->content_deleting)
+    /* what is half put in place is neither what it was nor what it is to be */
+    if (is_awaited(view) && !view->locked)
+        return STEP(WAIT, "RestoreUnderWay", view->now + RESTORE_LOOK);
+    if (view->content_exists && !keep && !view->content_deleting && !is_awaited(view))
         return STEP(DELETE_CONTENT, view->deleting ? "SnapshotDeleted" : "SnapshotFailed", 0);
     if (view->locked && settled)
         return STEP(UNLOCK, view->succeeded ? "PointInTimeTaken" : "ContentGone", 0);

@@ -224,12 +224,34 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     return self;
 }
 
+static gboolean
+is_restoring(LullJson *restore, const char *snapshot)
+{
+    LullJson *status = lull_json_object(restore, "status");
+    const char *name = lull_json_string(lull_json_object(restore, "spec"), "virtualMachineSnapshotName", "");
+
+    return g_str_equal(name, snapshot) && lull_json_array(status, "restores") &&
+           !lull_json_bool(status, "complete", FALSE) && !lull_condition_reason(restore, "Failure");
+}
+
+static gboolean
+look_at_restores(LullSnapshotView *self, LullStore *store, GError **error)
+{
+    g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_restore, self->ns, NULL, error);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; items && i < json_object_array_length(items) && !self->restoring; i++)
+        self->restoring = is_restoring(json_object_array_get_idx(items, i), self->name);
+    return list != NULL;
+}
+
 LullSnapshotView *
 lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gint64 now, GError **error)
 {
     g_autoptr(LullJson) snapshot = NULL;
     g_autoptr(LullJson) content = NULL;
     g_autoptr(LullJson) vm = NULL;
+    g_autoptr(LullSnapshotView) view = NULL;
 
     if (!lull_effect_get(store, &lull_kind_snapshot, ns, name, &snapshot, error))
         return NULL;
@@ -242,6 +264,9 @@ lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gi
             !lull_effect_drop_void_locks(store, &vm, error))
             return NULL;
     }
-    return lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),
+    view = lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),
                                   now);
+    if (view->deleting && view->has_finalizer && view->content_ready && !look_at_restores(view, store, error))
+        return NULL;
+    return g_steal_pointer(&view);
 }

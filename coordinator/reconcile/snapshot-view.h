@@ -25,6 +25,7 @@ typedef struct {
     gboolean content_exists;
     gboolean content_deleting;
     gboolean content_ready;
+    gboolean restoring; /* deleting only: a restore of it may have begun, and is not over */
     gboolean status_stale;
     gboolean progress_stale;
     gboolean report_stale;

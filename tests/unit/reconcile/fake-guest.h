@@ -45,10 +45,12 @@ void fake_storage_reset(void); /* part of it */
 void fake_note(char letter);
 const char *fake_story(void); /* until the next call; for the thread of the test alone */
 gboolean fake_is_frozen(void);
-guint fake_stored(void);   /* attempts and contents whose data is there */
-guint fake_sealed(void);   /* contents among them */
-guint fake_beside(void);   /* restores whose half done work lies beside the images */
-guint fake_overlaps(void); /* how often two worked on the disks at once */
+guint fake_stored(void); /* attempts and contents whose data is there */
+guint fake_sealed(void); /* contents among them */
+gboolean
+fake_has_begun(const char *content_uid); /* a restore to put it in place, and is not over; NULL: any */
+guint fake_beside(void);                 /* restores whose half done work lies beside the images */
+guint fake_overlaps(void);               /* how often two worked on the disks at once */
 LullStorage *fake_storage(void);
 
 G_END_DECLS

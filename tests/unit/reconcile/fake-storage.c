@@ -8,7 +8,9 @@
 static GMutex mutex;
 static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
 static GHashTable *beside; /* restores that left something beside the images */
-static gint users;         /* who works on the disks of the machine just now */
+static GHashTable
+    *begun;        /* contents -> restores that have begun to put them in place; mutex, as for all sets */
+static gint users; /* who works on the disks of the machine just now */
 static gint overlaps;
 
 static GHashTable *
@@ -24,6 +26,9 @@ fake_storage_reset(void)
 {
     stored = set_new(stored);
     beside = set_new(beside);
+    if (begun)
+        g_hash_table_unref(begun);
+    begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     users = overlaps = 0;
 }
 
@@ -93,6 +98,17 @@ count(gboolean sealed_only)
         n += !sealed_only || !strchr(key, '.');
     g_mutex_unlock(&mutex);
     return n;
+}
+
+gboolean
+fake_has_begun(const char *content_uid)
+{
+    gboolean found;
+
+    g_mutex_lock(&mutex);
+    found = content_uid ? g_hash_table_contains(begun, content_uid) : g_hash_table_size(begun) > 0;
+    g_mutex_unlock(&mutex);
+    return found;
 }
 
 guint
@@ -190,6 +206,10 @@ remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guin
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "in use");
         return FALSE;
     }
+    if (!attempt && (fake_has_begun(content_uid) || g_atomic_int_get(&users) > 0)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "it is being put in place");
+        return FALSE;
+    }
     fake_note('r');
     for (guint i = attempt; i <= (attempt ? attempt : 1000); i++) {
         g_autofree char *key = key_of(content_uid, i);
@@ -231,12 +251,32 @@ fake_beside(void)
     return n;
 }
 
+static void
+set_begun(const char *content_uid, const char *restore_uid)
+{
+    g_mutex_lock(&mutex);
+    g_hash_table_replace(begun, g_strdup(content_uid), g_strdup(restore_uid));
+    g_mutex_unlock(&mutex);
+}
+
+static void
+set_over(const char *content_uid, const char *restore_uid)
+{
+    g_mutex_lock(&mutex);
+    if (g_strcmp0(g_hash_table_lookup(begun, content_uid), restore_uid) == 0)
+        g_hash_table_remove(begun, content_uid);
+    g_mutex_unlock(&mutex);
+}
+
 /* Copies a little while. Its end, the swap, is never under a machine that runs. */
 static gboolean
-restore_data(const char *content_uid, void (*progress)(guint permille, gpointer user_data),
-             gpointer user_data, GCancellable *cancel, GError **error)
+restore_data(const char *content_uid, const char *restore_uid,
+             void (*progress)(guint permille, gpointer user_data), gpointer user_data, GCancellable *cancel,
+             GError **error)
 {
     for (guint permille = 0; permille < 1000; permille += 250) {
+        if (permille == 500 && is_stored(content_uid))
+            set_begun(content_uid, restore_uid);
         progress(permille, user_data);
         do
             g_usleep(20);
@@ -265,11 +305,12 @@ restore(LullStorage *self, const char *content_uid, const char *vm_uid, const ch
     fake_note('R');
     use_disks();
     set_beside(restore_uid, TRUE);
-    done = restore_data(content_uid, progress, user_data, cancel, error);
+    done = restore_data(content_uid, restore_uid, progress, user_data, cancel, error);
     leave_disks();
     if (!done)
         return FALSE;
     set_beside(restore_uid, FALSE);
+    set_over(content_uid, restore_uid);
     fake_note('D');
     return TRUE;
 }
@@ -278,6 +319,7 @@ static void
 drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid)
 {
     set_beside(restore_uid, FALSE);
+    set_over(content_uid, restore_uid);
 }
 
 LullStorage *

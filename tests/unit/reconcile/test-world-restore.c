@@ -253,6 +253,47 @@ START_TEST(test_deleted_at_any_moment_it_lets_go_and_leaves_nothing)
 }
 END_TEST
 
+static gboolean
+is_snapshot_gone(World *world)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+
+    return !snapshot;
+}
+
+static gboolean
+nothing_is_half_done(World *world)
+{
+    return !fake_has_begun(NULL);
+}
+
+static void
+let_restore_go(World *world, guint max_deaths)
+{
+    world_delete(world, &lull_kind_restore, "rest");
+    world_live(world, is_restore_gone, max_deaths);
+    world_live(world, world_all_gone, max_deaths);
+    world_check_nothing_left(world);
+    world_clear(world);
+}
+
+START_TEST(test_what_its_snapshot_is_deleted_under_is_complete_or_untouched)
+{
+    World world = {0};
+
+    begin_either(&world, _i);
+    for (int i = 0; i < _i; i++)
+        world_pass(&world);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    if (_i % 3 == 0)
+        world_restart(&world);
+    world_live(&world, is_snapshot_gone, (guint)_i % 2);
+    world_live(&world, nothing_is_half_done, 0);
+    ck_assert_uint_eq(world_count('D') > 0, world_is_complete(&world, "rest"));
+    let_restore_go(&world, 0);
+}
+END_TEST
+
 START_TEST(test_a_target_that_runs_is_waited_for_and_untouched)
 {
     World world = {0};
@@ -368,6 +409,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_restarted_after_any_step_it_goes_on_where_it_was, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_is_put_in_place, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_what_its_snapshot_is_deleted_under_is_complete_or_untouched, 0,
+                        WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_a_target_that_runs_is_waited_for_and_untouched, 0, 5);
     tcase_add_loop_test(tcase, test_a_target_that_is_started_at_any_moment_is_left_alone, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_a_target_is_not_stopped_while_another_snapshot_of_it_is_copied, 0, 12);
