@@ -15,7 +15,7 @@ import pytest
 
 import rig
 from api import Api, condition, indications, report
-from driver import dead_men
+from leftovers import dead_men
 
 LEASE = 8
 SLACK = 2  # seconds that a busy machine may add

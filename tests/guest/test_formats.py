@@ -60,7 +60,7 @@ def api(host, guest):
         yield api
         for name in ("first", "second"):
             api.delete(name)
-        api.assert_nothing_left(guest.name)
+        api.assert_nothing_left(guest.name, libvirt=True)
 
 
 def left_out(api, vm):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from driver import Driver, dead_men, uuid
+from driver import Driver, uuid
+from leftovers import dead_men
 from rig import EXT4, Disk, wait_for
 
 

@@ -46,6 +46,7 @@ def guest(host):
 @pytest.fixture
 def coordinator(host, guest, request):
     coordinator = rig.Coordinator(host, "c" + str(abs(hash(request.node.name))))
+    guest.forget_gaps()
     yield coordinator
     coordinator.kill(signal.SIGCONT)
     coordinator.kill()
@@ -61,16 +62,24 @@ def stop_at(coordinator, guest, step, annotations=LEAN):
 
 
 def end_well(api, guest):
-    """The guest writes, the next snapshot succeeds, nothing stays."""
+    """The guest writes, and never stood still for longer than the lease; the next snapshot succeeds, nothing stays."""
     guest.wait_agent()
     guest.assert_writes_resume(within=SLACK)
+    assert guest.longest_gap() < LEASE + SLACK
     following = api.snap("following", guest.name, annotations=LEAN)
 
     assert condition(following, "Ready")
     assert indications(following) == HELD
     for name in ("following", "struck"):
         api.delete(name)
-    api.assert_nothing_left(guest.name)
+    api.assert_nothing_left(guest.name, libvirt=True)
+
+
+def start_again(guest):
+    """How long the first write after a boot takes is no matter of a lease."""
+    guest.start()
+    guest.assert_writes_resume(within=SLACK)
+    guest.forget_gaps()
 
 
 @pytest.mark.parametrize("step", ["frozen", "thawed", "data-copied"])
@@ -88,36 +97,14 @@ def test_libvirtd_may_die_and_come_back(host, coordinator, guest, step):
     end_well(api, guest)
 
 
-@pytest.mark.parametrize("step", ["frozen", "thawed"])
-def test_qemu_may_die_and_its_machine_be_started_again(coordinator, guest, step):
-    api = stop_at(coordinator, guest, f"coordinator.{step}")
-    guest.crash()
-    coordinator.kill(signal.SIGCONT)
-    snapshot = api.settle("struck", timeout=90)
-
-    if condition(snapshot, "Ready"):  # the copy was whole before, or the disks were copied as they were left
-        level = "fs" if indications(snapshot) == HELD else "crash"
-        assert report(snapshot)["level"] == level
-        assert level == "fs" or indications(snapshot) == {"NoGuestAgent", "PartialSnapshot"}
-        verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4", replay=level == "crash")
-    guest.start()
-    end_well(api, guest)
-
-
 # A copy
 
 
 @contextlib.contextmanager
 def halted_while_it_copies(coordinator, guest):
-    """The coordinator has been stopped in the midst of it, as far as it can be hit there."""
+    """The coordinator stands still in the midst of it."""
     guest.sh("mount -t ext4 /dev/vdc /mnt; dd if=/dev/urandom of=/mnt/noise bs=1M count=48; umount /mnt")
-    coordinator.start()
-    api = Api(coordinator)
-    api.take("struck", guest.name)
-    path = os.path.join(coordinator.state_dir, "snapshots", "*", "vdc.qcow2")
-    rig.wait_for(lambda: glob.glob(path), 60, "it copies", interval=0.001)
-    coordinator.kill(signal.SIGSTOP)
-    yield api
+    yield stop_at(coordinator, guest, "coordinator.copy-begun", annotations={})
     coordinator.kill(signal.SIGCONT)
 
 
@@ -157,6 +144,53 @@ def test_a_job_without_a_coordinator_ends_after_a_while(host, coordinator, guest
 
     assert not condition(snapshot, "Ready")
     assert "no coordinator was there" in str(snapshot["status"]), snapshot["status"]
+    end_well(api, guest)
+
+
+def test_qemu_may_die_while_its_machine_is_frozen(coordinator, guest):
+    """The disks are saved as they were left."""
+    api = stop_at(coordinator, guest, "coordinator.frozen")
+    guest.crash()
+    coordinator.kill(signal.SIGCONT)
+    snapshot = api.settle("struck")
+    told = report(snapshot)
+
+    assert condition(snapshot, "Ready"), snapshot
+    assert (told["attempt"], told["level"], told["proof"]) == (2, "crash", "none"), told
+    assert "its process died" in told["proofReason"]
+    assert indications(snapshot) == {"NoGuestAgent", "PartialSnapshot"}
+    assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4", replay=True).lines > 0
+    start_again(guest)
+    end_well(api, guest)
+
+
+def test_qemu_may_die_while_its_disks_are_copied(coordinator, guest):
+    """The instant that was claimed cannot be had any more, and no other is passed off as it."""
+    with halted_while_it_copies(coordinator, guest) as api:
+        guest.crash()
+    done = coordinator.lull("wait", "struck")
+    snapshot = api.snapshot("struck")
+
+    assert done.returncode == 1 and "the guest stopped before its disks were copied" in done.stderr, done
+    assert not condition(snapshot, "Ready") and not snapshot["status"]["readyToUse"], snapshot
+    assert reason(snapshot, "Progressing") == "In error state"
+    start_again(guest)
+    end_well(api, guest)
+
+
+def test_qemu_may_die_once_its_disks_are_copied(coordinator, guest):
+    """Though its job was not ended yet."""
+    api = stop_at(coordinator, guest, "coordinator.copy-noted")
+    assert guest.domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
+    guest.crash()
+    coordinator.kill(signal.SIGCONT)
+    snapshot = api.settle("struck")
+
+    assert condition(snapshot, "Ready"), snapshot
+    assert report(snapshot)["attempt"] == 1 and report(snapshot)["level"] == "fs"
+    assert indications(snapshot) == HELD
+    assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4").lines > 0
+    start_again(guest)
     end_well(api, guest)
 
 
@@ -207,7 +241,7 @@ def test_a_hold_that_ends_without_libvirtd_is_not_vouched_for(host, coordinator,
             if kind == "lull":
                 guest.assert_writes_resume(within=LEASE + SLACK)
         guest.assert_writes_resume(within=LEASE + SLACK)
-        api.assert_nothing_left(guest.name)
+        api.assert_nothing_left(guest.name, libvirt=True)
 
     assert (status, verdict["level"], verdict["proof"]) == (200, "crash", "broken"), verdict
     assert verdict["proofReason"]
@@ -283,5 +317,5 @@ def test_a_target_that_stops_while_libvirtd_is_away_is_restored(host, coordinato
 
     assert condition(restore, "Ready"), restore
     api.rest.delete(f"{RESTORES}/waits")
-    guest.start()
+    start_again(guest)
     end_well(api, guest)

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 
+import leftovers
 import rest
 from rig import wait_for
 
@@ -69,7 +70,7 @@ class Api:
             ended = document and (condition(document, "Ready") or condition(document, "Failure"))
             return document if ended else None
 
-        return wait_for(settled, timeout, f"{path}: ready or failed: {self.get(path)}")
+        return wait_for(settled, timeout, lambda: f"{path}: ready or failed: {self.get(path)}")
 
     def snap(self, name, vm, timeout=60, **options):
         """Takes a snapshot and returns what became of it."""
@@ -95,21 +96,21 @@ class Api:
         """The folders of all snapshots and attempts."""
         return set(os.listdir(os.path.join(self.coordinator.state_dir, "snapshots")))
 
-    def assert_nothing_left(self, vm, contents=0):
-        """No lock, no intent, no attempt, no job, and as many contents as are wanted."""
-        path = os.path.join(self.coordinator.state_dir, "intents")
+    def assert_nothing_left(self, vm, contents=0, libvirt=False):
+        """No lock, no intent, no attempt, as many contents as are wanted; with @libvirt also nothing in libvirt, in QEMU
+        and on the host but what they need."""
 
-        def clean():
+        def left():
+            stored = self.stored()
             status = self.get(f"{VMS}/{vm}")["status"]
-            return (
-                not status.get("snapshotInProgress")
-                and not status.get("restoreInProgress")
-                and not os.listdir(path)
-                and len(self.stored()) == contents
-                and not any("attempt" in name for name in self.stored())
-            )
+            found = {key: status[key] for key in ("snapshotInProgress", "restoreInProgress") if status.get(key)}
+            found["intents"] = os.listdir(os.path.join(self.coordinator.state_dir, "intents"))
+            found["stored"] = stored if len(stored) != contents or any("attempt" in name for name in stored) else None
+            if libvirt:
+                found |= leftovers.of_machine(self.coordinator.host, vm, stored)
+            return {key: value for key, value in found.items() if value}
 
-        wait_for(clean, 20, f"nothing of {vm} left: {self.get(f'{VMS}/{vm}')}, {os.listdir(path)}, {self.stored()}")
+        wait_for(lambda: not left(), 20, lambda: f"nothing of {vm} is left: {left()}")
 
 
 def condition(document, kind):

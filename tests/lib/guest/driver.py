@@ -101,17 +101,3 @@ class Driver:
 
     def stored(self, content, volume):
         return os.path.join(self.directory, content, f"{volume}.qcow2")
-
-
-def dead_men(host):
-    """The process ids of host dead men that watch a guest of @host."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read().split(b"\0")
-        except OSError:
-            continue
-        if b"dead-man" in words and host.uri.encode() in words:
-            found.append(int(pid))
-    return found

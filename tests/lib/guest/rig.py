@@ -63,10 +63,11 @@ def _tool(name, *arguments):
 
 
 def wait_for(condition, timeout, what, interval=0.05):
-    """Waits until @condition() is true and returns what it gave; fails with @what when that takes much longer than
-    the @timeout seconds that would do on a quiet machine."""
+    """Waits until @condition() is true and returns what it gave; fails with @what, or what that returns then, when it
+    takes much longer than the @timeout seconds that would do on a quiet machine."""
     limit = timeout * PATIENCE
-    return _wait_until(condition, limit, f"after {limit} s still not: {what}", interval)
+    told = lambda: what() if callable(what) else what
+    return _wait_until(condition, limit, lambda: f"after {limit} s still not: {told()}", interval)
 
 
 def _wait_until(condition, limit, complaint, interval=0.05):
@@ -75,7 +76,7 @@ def _wait_until(condition, limit, complaint, interval=0.05):
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, complaint()
         time.sleep(interval)
 
 
@@ -463,6 +464,10 @@ class Guest:
     def forget_gaps(self):
         self.sh("for log in /run/writer/*; do : >$log; done")
 
+    def longest_gap(self):
+        """For how many seconds a writer stood still at most since forget_gaps(), or since it was started."""
+        return int(self.sh("awk '$3 > most { most = $3 } END { print most + 0 }' /run/writer/*")) / 1e6
+
     def now_usec(self):
         """The guest's monotonic clock, as in gaps(), to 10 ms."""
         return int(float(self.sh("cat /proc/uptime").split()[0]) * 1e6)
@@ -475,7 +480,7 @@ class Guest:
         _wait_until(
             lambda: all(self.seq(name) > before[name] for name in names),
             within + BUSY,
-            f"{self.name}: not all of {names} are written to again within {within} s",
+            lambda: f"{self.name}: not all of {names} are written to again within {within} s",
         )
 
     def assert_frozen(self, name="ext4", seconds=0.3):
