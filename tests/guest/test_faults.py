@@ -64,6 +64,7 @@ def guest(host):
 def coordinator(host, guest, request):
     """A coordinator of its own for each test, not yet started."""
     coordinator = rig.Coordinator(host, "faults-" + str(abs(hash(request.node.name))))
+    guest.forget_gaps()
     yield coordinator
     coordinator.kill(signal.SIGCONT)
     coordinator.kill()
@@ -73,18 +74,20 @@ def coordinator(host, guest, request):
 
 @contextlib.contextmanager
 def ending_well(coordinator, guest, name):
-    """After what happens inside: the guest writes, the next snapshot succeeds, nothing stays."""
+    """After what happens inside: the guest writes, and never stood still for longer than the lease; the next snapshot
+    succeeds, nothing stays."""
     yield
     api = Api(coordinator)
     guest.wait_agent()
     guest.assert_writes_resume(within=SLACK)
+    assert guest.longest_gap() < LEASE + SLACK
     following = api.snap("following", guest.name)
 
     assert condition(following, "Ready")
     assert indications(following) == HELD
     for made in ("following", name):
         api.delete(made)
-    api.assert_nothing_left(guest.name)
+    api.assert_nothing_left(guest.name, libvirt=True)
 
 
 def pass_through_fault(cell, coordinator, guest):
