@@ -462,6 +462,43 @@ def test_a_merge_goes_on_after_the_coordinator_was_killed(guest, coordinator, st
     assert checkpoints(guest) == []
 
 
+@pytest.mark.parametrize("step, attempt", [("cut", 2), ("thawed", 2), ("copy-noted", 1)])
+def test_a_chain_goes_on_after_the_coordinator_was_killed_in_a_snapshot(guest, coordinator, step, attempt):
+    """What has changed since the one before is not lost with an attempt that took note of it."""
+    api = Api(coordinator)
+    before = api.stored()
+    texts = ("base", "struck", "top")
+    taken = []
+    for text in texts:
+        name = f"{step}-{text}"
+        mark(guest, text)
+        if text == "struck":
+            coordinator.stop()
+            coordinator.start(step=f"coordinator.{step}=kill")
+            api.take(name, guest.name)
+            coordinator.wait_end(timeout=30)
+            coordinator.start()
+            taken.append(api.settle(name))
+        else:
+            taken.append(api.snap(name, guest.name))
+        assert condition(taken[-1], "Ready"), taken[-1]
+
+    assert report(taken[1])["attempt"] == attempt
+    contents = [api.content(snapshot) for snapshot in taken]
+    rows = [{row["name"]: row for row in report(content)["volumes"]}["vda"] for content in contents]
+    assert [row["copy"] for row in rows] == ["full", "incremental", "incremental"], rows
+    for snapshot, text in zip(taken, texts):
+        found = verify_disk(os.path.join(api.data(snapshot), "vda.qcow2"), "ext4", replay=True)
+        assert found.files["mark"].decode().strip() == text
+        assert found.lines > 0
+    assert checkpoints(guest) == [f"lull-{contents[2]['metadata']['uid']}-1"]
+    api.assert_nothing_left(guest.name, contents=len(before) + 3, libvirt=True)
+    guest.assert_writes_resume(within=5)
+    for text in texts:
+        api.delete(f"{step}-{text}")
+    api.assert_nothing_left(guest.name, contents=len(before), libvirt=True)
+
+
 def test_verify_names_what_differs(guest, coordinator):
     api = Api(coordinator)
     taken = [api.snap(name, guest.name) for name in ("base", "top")]

@@ -187,4 +187,3 @@ def test_kubectl_holds_a_guest_as_long_as_its_request_lasts(kubectl, command, gu
     assert [line["state"] for line in states] == ["held", "ended"], states
     assert states[1] == {**verdict, "state": "ended", "why": "unfreeze"}
     assert verdict["proof"] == "held", verdict
-

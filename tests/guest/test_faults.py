@@ -175,7 +175,7 @@ def test_a_guest_that_loses_its_power_while_frozen_is_saved_as_it_was_left(coord
         guest.destroy()
         coordinator.kill(signal.SIGCONT)
         snapshot = api.settle("struck")
-        guest.start()
+        guest.start_again()
 
         assert condition(snapshot, "Ready")
         assert (report(snapshot)["level"], report(snapshot)["proof"]) == ("crash", "none")

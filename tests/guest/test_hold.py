@@ -243,6 +243,18 @@ def test_a_thaw_and_another_freeze_of_stock_are_not_noticed_by_status_alone(stoc
     stock.assert_writes_resume(within=5)
 
 
+def test_a_stock_guest_that_reboots_while_frozen_is_not_believed(stock, driver):
+    driver.freeze(stock, lease_ms=60000)
+    stock.control.close()
+    stock.domain.reset()
+    stock.wait_shell()
+    stock.wait_agent()
+    facts = driver("thaw", 5000)
+
+    assert not facts["held"] and facts["broken"], facts
+    stock.assert_writes_resume(within=5)
+
+
 def test_the_dead_man_thaws_when_its_parent_is_killed(stock, driver, host):
     driver.freeze(stock, lease_ms=60000)
     stock.assert_frozen("ext4")

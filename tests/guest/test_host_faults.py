@@ -75,13 +75,6 @@ def end_well(api, guest):
     api.assert_nothing_left(guest.name, libvirt=True)
 
 
-def start_again(guest):
-    """How long the first write after a boot takes is no matter of a lease."""
-    guest.start()
-    guest.assert_writes_resume(within=SLACK)
-    guest.forget_gaps()
-
-
 @pytest.mark.parametrize("step", ["frozen", "thawed", "data-copied"])
 def test_libvirtd_may_die_and_come_back(host, coordinator, guest, step):
     api = stop_at(coordinator, guest, f"coordinator.{step}")
@@ -102,9 +95,15 @@ def test_libvirtd_may_die_and_come_back(host, coordinator, guest, step):
 
 @contextlib.contextmanager
 def halted_while_it_copies(coordinator, guest):
-    """The coordinator stands still in the midst of it."""
+    """The coordinator has been stopped in the midst of it, as far as it can be hit there."""
     guest.sh("mount -t ext4 /dev/vdc /mnt; dd if=/dev/urandom of=/mnt/noise bs=1M count=48; umount /mnt")
-    yield stop_at(coordinator, guest, "coordinator.copy-begun", annotations={})
+    coordinator.start()
+    api = Api(coordinator)
+    api.take("struck", guest.name)
+    path = os.path.join(coordinator.state_dir, "snapshots", "*", "vdc.qcow2")
+    rig.wait_for(lambda: glob.glob(path), 60, "it copies", interval=0.001)
+    coordinator.kill(signal.SIGSTOP)
+    yield api
     coordinator.kill(signal.SIGCONT)
 
 
@@ -160,21 +159,22 @@ def test_qemu_may_die_while_its_machine_is_frozen(coordinator, guest):
     assert "its process died" in told["proofReason"]
     assert indications(snapshot) == {"NoGuestAgent", "PartialSnapshot"}
     assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4", replay=True).lines > 0
-    start_again(guest)
+    guest.start_again()
     end_well(api, guest)
 
 
 def test_qemu_may_die_while_its_disks_are_copied(coordinator, guest):
     """The instant that was claimed cannot be had any more, and no other is passed off as it."""
-    with halted_while_it_copies(coordinator, guest) as api:
-        guest.crash()
+    api = stop_at(coordinator, guest, "coordinator.copy-begun", annotations={})
+    guest.crash()
+    coordinator.kill(signal.SIGCONT)
     done = coordinator.lull("wait", "struck")
     snapshot = api.snapshot("struck")
 
     assert done.returncode == 1 and "the guest stopped before its disks were copied" in done.stderr, done
     assert not condition(snapshot, "Ready") and not snapshot["status"]["readyToUse"], snapshot
     assert reason(snapshot, "Progressing") == "In error state"
-    start_again(guest)
+    guest.start_again()
     end_well(api, guest)
 
 
@@ -190,7 +190,7 @@ def test_qemu_may_die_once_its_disks_are_copied(coordinator, guest):
     assert report(snapshot)["attempt"] == 1 and report(snapshot)["level"] == "fs"
     assert indications(snapshot) == HELD
     assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4").lines > 0
-    start_again(guest)
+    guest.start_again()
     end_well(api, guest)
 
 
@@ -317,5 +317,5 @@ def test_a_target_that_stops_while_libvirtd_is_away_is_restored(host, coordinato
 
     assert condition(restore, "Ready"), restore
     api.rest.delete(f"{RESTORES}/waits")
-    start_again(guest)
+    guest.start_again()
     end_well(api, guest)

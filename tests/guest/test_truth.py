@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+import rest
 import rig
 from api import Api, condition, indications, reason, report
 
@@ -175,6 +176,24 @@ def test_a_guest_that_reboots_while_it_is_frozen_is_not_believed(coordinator, gu
     assert_nothing_left(api, guest, "reset")
 
 
+def test_a_stock_guest_that_was_halted_while_frozen_is_not_vouched_for(coordinator, guest):
+    """Its agent says that it is frozen still, and the witness is quiet; but what else was done to it nobody knows."""
+    coordinator.start()
+    api = Api(coordinator)
+    vm = f"{rest.SUBRESOURCES}/{guest.name}"
+    with agent(guest, "stock"):
+        assert api.rest.call("PUT", f"{vm}/freeze", {})[0] == 200
+        guest.domain.suspend()
+        api.wait_state(guest.name, "Paused")
+        guest.domain.resume()
+        api.wait_state(guest.name, "Running")
+        status, verdict = api.rest.call("PUT", f"{vm}/unfreeze", {})
+        guest.assert_writes_resume(within=SLACK)
+
+    assert (status, verdict["level"], verdict["proof"]) == (200, "crash", "broken"), verdict
+    assert verdict["proofReason"] == "the guest's state changed while frozen", verdict
+
+
 def test_a_deadline_that_leaves_no_time_for_another_freeze_is_met_without_one(coordinator, guest):
     """The first one has lasted for 8 s, and a second one would need 10."""
     api = break_half_way(coordinator, guest, lease_ends, "hasty", failureDeadline="18s")
@@ -200,8 +219,13 @@ def test_a_freeze_that_hangs_is_undone_and_told_as_a_matter_of_time(coordinator,
 # What is required
 
 
-@pytest.mark.parametrize("kind, attempts", [("lying", 2), ("none", 1)])
-def test_a_level_out_of_reach_fails_after_two_freezes_and_leaves_no_data(kind, attempts, coordinator, guest):
+@pytest.mark.parametrize(
+    "kind, attempts, proof, why",
+    [("lying", 2, "broken", "noisy"), ("lying-stock", 2, "broken", "noisy"), ("none", 1, "none", "no agent answers")],
+)
+def test_a_level_out_of_reach_fails_after_two_freezes_and_leaves_no_data(
+    kind, attempts, proof, why, coordinator, guest
+):
     coordinator.start()
     api = Api(coordinator)
     with agent(guest, kind):
@@ -209,7 +233,8 @@ def test_a_level_out_of_reach_fails_after_two_freezes_and_leaves_no_data(kind, a
 
     assert snapshot["status"]["phase"] == "Failed"
     assert reason(snapshot, "Failure") == "required level not reached"
-    assert report(snapshot)["attempt"] == attempts
+    assert (report(snapshot)["attempt"], report(snapshot)["proof"]) == (attempts, proof), report(snapshot)
+    assert why in report(snapshot)["proofReason"]
     assert_nothing_left(api, guest, "strict")
 
 

@@ -107,7 +107,8 @@ class Api:
             found["intents"] = os.listdir(os.path.join(self.coordinator.state_dir, "intents"))
             found["stored"] = stored if len(stored) != contents or any("attempt" in name for name in stored) else None
             if libvirt:
-                found |= leftovers.of_machine(self.coordinator.host, vm, stored)
+                directory = os.path.join(self.coordinator.state_dir, "snapshots")
+                found |= leftovers.of_machine(self.coordinator.host, vm, directory)
             return {key: value for key, value in found.items() if value}
 
         wait_for(lambda: not left(), 20, lambda: f"nothing of {vm} is left: {left()}")

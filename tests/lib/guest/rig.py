@@ -296,6 +296,12 @@ class Guest:
             self.wait_shell()
             self.wait_agent()
 
+    def start_again(self):
+        """start(), until it writes. How long the first write after a boot takes is no matter of a lease."""
+        self.start()
+        self.assert_writes_resume(within=2)
+        self.forget_gaps()
+
     def wait_shell(self, timeout=100):  # emulated firmware takes its time
         def answers():
             try:
