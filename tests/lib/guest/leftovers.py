@@ -20,7 +20,7 @@ def of_machine(host, name, directory):
     found = {
         "checkpoints": [row.getName() for row in domain.listAllCheckpoints() if not _is_needed(row.getName(), stored)],
         "dead men": dead_men(host, domain.UUIDString()),
-        "guards": guards(host, domain.UUIDString()),
+        "guards": guards(host, domain.UUIDString(), directory),
         "sockets": glob.glob(f"{directory}/*.nbd") + glob.glob(f"{host.dir}/lib/qemu/domain-*/*.nbd"),
         "scratch files": glob.glob(f"{directory}/*/*.scratch"),
     }
@@ -50,13 +50,14 @@ def dead_men(host, uuid=""):
     return processes("dead-man", host.uri, *([uuid] if uuid else []))
 
 
-def guards(host, uuid):
-    """Those of processes that look after a job of the guest."""
-    return processes("pull-guard", host.uri, uuid)
+def guards(host, uuid, directory=""):
+    """Those of processes that look after a job of the guest, or of it for what is kept in @directory: one whose coordinator
+    was killed just before the cut waits for that a while longer than the next test lasts."""
+    return processes("pull-guard", host.uri, uuid, below=directory)
 
 
-def processes(*words):
-    """The process ids of those that have all these words in their command line."""
+def processes(*words, below=""):
+    """The process ids of those that have all these words in their command line, and one that starts with @below."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -64,6 +65,6 @@ def processes(*words):
                 told = file.read().split(b"\0")
         except OSError:
             continue
-        if all(word.encode() in told for word in words):
+        if all(word.encode() in told for word in words) and any(word.startswith(below.encode()) for word in told):
             found.append(int(pid))
     return found
