@@ -4,7 +4,8 @@
 
 Ours is `lull snapshot` with our agent. The peer is stock qemu-ga in the same guest, driven (a) by virsh,
 `domfsfreeze; backup-begin; domfsthaw`, and (b) by the same three calls over one libvirt connection. All
-of them make the same full push backup. The ways take turns.
+of them copy both disks in full: QEMU writes the peer's (push), the coordinator reads ours from QEMU (pull). The ways
+take turns.
 """
 
 import json
