@@ -27,13 +27,13 @@ LATE = {"Online", "QuiesceFailed", "QuiesceTimeout"}
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A process does @action to itself at @step. @attempt: the one that counts in the end."""
+    """A process does @action to itself at @step. @attempts: those of which one counts in the end."""
 
     process: str
     step: str
     action: str
     verdicts: tuple
-    attempt: int = 1
+    attempts: tuple = (1,)
 
     def __str__(self):
         return f"{self.step}={self.action}"
@@ -41,16 +41,17 @@ class Cell:
 
 CELLS = [
     Cell("coordinator", "coordinator.locked", "kill", (HELD,)),
-    Cell("coordinator", "coordinator.prepared", "kill", (HELD,), attempt=2),
-    Cell("coordinator", "coordinator.frozen", "kill", (HELD,), attempt=2),
-    Cell("coordinator", "coordinator.cut", "kill", (HELD,), attempt=2),
-    Cell("coordinator", "coordinator.thawed", "kill", (HELD,), attempt=2),
-    Cell("coordinator", "coordinator.copy-begun", "kill", (HELD,), attempt=2),
-    Cell("coordinator", "coordinator.copy-noted", "kill", (HELD,)),
-    Cell("coordinator", "coordinator.frozen", "stop", (HELD,), attempt=2),
-    Cell("agent", "agent.frozen", "kill", (HELD,), attempt=2),
+    Cell("coordinator", "coordinator.prepared", "kill", (HELD,), attempts=(2,)),
+    Cell("coordinator", "coordinator.frozen", "kill", (HELD,), attempts=(2,)),
+    Cell("coordinator", "coordinator.cut", "kill", (HELD,), attempts=(2,)),
+    Cell("coordinator", "coordinator.thawed", "kill", (HELD,), attempts=(2,)),
+    # the copy is on a thread of its own: what came of the attempt may be recorded by then, or not
+    Cell("coordinator", "coordinator.copy-begun", "kill", (HELD,), attempts=(1, 2)),
+    Cell("coordinator", "coordinator.copy-noted", "kill", (HELD,), attempts=(1, 2)),
+    Cell("coordinator", "coordinator.frozen", "stop", (HELD,), attempts=(2,)),
+    Cell("agent", "agent.frozen", "kill", (HELD,), attempts=(2,)),
     # the freezer of every attempt: the last one goes without
-    Cell("freezer", "freezer.all-frozen", "kill", (FAILED, LATE), attempt=3),
+    Cell("freezer", "freezer.all-frozen", "kill", (FAILED, LATE), attempts=(3,)),
 ]
 
 
@@ -121,7 +122,7 @@ def test_a_fault_at_a_named_step_is_survived(cell, coordinator, guest):
 
         assert condition(snapshot, "Ready")
         assert indications(snapshot) in cell.verdicts
-        assert report(snapshot)["attempt"] == cell.attempt
+        assert report(snapshot)["attempt"] in cell.attempts
         assert (report(snapshot)["proof"] == "held") == (indications(snapshot) == HELD)
         assert report(snapshot)["level"] == ("fs" if indications(snapshot) == HELD else "crash")
 
