@@ -14,7 +14,8 @@
 #include "protocol/error.h"
 #include "protocol/names.h"
 
-#define PROBE_USEC LULL_SEC(5)
+#define PROBE_USEC  LULL_SEC(5)
+#define SETTLE_USEC (LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500))
 
 void
 lull_guest_hold_fail(LullGuestHold *self, const GError *error)
@@ -215,6 +216,23 @@ lull_guest_hold_free(LullGuestHold *self)
     g_free(self);
 }
 
+/* A freeze whose sender died while it waited in libvirt may land after a thaw: there is a second one. And the
+ * dead man may still be there, who must not take the next freeze for the one that it waits for. */
+static gboolean
+recover_stock(LullLine *line, gint64 until, GError **error)
+{
+    gint64 undone = 0;
+
+    if (!lull_stock_thaw_until(line, until, NULL, error))
+        return FALSE;
+    g_usleep((gulong)SETTLE_USEC);
+    if (!lull_stock_thaw_until(line, until, &undone, error))
+        return FALSE;
+    if (undone > 0)
+        g_usleep((gulong)SETTLE_USEC); /* for the dead man it began anew */
+    return TRUE;
+}
+
 static gboolean
 recover(LullLine *line, const char *op, LullAgentKind agent, gint64 until, GError **error)
 {
@@ -222,13 +240,8 @@ recover(LullLine *line, const char *op, LullAgentKind agent, gint64 until, GErro
 
     if (agent == LULL_AGENT_NONE || lull_guest_hold_guest_is_gone(line->domain, &reason))
         return TRUE;
-    if (agent == LULL_AGENT_LULL)
-        return lull_agent_end(line, op, until, error);
-    if (!lull_stock_thaw_until(line, until, NULL, error))
-        return FALSE;
-    /* Its dead man may still be there, and must not take the next freeze for the one that it waits for. */
-    g_usleep((gulong)(LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500)));
-    return TRUE;
+    return agent == LULL_AGENT_LULL ? lull_agent_end(line, op, until, error)
+                                    : recover_stock(line, until, error);
 }
 
 gboolean

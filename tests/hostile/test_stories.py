@@ -3,12 +3,16 @@
 """What else a scripted guest can show: levels that are asked for, a stock guest that reboots, and a coordinator
 that begins anew among guests that do not answer."""
 
+import os
+import signal
+
 import pytest
 
 from api import condition, indications, reason, report
 from arena import Arena
 from attacks import Attack, Cell
-from scripted import Gone
+from leftovers import processes
+from scripted import Gone, Hold
 from waiting import wait_for
 
 HELD = {"Online", "GuestAgent"}
@@ -104,6 +108,53 @@ def test_a_stock_guest_that_reboots_in_the_midst_is_not_believed_then(arena, par
     assert told["attempt"] == (1 if answers and part in ("status", "thaw") else 2)
     machine.guest.attack = None
     arena.api.delete("reboot")
+
+
+class LateFreeze:
+    """A freeze that waits somewhere on its way, and comes through when its sender is dead and the guest has told the
+    next one that it is thawed."""
+
+    def __init__(self):
+        self.hold = Hold()
+        self.sent = False
+        self.landed = False
+
+    def strikes(self, part):
+        return part == "status" and not self.landed if self.sent else part == "freeze"
+
+    def meet(self, guest, exchange, command, arguments):
+        if not self.sent:
+            self.sent = True
+            self.hold.keep(exchange)
+            raise Gone
+        self.landed = True
+        exchange.say(guest.answer(command, arguments))
+        guest.act("guest-fsfreeze-freeze", {})
+
+
+def test_a_stock_freeze_that_lands_after_its_sender_died_is_thawed_without_a_dead_man(build):
+    arena = Arena(build, {"stock-0": "stock"})
+    try:
+        arena.start()
+        arena.wait_ready()
+        guest = arena.machines["stock-0"].guest
+        guest.attack = late = LateFreeze()
+        arena.api.take("struck", "stock-0")
+        wait_for(late.hold.begun.is_set, "the freeze is sent")
+        watch = f"test://{arena.directory}/host.xml"
+        for pid in processes("dead-man", watch):
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not processes("dead-man", watch), "the host dead man is gone")
+        arena.kill()
+        wait_for(late.hold.fallen.is_set, "its sender is gone")
+        arena.start()
+        snapshot = arena.settle("struck")
+
+        assert late.landed
+        assert (indications(snapshot), report(snapshot)["attempt"]) == (HELD, 2), report(snapshot)
+        assert not guest.frozen
+    finally:
+        arena.close()
 
 
 def test_a_coordinator_that_begins_anew_thaws_all_guests_at_once(build):
