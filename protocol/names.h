@@ -63,7 +63,6 @@
 #define LULL_GROUP_VM           "kubevirt.io"
 #define LULL_GROUP_SUBRESOURCES "subresources.kubevirt.io"
 #define LULL_NAMESPACE          "default" /* the only one on a plain host */
-#define LULL_COORDINATOR_SOCKET "/run/lull/coordinator.sock"
 
 /* In its /version: the URI of the libvirt that it works with. */
 #define LULL_VERSION_LIBVIRT "libvirtURI"

@@ -78,18 +78,6 @@ lull_graph_add(LullGraph *self, dev_t number, LullDevice *take)
     return block;
 }
 
-void
-lull_graph_link(LullGraph *self, dev_t upper, dev_t lower)
-{
-    LullBlock *from = find(self, upper);
-    LullBlock *to = find(self, lower);
-
-    if (from && to)
-        g_ptr_array_add(from->lower, to);
-    else if (from)
-        from->incomplete = TRUE;
-}
-
 /* ------- sysfs */
 
 /* The number in a file such as "252:1\n". */

@@ -48,7 +48,6 @@ const LullBlock *lull_graph_read(LullGraph *self, const char *root, dev_t number
 /* The same by hand, from recorded parts: consumes @device. A number that is there already is kept as it is.
  */
 const LullBlock *lull_graph_add(LullGraph *self, dev_t number, LullDevice *take);
-void lull_graph_link(LullGraph *self, dev_t upper, dev_t lower);
 
 LullBlockKind lull_block_kind(const LullBlock *self);
 

@@ -161,8 +161,8 @@ look_at_subvolume(LullSurvey *self, const LullMount *mount)
 }
 
 /* One line is "/path type ...", with blanks in the path as \040; the first is a heading. */
-void
-lull_survey_add_swaps(LullSurvey *self, const char *root, const char *text)
+static void
+add_swaps(LullSurvey *self, const char *root, const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
@@ -205,7 +205,7 @@ lull_survey_take(const char *root, GError **error)
             look_at_subvolume(self, mount);
     }
     if (g_file_get_contents(swaps, &text, NULL, NULL))
-        lull_survey_add_swaps(self, root, text);
+        add_swaps(self, root, text);
     return self;
 }
 

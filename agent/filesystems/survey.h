@@ -40,9 +40,6 @@ void lull_survey_add_device(LullSurvey *self, dev_t superblock, const LullBlock 
 void lull_survey_free(LullSurvey *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullSurvey, lull_survey_free)
 
-/* Pure: the text of /proc/swaps. Devices are looked up in sysfs under @root. */
-void lull_survey_add_swaps(LullSurvey *self, const char *root, const char *text);
-
 /* The device that a file system is on, the first one where it has several. NULL: it is on no block device, or
  * on one that is not known. */
 const LullDevice *lull_survey_device(const LullSurvey *self, const LullMount *mount);

@@ -50,8 +50,8 @@ state_of(const GError *problem)
     return lull_error_is(problem, LULL_ERROR_LOST) ? LULL_SERVICE_ABSENT : LULL_SERVICE_WORKS;
 }
 
-void
-lull_doctor_look_at_coordinator(LullFacts *facts, const LullDoctorPlaces *places, LullJson **ret_objects)
+static void
+look_at_coordinator(LullFacts *facts, const LullDoctorPlaces *places, LullJson **ret_objects)
 {
     g_autoptr(LullClient) client = lull_client_new(places->socket, NULL);
     g_autoptr(GError) problem = NULL;
@@ -167,8 +167,8 @@ look_at_intent(LullHostFacts *host, const char *path, const char *boot_id)
         g_ptr_array_add(host->intents, g_strdup(lull_json_string(intent, "vmName", "?")));
 }
 
-void
-lull_doctor_look_at_files(LullFacts *facts, const LullDoctorPlaces *places)
+static void
+look_at_files(LullFacts *facts, const LullDoctorPlaces *places)
 {
     LullHostFacts *host = &facts->host;
     g_autofree char *snapshots = g_build_filename(places->state_dir, "snapshots", NULL);
@@ -255,9 +255,9 @@ lull_doctor_look(const LullDoctorPlaces *places, GError **error)
     g_autoptr(LullJson) objects = NULL;
 
     facts->host.root = geteuid() == 0;
-    lull_doctor_look_at_coordinator(facts, places, &objects);
+    look_at_coordinator(facts, places, &objects);
     choose_uri(&facts->host, places);
-    lull_doctor_look_at_files(facts, places);
+    look_at_files(facts, places);
     lull_doctor_look_at_libvirt(facts, places, objects);
     if (facts->host.libvirt != LULL_SERVICE_WORKS && objects)
         take_objects(facts, places, objects);

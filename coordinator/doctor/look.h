@@ -22,10 +22,8 @@ typedef struct {
 /* NOT_FOUND: a machine that was named is not there. Everything else that goes wrong is a fact. */
 LullFacts *lull_doctor_look(const LullDoctorPlaces *places, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The parts of it. @objects: VirtualMachines as the coordinator has them, NULL where it does not answer. */
-void
-lull_doctor_look_at_coordinator(LullFacts *facts, const LullDoctorPlaces *places, LullJson **ret_objects);
-void lull_doctor_look_at_files(LullFacts *facts, const LullDoctorPlaces *places);
+/* Its part in libvirt and the guests. @objects: VirtualMachines as the coordinator has them, NULL where it
+ * does not answer. */
 void lull_doctor_look_at_libvirt(LullFacts *facts, const LullDoctorPlaces *places, LullJson *objects);
 
 G_END_DECLS

@@ -103,9 +103,8 @@ parse_scratch(const char *xml, const char *start)
 }
 
 gboolean
-lull_backup_xml_is_below(const char *xml, const char *folder)
+lull_backup_xml_is_below(const char *xml, const char *start)
 {
-    g_autofree char *start = g_strconcat(folder, "/", NULL);
     g_autofree char *rest = parse_scratch(xml, start);
 
     return rest != NULL;
@@ -163,17 +162,14 @@ describe(LullDomain *domain, char **ret_xml, GError **error)
     return TRUE;
 }
 
-/* Are there scratch files whose paths start with @start? */
 static gboolean
 find(LullDomain *domain, const char *start, gboolean *ret_running, GError **error)
 {
-    g_autofree char *rest = NULL;
     char *xml = NULL;
 
     if (!describe(domain, &xml, error))
         return FALSE;
-    rest = xml ? parse_scratch(xml, start) : NULL;
-    *ret_running = rest != NULL;
+    *ret_running = xml && lull_backup_xml_is_below(xml, start);
     free(xml);
     return TRUE;
 }

@@ -23,8 +23,9 @@ char *lull_backup_xml(const LullVm *vm, const char *folder, const char *socket,
 char *lull_backup_scratch(const char *folder, const char *volume) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_backup_bitmap(const char *disk) G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE if the text of virDomainBackupGetXMLDesc() has a scratch file below @folder. Pure. */
-gboolean lull_backup_xml_is_below(const char *xml, const char *folder);
+/* TRUE if the text of virDomainBackupGetXMLDesc() has a scratch file whose path begins with @start, such as
+ * "<folder>/". Pure. */
+gboolean lull_backup_xml_is_below(const char *xml, const char *start);
 
 /* The name of the folder right below @directory that a scratch file of the job is in; NULL: in none. Pure. */
 char *lull_backup_xml_place(const char *xml, const char *directory) G_GNUC_WARN_UNUSED_RESULT;

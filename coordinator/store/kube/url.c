@@ -7,8 +7,9 @@
 
 #include "protocol/names.h"
 
-char *
-lull_url_escape(const char *part)
+/* Everything but unreserved characters (RFC 3986) becomes %XX. */
+static char *
+escape(const char *part)
 {
     return g_uri_escape_string(part, NULL, FALSE);
 }
@@ -16,8 +17,8 @@ lull_url_escape(const char *part)
 char *
 lull_url_object(const LullKind *kind, const char *ns, const char *name)
 {
-    g_autofree char *ns_part = ns ? lull_url_escape(ns) : NULL;
-    g_autofree char *name_part = name ? lull_url_escape(name) : NULL;
+    g_autofree char *ns_part = ns ? escape(ns) : NULL;
+    g_autofree char *name_part = name ? escape(name) : NULL;
 
     return g_strconcat(*kind->group ? "/apis/" : "/api", kind->group, "/", kind->version,
                        ns_part ? "/namespaces/" : "", ns_part ? ns_part : "", "/", kind->plural,
@@ -39,7 +40,7 @@ add_text(GString *url, const char *key, const char *value)
 
     if (!value || !*value)
         return;
-    escaped = lull_url_escape(value);
+    escaped = escape(value);
     g_string_append_printf(url, "%c%s=%s", strchr(url->str, '?') ? '&' : '?', key, escaped);
 }
 
@@ -72,8 +73,8 @@ lull_url_query(const char *path, const LullUrlQuery *query)
 char *
 lull_url_subresource(const char *ns, const char *vm, const char *subresource)
 {
-    g_autofree char *ns_part = lull_url_escape(ns);
-    g_autofree char *vm_part = lull_url_escape(vm);
+    g_autofree char *ns_part = escape(ns);
+    g_autofree char *vm_part = escape(vm);
 
     return g_strconcat("/apis/" LULL_GROUP_SUBRESOURCES "/v1/namespaces/", ns_part,
                        "/virtualmachineinstances/", vm_part, "/", subresource, NULL);

@@ -72,8 +72,8 @@ lull_exchange_body(const LullExchange *self, gboolean list)
     return document;
 }
 
-gboolean
-lull_exchange_has_body(const LullExchange *self)
+static gboolean
+has_body(const LullExchange *self)
 {
     return soup_server_message_get_request_body(self->message)->length > 0;
 }
@@ -84,7 +84,7 @@ lull_exchange_json_body(const LullExchange *self, gboolean optional, gboolean *r
     const char *type = lull_exchange_content_type(self);
     LullJson *document;
 
-    *ret_ok = optional && !lull_exchange_has_body(self);
+    *ret_ok = optional && !has_body(self);
     if (*ret_ok)
         return NULL;
     if (*type && !g_str_equal(type, "application/json")) { /* kubectl --raw names none */

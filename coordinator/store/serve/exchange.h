@@ -34,7 +34,6 @@ lull_exchange_query_uint(const LullExchange *self, const char *key, guint fallba
 gboolean lull_exchange_query_bool(const LullExchange *self, const char *key); /* "true" or "1" */
 
 const char *lull_exchange_content_type(const LullExchange *self); /* without parameters; "" never NULL */
-gboolean lull_exchange_has_body(const LullExchange *self);
 
 /* The body, a JSON object or, where @list, an array. NULL: answered already. */
 LullJson *lull_exchange_body(const LullExchange *self, gboolean list) G_GNUC_WARN_UNUSED_RESULT;

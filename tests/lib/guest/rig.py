@@ -370,9 +370,6 @@ class Guest:
     def uuid(self):
         return self.domain.UUIDString()
 
-    def is_running(self):
-        return self.domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING
-
     def set_incremental(self, on):
         """Asks for snapshots that hold only what changed."""
         flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG | (libvirt.VIR_DOMAIN_AFFECT_LIVE if self.domain.isActive() else 0)
@@ -443,9 +440,6 @@ class Guest:
     def is_alive(self, name):
         return self.sh_status(f"pidof {name}")[0] == 0
 
-    def agent_log(self):
-        return self.sh_status("cat /run/agent/log")[1]
-
     # Its shell and its writer
 
     def sh(self, command, timeout=120):
@@ -473,10 +467,6 @@ class Guest:
     def longest_gap(self):
         """For how many seconds a writer stood still at most since forget_gaps(), or since it was started."""
         return int(self.sh("awk '$3 > most { most = $3 } END { print most + 0 }' /run/writer/*")) / 1e6
-
-    def now_usec(self):
-        """The guest's monotonic clock, as in gaps(), to 10 ms."""
-        return int(float(self.sh("cat /proc/uptime").split()[0]) * 1e6)
 
     def assert_writes_resume(self, within):
         """Every disk with a writer gets new lines within @within seconds from now, and BUSY."""

@@ -5,7 +5,8 @@
 
 #include "tests/lib/check-main.h"
 
-#define FOLDER "/store/6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f.attempt-1"
+#define ATTEMPTS "/store/6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f."
+#define FOLDER   ATTEMPTS "attempt-1"
 #define JOB                                                                                                 \
     "<domainbackup mode='pull'><server transport='unix' socket='/s'/><disks><disk name='vdb' backup='no'/>" \
     "<disk name='vda' backup='yes' type='file'><driver type='qcow2'/><scratch "                             \
@@ -63,9 +64,11 @@ START_TEST(a_job_is_known_by_where_it_writes)
 
     g_autofree char *later = g_strdup_printf(JOB, FOLDER "2");
 
-    ck_assert(lull_backup_xml_is_below(ours, FOLDER));
-    ck_assert(!lull_backup_xml_is_below(others, FOLDER));
-    ck_assert(!lull_backup_xml_is_below(later, FOLDER));
+    ck_assert(lull_backup_xml_is_below(ours, FOLDER "/"));
+    ck_assert(!lull_backup_xml_is_below(others, FOLDER "/"));
+    ck_assert(!lull_backup_xml_is_below(later, FOLDER "/"));
+    ck_assert(lull_backup_xml_is_below(later, ATTEMPTS));
+    ck_assert(!lull_backup_xml_is_below(others, ATTEMPTS));
 }
 END_TEST
 
@@ -86,15 +89,15 @@ START_TEST(a_job_that_another_tool_copies_by_itself_is_not_ours)
     ck_assert(!lull_backup_xml_is_below("<domainbackup mode='push'><disks><disk name='vda' backup='yes' "
                                         "type='file'><target file='" FOLDER
                                         "/x'/></disk></disks></domainbackup>",
-                                        FOLDER));
+                                        FOLDER "/"));
 }
 END_TEST
 
 START_TEST(what_is_not_a_job_is_not_ours)
 {
-    ck_assert(!lull_backup_xml_is_below("", FOLDER));
-    ck_assert(!lull_backup_xml_is_below("<scratch file='" FOLDER "/x'", FOLDER));
-    ck_assert(!lull_backup_xml_is_below("<!DOCTYPE d []><d><scratch file='" FOLDER "/x'/></d>", FOLDER));
+    ck_assert(!lull_backup_xml_is_below("", FOLDER "/"));
+    ck_assert(!lull_backup_xml_is_below("<scratch file='" FOLDER "/x'", FOLDER "/"));
+    ck_assert(!lull_backup_xml_is_below("<!DOCTYPE d []><d><scratch file='" FOLDER "/x'/></d>", FOLDER "/"));
 }
 END_TEST
 
