@@ -444,14 +444,6 @@ START_TEST(a_silent_server_is_not_waited_for_without_end)
 }
 END_TEST
 
-static gpointer
-cancel_it(gpointer cancel)
-{
-    g_usleep(G_USEC_PER_SEC / 20);
-    g_cancellable_cancel(cancel);
-    return NULL;
-}
-
 START_TEST(a_server_whose_queue_is_full_is_asked_again)
 {
     LullPullVolume volume = volume_of(CAPACITY);
@@ -475,20 +467,37 @@ START_TEST(a_server_whose_queue_is_full_is_asked_again)
 }
 END_TEST
 
+typedef struct {
+    int listener;
+    GCancellable *cancel;
+} Silence;
+
+/* Once somebody has come, to whom nothing is said. */
+static gpointer
+cancel_guest(gpointer data)
+{
+    const Silence *silence = data;
+    const int guest = accept(silence->listener, NULL, NULL);
+
+    g_cancellable_cancel(silence->cancel);
+    return GINT_TO_POINTER(guest);
+}
+
 START_TEST(waiting_for_a_silent_server_can_be_cancelled)
 {
     const LullPullVolume volume = volume_of(CAPACITY);
     const int fd = serve_silence();
     g_autoptr(GCancellable) cancel = g_cancellable_new();
+    Silence silence = {fd, cancel};
     g_autoptr(GError) error = NULL;
     GThread *thread = NULL;
     char *sum = NULL;
 
     ck_assert_int_ge(g_cancellable_get_fd(cancel), 0); /* made under a lock that sanitizers do not see */
-    thread = g_thread_new("cancel", cancel_it, cancel);
+    thread = g_thread_new("cancel", cancel_guest, &silence);
     ck_assert(!lull_pull_copy(&volume, NULL, NULL, cancel, &sum, &error));
     ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
-    g_thread_join(thread);
+    close(GPOINTER_TO_INT(g_thread_join(thread)));
     g_cancellable_release_fd(cancel);
     close(fd);
 }

@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,14 +67,38 @@ START_TEST(that_one_is_there_is_seen_until_it_is_gone)
 }
 END_TEST
 
+/* The definition of a host that libvirt cannot work with: it is read anew at each look at the job. */
+static int
+watch_looks(const char *host)
+{
+    const int looks = inotify_init1(IN_CLOEXEC);
+
+    ck_assert(g_file_set_contents(host, "none", -1, NULL));
+    ck_assert_int_ge(inotify_add_watch(looks, host, IN_OPEN), 0);
+    return looks;
+}
+
+static void
+await_look(int looks)
+{
+    struct pollfd poll_fd = {.fd = looks, .events = POLLIN};
+    char events[4096];
+
+    ck_assert_int_eq(poll(&poll_fd, 1, 60 * 1000), 1);
+    ck_assert_int_gt(read(looks, events, sizeof events), 0);
+}
+
 /* As its attempt does when it is given up before the cut. */
 START_TEST(a_guard_goes_when_the_folder_is_gone)
 {
     g_autofree char *directory = g_dir_make_tmp("lull-guard-XXXXXX", NULL);
     g_autofree char *folder = g_build_filename(directory, "attempt", NULL);
+    g_autofree char *host = g_build_filename(directory, "host.xml", NULL);
+    g_autofree char *uri = g_strconcat("test://", host, NULL);
+    const int looks = watch_looks(host);
     char *argv[] = {(char *)"pull-guard",
                     (char *)"--uri",
-                    (char *)"test:///default",
+                    uri,
                     (char *)"--domain",
                     (char *)"6695eb01-f6a4-8304-79aa-97f2502e193f",
                     (char *)"--folder",
@@ -88,11 +114,13 @@ START_TEST(a_guard_goes_when_the_folder_is_gone)
     guard = fork();
     if (guard == 0)
         _exit(lull_pull_guard_main(G_N_ELEMENTS(argv) - 1, argv));
-    g_usleep(G_USEC_PER_SEC / 10);
+    await_look(looks);
+    await_look(looks); /* it found nothing by the first, and stayed */
     ck_assert_int_eq(waitpid(guard, &status, WNOHANG), 0);
     ck_assert(lull_folder_remove(folder, NULL));
     ck_assert_int_eq(waitpid(guard, &status, 0), guard);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(looks);
     lull_folder_remove(directory, NULL);
 }
 END_TEST
