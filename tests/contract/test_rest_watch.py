@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watches over REST: in order, none lost, and nobody waited for."""
 
+import contextlib
+import http.client
 import os
 
 import pytest
@@ -240,8 +242,7 @@ def test_watchers_that_leave_are_forgotten(client, server):
 def test_the_server_ends_with_watches_open(client, server):
     watch = client.watch(SNAPSHOTS)
     assert server.stop() == 0
-    with pytest.raises(Exception):
+    with contextlib.suppress(http.client.IncompleteRead, ConnectionResetError):  # broken off, or ended: either is an end
         while watch.next():
             pass
-        raise ConnectionError("ended")
     watch.close()
