@@ -319,6 +319,16 @@ class Guest:
             wanted = self.agent_kind == "silent"
             wait_for(lambda: self.port_is_open() == wanted, timeout, f"{self.name}: agent is {self.agent_kind}")
 
+    @contextlib.contextmanager
+    def hung(self):
+        """Its QEMU answers nothing any more, and nothing of its disks can be copied, until what is inside is over."""
+        pid = self.qemu_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def qemu_pid(self):
         """The process that this guest is."""
         needle = f"guest={self.name},".encode()
