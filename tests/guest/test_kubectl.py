@@ -96,21 +96,27 @@ def masked(text):
     return head + "\n".join(["Events:", *rows, ""])
 
 
-def test_a_watched_table_shows_a_snapshot_come_about(kubectl, start):
+def test_a_watched_table_shows_a_snapshot_come_about(kubectl, start, coordinator):
+    Api(coordinator).snap("earlier", "shown")
     watching = start("get", "vmsnapshot", "--watch", "--output", "wide")
     with watching:
+        shown = (line.split() for line in watching.stdout)
+        head, first = next(shown), next(shown)  # it watches from here on
         kubectl("create", "-f", "-", stdin=TAKE.format(version="v1beta1", name="watched"))
         rows = []
-        for line in watching.stdout:
-            rows.append(line.split())
-            if "true" in rows[-1]:
+        for row in shown:
+            if row[0] == "earlier":
+                continue
+            rows.append(row)
+            if "true" in row:
                 break
         watching.kill()
-    head, last = rows[0], rows[-1]
+    last = rows[-1]
     assert head == ["NAME", "SOURCEKIND", "SOURCENAME", "PHASE", "READYTOUSE", "CREATIONTIME", "ERROR", "LEVEL", "PROOF",
                     "WITNESS", "WINDOW"]
-    assert all(row[:3] == ["watched", "VirtualMachine", "shown"] for row in rows[1:]), rows
-    phases = [row[3] for row in rows[1:] if len(row) > 3]
+    assert first[:4] == ["earlier", "VirtualMachine", "shown", "Succeeded"], first
+    assert all(row[:3] == ["watched", "VirtualMachine", "shown"] for row in rows), rows
+    phases = [row[3] for row in rows if len(row) > 3]
     assert phases == sorted(phases) and set(phases) == {"InProgress", "Succeeded"}, rows
     assert last[3:5] == ["Succeeded", "true"] and last[-5:-2] == ["fs", "held", "quiet"] and last[-1] == "ms", last
 
