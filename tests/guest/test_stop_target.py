@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restores that stop their target themselves, and start it again."""
 
+import signal
 import threading
 
 import pytest
@@ -87,9 +88,20 @@ def test_a_running_target_is_stopped_restored_and_started_again(api, changed, st
 
 
 def test_a_snapshot_that_is_being_copied_is_not_lost_with_its_machine(api, changed):
+    changed.sh("dd if=/dev/urandom of=/mnt/ext4/noise bs=1M count=16 conv=fsync")
+    api.coordinator.stop()
+    api.coordinator.start(step="coordinator.copy-begun=stop")
     api.take("beside", changed.name)
-    rig.wait_for(lambda: api.snapshot("beside")["status"].get("phase") == "Succeeded", 60, "it is cut")
-    api.restore("over", "taken", changed.name, targetReadinessPolicy="StopTarget")
+    rig.wait_for(api.coordinator.is_stopped, 60, "its copy has just begun", interval=0.005)
+    with changed.hung():
+        api.coordinator.kill(signal.SIGCONT)
+        api.restore("over", "taken", changed.name, targetReadinessPolicy="StopTarget")
+        rig.wait_for(
+            lambda: reason(api.get(f"{RESTORES}/over"), "Ready") == "vm snapshot beside is being copied",
+            20,
+            "told that it waits for the copy",
+        )
+        assert not condition(api.snapshot("beside"), "Ready")
     restore = api.settle_restore("over")
     beside = api.settle("beside")
     rig.wait_for(lambda: started(api, "over") == "started", 30, "the target is started")
