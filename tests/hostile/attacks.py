@@ -253,12 +253,27 @@ def chosen():
     return [cell for cell in cells() if cell.often or os.environ.get("LULL_HOSTILE_ALL")]
 
 
-# ------- how long the coordinator may wait, by its own words
+# ------- how long the coordinator may wait
+
+# Seconds, by file of the coordinator and name of the time-out. Our agent answers within half the lease (freeze), 2 s (thaw)
+# or 1 s (all else), and has a second for the way; a stock one promises nothing, and its freeze goes over many
+# file systems.
+AGREED = {
+    ("guest/hold-lull.c", "CALL_USEC"): 2,
+    ("guest/hold-lull.c", "THAW_USEC"): 3,
+    ("guest/hold-stock.c", "CALL_USEC"): 2,
+    ("guest/hold-stock.c", "FREEZE_USEC"): 10,
+    ("guest/hold.c", "PROBE_USEC"): 5,
+    ("guest/host-dead-man.c", "CALL_USEC"): 5,
+    ("reconcile/attempt.c", "PREPARE_BUDGET"): 10,
+    ("reconcile/attempt.c", "THAW_BUDGET"): 4,
+}
 
 _SOURCE = os.path.join(os.path.dirname(__file__), "../../coordinator")
 
 
-def _seconds(file, name):
+def declared(file, name):
+    """A time-out as the source has it, in seconds."""
     with open(os.path.join(_SOURCE, file)) as source:
         unit, number = re.search(rf"#define {name} +LULL_(SEC|MSEC)\((\d+)\)", source.read()).groups()
     return int(number) / (1 if unit == "SEC" else 1000)
@@ -267,22 +282,22 @@ def _seconds(file, name):
 def limit_of(agent, part, lease):
     """Of one answer, in seconds."""
     own = {"lull": "guest/hold-lull.c", "stock": "guest/hold-stock.c"}[agent]
-    call = _seconds(own, "CALL_USEC")
-    probe = _seconds("guest/hold.c", "PROBE_USEC")
+    call = AGREED[own, "CALL_USEC"]
+    probe = AGREED["guest/hold.c", "PROBE_USEC"]
     limits = {
         "sync": max(probe, call),
         "info": probe,
         "fsinfo": probe,
-        "freeze": _seconds(own, "FREEZE_USEC") if agent == "stock" else max(1, lease / 2 + call / 2),
-        "thaw": _seconds(own, "THAW_USEC") if agent == "lull" else call,
+        "freeze": AGREED[own, "FREEZE_USEC"] if agent == "stock" else max(1, lease / 2 + call / 2),
+        "thaw": AGREED[own, "THAW_USEC"] if agent == "lull" else call,
     }
     # the host dead man and a recovery have time-outs of their own
-    return max(limits.get(part, call), _seconds("guest/host-dead-man.c", "CALL_USEC") if agent == "stock" else 0)
+    return max(limits.get(part, call), AGREED["guest/host-dead-man.c", "CALL_USEC"] if agent == "stock" else 0)
 
 
 def limit_of_snapshot(agent, lease):
     """Of all that may happen to one: two attempts to quiesce the guest, and one without."""
     parts = [part for part in PARTS[agent] if part not in ("witness", "results")]
     calls = sum(limit_of(agent, part, lease) for part in parts)
-    budgets = sum(_seconds("reconcile/attempt.c", name) for name in ("PREPARE_BUDGET", "THAW_BUDGET"))
+    budgets = sum(AGREED["reconcile/attempt.c", name] for name in ("PREPARE_BUDGET", "THAW_BUDGET"))
     return 2 * (calls + budgets)

@@ -24,6 +24,11 @@ def assert_held(snapshot):
     assert (indications(snapshot), report(snapshot)["proof"]) == (HELD, "held"), report(snapshot)
 
 
+@pytest.mark.parametrize(("file", "name"), attacks.AGREED)
+def test_the_coordinator_waits_no_longer_than_agreed(file, name):
+    assert attacks.declared(file, name) <= attacks.AGREED[file, name]
+
+
 @pytest.mark.parametrize("cell", attacks.chosen(), ids=str)
 def test_a_hostile_guest_is_told_as_what_it_is_and_hinders_nobody(cell, played):
     outcome = played[cell]
