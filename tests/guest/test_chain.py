@@ -315,10 +315,24 @@ def test_a_copy_that_was_given_up_does_not_break_the_chain(guest, driver):
 # Going
 
 
+def traces(guest):
+    """What anything done to the guest would change: its last freeze, job and checkpoints, and what it is made of."""
+    done = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
+    return {
+        "freeze": guest.agent("__dev.lull_quiesce-status").get("last"),
+        "job": (guest.domain.jobInfo()[0], guest.domain.jobStats(done)),
+        "checkpoints": checkpoints(guest),
+        "definition": guest.domain.XMLDesc(),
+    }
+
+
 def test_a_middle_one_that_is_deleted_goes_into_its_child(guest, driver):
     contents = [marked(guest, driver, text) for text in ("one", "two", "three")]
+    before = traces(guest)
     driver.must("remove", contents[1], 0)
+    after = traces(guest)
 
+    assert after == before
     assert sorted(os.listdir(driver.directory)) == sorted([contents[0], contents[2]])
     assert manifest(driver, contents[2])["parent"] == contents[0]
     for content, text in ((contents[0], "one"), (contents[2], "three")):
