@@ -97,6 +97,7 @@ def figures(_build):
             guest.sh(_MOUNT.format(first=mounted, end=count, sectors=SECTORS), timeout=300)
             mounted = count
             samples = _take_turns(guest, count)
-            name = f"freeze call and thaw call, {count} file systems"
-            yield Figure(name, "ms", samples["lull"], 0.8, 0.4, samples["stock"])
-            yield Figure(f"standard {name}", "ms", samples["lull, standard"], 3, 1, samples["stock"])
+            own = f"freeze call and thaw call, prepare not counted, {count} file systems"
+            yield Figure(own, "ms", samples["lull"], 0.8, 0.4, samples["stock"])
+            standard = f"standard freeze call and thaw call, {count} file systems"
+            yield Figure(standard, "ms", samples["lull, standard"], 3, 1, samples["stock"])
