@@ -8,7 +8,6 @@
 #include <gio/gio.h>
 #include <libvirt/virterror.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "coordinator/storage/backup-job.h"
@@ -29,14 +28,22 @@ open_directory(const char *path)
 int
 lull_pull_guard_be_there(const char *directory)
 {
+    struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     const int fd = open_directory(directory);
 
-    /* a guard that looks just now has it for a moment only */
-    if (fd >= 0 && flock(fd, LOCK_SH) == 0)
+    if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &shared) == 0)
         return fd;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+gboolean
+lull_pull_guard_sees_one(int directory)
+{
+    struct flock asked = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(directory, F_OFD_GETLK, &asked) < 0 || asked.l_type != F_UNLCK;
 }
 
 gboolean
@@ -120,12 +127,8 @@ look_at_job(Guard *self)
 static void
 look_around(Guard *self)
 {
-    const gboolean away = flock(self->directory, LOCK_EX | LOCK_NB) == 0;
-
-    if (away)
-        (void)flock(self->directory, LOCK_UN);
     self->view.now = lull_clock_boottime();
-    if (!away)
+    if (lull_pull_guard_sees_one(self->directory))
         self->view.away_since = 0;
     else if (!self->view.away_since)
         self->view.away_since = self->view.now;

@@ -13,14 +13,20 @@ G_BEGIN_DECLS
  * coordinator was there for so long, and goes when the job is over or the attempt's folder is gone.
  *
  * It is this very program, run as `<program> pull-guard --uri URI --domain UUID --folder FOLDER --lease MS`.
- * That a coordinator is there it sees by a shared lock (flock) on the store's directory. Where such locks are
- * not known it only looks at the room. */
+ * That a coordinator is there it sees by a shared lock on the store's directory, of its open description
+ * (F_OFD_SETLK). Nearly everywhere the kernel keeps a directory's locks itself, also where files' are kept by
+ * a server (NFS, SMB, FUSE). CephFS, GFS2 and OCFS2 share them: there a coordinator that has the same store
+ * on another host counts as well. Where they are refused the guard only looks at the room. */
 
 #define LULL_PULL_GUARD_WORD  "pull-guard"
 #define LULL_PULL_GUARD_ENDED "ended.txt" /* in the attempt's folder: why it ended the job */
 
 /* Says that a coordinator is there, as long as the descriptor is open. -1: it cannot be said. */
 int lull_pull_guard_be_there(const char *directory);
+
+/* Whether one is. @directory: a descriptor of it that says nothing itself. Asking takes nothing, so many may
+ * ask at the same time, and nobody who asks is taken for one. TRUE where it cannot be told. */
+gboolean lull_pull_guard_sees_one(int directory);
 
 /* Never waits for it. @lease: microseconds without a coordinator. */
 gboolean lull_pull_guard_start(const char *uri, const char *domain_uid, const char *folder, gint64 lease,

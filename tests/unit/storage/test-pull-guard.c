@@ -7,7 +7,6 @@
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 
 #define MIB   ((guint64)1024 * 1024)
 #define LEASE LULL_SEC(600)
+#define LOOKS 20000
 
 static const struct {
     gint64 away;           /* seconds; 0: one is there */
@@ -59,10 +59,43 @@ START_TEST(that_one_is_there_is_seen_until_it_is_gone)
     ck_assert_int_ge(there, 0);
     ck_assert_int_ge(other, 0);
     close(other);
-    ck_assert_int_eq(flock(looks, LOCK_EX | LOCK_NB), -1);
+    ck_assert(lull_pull_guard_sees_one(looks));
     close(there);
-    ck_assert_int_eq(flock(looks, LOCK_EX | LOCK_NB), 0);
+    ck_assert(!lull_pull_guard_sees_one(looks));
     close(looks);
+    g_rmdir(directory);
+}
+END_TEST
+
+typedef struct {
+    const char *directory;
+    guint seen; /* how often one was there */
+} Asker;
+
+static gpointer
+ask(gpointer data)
+{
+    Asker *asker = data;
+    const int looks = open(asker->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (guint i = 0; i < LOOKS; i++)
+        asker->seen += lull_pull_guard_sees_one(looks) ? 1 : 0;
+    close(looks);
+    return NULL;
+}
+
+START_TEST(guards_do_not_take_each_other_for_a_coordinator)
+{
+    g_autofree char *directory = g_dir_make_tmp("lull-guard-XXXXXX", NULL);
+    Asker askers[] = {{directory, 0}, {directory, 0}, {directory, 0}};
+    GThread *threads[G_N_ELEMENTS(askers)];
+
+    for (guint i = 0; i < G_N_ELEMENTS(askers); i++)
+        threads[i] = g_thread_new("ask", ask, &askers[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(askers); i++)
+        g_thread_join(threads[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(askers); i++)
+        ck_assert_uint_eq(askers[i].seen, 0);
     g_rmdir(directory);
 }
 END_TEST
@@ -133,6 +166,7 @@ make_suite(void)
 
     tcase_add_loop_test(cases, a_job_ends_when_room_or_coordinator_is_gone, 0, G_N_ELEMENTS(views));
     tcase_add_test(cases, that_one_is_there_is_seen_until_it_is_gone);
+    tcase_add_test(cases, guards_do_not_take_each_other_for_a_coordinator);
     tcase_add_test(cases, a_guard_goes_when_the_folder_is_gone);
     suite_add_tcase(suite, cases);
     return suite;
