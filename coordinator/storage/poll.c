@@ -60,10 +60,8 @@ lose(const Pull *self, LullCopyProgress *progress, LullCopyState state, const ch
 static gboolean
 lose_job(const Pull *self, LullCopyProgress *progress, GError **error)
 {
-    g_autofree char *path = g_build_filename(self->folder, LULL_PULL_GUARD_ENDED, NULL);
-    g_autofree char *why = NULL;
+    g_autofree char *why = lull_pull_guard_why(self->folder);
 
-    (void)g_file_get_contents(path, &why, NULL, NULL);
     return lose(self, progress, why ? LULL_COPY_FAILED : LULL_COPY_ABSENT,
                 why ? why : "there is no backup job: it never began, or somebody ended it", error);
 }

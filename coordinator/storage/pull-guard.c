@@ -15,6 +15,8 @@
 #include "coordinator/storage/pull-run.h"
 #include "protocol/clock.h"
 
+#define ENDED "ended.txt" /* in the attempt's folder */
+
 #define LOOK_USEC  LULL_SEC(1)   /* between looks at the job */
 #define BEGIN_USEC LULL_SEC(120) /* until the cut; a freeze that takes as long is given up */
 #define RETRY_USEC LULL_MSEC(100)
@@ -80,6 +82,16 @@ lull_pull_guard_decide(const LullPullGuardView *view)
     return NULL;
 }
 
+char *
+lull_pull_guard_why(const char *folder)
+{
+    g_autofree char *path = g_build_filename(folder, ENDED, NULL);
+    char *why = NULL;
+
+    (void)g_file_get_contents(path, &why, NULL, NULL);
+    return why;
+}
+
 /* The other side. It has one thread and one job. */
 
 typedef struct {
@@ -141,7 +153,7 @@ static void
 end_job(Guard *self, const char *why)
 {
     g_printerr("%s: %s: its backup job is ended\n", self->folder, why);
-    (void)lull_folder_write(self->folder, LULL_PULL_GUARD_ENDED, why, NULL);
+    (void)lull_folder_write(self->folder, ENDED, why, NULL);
     while (!connect_libvirt(self) || !lull_backup_abort(self->domain, self->folder, NULL)) {
         if (look_at_job(self) == 0)
             break;

@@ -18,8 +18,7 @@ G_BEGIN_DECLS
  * a server (NFS, SMB, FUSE). CephFS, GFS2 and OCFS2 share them: there a coordinator that has the same store
  * on another host counts as well. Where they are refused the guard only looks at the room. */
 
-#define LULL_PULL_GUARD_WORD  "pull-guard"
-#define LULL_PULL_GUARD_ENDED "ended.txt" /* in the attempt's folder: why it ended the job */
+#define LULL_PULL_GUARD_WORD "pull-guard"
 
 /* Says that a coordinator is there, as long as the descriptor is open. -1: it cannot be said. */
 int lull_pull_guard_be_there(const char *directory);
@@ -42,6 +41,9 @@ typedef struct {
 
 /* Why the job has to end now; NULL: it need not. Pure. */
 const char *lull_pull_guard_decide(const LullPullGuardView *view);
+
+/* Why the guard of the attempt in @folder has ended its job; NULL: it has not. */
+char *lull_pull_guard_why(const char *folder) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The other side: what a program does whose first argument is LULL_PULL_GUARD_WORD. Returns the exit status.
  */

@@ -12,6 +12,7 @@
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/owner.h"
 #include "coordinator/storage/pull-copy.h"
+#include "coordinator/storage/pull-guard.h"
 #include "coordinator/storage/pull-socket.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
@@ -363,12 +364,13 @@ copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable 
     return FALSE;
 }
 
-/* The server's end says little; the machine's does. */
+/* The server's end says little; the machine's does, and the guard's word, if this one stood still. */
 static void
 explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **problem)
 {
     g_autoptr(LullLink) link = NULL;
     g_autoptr(LullDomain) domain = NULL;
+    g_autofree char *why = lull_pull_guard_why(folder);
     gboolean runs = TRUE;
 
     if (!lull_pull_borrow(self, attempt, &link, &domain, NULL))
@@ -376,7 +378,7 @@ explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError *
     if (virDomainIsActive(domain) == 0)
         g_prefix_error(problem, "the guest stopped before its disks were copied: take a new snapshot: ");
     else if (lull_backup_find(domain, folder, &runs, NULL) && !runs)
-        g_prefix_error(problem, "the backup job was ended before its disks were copied: ");
+        g_prefix_error(problem, "%s: ", why ? why : "the backup job was ended before its disks were copied");
 }
 
 static gboolean
