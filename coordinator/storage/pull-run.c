@@ -364,6 +364,14 @@ copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable 
     return FALSE;
 }
 
+static gboolean
+is_job_over(LullDomain *domain, const char *folder)
+{
+    gboolean runs = TRUE;
+
+    return lull_backup_find(domain, folder, &runs, NULL) && !runs;
+}
+
 /* The server's end says little; the machine's does, and the guard's word, if this one stood still. */
 static void
 explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **problem)
@@ -371,14 +379,17 @@ explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError *
     g_autoptr(LullLink) link = NULL;
     g_autoptr(LullDomain) domain = NULL;
     g_autofree char *why = lull_pull_guard_why(folder);
-    gboolean runs = TRUE;
 
     if (!lull_pull_borrow(self, attempt, &link, &domain, NULL))
         return;
     if (virDomainIsActive(domain) == 0)
         g_prefix_error(problem, "the guest stopped before its disks were copied: take a new snapshot: ");
-    else if (lull_backup_find(domain, folder, &runs, NULL) && !runs)
+    else if (is_job_over(domain, folder))
         g_prefix_error(problem, "%s: ", why ? why : "the backup job was ended before its disks were copied");
+    else if (!g_file_test(lull_json_string(attempt, LULL_PULL_SOCKET, ""), G_FILE_TEST_EXISTS))
+        g_prefix_error(problem,
+                       "QEMU listens, but not where it is seen from here: let the coordinator have the "
+                       "mounts of the libvirt that it works with: ");
 }
 
 static gboolean
