@@ -15,6 +15,7 @@ import pytest
 from driver import Driver, uuid
 from images import verify_disk
 from rig import EXT4, Disk, wait_for
+from room import little_room
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +90,8 @@ def test_an_attempt_that_is_not_copied_is_not_sealed(guest, driver):
     assert os.listdir(driver.directory) == []
 
 
-def cut(guest, driver):
-    content = uuid()
-    driver.must("vm", guest.name)
-    driver.must("target", content, 1)
-    driver.must("cut")
-    return content
-
-
 def test_a_copy_is_made_by_who_comes_after_the_cut(guest, host, driver):
-    content = cut(guest, driver)
+    content = driver.cut(guest)
     driver.kill()
 
     with Driver(host, driver.directory) as successor:
@@ -109,7 +102,7 @@ def test_a_copy_is_made_by_who_comes_after_the_cut(guest, host, driver):
 
 
 def test_one_at_a_time_is_copied(guest, driver):
-    first, second = cut(guest, driver), uuid()
+    first, second = driver.cut(guest), uuid()
     assert driver("target", second, 1)["code"] == "busy"
     assert driver.copy(first)["state"] == "done"
     driver.must("target", second, 1)
@@ -120,7 +113,7 @@ def test_one_at_a_time_is_copied(guest, driver):
 
 
 def test_a_copy_that_failed_stays_failed_and_its_job_ends(guest, driver):
-    content = cut(guest, driver)
+    content = driver.cut(guest)
     path = os.path.join(driver.directory, f"{content}.attempt-1", "attempt.json")
     with open(path) as file:
         attempt = json.load(file)
@@ -136,7 +129,7 @@ def test_a_copy_that_failed_stays_failed_and_its_job_ends(guest, driver):
 
 
 def test_a_job_that_somebody_ended_leaves_no_content(guest, driver):
-    content = cut(guest, driver)
+    content = driver.cut(guest)
     guest.domain.abortJob()
     wait_for(lambda: guest.domain.jobInfo()[0] == 0, 10, "the job is over")
 
@@ -159,36 +152,11 @@ def test_one_without_a_job_is_not_vouched_for_by_the_next(guest, driver):
     driver.must("seal", second, 1)
 
 
-@contextlib.contextmanager
-def little_room(host):
-    """A file system of 64 MiB, for us and for QEMU, whose mounts are not ours."""
-    place = os.path.join(host.dir, "little-room")
-    image = f"{place}.img"
-    with open(f"{host.dir}/libvirtd.pid") as file:
-        enter = ["nsenter", f"--mount=/proc/{file.read().strip()}/ns/mnt"]
-    os.mkdir(place)
-    with open(image, "wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    device = subprocess.check_output(["losetup", "-f", "--show", image], text=True).strip()
-    try:
-        for where in ([], enter):
-            subprocess.run([*where, "mount", device, place], check=True)
-        os.chmod(place, 0o711)
-        yield place
-    finally:
-        for where in (enter, []):
-            subprocess.run([*where, "umount", place])
-        subprocess.run(["losetup", "-d", device])
-
-
 def test_the_guest_has_room_to_write_longer_than_the_copy(guest, host):
     """What it overwrites meanwhile is kept in the store: a copy that takes the rest of it is given up first."""
-    with little_room(host) as place, Driver(host, os.path.join(place, "store")) as driver:
-        content = cut(guest, driver)
-        room = os.statvfs(place)
-        with open(os.path.join(place, "filler"), "w") as file:
-            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - (1 << 20))
+    with little_room(host, 64) as room, Driver(host, room.store) as driver:
+        content = driver.cut(guest)
+        room.leave(1 << 20)
         told = driver.copy(content)
         assert told["state"] == "failed" and "no space" in told["problem"].lower(), told
         assert guest.domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE

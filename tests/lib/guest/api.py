@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 
 import leftovers
 import rest
@@ -71,6 +72,23 @@ class Api:
             return document if ended else None
 
         return wait_for(settled, timeout, lambda: f"{path}: ready or failed: {self.get(path)}")
+
+    def is_cut(self, name):
+        """Whether its attempt has its verdict, and is gone on with by whoever comes later."""
+        content = self.content(self.snapshot(name))
+        text = content and content["metadata"].get("annotations", {}).get("lull.dev/attempt")
+        return text and json.loads(text)["stage"] == "cut"
+
+    def take_and_die(self, name, guest):
+        """Begins a snapshot. Its coordinator, which is not yet started, is killed in the midst of copying: not before
+        it has a verdict, and not after the copy is over, since QEMU does not answer meanwhile."""
+        self.coordinator.start(step="coordinator.copy-begun=stop")
+        self.take(name, guest.name)
+        wait_for(self.coordinator.is_stopped, 60, "it has stopped itself", interval=0.005)
+        with guest.hung():
+            self.coordinator.kill(signal.SIGCONT)
+            wait_for(lambda: self.is_cut(name), 20, "it has a verdict")
+            self.coordinator.kill()
 
     def snap(self, name, vm, timeout=60, **options):
         """Takes a snapshot and returns what became of it."""

@@ -15,7 +15,7 @@ import os
 import subprocess
 import uuid as uuids
 
-from rig import program, wait_for
+from rig import is_stopped, program, wait_for
 
 
 def uuid():
@@ -50,13 +50,17 @@ class Driver:
 
     def __call__(self, *words):
         self.send(*words)
-        line = self.process.stdout.readline()
-        assert line, f"the driver ended in {words}"
-        return json.loads(line)
+        return self.answer()
 
     def send(self, *words):
         self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
         self.process.stdin.flush()
+
+    def answer(self):
+        """That to the oldest call that has none yet."""
+        line = self.process.stdout.readline()
+        assert line, "the driver ended"
+        return json.loads(line)
 
     def must(self, *words):
         answer = self(*words)
@@ -69,6 +73,10 @@ class Driver:
             if sig == 9:
                 self.process.wait()
 
+    def is_stopped(self):
+        """Whether it has stopped itself, as by an armed step."""
+        return is_stopped(self.process)
+
     def freeze(self, guest, lease_ms=8000):
         """All of it up to a frozen guest. Returns the op."""
         op = uuid()
@@ -77,6 +85,14 @@ class Driver:
         self.must("prepare", 10000)
         self.must("freeze", lease_ms)
         return op
+
+    def cut(self, guest):
+        """A content of the guest that is still to be copied. Returns its uid."""
+        content = uuid()
+        self.must("vm", guest.name)
+        self.must("target", content, 1)
+        self.must("cut")
+        return content
 
     def copy(self, content, attempt=1):
         """Waits until the copying is over and returns the last poll."""
@@ -89,10 +105,7 @@ class Driver:
 
     def snapshot(self, guest):
         """A sealed content of the guest, taken without a freeze. Returns its uid."""
-        content = uuid()
-        self.must("vm", guest.name)
-        self.must("target", content, 1)
-        self.must("cut")
+        content = self.cut(guest)
         self.must("free")
         answer = self.copy(content)
         assert answer["state"] == "done", answer

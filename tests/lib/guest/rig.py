@@ -186,6 +186,13 @@ class Host:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def beside_libvirtd(self):
+        """What a command begins with that is to have libvirtd's mounts, whether that is there or not."""
+        namespace = f"/proc/{os.getpid()}/fd/{self._namespace}"
+        if self.has_libvirtd():
+            namespace = f"/proc/{self._libvirtd_pid()}/ns/mnt"
+        return ["nsenter", f"--mount={namespace}"]
+
     def crash_libvirtd(self):
         """Kills libvirtd, as a fault of it would. Its guests run on."""
         pid = self._libvirtd_pid()
@@ -239,9 +246,9 @@ class Host:
         return "\n".join(told)
 
     @contextlib.contextmanager
-    def coordinator(self, name="coordinator", **options):
+    def coordinator(self, name="coordinator", beside=None, **options):
         """Starts a coordinator with a state directory of its own, which is stopped in the end."""
-        coordinator = Coordinator(self, name)
+        coordinator = Coordinator(self, name, beside)
         try:
             coordinator.start(**options)
             yield coordinator
@@ -392,6 +399,16 @@ class Guest:
         if self.host.has_libvirtd():
             wait_for(lambda: not self.domain.isActive(), 20, f"{self.name}: libvirt knows")
         self.control.close()
+
+    @contextlib.contextmanager
+    def hung(self):
+        """Its QEMU answers nothing meanwhile."""
+        pid = self.qemu_pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     # Its agent
 
@@ -597,11 +614,19 @@ def wait_for_standstill(value, what, timeout=10):
     return last[0]
 
 
-class Coordinator:
-    """lull-coordinator with a state directory and a socket of its own. May be started again."""
+def is_stopped(process):
+    """Whether it has stopped itself, as by an armed step."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "T"
 
-    def __init__(self, host, name):
+
+class Coordinator:
+    """lull-coordinator with a state directory and a socket of its own. May be started again. @beside: the host whose
+    libvirtd's mounts it has, and so the folders that libvirt keeps for its machines; None: ours."""
+
+    def __init__(self, host, name, beside=None):
         self.host = host
+        self.beside = beside
         self.dir = os.path.join(host.dir, name)
         self.state_dir = os.path.join(self.dir, "state")
         self.runtime_dir = os.path.join(self.dir, "run")
@@ -619,6 +644,7 @@ class Coordinator:
             self.arguments = arguments
         environment = {**os.environ, "LULL_AT_STEP": step} if step else dict(os.environ)
         command = [
+            *(self.beside.beside_libvirtd() if self.beside else []),
             program("lull-coordinator"),
             "--uri",
             self.host.uri,
@@ -658,8 +684,7 @@ class Coordinator:
 
     def is_stopped(self):
         """Whether it has stopped itself, as by an armed step."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+        return is_stopped(self.process)
 
     def remove(self):
         """Ends it, whatever it is doing, and forgets all that it has stored."""
