@@ -83,7 +83,9 @@ def _wait_until(condition, limit, complaint, interval=0.05):
 @dataclasses.dataclass(frozen=True)
 class Disk:
     """One disk of a guest. @kind: ext4, xfs, empty, blank. @mount: where the guest mounts it; None: not at all. @size:
-    as truncate takes it; None: what its kind needs. @path: a file that is there already and is filled; else its own."""
+    as truncate takes it; None: what its kind needs. @path: a file that is there already and is filled; else its own.
+    @bus: virtio; scsi, sata and ide are for guests with kit="buses", and say by @drive where they are: controller, bus,
+    target, unit. @model: of a SCSI disk's controller."""
 
     target: str
     kind: str
@@ -97,12 +99,25 @@ class Disk:
     cache: str = None
     size: str = None
     path: str = None
+    bus: str = "virtio"
+    drive: tuple = None
+    model: str = "virtio-scsi"
+
+    @property
+    def device(self):
+        """What the guest's init mounts: behind some controllers the kernel's names depend on who is first."""
+        return self.target if self.bus == "virtio" else f"LABEL={self.target}"
+
+    def controller_xml(self):
+        """What libvirt does not add by itself, or would choose otherwise."""
+        return f"<controller type='scsi' index='{self.drive[0]}' model='{self.model}'/>" if self.bus == "scsi" else ""
 
     def xml(self, path):
         parts = [
             f"<disk type='{'block' if self.block else 'file'}' device='disk'>",
             f"<driver name='qemu' type='{self.format}'" + (f" cache='{self.cache}'" if self.cache else "") + "/>",
-            f"<source {'dev' if self.block else 'file'}='{escape(path)}'/><target dev='{self.target}' bus='virtio'/>",
+            f"<source {'dev' if self.block else 'file'}='{escape(path)}'/>",
+            f"<target dev='{self.target}' bus='{self.bus}'/>",
         ]
         if self.readonly:
             parts.append("<readonly/>")
@@ -112,6 +127,9 @@ class Disk:
             parts.append(f"<serial>{self.serial}</serial>")
         if self.alias:
             parts.append(f"<alias name='{self.alias}'/>")
+        if self.drive:
+            places = zip(("controller", "bus", "target", "unit"), self.drive)
+            parts.append("<address type='drive' " + " ".join(f"{key}='{value}'" for key, value in places) + "/>")
         return "".join(parts) + "</disk>"
 
 
@@ -262,7 +280,8 @@ class Guest:
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for
-    the tools and modules of storage stacks. @tpm: whether it has one, emulated by swtpm."""
+    the tools and modules of storage stacks, "buses" for disks that are not virtio's. @tpm:
+    whether it has one, emulated by swtpm."""
 
     def __init__(self, host, name, agent="lull", writer=True, step="", disks=(EXT4, XFS), firmware="bios", kit=None,
                  tpm=False):
@@ -290,7 +309,8 @@ class Guest:
     def define(self):
         for disk in self.disks:
             path = self.disk_path(disk.target)
-            subprocess.run([os.path.join(HERE, "make-disk"), path, disk.kind, disk.format, disk.size or ""], check=True)
+            words = [path, disk.kind, disk.format, disk.size or "", disk.target]
+            subprocess.run([os.path.join(HERE, "make-disk"), *words], check=True)
             if disk.block:
                 self.loops[disk.target] = _attach(path)
         self.host.connection.defineXML(self._domain_xml())
@@ -543,9 +563,9 @@ class Guest:
 
     def _domain_xml(self):
         accel = _tool("probe-accel")
-        kernel = _tool("fetch-kernel")
+        kernel = _tool("fetch-kernel", *(["amd64"] if self.kit == "buses" else []))
         release = os.listdir(os.path.join(kernel, "lib/modules"))[0]
-        mounts = [f"{d.target}:{d.kind}:{d.mount}" + (":ro" if d.readonly else "") for d in self.disks if d.mount]
+        mounts = [f"{d.device}:{d.kind}:{d.mount}" + (":ro" if d.readonly else "") for d in self.disks if d.mount]
         words = [f"lull.mounts={','.join(mounts)}", f"lull.agent={self.agent_kind}"]
         if self.writer:
             words.append("lull.writer=" + ",".join(d.mount for d in self.disks if self._is_written(d)))
@@ -566,6 +586,7 @@ class Guest:
             "KERNEL": self._readable(os.path.join(kernel, f"boot/vmlinuz-{release}")),
             "INITRD": self._readable(_tool("make-initramfs", kernel, build_dir(), *([self.kit] if self.kit else []))),
             "CMDLINE": " ".join(words),
+            "CONTROLLERS": "".join(sorted({disk.controller_xml() for disk in self.disks})),
             "DISKS": "".join(
                 disk.xml(self.loops.get(disk.target) or self.disk_path(disk.target)) for disk in self.disks
             ),
