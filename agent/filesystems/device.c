@@ -134,9 +134,10 @@ replace(char **text, char *take)
     *text = take;
 }
 
-/* libvirt and the peer count SATA disks by port, IDE disks by channel. */
+/* libvirt and the peer count SATA disks by port and IDE disks by channel; behind LSI Logic's SCSI controller,
+ * the only one whose driver is in the table as "scsi", the target is their unit. */
 static void
-apply_port(LullDevice *self, guint port)
+count_as_others(LullDevice *self, guint port)
 {
     if (g_strcmp0(self->bus_type, "sata") == 0) {
         memset(self->scsi_address, 0, sizeof self->scsi_address);
@@ -145,6 +146,9 @@ apply_port(LullDevice *self, guint port)
         self->scsi_address[2] = self->scsi_address[1];
         self->scsi_address[1] = 0;
         self->scsi_address[0] = port;
+    } else if (g_strcmp0(self->bus_type, "scsi") == 0) {
+        self->scsi_address[2] = self->scsi_address[1];
+        self->scsi_address[1] = 0;
     }
 }
 
@@ -180,7 +184,7 @@ read_address(LullDevice *self, const char *folder)
     }
     if (!is_scsi)
         return;
-    apply_port(self, port);
+    count_as_others(self, port);
     self->disk.scsi =
         g_strdup_printf("%u:%u:%u", self->scsi_address[0], self->scsi_address[1], self->scsi_address[2]);
     if (g_strcmp0(self->bus_type, "virtio") == 0)

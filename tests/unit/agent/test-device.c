@@ -83,6 +83,19 @@ setup(void)
     put_link("sys/dev/block/8:16",
              "../../devices/pci0000:00/0000:00:1f.2/ata10/host9/target9:0:0/9:0:0:0/block/sdb");
 
+    /* LSI Logic: what libvirt calls a unit is a target */
+    put_text("sys/devices/pci0000:00/0000:00:08.0/host4/target4:0:2/4:0:2:0/block/sdc/dev", "8:32\n");
+    put_link("sys/devices/pci0000:00/0000:00:08.0/driver", "../../../bus/pci/drivers/sym53c8xx");
+    put_link("sys/dev/block/8:32",
+             "../../devices/pci0000:00/0000:00:08.0/host4/target4:0:2/4:0:2:0/block/sdc");
+
+    /* PIIX: the second disk of the second channel */
+    put_text("sys/devices/pci0000:00/0000:00:01.1/ata1/uevent", "");
+    put_text("sys/devices/pci0000:00/0000:00:01.1/ata2/host6/target6:0:1/6:0:1:0/block/sdd/dev", "8:48\n");
+    put_link("sys/devices/pci0000:00/0000:00:01.1/driver", "../../../bus/pci/drivers/ata_piix");
+    put_link("sys/dev/block/8:48",
+             "../../devices/pci0000:00/0000:00:01.1/ata2/host6/target6:0:1/6:0:1:0/block/sdd");
+
     /* a loop device and its partition */
     put_text("sys/devices/virtual/block/loop0/dev", "7:0\n");
     put_text("sys/devices/virtual/block/loop0/loop/backing_file", "/srv/a b.img\n");
@@ -150,6 +163,8 @@ static const struct {
      "/dev/nvme0n1",
      "nv 1"},
     {8, 16, "sdb", "{\"pci\":\"0000:00:1f.2\",\"scsi\":\"0:0:1\"}", "sata", {0, 0, 1}, "/dev/sdb"},
+    {8, 32, "sdc", "{\"pci\":\"0000:00:08.0\",\"scsi\":\"0:0:2\"}", "scsi", {0, 0, 2}, "/dev/sdc"},
+    {8, 48, "sdd", "{\"pci\":\"0000:00:01.1\",\"scsi\":\"1:0:1\"}", "ide", {1, 0, 1}, "/dev/sdd"},
     {7, 0, "loop0", "", NULL, {0}, NULL, NULL, "/srv/a b.img"},
     {259, 7, "loop0p1", "", NULL, {0}},
     {9, 9, "9:9", ""},
