@@ -354,6 +354,21 @@ lull_reply_is_frozen(LullJson *reply, gboolean *ret_frozen)
     return TRUE;
 }
 
+/* The Linux one tells of a SCSI disk its unit, and bus and target as 0 whatever they are. */
+static void
+copy_place(LullJson *disk, LullJson *copy)
+{
+    const int bus = (int)lull_json_int(disk, "bus", 0);
+    const int target = (int)lull_json_int(disk, "target", 0);
+    const gboolean is_scsi = g_str_equal(lull_json_string(disk, "bus-type", ""), "scsi");
+    g_autofree char *place = g_strdup_printf("%d:%d:%d", bus, target, (int)lull_json_int(disk, "unit", 0));
+
+    if (is_scsi && bus == 0 && target == 0)
+        lull_json_set_string(copy, "unit", strrchr(place, ':') + 1);
+    else
+        lull_json_set_string(copy, "scsi", place);
+}
+
 /* Its serial is udev's, which puts maker and model before it, but for virtio: there an address is better. */
 static LullJson *
 stock_disk(LullJson *disk)
@@ -365,12 +380,8 @@ stock_disk(LullJson *disk)
 
     if (g_str_equal(bus, "virtio") || !pci || lull_json_int(pci, "bus", -1) < 0)
         copy_text(disk, copy, "serial");
-    if (g_strv_contains(with_units, bus)) {
-        g_autofree char *address =
-            g_strdup_printf("%d:%d:%d", (int)lull_json_int(disk, "bus", 0),
-                            (int)lull_json_int(disk, "target", 0), (int)lull_json_int(disk, "unit", 0));
-        lull_json_set_string(copy, "scsi", address);
-    }
+    if (g_strv_contains(with_units, bus))
+        copy_place(disk, copy);
     if (pci && lull_json_int(pci, "bus", -1) >= 0) {
         g_autofree char *address = g_strdup_printf(
             "%04x:%02x:%02x.%x", (guint)lull_json_int(pci, "domain", 0), (guint)lull_json_int(pci, "bus", 0),
@@ -413,33 +424,48 @@ same_serial(const char *a, const char *b)
     return a && b && strncmp(a, b, 20) == 0;
 }
 
+/* Behind a controller, by as much as the agent knows of it. */
+static gboolean
+same_place(LullJson *disk, LullJson *volume)
+{
+    const char *unit = lull_json_string(disk, "unit", NULL);
+    const char *place = lull_json_string(volume, "scsi", NULL);
+    const char *last = unit && place ? strrchr(place, ':') : NULL;
+
+    if (unit)
+        return last && g_str_equal(last + 1, unit);
+    return g_strcmp0(lull_json_string(disk, "scsi", NULL), place) == 0;
+}
+
 /* The first of serial number and address that both sides know decides. */
 static gboolean
 same_disk(LullJson *disk, LullJson *volume)
 {
-    static const char *const place[] = {"pci", "scsi"}; /* of the disk, or of its controller and behind it */
     const char *serial = lull_json_string(disk, "serial", NULL);
     const char *known = lull_json_string(volume, "serial", NULL);
+    const char *pci = lull_json_string(disk, "pci", NULL); /* its own, or its controller's */
 
     if (serial && known)
         return same_serial(serial, known);
-    if (!lull_json_string(disk, "pci", NULL))
-        return FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS(place); i++)
-        if (g_strcmp0(lull_json_string(disk, place[i], NULL), lull_json_string(volume, place[i], NULL)) != 0)
-            return FALSE;
-    return TRUE;
+    return pci && g_strcmp0(pci, lull_json_string(volume, "pci", NULL)) == 0 && same_place(disk, volume);
 }
 
+/* NULL where none is it, or more than one may be. */
 static const char *
 volume_of_disk(LullJson *disk, LullJson *volumes)
 {
+    const char *name = NULL;
+
     for (size_t i = 0; i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
-        if (same_disk(disk, volume))
-            return lull_json_string(volume, "name", NULL);
+
+        if (!same_disk(disk, volume))
+            continue;
+        if (name)
+            return NULL;
+        name = lull_json_string(volume, "name", NULL);
     }
-    return NULL;
+    return name;
 }
 
 static LullJson *

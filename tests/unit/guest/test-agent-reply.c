@@ -332,6 +332,51 @@ START_TEST(stocks_disks_behind_controllers_go_by_their_address)
 }
 END_TEST
 
+/* It tells the unit of a SCSI disk, and 0 as its bus and its target. */
+START_TEST(stocks_scsi_disks_are_known_by_their_unit_where_only_one_has_it)
+{
+    static const char disk[] =
+        "{\"mountpoint\":\"/%u\",\"disk\":[{\"bus-type\":\"scsi\",\"bus\":0,\"target\":%u,"
+        "\"unit\":%u,\"pci-controller\":{\"domain\":0,\"bus\":0,\"slot\":%u,\"function\":0}}]}";
+    static const struct {
+        guint slot, target, unit;
+        const char *volumes;
+    } rows[] = {
+        {6, 0, 1, "[]"},          {6, 2, 1, "[\"far\"]"}, {6, 0, 3, "[\"alone\"]"}, {6, 0, 7, "[]"},
+        {7, 0, 1, "[\"other\"]"}, {8, 0, 1, "[]"},        {6, 1, 3, "[]"},
+    };
+    g_autoptr(LullJson) volumes = json("[{\"name\":\"disk\",\"pci\":\"0000:00:08.0\"},"
+                                       "{\"name\":\"near\",\"pci\":\"0000:00:06.0\",\"scsi\":\"0:0:1\"},"
+                                       "{\"name\":\"far\",\"pci\":\"0000:00:06.0\",\"scsi\":\"0:2:1\"},"
+                                       "{\"name\":\"alone\",\"pci\":\"0000:00:06.0\",\"scsi\":\"0:2:3\"},"
+                                       "{\"name\":\"other\",\"pci\":\"0000:00:07.0\",\"scsi\":\"0:0:1\"}]");
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *row = g_strdup_printf(disk, i, rows[i].target, rows[i].unit, rows[i].slot);
+        g_autofree char *text = g_strdup_printf("[%s]", row);
+        g_autoptr(LullJson) reply = json(text);
+        g_autoptr(LullJson) fsinfo = lull_reply_fsinfo(reply);
+        g_autoptr(LullJson) report = lull_rows_for_report(fsinfo, NULL, volumes);
+
+        ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, 0), "volumes")),
+                         rows[i].volumes);
+    }
+}
+END_TEST
+
+START_TEST(of_two_volumes_that_may_be_the_disk_none_is_named)
+{
+    g_autoptr(LullJson) volumes = json("[{\"name\":\"a\",\"serial\":\"01234567890123456789a\"},"
+                                       "{\"name\":\"b\",\"serial\":\"01234567890123456789b\"}]");
+    g_autoptr(LullJson) rows =
+        json("[{\"mountpoint\":\"/\",\"disks\":[{\"serial\":\"01234567890123456789\"}]}]");
+    g_autoptr(LullJson) report = lull_rows_for_report(rows, NULL, volumes);
+
+    ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, 0), "volumes")),
+                     "[]");
+}
+END_TEST
+
 START_TEST(stocks_file_systems_are_rows_too)
 {
     g_autoptr(LullJson) reply = json(
@@ -423,6 +468,8 @@ make_suite(void)
     tcase_add_test(cases, rows_name_the_volumes_that_they_are_on);
     tcase_add_test(cases, a_row_names_a_volume_once_and_none_where_a_disk_is_not_known);
     tcase_add_test(cases, stocks_disks_behind_controllers_go_by_their_address);
+    tcase_add_test(cases, stocks_scsi_disks_are_known_by_their_unit_where_only_one_has_it);
+    tcase_add_test(cases, of_two_volumes_that_may_be_the_disk_none_is_named);
     tcase_add_test(cases, stocks_file_systems_are_rows_too);
     tcase_add_test(cases, stocks_count_decides_what_was_frozen);
     tcase_add_test(cases, a_thaw_that_timed_out_is_not_denied);
