@@ -11,7 +11,8 @@
  *   empty        qemu-ga with nothing to freeze
  *   commandless  qemu-ga without the commands to freeze
  *   hostile      lying; and a request that /run/agent/manner names, "PART-OF-REQUEST MANNER", is met in that
- *                manner, of which /run/agent/met has a line each time */
+ *                manner, of which /run/agent/met has a line each time
+ *   hostile-stock  the same as qemu-ga */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -181,7 +182,15 @@ answer(Pretender *self, const char *request)
 
 /* ------- in which manner */
 
-enum { LATE_SECONDS = 3, DEPTH = 100000, MARKS = 4096, HUGE_BYTES = 64 * 1024 * 1024, CHUNK = 65536 };
+enum {
+    LATE_SECONDS = 3,
+    DEPTH = 100000,
+    MARKS = 4096,
+    HUGE_BYTES = 64 * 1024 * 1024,
+    LONG_BYTES = 3 * 1024 * 1024, /* which libvirt passes on */
+    WIDTH = 300000,               /* values that take three bytes each to tell, and hundreds to keep */
+    CHUNK = 65536
+};
 
 static void
 say_often(const Pretender *self, char byte, size_t times)
@@ -246,20 +255,49 @@ meet_with_others(Pretender *self, const char *request)
                   "\"op\":\"other\",\"proof\":\"none\",\"reason\":\"no such operation\"}}\n");
 }
 
+/* As a guest that began anew in between. */
 static void
 meet_with_another_epoch(Pretender *self, const char *request)
 {
+    if (!self->ours) {
+        say(self, strstr(request, "-status") ? "{\"return\":\"thawed\"}\n" : "{\"return\":0}\n");
+        return;
+    }
     say(self,
         "{\"return\":{\"epoch\":\"ffffffffffffffffffffffffffffffff\",\"boot-id\":\"other\",\"op\":\"other\","
         "\"proof\":\"held\",\"remaining-ms\":0,\"broken\":\"thawed under another epoch\"}}\n");
 }
 
 static void
-meet_hugely(Pretender *self, const char *request)
+say_string(const Pretender *self, size_t length)
 {
     say(self, "{\"return\":\"");
-    say_often(self, 'x', HUGE_BYTES);
+    say_often(self, 'x', length);
     say(self, "\"}\n");
+}
+
+static void
+meet_hugely(Pretender *self, const char *request)
+{
+    say_string(self, HUGE_BYTES);
+}
+
+static void
+meet_at_length(Pretender *self, const char *request)
+{
+    say_string(self, LONG_BYTES);
+}
+
+static void
+meet_widely(Pretender *self, const char *request)
+{
+    static char values[3 * WIDTH + 1];
+
+    for (size_t i = 0; i < WIDTH; i++)
+        memcpy(values + 3 * i, "{},", 4);
+    say(self, "{\"return\":[");
+    say(self, values);
+    say(self, "{}]}\n");
 }
 
 static void
@@ -285,7 +323,8 @@ static const struct {
     {"late", meet_late},          {"never", meet_never},      {"types", meet_with_types},
     {"bare", meet_bare},          {"twice", meet_twice},      {"endless", meet_endlessly},
     {"others", meet_with_others}, {"huge", meet_hugely},      {"epoch", meet_with_another_epoch},
-    {"deep", meet_deeply},        {"marks", meet_with_marks},
+    {"deep", meet_deeply},        {"marks", meet_with_marks}, {"long", meet_at_length},
+    {"wide", meet_widely},
 };
 
 static void
@@ -359,14 +398,14 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: pretender KIND PORT\n");
         return 2;
     }
-    self.hostile = strcmp(argv[1], "hostile") == 0;
-    if (self.hostile || strcmp(argv[1], "lying") == 0)
+    self.hostile = strncmp(argv[1], "hostile", strlen("hostile")) == 0;
+    if (strcmp(argv[1], "hostile") == 0 || strcmp(argv[1], "lying") == 0)
         self.ours = true;
     else if (strcmp(argv[1], "empty") == 0)
         self.count = 0;
     else if (strcmp(argv[1], "commandless") == 0)
         self.freezes = false;
-    else if (strcmp(argv[1], "lying-stock") != 0)
+    else if (strcmp(argv[1], "lying-stock") != 0 && strcmp(argv[1], "hostile-stock") != 0)
         return 2;
     self.port = open(argv[2], O_RDWR | O_CLOEXEC);
     if (self.port < 0)
