@@ -22,6 +22,7 @@
 #define REFUSED      "refused\n"
 #define READY_USEC   LULL_SEC(5)
 #define ARMED_USEC   LULL_SEC(2)
+#define GONE_USEC    (LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_SEC(1))
 #define CALL_USEC    LULL_SEC(5)
 #define LOOK_USEC    LULL_MSEC(200)
 #define HURRY_USEC   LULL_SEC(60) /* after this it looks less often, but as long as there is a guest */
@@ -31,6 +32,7 @@ struct _LullHostDeadMan {
     GSubprocess *process;
     int to;
     int from;
+    gint64 deadline; /* boot clock; 0: never armed */
 };
 
 /* Waits for one line: @word, or an error. */
@@ -108,16 +110,37 @@ lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **err
 {
     g_autofree char *line = g_strdup_printf("arm %" G_GINT64_FORMAT "\n", deadline_usec / 1000);
 
+    self->deadline = lull_clock_boottime() + deadline_usec;
     if (say(self, line))
         return hear(self->from, ARMED, ARMED_USEC, error);
     g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "host dead man: it is gone");
     return FALSE;
 }
 
+/* Until its end of the pipe is closed. */
+static void
+wait_gone(const LullHostDeadMan *self)
+{
+    const gint64 until = lull_clock_boottime() + GONE_USEC;
+    char byte;
+
+    for (;;) {
+        struct pollfd poll_fd = {.fd = self->from, .events = POLLIN};
+        const gint64 left = until - lull_clock_boottime();
+
+        if (left <= 0)
+            return;
+        if (poll(&poll_fd, 1, (int)(left / 1000) + 1) > 0 && read(self->from, &byte, 1) <= 0)
+            return;
+    }
+}
+
 void
 lull_host_dead_man_release(LullHostDeadMan *self)
 {
     (void)say(self, "release\n");
+    if (self->deadline && lull_clock_boottime() >= self->deadline)
+        wait_gone(self);
 }
 
 void
@@ -258,15 +281,14 @@ keep_watch(Watch *self)
 
     for (;;) {
         struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
-        const gint64 left = orders.deadline ? orders.deadline - lull_clock_boottime() : 0;
+        const gint64 left = orders.deadline - lull_clock_boottime();
 
-        if (orders.deadline && left <= 0)
-            break;
-        if (poll(&poll_fd, 1, orders.deadline ? (int)(left / 1000) + 1 : -1) > 0)
+        /* an order that is there comes before the deadline: who gave it in time relies on that */
+        if (poll(&poll_fd, 1, orders.deadline ? (int)(MAX(left, 0) / 1000) + 1 : -1) > 0)
             read_orders(&orders, STDIN_FILENO, STDOUT_FILENO);
         if (orders.released || (orders.ended && !orders.deadline))
             return;
-        if (orders.ended)
+        if (orders.ended || (orders.deadline && lull_clock_boottime() >= orders.deadline))
             break;
     }
     thaw(self);

@@ -15,8 +15,9 @@ G_BEGIN_DECLS
 #define LULL_HOST_DEAD_MAN_MAX (LULL_GUEST_HOLD_MAX + LULL_GUEST_HOLD_GRACE)
 typedef struct _LullHostDeadMan LullHostDeadMan;
 
-/* One that thaws goes when the guest was thawed for so long: a freeze that was on its way when its sender
- * died lands within it, and so would a new one, to be thawed as well. */
+/* One that thaws goes when the guest has said for so long that it is thawed: a freeze that waited in libvirt
+ * when its sender died lands within it, and so would a new one, to be thawed as well. An agent that is in the
+ * midst of a freeze says nothing, however long that takes. */
 #define LULL_HOST_DEAD_MAN_SETTLE_USEC G_USEC_PER_SEC
 
 /* Returns when it is connected; bounded. */
@@ -27,7 +28,8 @@ lull_host_dead_man_start(const char *uri, const char *domain_uid, GError **error
  * returns. FALSE: nothing may be frozen; LULL_ERROR_INVALID for a deadline beyond LULL_HOST_DEAD_MAN_MAX. */
 gboolean lull_host_dead_man_arm(LullHostDeadMan *self, gint64 deadline_usec, GError **error);
 
-/* The guest is known to be thawed: it may go. */
+/* The guest is known to be thawed: it may go. After its deadline it is thawing, and would thaw the next
+ * freeze too: returns when it is gone, but waits for that no longer than it should take. */
 void lull_host_dead_man_release(LullHostDeadMan *self);
 
 /* Without a release before: it thaws, if armed. Never waits for it. */
