@@ -6,7 +6,8 @@ import dataclasses
 import json
 import os
 import re
-import zlib
+
+from chosen import choose
 
 _STEP_H = os.path.join(os.path.dirname(__file__), "../../protocol/step.h")
 
@@ -27,13 +28,17 @@ _CLAIMS = {
 }
 
 
+OURS, STOCK = "lull-agent", "qemu-ga"
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
     step: str
     action: str
+    agent: str = OURS
 
     def __str__(self):
-        return f"{self.step}={self.action}"
+        return f"{self.step}={self.action}" + (", a stock agent" if self.agent == STOCK else "")
 
     @property
     def process(self):
@@ -42,23 +47,18 @@ class Cell:
     @property
     def claim(self):
         """"held", "failed", or "late": failed, and time was the reason."""
-        return _CLAIMS.get(str(self), "held")
+        return _CLAIMS.get(f"{self.step}={self.action}", "held")
 
     @property
     def of_restore(self):
         return ".restore-" in self.step
 
-    @property
-    def often(self):
-        """Of the quarter that every run plays: by name, so that it is the same one everywhere."""
-        return zlib.crc32(str(self).encode()) % 4 == 0
-
 
 @dataclasses.dataclass(frozen=True)
 class Cross(Cell):
-    """The coordinator stands still at @step, and @victims are killed meanwhile."""
+    """Somebody stands still at @step, and @victims are killed meanwhile."""
 
-    victims: str
+    victims: str = ""
 
     def __str__(self):
         return f"{super().__str__()}, {self.victims} killed"
@@ -68,18 +68,30 @@ class Cross(Cell):
 _CROSSED = ["coordinator.prepared", "coordinator.frozen", "coordinator.cut", "coordinator.witnessed"]
 VICTIMS = ["agent", "freezer", "both"]
 
+# Where the guest is left to one who stands still himself.
+_LEFT = [
+    *("agent.prepared", "agent.frozen", "agent.thaw-sent"),
+    *("freezer.first-frozen", "freezer.all-frozen", "freezer.verified"),
+]
+COORDINATOR = "the coordinator"
 
-def _choose(cells):
-    """All of them where LULL_KILL_ALL is set."""
-    return cells if os.environ.get("LULL_KILL_ALL") else [cell for cell in cells if cell.often]
+# Where only the host dead man thaws a stock agent's guest.
+_STOCK_STEPS = ["coordinator.frozen", "coordinator.cut", "coordinator.witnessed"]
+
+_ALL = "LULL_KILL_ALL"
 
 
 def chosen():
-    return _choose([Cell(step, action) for step in STEPS for action in ACTIONS])
+    stock = [Cell(step, action, STOCK) for step in _STOCK_STEPS for action in ACTIONS]
+    return choose([Cell(step, action) for step in STEPS for action in ACTIONS] + stock, _ALL)
 
 
 def chosen_crosses():
-    return _choose([Cross(step, "stop", victims) for step in _CROSSED for victims in VICTIMS])
+    return choose([Cross(step, "stop", victims=victims) for step in _CROSSED for victims in VICTIMS], _ALL)
+
+
+def chosen_left():
+    return choose([Cross(step, "stop", victims=COORDINATOR) for step in _LEFT], _ALL)
 
 
 class Table:
@@ -106,13 +118,30 @@ class Table:
             return "NOT SURVIVED"
         return f"{row['claim']} at attempt {row['attempts']}, {row['gapMs']} ms"
 
+    def _lines(self, head, names, steps, cells_of):
+        yield f"{head:32}" + "".join(f"{name:32}" for name in names)
+        for step in steps:
+            yield f"{step:32}" + "".join(f"{self._entry(cell):32}" for cell in cells_of(step))
+        yield ""
+
     def text(self):
         """Of each cell: what was claimed, by which attempt, and for how long no write was done at most."""
-        lines = [f"{'':32}{'killed':32}{'stopped':32}"]
-        for step in STEPS:
-            lines.append(f"{step:32}" + "".join(f"{self._entry(Cell(step, action)):32}" for action in ACTIONS))
-        lines += ["", f"{'the coordinator stopped':32}" + "".join(f"{who + ' killed':32}" for who in VICTIMS)]
-        for step in _CROSSED:
-            crosses = [Cross(step, "stop", victims) for victims in VICTIMS]
-            lines.append(f"{step:32}" + "".join(f"{self._entry(cell):32}" for cell in crosses))
-        return "\n".join(line.rstrip() for line in lines) + "\n"
+        done = ["killed", "stopped"]
+        killed = [f"{who} killed" for who in VICTIMS]
+        lines = [
+            *self._lines("", done, STEPS, lambda step: [Cell(step, action) for action in ACTIONS]),
+            *self._lines("a stock agent", done, _STOCK_STEPS, lambda s: [Cell(s, a, STOCK) for a in ACTIONS]),
+            *self._lines(
+                "the coordinator stopped",
+                killed,
+                _CROSSED,
+                lambda step: [Cross(step, "stop", victims=victims) for victims in VICTIMS],
+            ),
+            *self._lines(
+                "stopped",
+                [f"{COORDINATOR} killed"],
+                _LEFT,
+                lambda step: [Cross(step, "stop", victims=COORDINATOR)],
+            ),
+        ]
+        return "\n".join(line.rstrip() for line in lines)

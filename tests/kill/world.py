@@ -18,11 +18,14 @@ import freezing
 import rest
 import scratch
 from api import VMS, Api, condition
+from cells import STOCK
 from freezing import boottime, children_of, is_expedited, is_frozen, state_of
 from images import verify_disk
+from leftovers import processes
 from waiting import wait_for
 
 LEASE = 1.0
+STOCK_LEASE = 20.0  # of the host dead man, who keeps it for an agent that knows none
 GRACE = 1.0  # after it the agent stands in for a freezer that does not thaw
 VM = "larry"
 
@@ -100,7 +103,7 @@ class Coordinator:
         self.log = os.path.join(directory, "coordinator.log")
         self.process = None
 
-    def start(self, at_step=None):
+    def start(self, at_step=None, wait=True):
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
         env["LD_PRELOAD"] = os.path.join(self._world.build, "tests/kill/libhypervisor.so")
         env["LULL_HYPERVISOR"] = os.path.dirname(self._world.hypervisor)
@@ -120,7 +123,8 @@ class Coordinator:
             assert self.process.poll() is None, f"the coordinator ended with {self.process.returncode}"
             return Api(self).get(VMS)
 
-        wait_for(ready, "the coordinator")
+        if wait:
+            wait_for(ready, "the coordinator")
 
     def stop(self):
         self.process.terminate()
@@ -135,8 +139,8 @@ class Coordinator:
 class Supervisor:
     """Starts the agent, and again when it dies, as a service manager does; armed in its first life only."""
 
-    def __init__(self, home, at_step):
-        self.agent = agents.Agent(home, "lull-agent", at_step=at_step)
+    def __init__(self, home, program, at_step):
+        self.agent = agents.Agent(home, program, at_step=at_step)
         self.deaths = 0
         self._ending = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -265,7 +269,7 @@ class Stage:
         self._stopped = {}  # pid: when it was seen to stand still
         fault = f"{cell.step}={cell.action}"
         self.in_coordinator = cell.process == "coordinator"
-        self.supervisor = Supervisor(world.island, None if self.in_coordinator else fault)
+        self.supervisor = Supervisor(world.island, cell.agent, None if self.in_coordinator else fault)
         self.coordinator = Coordinator(world, self.directory)
         self.api = Api(self.coordinator)
         self._quick = Api(self.coordinator, timeout=1)  # one that is stopped answers not
@@ -312,6 +316,11 @@ class Stage:
             del self._stopped[pid]
             os.kill(pid, signal.SIGCONT)
 
+    @property
+    def lease(self):
+        """For how long the guest may stand still: a dead man need not wait for the end of one who was killed."""
+        return STOCK_LEASE if self.cell.agent == STOCK and self.cell.action == "stop" else LEASE
+
     def strike(self):
         """The coordinator stands still where it was armed to; others die."""
         wait_for(lambda: state_of(self.coordinator.process.pid) == "T", "the coordinator at its step")
@@ -320,6 +329,14 @@ class Stage:
         assert victims, "the freezer is gone already"
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
+
+    def strike_coordinator(self):
+        """Agent or freezer stands still where it was armed to; the coordinator dies, and another one comes, which
+        waits for an agent before it serves."""
+        wait_for(lambda: "T" in map(state_of, self.supervisor.pids()), "somebody at their step")
+        self.coordinator.process.kill()
+        self.coordinator.process.wait()
+        self.coordinator.start(wait=False)
 
     def look_after(self):
         """What goes on in the world while a test waits: the dead are started again, the halted continued."""
@@ -384,5 +401,6 @@ class Stage:
         wait_for(lambda: not is_expedited(), "grace periods as they were")
         assert sorted(os.listdir(world.images)) == sorted(os.path.basename(d.image) for d in world.disks)
         wait_for(lambda: len(self.supervisor.pids()) == 1, "the end of all freezers")
+        wait_for(lambda: not processes("dead-man", f"test://{world.host_xml}"), "the end of all dead men")
         assert not os.path.exists(self.supervisor.agent.state_file("operation.json"))
         assert not [name for name in os.listdir(world.hypervisor) if name.endswith(".cut")]
