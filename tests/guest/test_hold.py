@@ -6,11 +6,14 @@ import os
 import signal
 import time
 
+import libvirt
 import pytest
 
 from driver import Driver, uuid
 from leftovers import dead_men
 from rig import EXT4, Disk, wait_for
+
+AGENT_TIMEOUT = 112  # libvirt's code for it, in versions that have one
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +327,95 @@ def test_the_dead_man_thaws_when_a_libvirtd_that_stood_still_goes_on(stock, driv
 
     assert not facts["held"], facts
     wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
+
+
+class Sent:
+    """A freeze that is in the guest, and not answered."""
+
+    def __init__(self, guest, driver):
+        self._guest = guest
+        self._driver = driver
+        self.op = uuid()
+        driver.must("vm", guest.name)
+        driver.must("hold", self.op)
+        driver.must("prepare", 10000)
+
+    def send(self, lease_ms):
+        self._driver.send("freeze", lease_ms)
+        wait_for(self._is_there, 20, "the freeze is in the guest")
+
+    def _is_there(self):
+        return self._guest.sh_status("test -e /run/agent/freezing")[0] == 0
+
+    def wait_until_given_up(self):
+        """Until libvirt waits for its answer no longer, and others are not answered either."""
+        with pytest.raises(libvirt.libvirtError) as raised:
+            self._guest.agent("guest-ping", timeout=1)
+        assert raised.value.get_error_code() in (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, AGENT_TIMEOUT), raised.value
+
+    def go_on(self):
+        self._guest.sh("rm -f /run/agent/freezing")
+
+
+@pytest.fixture
+def sent(stock, driver):
+    stock.switch_agent("waiting")
+    sent = Sent(stock, driver)
+    yield sent
+    sent.go_on()
+    stock.switch_agent("stock")
+
+
+def assert_thawed_for_good(guest, host):
+    wait_for(lambda: not dead_men(host), 30, "the host dead man is gone")
+    assert guest.agent("guest-fsfreeze-status") == "thawed"
+    guest.assert_writes_resume(within=5)
+
+
+def test_a_freeze_that_outlasts_its_sender_is_thawed_by_the_dead_man(stock, driver, host, sent):
+    sent.send(lease_ms=60000)
+    driver.kill()
+    sent.go_on()
+
+    assert_thawed_for_good(stock, host)
+
+
+def test_a_freeze_that_outlasts_libvirts_patience_too_is_thawed_by_the_dead_man(stock, driver, host, sent):
+    sent.send(lease_ms=2000)
+    driver.kill()
+    sent.wait_until_given_up()
+    sent.go_on()
+
+    assert_thawed_for_good(stock, host)
+
+
+def test_a_freeze_that_outlasts_sender_and_dead_man_is_thawed_by_who_comes_next(stock, driver, host, sent):
+    sent.send(lease_ms=60000)
+    kill_dead_men(host)
+    driver.kill()
+    with Driver(host) as successor:
+        successor.must("vm", stock.name)
+        successor.send("recover", sent.op, "stock", 20000)
+        sent.go_on()
+        answer = successor.receive()
+
+    assert answer["ok"], answer
+    assert_thawed_for_good(stock, host)
+
+
+def test_a_freeze_that_outlasts_them_all_is_owed_a_thaw(stock, driver, host, sent):
+    """Nobody says that the guest is thawed while its agent says nothing."""
+    sent.send(lease_ms=2000)
+    kill_dead_men(host)
+    driver.kill()
+    with Driver(host) as successor:
+        successor.must("vm", stock.name)
+        answer = successor("recover", sent.op, "stock", 1000)
+        assert not answer["ok"], answer
+        sent.go_on()
+        successor.must("recover", sent.op, "stock", 20000)
+
+    assert_thawed_for_good(stock, host)
 
 
 def test_a_deadline_that_no_dead_man_takes_freezes_nothing(stock, driver):

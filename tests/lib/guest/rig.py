@@ -275,8 +275,8 @@ class Host:
 
 
 class Guest:
-    """A test machine. @agent: lull, stock, refusing (its freeze hook fails), silent, none,
-    or one of those that lie (pretender.c): lying, lying-stock, empty, commandless, hostile.
+    """A test machine. @agent: lull, stock, refusing (its freeze hook fails), waiting (its freeze hook does, as long as
+    there is a file /run/agent/freezing, which it makes), silent, none, or one of those that lie (pretender.c): lying, lying-stock, empty, commandless, hostile.
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for
