@@ -2,10 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/* Merging contents, with real images, by a process that is killed at each step, and while it writes. */
+/* Merging contents, with real images, by a process that is killed or stands still at each step, and is killed
+ * while it writes. */
 
 #include "coordinator/storage/merge.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -127,11 +129,11 @@ END_TEST
 static const char *const steps[] = {"coordinator.merge-committed", "coordinator.merge-moved",
                                     "coordinator.merged"};
 
-/* A process of its own begins or goes on with the merge, and dies at @step. */
-static void
-merge_until(const char *uid, const char *child, const char *step)
+/* A process of its own begins or goes on with the merge; @action, "kill" or "stop", strikes at @step. */
+static pid_t
+merge_until(const char *uid, const char *child, const char *step, const char *action)
 {
-    g_autofree char *armed = g_strconcat(step, "=kill", NULL);
+    g_autofree char *armed = g_strconcat(step, "=", action, NULL);
     const pid_t victim = fork();
     int status = 0;
 
@@ -139,13 +141,14 @@ merge_until(const char *uid, const char *child, const char *step)
         g_setenv("LULL_AT_STEP", armed, TRUE);
         _exit(lull_steps_init(NULL) && merge(uid, child, NULL) ? 0 : 1);
     }
-    ck_assert_int_eq(waitpid(victim, &status, 0), victim);
-    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_eq(waitpid(victim, &status, WUNTRACED), victim);
+    ck_assert(g_str_equal(action, "stop") ? WIFSTOPPED(status) : WIFSIGNALED(status));
+    return victim;
 }
 
 START_TEST(a_merge_that_was_killed_leaves_everything_readable_and_goes_on)
 {
-    merge_until(MIDDLE, LAST, steps[_i]);
+    merge_until(MIDDLE, LAST, steps[_i], "kill");
     expect_shown(LAST, "aabbccaa");
     ck_assert(merge(MIDDLE, LAST, NULL));
     remove_content(MIDDLE);
@@ -154,11 +157,28 @@ START_TEST(a_merge_that_was_killed_leaves_everything_readable_and_goes_on)
 }
 END_TEST
 
+START_TEST(one_that_stands_still_leaves_everything_readable_meanwhile_and_ends_well)
+{
+    const pid_t sleeper = merge_until(MIDDLE, LAST, steps[_i], "stop");
+    int status = 0;
+
+    expect_shown(LAST, "aabbccaa");
+    expect_shown(FULL, "aaaaaaaa");
+    ck_assert_int_eq(kill(sleeper, SIGCONT), 0);
+    ck_assert_int_eq(waitpid(sleeper, &status, 0), sleeper);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    remove_content(MIDDLE);
+    expect_shown(LAST, "aabbccaa");
+    expect_whole(LAST, 2);
+    expect_whole(FULL, 1);
+}
+END_TEST
+
 START_TEST(one_that_is_killed_again_and_again_goes_on_each_time)
 {
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++)
         for (guint again = 0; again < 2; again++) {
-            merge_until(FULL, MIDDLE, steps[i]);
+            merge_until(FULL, MIDDLE, steps[i], "kill");
             expect_shown(MIDDLE, "aabbbaaa");
             expect_shown(LAST, "aabbccaa");
         }
@@ -244,6 +264,8 @@ make_suite(void)
     tcase_add_test(cases, the_full_one_goes_into_its_child_which_is_full_then);
     tcase_add_test(cases, one_after_the_other_the_last_is_left);
     tcase_add_loop_test(cases, a_merge_that_was_killed_leaves_everything_readable_and_goes_on, 0,
+                        G_N_ELEMENTS(steps));
+    tcase_add_loop_test(cases, one_that_stands_still_leaves_everything_readable_meanwhile_and_ends_well, 0,
                         G_N_ELEMENTS(steps));
     tcase_add_test(cases, one_that_is_killed_again_and_again_goes_on_each_time);
     tcase_add_test(cases, one_that_is_killed_while_it_writes_leaves_everything_readable_and_goes_on);

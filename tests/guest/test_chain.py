@@ -5,12 +5,14 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 
 import libvirt
 import pytest
 
 from api import Api, condition, report
+from chosen import choose
 from driver import Driver, uuid
 from images import verify_disk
 from rig import EXT4, Disk, wait_for
@@ -446,20 +448,30 @@ def coordinator(host):
         yield coordinator
 
 
-@pytest.mark.parametrize("step", ["merge-committed", "merge-moved", "merged"])
-def test_a_merge_goes_on_after_the_coordinator_was_killed(guest, coordinator, step):
+MERGING = [f"coordinator.{step}" for step in ("merge-committed", "merge-moved", "merged")]
+STRUCK = [f"{step}=kill" for step in MERGING] + choose([f"{step}=stop" for step in MERGING], "LULL_GUEST_ALL")
+
+
+@pytest.mark.parametrize("fault", STRUCK)
+def test_a_merge_goes_on_after_the_coordinator_was_killed_or_stood_still(guest, coordinator, fault):
     api = Api(coordinator)
     before = api.stored()
+    step, action = fault.removeprefix("coordinator.").split("=")
     coordinator.stop()
-    coordinator.start(step=f"coordinator.{step}=kill")
+    coordinator.start(step=fault)
     taken = []
     for text in ("one", "two", "three"):
         mark(guest, text)
         taken.append(api.snap(f"{step}-{text}", guest.name))
         assert condition(taken[-1], "Ready")
     api.rest.delete(f"/apis/snapshot.kubevirt.io/v1beta1/namespaces/default/virtualmachinesnapshots/{step}-two")
-    coordinator.wait_end(timeout=30)
-    coordinator.start()
+    if action == "kill":
+        coordinator.wait_end(timeout=30)
+        coordinator.start()
+    else:
+        wait_for(coordinator.is_stopped, 30, "it has stopped itself")
+        guest.assert_writes_resume(within=5)
+        coordinator.kill(signal.SIGCONT)
     wait_for(lambda: len(api.stored()) == len(before) + 2, 60, "the middle one is gone")
 
     for snapshot, text in ((taken[0], "one"), (taken[2], "three")):
