@@ -5,6 +5,7 @@ is still there, writes again within the lease, nothing is claimed that is not so
 meanwhile, and the next snapshot succeeds."""
 
 import contextlib
+import dataclasses
 import glob
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 import rest
 import rig
 from api import RESTORES, VMS, Api, condition, indications, reason, report
+from chosen import choose
 from driver import Driver
 from driver import uuid as driver_uuid
 from images import verify_disk
@@ -75,7 +77,27 @@ def end_well(api, guest):
     api.assert_nothing_left(guest.name, libvirt=True)
 
 
-@pytest.mark.parametrize("step", ["frozen", "thawed", "data-copied"])
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """The coordinator stands still at @step while @victim dies."""
+
+    victim: str
+    step: str
+
+    def __str__(self):
+        return f"{self.victim} killed at {self.step}"
+
+
+def cells(victim, *steps):
+    """For a parametrize. A quarter of them, all where LULL_GUEST_ALL is set."""
+    chosen = choose([Cell(victim, step) for step in steps], "LULL_GUEST_ALL")
+    return pytest.mark.parametrize("step", [pytest.param(cell.step, id=str(cell)) for cell in chosen])
+
+
+HELD_AT = ["prepared", "frozen", "cut", "witnessed"]  # what dies then breaks the attempt
+
+
+@cells("libvirtd", *HELD_AT, "thawed", "copy-begun", "copy-noted", "data-copied", "manifest-written")
 def test_libvirtd_may_die_and_come_back(host, coordinator, guest, step):
     api = stop_at(coordinator, guest, f"coordinator.{step}")
     with host.without_libvirtd():
@@ -85,7 +107,22 @@ def test_libvirtd_may_die_and_come_back(host, coordinator, guest, step):
 
     assert condition(snapshot, "Ready")
     assert indications(snapshot) == HELD
-    assert report(snapshot)["attempt"] == (2 if step == "frozen" else 1)
+    assert report(snapshot)["attempt"] == (2 if step in HELD_AT else 1)
+    assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4").lines > 0
+    end_well(api, guest)
+
+
+def test_libvirtd_may_stand_still_while_a_machine_is_frozen(host, coordinator, guest):
+    """What is cut when it goes on is cut too late, and not believed."""
+    api = stop_at(coordinator, guest, "coordinator.frozen")
+    with host.stopped_libvirtd():
+        coordinator.kill(signal.SIGCONT)
+        guest.assert_writes_resume(within=LEASE + SLACK)
+    snapshot = api.settle("struck")
+
+    assert condition(snapshot, "Ready")
+    assert indications(snapshot) == HELD
+    assert report(snapshot)["attempt"] == 2
     assert verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4").lines > 0
     end_well(api, guest)
 
@@ -146,9 +183,10 @@ def test_a_job_without_a_coordinator_ends_after_a_while(host, coordinator, guest
     end_well(api, guest)
 
 
-def test_qemu_may_die_while_its_machine_is_frozen(coordinator, guest):
+@cells("QEMU", *HELD_AT)
+def test_qemu_may_die_while_its_machine_is_held(coordinator, guest, step):
     """The disks are saved as they were left."""
-    api = stop_at(coordinator, guest, "coordinator.frozen")
+    api = stop_at(coordinator, guest, f"coordinator.{step}")
     guest.crash()
     coordinator.kill(signal.SIGCONT)
     snapshot = api.settle("struck")
@@ -163,9 +201,10 @@ def test_qemu_may_die_while_its_machine_is_frozen(coordinator, guest):
     end_well(api, guest)
 
 
-def test_qemu_may_die_while_its_disks_are_copied(coordinator, guest):
+@cells("QEMU", "thawed", "copy-begun")
+def test_qemu_may_die_before_its_disks_are_copied(coordinator, guest, step):
     """The instant that was claimed cannot be had any more, and no other is passed off as it."""
-    api = stop_at(coordinator, guest, "coordinator.copy-begun", annotations={})
+    api = stop_at(coordinator, guest, f"coordinator.{step}", annotations={})
     guest.crash()
     coordinator.kill(signal.SIGCONT)
     done = coordinator.lull("wait", "struck")
@@ -178,10 +217,12 @@ def test_qemu_may_die_while_its_disks_are_copied(coordinator, guest):
     end_well(api, guest)
 
 
-def test_qemu_may_die_once_its_disks_are_copied(coordinator, guest):
-    """Though its job was not ended yet."""
-    api = stop_at(coordinator, guest, "coordinator.copy-noted")
-    assert guest.domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
+@cells("QEMU", "copy-noted", "data-copied", "manifest-written")
+def test_qemu_may_die_once_its_disks_are_copied(coordinator, guest, step):
+    """Also where its job was not ended yet."""
+    api = stop_at(coordinator, guest, f"coordinator.{step}")
+    job = guest.domain.jobInfo()[0]
+    assert (job != libvirt.VIR_DOMAIN_JOB_NONE) == (step == "copy-noted"), job
     guest.crash()
     coordinator.kill(signal.SIGCONT)
     snapshot = api.settle("struck")
@@ -302,6 +343,29 @@ def test_a_snapshot_asked_for_while_libvirtd_is_away_is_taken_afterwards(host, c
     snapshot = api.settle("struck")
 
     assert condition(snapshot, "Ready") and indications(snapshot) == HELD
+    end_well(api, guest)
+
+
+@cells("libvirtd", "restore-copied", "restore-swapped", "restore-defined")
+def test_a_restore_outlasts_libvirtd(host, coordinator, guest, step):
+    coordinator.start(step=f"coordinator.{step}=stop")
+    api = Api(coordinator)
+    snapshot = api.snap("struck", guest.name, annotations=LEAN)
+    stored = verify_disk(f"{api.data(snapshot)}/vda.qcow2", "ext4").lines
+    guest.crash()
+    api.wait_state(guest.name, "Stopped")
+    api.restore("back", "struck", guest.name)
+    rig.wait_for(coordinator.is_stopped, 60, "it has stopped itself")
+    before = len(coordinator.log())
+    with host.without_libvirtd():
+        coordinator.kill(signal.SIGCONT)
+        rig.wait_for(lambda: "went away" in coordinator.log()[before:], 20, "it goes on without libvirt")
+    restore = api.settle_restore("back")
+
+    assert condition(restore, "Ready"), restore
+    assert verify_disk(guest.current_disk_path("vda"), "ext4").lines == stored
+    api.rest.delete(f"{RESTORES}/back")
+    guest.start_again()
     end_well(api, guest)
 
 
