@@ -420,16 +420,6 @@ class Guest:
             wait_for(lambda: not self.domain.isActive(), 20, f"{self.name}: libvirt knows")
         self.control.close()
 
-    @contextlib.contextmanager
-    def hung(self):
-        """Its QEMU answers nothing meanwhile."""
-        pid = self.qemu_pid()
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
-
     # Its agent
 
     def agent(self, command, timeout=30, **arguments):
