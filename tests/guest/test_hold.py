@@ -397,7 +397,7 @@ def test_a_freeze_that_outlasts_sender_and_dead_man_is_thawed_by_who_comes_next(
         successor.must("vm", stock.name)
         successor.send("recover", sent.op, "stock", 20000)
         sent.go_on()
-        answer = successor.receive()
+        answer = successor.answer()
 
     assert answer["ok"], answer
     assert_thawed_for_good(stock, host)
