@@ -131,7 +131,7 @@ has_secret(const LullKubeSecret *secret)
     return secret->path || secret->bytes;
 }
 
-/* Takes the slashes off the end. */
+/* Takes the slashes off the end, and has the scheme in small letters: others look at how it begins. */
 static gboolean
 check_server(const Entry *entry, char *server, GError **error)
 {
@@ -145,6 +145,7 @@ check_server(const Entry *entry, char *server, GError **error)
         return fail(entry, "server", "must be https://HOST:PORT", error);
     if (g_uri_get_userinfo(uri) || g_uri_get_query(uri) || g_uri_get_fragment(uri))
         return fail(entry, "server", "may have no user, query or fragment", error);
+    memcpy(server, scheme, strlen(scheme));
     while (g_str_has_suffix(server, "/"))
         server[strlen(server) - 1] = '\0';
     return TRUE;

@@ -51,7 +51,7 @@ START_TEST(a_context_names_its_cluster_and_its_user)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullKubeConfig) config =
-        choose("{'server':'https://api.example:6443/prefix//','certificate-authority':'pki/ca.crt',"
+        choose("{'server':'Https://api.example:6443/prefix//','certificate-authority':'pki/ca.crt',"
                "'tls-server-name':'inner','proxy-url':'http://proxy:1'}",
                "{'client-certificate-data':'" PEM_BASE64 "','client-key':'/abs/key','token':'tok'}", &error);
 
@@ -128,6 +128,7 @@ START_TEST(what_is_wrong_is_named)
         {"{'server':'https://a'}", "{'client-certificate':'x'}", LULL_ERROR_INVALID, "client-key"},
         {"{'server':'https://a'}", "{'client-key':'x'}", LULL_ERROR_INVALID, "client-certificate"},
         {"{'server':'http://a'}", "{'token':'x'}", LULL_ERROR_INVALID, "clear"},
+        {"{'server':'HTTP://a'}", "{'token':'x'}", LULL_ERROR_INVALID, "clear"},
         {"{'server':'https://a'}", "{'exec':{'command':'aws'}}", LULL_ERROR_UNSUPPORTED, "exec"},
         {"{'server':'https://a'}", "{'username':'me','password':'x'}", LULL_ERROR_UNSUPPORTED, "username"},
         {"{'server':'https://a'}", "{'as':'root'}", LULL_ERROR_UNSUPPORTED, ": as is"},
