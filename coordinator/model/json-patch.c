@@ -225,10 +225,14 @@ diff_member(LullJson *diff, const char *key, LullJson *from, LullJson *to)
 {
     if (lull_json_equal(from, to))
         return;
-    if (json_object_is_type(from, json_type_object) && json_object_is_type(to, json_type_object))
-        lull_json_take(diff, key, lull_json_diff(from, to));
-    else
+    if (json_object_is_type(from, json_type_object) && json_object_is_type(to, json_type_object)) {
+        g_autoptr(LullJson) inner = lull_json_diff(from, to);
+
+        if (json_object_object_length(inner) > 0)
+            lull_json_take(diff, key, g_steal_pointer(&inner));
+    } else {
         lull_json_take(diff, key, lull_json_dup(to));
+    }
 }
 
 LullJson *

@@ -3,40 +3,9 @@
  */
 #include "coordinator/reconcile/status-patch.h"
 
+#include "coordinator/model/json-patch.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
-
-/* RFC 7386 the other way round; NULL where the two are equal. */
-static LullJson *
-merge_diff(LullJson *from, LullJson *to)
-{
-    LullJson *patch = json_object_new_object();
-
-    if (json_object_is_type(from, json_type_object)) {
-        json_object_object_foreach(from, key, value)
-        {
-            (void)value;
-            if (!json_object_object_get_ex(to, key, NULL))
-                json_object_object_add(patch, key, NULL);
-        }
-    }
-    json_object_object_foreach(to, key, value)
-    {
-        LullJson *old = NULL;
-        LullJson *change = NULL;
-
-        json_object_object_get_ex(from, key, &old);
-        if (old && lull_json_equal(old, value))
-            continue;
-        if (json_object_is_type(old, json_type_object) && json_object_is_type(value, json_type_object))
-            change = merge_diff(old, value);
-        lull_json_take(patch, key, change ? change : lull_json_dup(value));
-    }
-    if (json_object_object_length(patch) > 0)
-        return patch;
-    json_object_put(patch);
-    return NULL;
-}
 
 static LullJson *
 with_version(LullJson *object)
@@ -50,13 +19,15 @@ with_version(LullJson *object)
 LullJson *
 lull_status_patch(LullJson *object, LullJson *status)
 {
-    LullJson *change = merge_diff(lull_json_object(object, "status"), status);
+    LullJson *before = lull_json_object(object, "status");
+    g_autoptr(LullJson) nothing = before ? NULL : json_object_new_object();
+    g_autoptr(LullJson) change = lull_json_diff(before ? before : nothing, status);
     LullJson *patch = NULL;
 
-    if (!change)
+    if (json_object_object_length(change) == 0)
         return NULL;
     patch = with_version(object);
-    lull_json_take(patch, "status", change);
+    lull_json_take(patch, "status", g_steal_pointer(&change));
     return patch;
 }
 

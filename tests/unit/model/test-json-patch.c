@@ -103,6 +103,8 @@ static const struct {
     {"{\"a\":[1]}", "{\"a\":[1,2]}", "{\"a\":[1,2]}"},
     {"{\"a\":{\"b\":1}}", "{\"a\":[]}", "{\"a\":[]}"},
     {"{\"a\":1}", "{\"a\":null}", "{\"a\":null}"},
+    {"{\"a\":{\"b\":null}}", "{\"a\":{}}", "{}"}, /* null is absent there too, and nothing is to be written */
+    {"{\"a\":{}}", "{\"a\":{\"b\":{\"c\":null}}}", "{\"a\":{\"b\":{\"c\":null}}}"},
 };
 
 START_TEST(a_difference_makes_the_one_out_of_the_other)
