@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -123,6 +124,7 @@ class Arena:
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
         env["LD_PRELOAD"] = os.path.join(self.build, "tests/kill/libhypervisor.so")
         env["LULL_HYPERVISOR"] = self.hypervisor
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the hypervisor comes first
         argv = [
             os.path.join(self.build, "coordinator/lull-coordinator"),
             *("--uri", f"test://{self.directory}/host.xml", "--state-dir", self.state_dir),
@@ -193,12 +195,18 @@ class Arena:
         return not status.get("snapshotInProgress") and not any(intents)
 
     def close(self):
-        if self.process and self.process.poll() is None:
+        """Ends all of it; a coordinator that has ended by itself, as a sanitizer has it, is a failure."""
+        ended, said = self.process.poll() if self.process else None, ""
+        if self.process and ended is None:
             self.kill()
         for machine in self.machines.values():
             if machine.guest:
                 machine.guest.close()
+        if ended is not None:
+            with open(self.log, errors="replace") as file:
+                said = file.read()[-8000:]
         scratch.remove(self.directory)
+        assert ended in (None, -signal.SIGKILL), f"the coordinator ended with {ended}: {said}"
 
 
 class Lane:
