@@ -10,24 +10,12 @@ import subprocess
 import pytest
 
 import rest
-from api import Api, report
+from api import SNAP_LARRY, Api, report
 from images import verify_disk
 from rig import ROOT, Disk, program, wait_for
 
 DISKS = (Disk("vda", "ext4", "/mnt/ext4", alias="ua-rootdisk"), Disk("vdb", "xfs", "/mnt/xfs"))
 PLACES = {"/mnt/ext4": ["rootdisk"], "/mnt/xfs": ["vdb"]}
-
-SNAP_LARRY = """\
-apiVersion: snapshot.kubevirt.io/v1beta1
-kind: VirtualMachineSnapshot
-metadata:
-  name: snap-larry
-spec:
-  source:
-    apiGroup: kubevirt.io
-    kind: VirtualMachine
-    name: larry
-"""
 
 
 @pytest.fixture(scope="module")

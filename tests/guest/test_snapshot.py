@@ -11,20 +11,8 @@ import pytest
 
 import rest
 import rig
-from api import RESTORES, Api, condition, indications, reason, report
+from api import RESTORES, SNAP_LARRY, Api, condition, indications, reason, report
 from images import verify_disk
-
-SNAP_LARRY = """\
-apiVersion: snapshot.kubevirt.io/v1beta1
-kind: VirtualMachineSnapshot
-metadata:
-  name: snap-larry
-spec:
-  source:
-    apiGroup: kubevirt.io
-    kind: VirtualMachine
-    name: larry
-"""
 
 
 @pytest.fixture(scope="module")

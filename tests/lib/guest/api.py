@@ -16,6 +16,19 @@ CONTENTS = f"{rest.BASE}/virtualmachinesnapshotcontents"
 RESTORES = f"{rest.BASE}/virtualmachinerestores"
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 
+# As people write it.
+SNAP_LARRY = """\
+apiVersion: snapshot.kubevirt.io/v1beta1
+kind: VirtualMachineSnapshot
+metadata:
+  name: snap-larry
+spec:
+  source:
+    apiGroup: kubevirt.io
+    kind: VirtualMachine
+    name: larry
+"""
+
 
 class Api:
     """A coordinator that may be away for a while is waited for."""
