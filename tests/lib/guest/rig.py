@@ -358,14 +358,9 @@ class Guest:
 
     def qemu_pid(self):
         """The process that this guest is."""
-        needle = f"guest={self.name},".encode()
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-                if any(word.startswith(needle) for word in words) and self.uuid.encode() in words:
-                    return int(pid)
-        raise AssertionError(f"{self.name} does not run")
+        pid = find_qemu(self.name, self.uuid)
+        assert pid, f"{self.name} does not run"
+        return pid
 
     def destroy(self):
         """Cuts the power."""
@@ -592,16 +587,25 @@ class Guest:
         return shutil.copy(path, self.dir) if self.host.qemu_user else path
 
 
-def kill_qemu(name, mark):
-    """Kills the QEMU of a domain, of all those of that name the one with @mark in its command line."""
-    marker = f"guest={name},".encode()
+def find_qemu(name, mark):
+    """The process that a domain is, of all those of that name the one with @mark in its command line; None: it does
+    not run."""
+    needle = f"guest={name},".encode()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read()
-            if marker in words and mark.encode() in words:
-                os.kill(int(pid), signal.SIGKILL)
-                wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, f"{name}: its QEMU is gone")
+                line = file.read()
+            if mark.encode() in line and any(word.startswith(needle) for word in line.split(b"\0")):
+                return int(pid)
+    return None
+
+
+def kill_qemu(name, mark):
+    """Kills the QEMU that find_qemu() finds, if there is one."""
+    if pid := find_qemu(name, mark):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 20, f"{name}: its QEMU is gone")
 
 
 def _attach(path):
