@@ -43,7 +43,7 @@ typedef struct {
                              lease or the dead man goes on, and a recovery must be tried later */
     gint64 prepare_usec;
     gint64 freeze_usec; /* our agent: its own figure; stock: request to reply */
-    gint64 thaw_usec;
+    gint64 thaw_usec;   /* 0: the guest did not tell, or did not answer; so for the window */
     gint64 window_usec; /* our agent: first FIFREEZE to last FITHAW on its clock; stock: freeze request to
                            thaw reply */
     gboolean window_measured; /* FALSE: upper bound */

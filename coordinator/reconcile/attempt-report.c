@@ -157,6 +157,13 @@ earlier_of(LullJson *report)
     return earlier;
 }
 
+/* As a report has it. */
+static gint64
+if_known(gint64 usec)
+{
+    return usec > 0 ? usec : -1;
+}
+
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
 {
@@ -184,8 +191,8 @@ lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
         .prepare_usec = hold && hold->agent != LULL_AGENT_NONE ? hold->prepare_usec : -1,
         .freeze_usec = frozen ? hold->freeze_usec : -1,
         .cut_usec = record->cut_time ? record->cut_known - record->cut_asked : -1,
-        .thaw_usec = frozen ? hold->thaw_usec : -1,
-        .window_usec = frozen ? hold->window_usec : -1,
+        .thaw_usec = frozen ? if_known(hold->thaw_usec) : -1,
+        .window_usec = frozen ? if_known(hold->window_usec) : -1,
         .window_measured = hold && hold->window_measured,
         .indications = names,
         .earlier = earlier,

@@ -42,6 +42,7 @@ lull_manual_answer_thawed(const LullVm *vm, const LullGuestHoldFacts *hold, Lull
     lull_json_set_string(json, "proofBy", lull_proof_by_to_string(truth.proof_by));
     lull_json_set_string(json, "proofReason", truth.proof_reason);
     lull_json_set_string(json, "witness", lull_witness_to_string(witness));
-    set_msec(json, "windowMs", hold->window_usec);
+    if (hold->window_usec > 0)
+        set_msec(json, "windowMs", hold->window_usec);
     return json;
 }

@@ -73,6 +73,18 @@ START_TEST(test_a_freeze_by_hand_claims_what_an_attempt_might)
 }
 END_TEST
 
+START_TEST(test_a_thaw_that_the_guest_did_not_answer_tells_of_no_window)
+{
+    g_autoptr(LullJson) none = json_object_new_array();
+    const LullGuestHoldFacts hold = {
+        .agent = LULL_AGENT_LULL, .frozen = TRUE, .broken = (char *)"agent lost", .filesystems = none};
+    g_autoptr(LullJson) json = lull_manual_answer_thawed(vm, &hold, LULL_WITNESS_NONE);
+
+    ck_assert_str_eq(lull_json_string(json, "proof", ""), "broken");
+    ck_assert_ptr_null(lull_json_at(json, "windowMs", NULL));
+}
+END_TEST
+
 START_TEST(test_the_answer_to_a_freeze_names_what_stands_still)
 {
     g_autoptr(LullJson) rows_json = lull_json_parse(
@@ -94,6 +106,7 @@ make_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, test_a_freeze_by_hand_claims_what_an_attempt_might, 0, G_N_ELEMENTS(rows));
+    tcase_add_test(tcase, test_a_thaw_that_the_guest_did_not_answer_tells_of_no_window);
     tcase_add_test(tcase, test_the_answer_to_a_freeze_names_what_stands_still);
     suite_add_tcase(suite, tcase);
     return suite;
