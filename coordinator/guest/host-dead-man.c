@@ -7,13 +7,13 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <libvirt/virterror.h>
 
 #include "coordinator/guest/agent-call.h"
+#include "coordinator/guest/reach.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -156,46 +156,19 @@ lull_host_dead_man_free(LullHostDeadMan *self)
     g_free(self);
 }
 
-/* The other side. It has one thread and one job; libvirt is asked without keep-alive, since a thaw that waits
- * for a daemon is still the best there is. */
-
-typedef struct {
-    char *uri;
-    char *uid;
-    virConnectPtr connection;
-    LullDomain *domain;
-} Watch;
-
-static void
-watch_clear(Watch *self)
-{
-    g_clear_pointer(&self->domain, virDomainFree);
-    g_clear_pointer(&self->connection, virConnectClose);
-}
-
-static gboolean
-watch_connect(Watch *self)
-{
-    if (self->connection && virConnectIsAlive(self->connection) != 1)
-        watch_clear(self);
-    if (!self->connection)
-        self->connection = virConnectOpen(self->uri);
-    if (self->connection && !self->domain)
-        self->domain = virDomainLookupByUUIDString(self->connection, self->uid);
-    return self->domain != NULL;
-}
+/* The other side. One thread, one job: a thaw that waits for a daemon is still the best there is. */
 
 /* 1 thawed (or there is no guest any more), 0 frozen, -1 not known. */
 static int
-look(Watch *self)
+look(LullReach *self)
 {
     g_autoptr(LullJson) reply = NULL;
     int active = -1;
 
-    if (watch_connect(self))
+    if (lull_reach_open(self))
         active = virDomainIsActive(self->domain);
     if (active != 1)
-        return active == 0 || (self->connection && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) ? 1 : -1;
+        return active == 0 || lull_reach_is_gone(self) ? 1 : -1;
     reply = lull_agent_call(self->domain, "guest-fsfreeze-status", NULL, CALL_USEC, NULL);
     if (!reply || !json_object_is_type(reply, json_type_string))
         return -1;
@@ -204,7 +177,7 @@ look(Watch *self)
 
 /* Ends when the guest is known to be thawed, or gone. */
 static void
-thaw(Watch *self)
+thaw(LullReach *self)
 {
     const gint64 start = lull_clock_boottime();
     gint64 thawed_since = 0;
@@ -274,7 +247,7 @@ read_orders(Orders *orders, int fd, int answers)
 }
 
 static void
-keep_watch(Watch *self)
+keep_watch(LullReach *self)
 {
     g_autoptr(GString) buffer = g_string_new(NULL);
     Orders orders = {.buffer = buffer};
@@ -294,15 +267,9 @@ keep_watch(Watch *self)
     thaw(self);
 }
 
-static void
-swallow(void *user_data, virErrorPtr error)
-{
-}
-
 int
 lull_host_dead_man_main(int argc, char **argv)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT};
     g_autofree char *uri = NULL;
     g_autofree char *uid = NULL;
     const GOptionEntry entries[] = {
@@ -312,27 +279,23 @@ lull_host_dead_man_main(int argc, char **argv)
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
-    Watch watch = {NULL};
+    LullReach watch = {NULL};
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || !uri || !uid) {
         g_printerr("dead-man: %s\n", error ? error->message : "--uri and --domain are needed");
         return 2;
     }
-    /* It outlives the one it watches, whatever signal ends that one and its group. */
-    for (guint i = 0; i < G_N_ELEMENTS(ignored); i++)
-        (void)signal(ignored[i], SIG_IGN);
-    (void)setsid();
-    virSetErrorFunc(NULL, swallow);
+    lull_reach_stand_alone();
     watch.uri = uri;
     watch.uid = uid;
-    if (!watch_connect(&watch)) {
+    if (!lull_reach_open(&watch)) {
         g_printerr("dead-man: libvirt at %s: %s\n", uri, virGetLastErrorMessage());
         return 1;
     }
     if (write(STDOUT_FILENO, READY, strlen(READY)) < 0)
         return 1;
     keep_watch(&watch);
-    watch_clear(&watch);
+    lull_reach_close(&watch);
     return 0;
 }

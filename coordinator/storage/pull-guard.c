@@ -6,10 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
-#include <libvirt/virterror.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include "coordinator/guest/reach.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/pull-run.h"
@@ -95,45 +94,22 @@ lull_pull_guard_why(const char *folder)
 /* The other side. It has one thread and one job. */
 
 typedef struct {
-    char *uri;
-    char *uid;
     char *folder;
     int directory;
-    virConnectPtr connection;
-    LullDomain *domain;
+    LullReach reach;
     LullJson *attempt;
     LullPullGuardView view;
 } Guard;
 
-static void
-disconnect(Guard *self)
-{
-    g_clear_pointer(&self->domain, virDomainFree);
-    g_clear_pointer(&self->connection, virConnectClose);
-}
-
-/* A machine that is gone for good has no job; one that is not found may be. */
-static gboolean
-connect_libvirt(Guard *self)
-{
-    if (self->connection && virConnectIsAlive(self->connection) != 1)
-        disconnect(self);
-    if (!self->connection)
-        self->connection = virConnectOpen(self->uri);
-    if (self->connection && !self->domain)
-        self->domain = virDomainLookupByUUIDString(self->connection, self->uid);
-    return self->domain != NULL;
-}
-
-/* 1: it runs; 0: it does not; -1: not known. */
+/* 1: it runs; 0: it does not, as where the machine is gone for good; -1: not known. */
 static int
 look_at_job(Guard *self)
 {
     gboolean runs = FALSE;
 
-    if (!connect_libvirt(self))
-        return self->connection && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : -1;
-    return lull_backup_find(self->domain, self->folder, &runs, NULL) ? runs : -1;
+    if (!lull_reach_open(&self->reach))
+        return lull_reach_is_gone(&self->reach) ? 0 : -1;
+    return lull_backup_find(self->reach.domain, self->folder, &runs, NULL) ? runs : -1;
 }
 
 static void
@@ -154,7 +130,7 @@ end_job(Guard *self, const char *why)
 {
     g_printerr("%s: %s: its backup job is ended\n", self->folder, why);
     (void)lull_folder_write(self->folder, ENDED, why, NULL);
-    while (!connect_libvirt(self) || !lull_backup_abort(self->domain, self->folder, NULL)) {
+    while (!lull_reach_open(&self->reach) || !lull_backup_abort(self->reach.domain, self->folder, NULL)) {
         if (look_at_job(self) == 0)
             break;
         g_usleep(RETRY_USEC);
@@ -190,21 +166,12 @@ keep_watch(Guard *self)
     }
 }
 
-static void
-swallow(void *user_data, virErrorPtr error)
-{
-}
-
 static int
 run(Guard *self, GError **error)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGQUIT};
     g_autofree char *store = g_path_get_dirname(self->folder);
 
-    for (guint i = 0; i < G_N_ELEMENTS(ignored); i++)
-        (void)signal(ignored[i], SIG_IGN);
-    (void)setsid();
-    virSetErrorFunc(NULL, swallow);
+    lull_reach_stand_alone();
     self->attempt = lull_folder_read_json(self->folder, LULL_FOLDER_ATTEMPT, error);
     if (!self->attempt)
         return 1;
@@ -215,7 +182,7 @@ run(Guard *self, GError **error)
     }
     self->view.reserve = (guint64)lull_json_int(self->attempt, LULL_PULL_RESERVE, 0);
     keep_watch(self);
-    disconnect(self);
+    lull_reach_close(&self->reach);
     lull_json_put(self->attempt);
     close(self->directory);
     return 0;
@@ -225,10 +192,12 @@ int
 lull_pull_guard_main(int argc, char **argv)
 {
     Guard self = {NULL};
+    g_autofree char *uri = NULL;
+    g_autofree char *uid = NULL;
     gint64 lease = 0;
     const GOptionEntry entries[] = {
-        {"uri", 0, 0, G_OPTION_ARG_STRING, &self.uri, "libvirt's URI", "URI"},
-        {"domain", 0, 0, G_OPTION_ARG_STRING, &self.uid, "the domain's UUID", "UUID"},
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &uri, "libvirt's URI", "URI"},
+        {"domain", 0, 0, G_OPTION_ARG_STRING, &uid, "the domain's UUID", "UUID"},
         {"folder", 0, 0, G_OPTION_ARG_FILENAME, &self.folder, "the attempt's folder", "FOLDER"},
         {"lease", 0, 0, G_OPTION_ARG_INT64, &lease, "ms without a coordinator", "MS"},
         {NULL},
@@ -238,18 +207,18 @@ lull_pull_guard_main(int argc, char **argv)
     int status = 2;
 
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || !self.uri || !self.uid || !self.folder ||
+    if (!g_option_context_parse(context, &argc, &argv, &error) || !uri || !uid || !self.folder ||
         lease <= 0) {
         g_printerr("pull-guard: %s\n",
                    error ? error->message : "--uri, --domain, --folder and --lease are needed");
     } else {
+        self.reach.uri = uri;
+        self.reach.uid = uid;
         self.view.lease = LULL_MSEC(lease);
         status = run(&self, &error);
         if (error)
             g_printerr("pull-guard: %s\n", error->message);
     }
-    g_free(self.uri);
-    g_free(self.uid);
     g_free(self.folder);
     return status;
 }
