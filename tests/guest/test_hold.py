@@ -295,6 +295,21 @@ def test_the_dead_man_thaws_at_the_deadline(stock, driver, host):
     wait_for(lambda: not dead_men(host), 10, "the host dead man is gone")
 
 
+def test_the_dead_man_of_one_hold_leaves_the_next_alone(stock, driver, host):
+    """He goes on thawing for a while once his deadline is over."""
+    driver.freeze(stock, lease_ms=2000)
+    driver.kill(signal.SIGSTOP)
+    try:
+        stock.assert_writes_resume(within=6)
+    finally:
+        driver.kill(signal.SIGCONT)
+    assert not driver("thaw", 5000)["held"]
+    driver.freeze(stock)
+    facts = driver("thaw", 5000)
+
+    assert facts["held"], facts
+
+
 def test_a_holder_thaws_also_without_its_dead_man(stock, driver, host):
     driver.freeze(stock)
     kill_dead_men(host)

@@ -88,9 +88,14 @@ class Cell:
         return f"{self.victim} killed at {self.step}"
 
 
+ALWAYS = "frozen", "copy-noted"  # nobody else could thaw, or end the job
+
+
 def cells(victim, *steps):
-    """For a parametrize. A quarter of them, all where LULL_GUEST_ALL is set."""
-    chosen = choose([Cell(victim, step) for step in steps], "LULL_GUEST_ALL")
+    """For a parametrize. A quarter of them and those of ALWAYS, all where LULL_GUEST_ALL is set."""
+    every = [Cell(victim, step) for step in steps]
+    chosen = choose(every, "LULL_GUEST_ALL")
+    chosen = [cell for cell in every if cell in chosen or cell.step in ALWAYS]
     return pytest.mark.parametrize("step", [pytest.param(cell.step, id=str(cell)) for cell in chosen])
 
 

@@ -276,7 +276,8 @@ class Host:
 
 class Guest:
     """A test machine. @agent: lull, stock, refusing (its freeze hook fails), waiting (its freeze hook does, as long as
-    there is a file /run/agent/freezing, which it makes), silent, none, or one of those that lie (pretender.c): lying, lying-stock, empty, commandless, hostile.
+    there is a file /run/agent/freezing, which it makes), silent, none, or one of those that lie (pretender.c): lying,
+    lying-stock, empty, commandless, hostile, hostile-stock.
 
     @writer: whether something writes to every mounted disk all the time. @step: LULL_AT_STEP of the
     first agent (see arm). @firmware: "bios" or "uefi", the latter with NVRAM in nvram_path. @kit: "stack" for

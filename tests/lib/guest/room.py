@@ -9,6 +9,10 @@
 import contextlib
 import os
 import subprocess
+import tempfile
+
+from leftovers import processes
+from rig import wait_for
 
 
 class Room:
@@ -30,9 +34,8 @@ class Room:
 @contextlib.contextmanager
 def little_room(host, mib):
     """A file system of so many MiB, for us and for QEMU, whose mounts are not ours."""
-    path = os.path.join(host.dir, "little-room")
+    path = tempfile.mkdtemp(prefix="little-room-", dir=host.dir)
     image = f"{path}.img"
-    os.mkdir(path)
     with open(image, "wb") as file:
         file.truncate(mib << 20)
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
@@ -43,8 +46,10 @@ def little_room(host, mib):
         os.chmod(path, 0o711)
         yield Room(path)
     finally:
+        # It outlives who started it, and looks at what is on there.
+        wait_for(lambda: not processes("pull-guard", below=path), 30, "the guards of jobs in there are gone")
         for where in (host.beside_libvirtd(), []):
-            subprocess.run([*where, "umount", path])
+            subprocess.run([*where, "umount", path], check=True)
         subprocess.run(["losetup", "-d", device])
         os.rmdir(path)
         os.unlink(image)
