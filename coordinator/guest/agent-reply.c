@@ -9,8 +9,9 @@
 #include "protocol/error.h"
 #include "protocol/names.h"
 
-#define MAX_DISKS   64
-#define MAX_TIME_MS (24.0 * 3600 * 1000)
+#define MAX_DISKS           64
+#define MAX_TIME_MS         (24.0 * 3600 * 1000)
+#define VIRTIO_SERIAL_BYTES 20
 
 static gboolean
 must_be_object(LullJson *reply, const char *command, GError **error)
@@ -417,11 +418,12 @@ lull_reply_fsinfo(LullJson *reply)
     return rows;
 }
 
-/* virtio-blk keeps the first 20 bytes of a serial number. */
+/* virtio-blk and ATA pass on the first 20 bytes of a serial number; a longer one came whole. */
 static gboolean
-same_serial(const char *a, const char *b)
+same_serial(const char *guests, const char *hosts)
 {
-    return a && b && strncmp(a, b, 20) == 0;
+    return strlen(guests) == VIRTIO_SERIAL_BYTES ? strncmp(guests, hosts, VIRTIO_SERIAL_BYTES) == 0
+                                                 : g_str_equal(guests, hosts);
 }
 
 /* Behind a controller, by as much as the agent knows of it. */
@@ -437,35 +439,57 @@ same_place(LullJson *disk, LullJson *volume)
     return g_strcmp0(lull_json_string(disk, "scsi", NULL), place) == 0;
 }
 
+static gboolean
+same_address(LullJson *disk, LullJson *volume)
+{
+    const char *pci = lull_json_string(disk, "pci", NULL); /* its own, or its controller's */
+
+    return pci && g_strcmp0(pci, lull_json_string(volume, "pci", NULL)) == 0 && same_place(disk, volume);
+}
+
 /* The first of serial number and address that both sides know decides. */
 static gboolean
 same_disk(LullJson *disk, LullJson *volume)
 {
     const char *serial = lull_json_string(disk, "serial", NULL);
     const char *known = lull_json_string(volume, "serial", NULL);
-    const char *pci = lull_json_string(disk, "pci", NULL); /* its own, or its controller's */
 
-    if (serial && known)
-        return same_serial(serial, known);
-    return pci && g_strcmp0(pci, lull_json_string(volume, "pci", NULL)) == 0 && same_place(disk, volume);
+    return serial && known ? same_serial(serial, known) : same_address(disk, volume);
 }
+
+static gboolean
+same_disk_and_address(LullJson *disk, LullJson *volume)
+{
+    return same_disk(disk, volume) && same_address(disk, volume);
+}
+
+typedef gboolean (*IsSame)(LullJson *disk, LullJson *volume);
 
 /* NULL where none is it, or more than one may be. */
 static const char *
-volume_of_disk(LullJson *disk, LullJson *volumes)
+only_volume(LullJson *disk, LullJson *volumes, IsSame is_same)
 {
     const char *name = NULL;
 
     for (size_t i = 0; i < json_object_array_length(volumes); i++) {
         LullJson *volume = json_object_array_get_idx(volumes, i);
 
-        if (!same_disk(disk, volume))
+        if (!is_same(disk, volume))
             continue;
         if (name)
             return NULL;
         name = lull_json_string(volume, "name", NULL);
     }
     return name;
+}
+
+/* Serial numbers, and what virtio-blk keeps of them, may be the same: then the address tells them apart. */
+static const char *
+volume_of_disk(LullJson *disk, LullJson *volumes)
+{
+    const char *name = only_volume(disk, volumes, same_disk);
+
+    return name ? name : only_volume(disk, volumes, same_disk_and_address);
 }
 
 static LullJson *

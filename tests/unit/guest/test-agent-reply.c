@@ -366,14 +366,29 @@ END_TEST
 
 START_TEST(of_two_volumes_that_may_be_the_disk_none_is_named)
 {
-    g_autoptr(LullJson) volumes = json("[{\"name\":\"a\",\"serial\":\"01234567890123456789a\"},"
-                                       "{\"name\":\"b\",\"serial\":\"01234567890123456789b\"}]");
-    g_autoptr(LullJson) rows =
-        json("[{\"mountpoint\":\"/\",\"disks\":[{\"serial\":\"01234567890123456789\"}]}]");
-    g_autoptr(LullJson) report = lull_rows_for_report(rows, NULL, volumes);
+    static const struct {
+        const char *disk, *volumes;
+    } rows[] = {
+        {"{\"serial\":\"01234567890123456789\"}", "[]"}, /* as virtio-blk keeps it */
+        {"{\"serial\":\"01234567890123456789\",\"pci\":\"0000:00:06.0\"}", "[\"b\"]"},
+        {"{\"serial\":\"01234567890123456789\",\"pci\":\"0000:00:07.0\"}", "[]"},
+        {"{\"serial\":\"01234567890123456789a\"}", "[\"a\"]"}, /* as SCSI does */
+        {"{\"serial\":\"01234567890123456789b\"}", "[\"b\"]"},
+        {"{\"serial\":\"01234567890123456789c\"}", "[]"},
+        {"{\"serial\":\"0123456789\"}", "[]"},
+    };
+    g_autoptr(LullJson) volumes =
+        json("[{\"name\":\"a\",\"serial\":\"01234567890123456789a\",\"pci\":\"0000:00:05.0\"},"
+             "{\"name\":\"b\",\"serial\":\"01234567890123456789b\",\"pci\":\"0000:00:06.0\"}]");
 
-    ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, 0), "volumes")),
-                     "[]");
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("[{\"mountpoint\":\"/\",\"disks\":[%s]}]", rows[i].disk);
+        g_autoptr(LullJson) fsinfo = json(text);
+        g_autoptr(LullJson) report = lull_rows_for_report(fsinfo, NULL, volumes);
+
+        ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, 0), "volumes")),
+                         rows[i].volumes);
+    }
 }
 END_TEST
 
