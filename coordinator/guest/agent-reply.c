@@ -355,16 +355,39 @@ lull_reply_is_frozen(LullJson *reply, gboolean *ret_frozen)
     return TRUE;
 }
 
+static gboolean
+is_scsi(LullJson *disk)
+{
+    return g_str_equal(lull_json_string(disk, "bus-type", ""), "scsi");
+}
+
 /* The Linux one tells of a SCSI disk its unit, and bus and target as 0 whatever they are. */
+static gboolean
+tells_targets(LullJson *reply)
+{
+    const size_t n = json_object_is_type(reply, json_type_array) ? json_object_array_length(reply) : 0;
+
+    for (size_t i = 0; i < MIN(n, LULL_REPLY_MAX_ROWS); i++) {
+        LullJson *disks = lull_json_array(json_object_array_get_idx(reply, i), "disk");
+
+        for (size_t d = 0; disks && d < MIN(json_object_array_length(disks), MAX_DISKS); d++) {
+            LullJson *disk = json_object_array_get_idx(disks, d);
+
+            if (is_scsi(disk) && (lull_json_int(disk, "bus", 0) > 0 || lull_json_int(disk, "target", 0) > 0))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static void
-copy_place(LullJson *disk, LullJson *copy)
+copy_place(LullJson *disk, gboolean by_unit, LullJson *copy)
 {
     const int bus = (int)lull_json_int(disk, "bus", 0);
     const int target = (int)lull_json_int(disk, "target", 0);
-    const gboolean is_scsi = g_str_equal(lull_json_string(disk, "bus-type", ""), "scsi");
     g_autofree char *place = g_strdup_printf("%d:%d:%d", bus, target, (int)lull_json_int(disk, "unit", 0));
 
-    if (is_scsi && bus == 0 && target == 0)
+    if (by_unit && is_scsi(disk))
         lull_json_set_string(copy, "unit", strrchr(place, ':') + 1);
     else
         lull_json_set_string(copy, "scsi", place);
@@ -372,7 +395,7 @@ copy_place(LullJson *disk, LullJson *copy)
 
 /* Its serial is udev's, which puts maker and model before it, but for virtio: there an address is better. */
 static LullJson *
-stock_disk(LullJson *disk)
+stock_disk(LullJson *disk, gboolean by_unit)
 {
     static const char *const with_units[] = {"scsi", "sata", "ide", NULL};
     LullJson *copy = json_object_new_object();
@@ -382,7 +405,7 @@ stock_disk(LullJson *disk)
     if (g_str_equal(bus, "virtio") || !pci || lull_json_int(pci, "bus", -1) < 0)
         copy_text(disk, copy, "serial");
     if (g_strv_contains(with_units, bus))
-        copy_place(disk, copy);
+        copy_place(disk, by_unit, copy);
     if (pci && lull_json_int(pci, "bus", -1) >= 0) {
         g_autofree char *address = g_strdup_printf(
             "%04x:%02x:%02x.%x", (guint)lull_json_int(pci, "domain", 0), (guint)lull_json_int(pci, "bus", 0),
@@ -397,6 +420,7 @@ lull_reply_fsinfo(LullJson *reply)
 {
     LullJson *rows = json_object_new_array();
     const size_t n = json_object_is_type(reply, json_type_array) ? json_object_array_length(reply) : 0;
+    const gboolean by_unit = !tells_targets(reply);
 
     for (size_t i = 0; i < MIN(n, LULL_REPLY_MAX_ROWS); i++) {
         LullJson *info = json_object_array_get_idx(reply, i);
@@ -411,7 +435,7 @@ lull_reply_fsinfo(LullJson *reply)
         lull_json_take(row, "disks", json_object_new_array());
         for (size_t d = 0; disks && d < MIN(json_object_array_length(disks), MAX_DISKS); d++)
             json_object_array_add(lull_json_array(row, "disks"),
-                                  stock_disk(json_object_array_get_idx(disks, d)));
+                                  stock_disk(json_object_array_get_idx(disks, d), by_unit));
         lull_json_set_string(row, "result", "planned");
         json_object_array_add(rows, row);
     }

@@ -364,6 +364,38 @@ START_TEST(stocks_scsi_disks_are_known_by_their_unit_where_only_one_has_it)
 }
 END_TEST
 
+/* What the first one is on depends on what is told of the second. */
+START_TEST(stocks_scsi_disks_are_known_by_their_address_where_one_is_beyond_the_first_target)
+{
+    static const char disks[] =
+        "[{\"mountpoint\":\"/\",\"disk\":[{\"bus-type\":\"scsi\",\"bus\":0,\"target\":0,\"unit\":1,"
+        "\"pci-controller\":{\"domain\":0,\"bus\":0,\"slot\":6,\"function\":0}}]},"
+        "{\"mountpoint\":\"/b\",\"disk\":[{\"bus-type\":\"%s\",\"bus\":%u,\"target\":%u,\"unit\":0}]}]";
+    static const struct {
+        const char *bus_type;
+        guint bus, target;
+        const char *volumes;
+    } rows[] = {
+        {"scsi", 0, 0, "[]"},
+        {"scsi", 0, 2, "[\"near\"]"},
+        {"scsi", 1, 0, "[\"near\"]"},
+        {"ide", 1, 0, "[]"}, /* of those, all tell the bus */
+    };
+    g_autoptr(LullJson) volumes = json("[{\"name\":\"near\",\"pci\":\"0000:00:06.0\",\"scsi\":\"0:0:1\"},"
+                                       "{\"name\":\"far\",\"pci\":\"0000:00:06.0\",\"scsi\":\"0:2:1\"}]");
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf(disks, rows[i].bus_type, rows[i].bus, rows[i].target);
+        g_autoptr(LullJson) reply = json(text);
+        g_autoptr(LullJson) fsinfo = lull_reply_fsinfo(reply);
+        g_autoptr(LullJson) report = lull_rows_for_report(fsinfo, NULL, volumes);
+
+        ck_assert_str_eq(lull_json_to_line(lull_json_array(json_object_array_get_idx(report, 0), "volumes")),
+                         rows[i].volumes);
+    }
+}
+END_TEST
+
 START_TEST(of_two_volumes_that_may_be_the_disk_none_is_named)
 {
     static const struct {
@@ -484,6 +516,7 @@ make_suite(void)
     tcase_add_test(cases, a_row_names_a_volume_once_and_none_where_a_disk_is_not_known);
     tcase_add_test(cases, stocks_disks_behind_controllers_go_by_their_address);
     tcase_add_test(cases, stocks_scsi_disks_are_known_by_their_unit_where_only_one_has_it);
+    tcase_add_test(cases, stocks_scsi_disks_are_known_by_their_address_where_one_is_beyond_the_first_target);
     tcase_add_test(cases, of_two_volumes_that_may_be_the_disk_none_is_named);
     tcase_add_test(cases, stocks_file_systems_are_rows_too);
     tcase_add_test(cases, stocks_count_decides_what_was_frozen);
