@@ -27,9 +27,9 @@ typedef gboolean (*LullPullProgress)(guint64 done, guint64 total, gpointer user_
 
 /* Blocks; may be called by many threads at once. TRUE: the file is durable, and so is its name. @ret_sha256:
  * SHA-256 of the file in hexadecimal, of what was written and not of what can be read back. @progress may be
- * NULL. FALSE: the file is gone again. CONFLICT: another capacity; LOST: there is no server that has it, or
- * it went away; TIMED_OUT: it is silent; EXISTS: @path is there; NO_SPACE; INVALID: what was asked for cannot
- * be had. */
+ * NULL. FALSE: the file is gone again. CONFLICT: another capacity; NOT_FOUND: nobody listens at the socket,
+ * or the folder of @path is gone; LOST: the server does not have it, or it went away; TIMED_OUT: it is
+ * silent; EXISTS: @path is there; NO_SPACE; INVALID: what was asked for cannot be had. */
 gboolean lull_pull_copy(const LullPullVolume *volume, LullPullProgress progress, gpointer user_data,
                         GCancellable *cancel, char **ret_sha256, GError **error);
 

@@ -119,7 +119,8 @@ typedef struct {
     const char *folder;
     LullJson *attempt;
     guint64 reserve;
-    gboolean is_short; /* of space: it was given up for that */
+    gboolean is_short;   /* of space: it was given up for that */
+    gboolean is_unheard; /* nobody listens at the socket */
     GMutex mutex;
     GCond changed;
     guint left;           /* with the mutex, */
@@ -356,6 +357,8 @@ copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable 
     copy_parts(run, parts, progress, user_data, cancel);
     g_mutex_clear(&run->mutex);
     g_cond_clear(&run->changed);
+    run->is_unheard = lull_error_is(run->problem, LULL_ERROR_NOT_FOUND) &&
+                      g_file_test(run->folder, G_FILE_TEST_IS_DIR); /* it is not this that is gone */
     if (run->problem)
         g_propagate_error(error, g_steal_pointer(&run->problem));
     else if (note_sums(parts, error))
@@ -364,29 +367,27 @@ copy_all(Run *run, LullImageProgress progress, gpointer user_data, GCancellable 
     return FALSE;
 }
 
-static gboolean
-is_job_over(LullDomain *domain, const char *folder)
-{
-    gboolean runs = TRUE;
-
-    return lull_backup_find(domain, folder, &runs, NULL) && !runs;
-}
-
-/* The server's end says little; the machine's does, and the guard's word, if this one stood still. */
+/* The server's end says little; the guard's word does, and the machine's. A job that is just being ended is
+ * still told as running when its server is gone already. */
 static void
-explain(LullBackupStorage *self, const char *folder, LullJson *attempt, GError **problem)
+explain(const Run *run, GError **problem)
 {
     g_autoptr(LullLink) link = NULL;
     g_autoptr(LullDomain) domain = NULL;
-    g_autofree char *why = lull_pull_guard_why(folder);
+    g_autofree char *why = lull_pull_guard_why(run->folder);
+    gboolean runs = FALSE;
 
-    if (!lull_pull_borrow(self, attempt, &link, &domain, NULL))
+    if (why)
+        g_prefix_error(problem, "%s: ", why);
+    else if (!lull_pull_borrow(run->storage, run->attempt, &link, &domain, NULL))
         return;
-    if (virDomainIsActive(domain) == 0)
+    else if (virDomainIsActive(domain) == 0)
         g_prefix_error(problem, "the guest stopped before its disks were copied: take a new snapshot: ");
-    else if (is_job_over(domain, folder))
-        g_prefix_error(problem, "%s: ", why ? why : "the backup job was ended before its disks were copied");
-    else if (!g_file_test(lull_json_string(attempt, LULL_PULL_SOCKET, ""), G_FILE_TEST_EXISTS))
+    else if (!lull_backup_find(domain, run->folder, &runs, NULL))
+        return;
+    else if (!runs)
+        g_prefix_error(problem, "the backup job was ended before its disks were copied: ");
+    else if (run->is_unheard)
         g_prefix_error(problem,
                        "QEMU listens, but not where it is seen from here: let the coordinator have the "
                        "mounts of the libvirt that it works with: ");
@@ -406,7 +407,7 @@ run_pull(gpointer work, const char *folder, LullJson *attempt, LullImageProgress
     if (copy_all(&run, progress, user_data, cancel, error))
         return TRUE;
     if (!g_cancellable_is_cancelled(cancel) && !run.is_short)
-        explain(work, folder, attempt, error);
+        explain(&run, error);
     return FALSE;
 }
 

@@ -125,6 +125,13 @@ rest(LullPullServer *self, GError **error)
     return !g_cancellable_set_error_if_cancelled(self->cancel, error) && self->tick(self->user_data, error);
 }
 
+/* Nobody listens there. */
+static gboolean
+is_unheard(int saved_errno)
+{
+    return saved_errno == ENOENT || saved_errno == ECONNREFUSED;
+}
+
 static gboolean
 connect_to(LullPullServer *self, const LullPullVolume *volume, GError **error)
 {
@@ -135,7 +142,7 @@ connect_to(LullPullServer *self, const LullPullVolume *volume, GError **error)
         return FALSE;
     while (nbd_aio_connect_unix(self->nbd, volume->socket) < 0) {
         if (nbd_get_errno() != EAGAIN) /* its queue is full */
-            return fail(error, LULL_ERROR_LOST, doing);
+            return fail(error, is_unheard(nbd_get_errno()) ? LULL_ERROR_NOT_FOUND : LULL_ERROR_LOST, doing);
         if (!make_handle(self, volume->export, error) || !is_patient(self, &patience, doing, error) ||
             !rest(self, error))
             return FALSE;

@@ -382,7 +382,7 @@ START_TEST(what_is_not_there_cannot_be_copied)
 {
     LullPullVolume volume = volume_of(CAPACITY);
 
-    must_fail(&volume, NULL, NULL, NULL, LULL_ERROR_LOST); /* no server */
+    must_fail(&volume, NULL, NULL, NULL, LULL_ERROR_NOT_FOUND); /* no server */
     serve_full();
     volume.bitmap = "other";
     must_fail(&volume, NULL, NULL, NULL, LULL_ERROR_INVALID);

@@ -134,6 +134,32 @@ START_TEST(of_a_copy_that_fails_no_disk_is_kept)
 }
 END_TEST
 
+/* Nobody listens, and whether the machine's job runs cannot be told: such a libvirt has none. */
+START_TEST(why_a_copy_failed_is_the_guards_word_and_no_guess)
+{
+    static const char *const says[] = {NULL, "there is none left"};
+    static const char attempt_of[] = "{\"vm\": \"6695eb01-f6a4-8304-79aa-97f2502e193f\", \"socket\": "
+                                     "\"%s/nobody\", \"volumes\": [{\"name\": \"a\", \"disk\": \"vda\", "
+                                     "\"file\": \"a.qcow2\", \"capacity\": 1048576}]}";
+    Store store = {NULL};
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) attempt = NULL;
+    g_autofree char *text = NULL;
+
+    set_up(&store);
+    text = g_strdup_printf(attempt_of, store.dir);
+    attempt = lull_json_parse(text, -1, NULL);
+    if (says[_i])
+        ck_assert(lull_folder_write(store.dir, "ended.txt", says[_i], NULL));
+    ck_assert(!lull_copy_kind_pull.run(&store.storage, store.dir, attempt, tell, NULL, cancel, &error));
+    ck_assert_msg(
+        g_str_has_prefix(error->message, says[_i] ? says[_i] : "disk vda: NBD server: connecting to "), "%s",
+        error->message);
+    tear_down(&store);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -145,6 +171,7 @@ make_suite(void)
     tcase_add_loop_test(cases, half_a_gibibyte_stays_free_where_there_is_so_much, 0, G_N_ELEMENTS(reserves));
     tcase_add_test(cases, it_is_looked_more_often_the_less_there_is);
     tcase_add_loop_test(cases, of_a_copy_that_fails_no_disk_is_kept, 0, 2);
+    tcase_add_loop_test(cases, why_a_copy_failed_is_the_guards_word_and_no_guess, 0, 2);
     suite_add_tcase(suite, cases);
     return suite;
 }
