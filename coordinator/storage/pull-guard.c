@@ -34,6 +34,10 @@ lull_pull_guard_be_there(const char *directory)
 
     if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &shared) == 0)
         return fd;
+    g_warning(
+        "store %s: it cannot be said that a coordinator is there: %s: a copy that takes longer than the "
+        "lease of its guard may be ended by it",
+        directory, g_strerror(errno));
     if (fd >= 0)
         close(fd);
     return -1;

@@ -16,11 +16,13 @@ G_BEGIN_DECLS
  * That a coordinator is there it sees by a shared lock on the store's directory, of its open description
  * (F_OFD_SETLK). Nearly everywhere the kernel keeps a directory's locks itself, also where files' are kept by
  * a server (NFS, SMB, FUSE). CephFS, GFS2 and OCFS2 share them: there a coordinator that has the same store
- * on another host counts as well. Where they are refused the guard only looks at the room. */
+ * on another host counts as well. Where asking is refused the guard only looks at the room; where saying is
+ * and asking is not, it sees nobody, and ends a copy that takes longer than its lease. */
 
 #define LULL_PULL_GUARD_WORD "pull-guard"
 
-/* Says that a coordinator is there, as long as the descriptor is open. -1: it cannot be said. */
+/* Says that a coordinator is there, as long as the descriptor is open. -1: it cannot be said, which is
+ * logged with what it means. */
 int lull_pull_guard_be_there(const char *directory);
 
 /* Whether one is. @directory: a descriptor of it that says nothing itself. Asking takes nothing, so many may

@@ -67,6 +67,29 @@ START_TEST(that_one_is_there_is_seen_until_it_is_gone)
 }
 END_TEST
 
+static void
+count_warning(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+    guint *warnings = data;
+
+    if (level & G_LOG_LEVEL_WARNING && strstr(message, "lease"))
+        (*warnings)++;
+}
+
+START_TEST(where_it_cannot_be_said_that_one_is_there_the_log_tells_what_that_means)
+{
+    g_autofree char *directory = g_dir_make_tmp("lull-guard-XXXXXX", NULL);
+    GLogFunc before;
+    guint warnings = 0;
+
+    g_rmdir(directory);
+    before = g_log_set_default_handler(count_warning, &warnings);
+    ck_assert_int_eq(lull_pull_guard_be_there(directory), -1);
+    g_log_set_default_handler(before, NULL);
+    ck_assert_uint_eq(warnings, 1);
+}
+END_TEST
+
 typedef struct {
     const char *directory;
     guint seen; /* how often one was there */
@@ -166,6 +189,7 @@ make_suite(void)
 
     tcase_add_loop_test(cases, a_job_ends_when_room_or_coordinator_is_gone, 0, G_N_ELEMENTS(views));
     tcase_add_test(cases, that_one_is_there_is_seen_until_it_is_gone);
+    tcase_add_test(cases, where_it_cannot_be_said_that_one_is_there_the_log_tells_what_that_means);
     tcase_add_test(cases, guards_do_not_take_each_other_for_a_coordinator);
     tcase_add_test(cases, a_guard_goes_when_the_folder_is_gone);
     suite_add_tcase(suite, cases);
