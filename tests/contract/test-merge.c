@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -138,6 +139,7 @@ merge_until(const char *uid, const char *child, const char *step, const char *ac
     int status = 0;
 
     if (victim == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* one that stands still would outlive a test that fails */
         g_setenv("LULL_AT_STEP", armed, TRUE);
         _exit(lull_steps_init(NULL) && merge(uid, child, NULL) ? 0 : 1);
     }
