@@ -14,7 +14,7 @@
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/model/manifests.h"
-#include "coordinator/storage/pull-guard.h"
+#include "coordinator/storage/pull/guard.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "protocol/step-init.h"

@@ -12,7 +12,7 @@
 #include "coordinator/storage/header.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/offline.h"
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/run.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 

@@ -7,7 +7,7 @@
 
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/folder.h"
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/run.h"
 #include "protocol/error.h"
 
 #define ATTEMPT ".attempt-"

@@ -6,8 +6,8 @@
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/offline.h"
-#include "coordinator/storage/pull-guard.h"
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/guard.h"
+#include "coordinator/storage/pull/run.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 

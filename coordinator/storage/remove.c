@@ -10,8 +10,8 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/merge.h"
-#include "coordinator/storage/pull-run.h"
-#include "coordinator/storage/pull-socket.h"
+#include "coordinator/storage/pull/run.h"
+#include "coordinator/storage/pull/socket.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 

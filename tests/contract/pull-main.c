@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "coordinator/storage/pull-copy.h"
+#include "coordinator/storage/pull/copy.h"
 #include "protocol/error.h"
 
 /* usage: pull SOCKET EXPORT BITMAP PATH CAPACITY PATIENCE-MS, "" for no bitmap

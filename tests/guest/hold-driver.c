@@ -13,7 +13,7 @@
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/guest/hold.h"
 #include "coordinator/storage/libvirt-backup.h"
-#include "coordinator/storage/pull-guard.h"
+#include "coordinator/storage/pull/guard.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-file.h"
+#include "coordinator/storage/pull/file.h"
 
 #include <signal.h>
 #include <string.h>

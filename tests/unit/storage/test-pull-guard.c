@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-guard.h"
+#include "coordinator/storage/pull/guard.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/run.h"
 
 #include <signal.h>
 #include <sys/socket.h>

@@ -1,13 +1,13 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-server.h"
+#include "coordinator/storage/pull/server.h"
 
 #include <errno.h>
 #include <libnbd.h>
 #include <poll.h>
 
-#include "coordinator/storage/pull-extents.h"
+#include "coordinator/storage/pull/extents.h"
 #include "protocol/error.h"
 
 #define PATIENCE    (60 * G_USEC_PER_SEC)

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "coordinator/storage/pull-copy.h"
+#include "coordinator/storage/pull/copy.h"
 
 G_BEGIN_DECLS
 

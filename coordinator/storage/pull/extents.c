@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-extents.h"
+#include "coordinator/storage/pull/extents.h"
 
 #include "protocol/error.h"
 

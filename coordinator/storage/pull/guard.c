@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-guard.h"
+#include "coordinator/storage/pull/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "coordinator/guest/reach.h"
 #include "coordinator/storage/backup-job.h"
 #include "coordinator/storage/folder.h"
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/run.h"
 #include "protocol/clock.h"
 
 #define ENDED "ended.txt" /* in the attempt's folder */

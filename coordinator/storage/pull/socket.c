@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-socket.h"
+#include "coordinator/storage/pull/socket.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-run.h"
+#include "coordinator/storage/pull/run.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -11,9 +11,9 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/lineage.h"
 #include "coordinator/storage/owner.h"
-#include "coordinator/storage/pull-copy.h"
-#include "coordinator/storage/pull-guard.h"
-#include "coordinator/storage/pull-socket.h"
+#include "coordinator/storage/pull/copy.h"
+#include "coordinator/storage/pull/guard.h"
+#include "coordinator/storage/pull/socket.h"
 #include "protocol/error.h"
 #include "protocol/step.h"
 

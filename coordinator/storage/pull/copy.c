@@ -1,13 +1,13 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/storage/pull-copy.h"
+#include "coordinator/storage/pull/copy.h"
 
 #include <string.h>
 
-#include "coordinator/storage/pull-extents.h"
-#include "coordinator/storage/pull-file.h"
-#include "coordinator/storage/pull-server.h"
+#include "coordinator/storage/pull/extents.h"
+#include "coordinator/storage/pull/file.h"
+#include "coordinator/storage/pull/server.h"
 #include "coordinator/storage/qcow2-layout.h"
 #include "protocol/error.h"
 
