@@ -8,7 +8,8 @@
 #include "protocol/error.h"
 
 #define MAX_STEPS LULL_JSON_MAX_DEPTH
-#define MAX_BYTES (8 * 1024 * 1024) /* of copies: a patch that copies the whole into itself doubles it */
+/* Of copies, as API servers have it: a patch that copies the whole into itself doubles it. */
+#define MAX_BYTES (3 * 1024 * 1024)
 
 /* A pointer (RFC 6901) as its steps, each unescaped. NULL: none. */
 static char **
