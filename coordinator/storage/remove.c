@@ -122,6 +122,27 @@ check_not_begun(const char *folder, GError **error)
     return TRUE;
 }
 
+/* Those that died while they copied, and cannot find what they left once the content is gone. */
+static void
+drop_copies(LullBackupStorage *self, const char *content_uid, const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir)))
+        if (g_str_has_prefix(name, LULL_FOLDER_COPYING))
+            lull_backup_drop_restore((LullStorage *)self, content_uid, name + strlen(LULL_FOLDER_COPYING));
+}
+
+static gboolean
+free_of_restores(LullBackupStorage *self, const char *content_uid, const char *folder, GError **error)
+{
+    if (!check_not_begun(folder, error))
+        return FALSE;
+    drop_copies(self, content_uid, folder);
+    return TRUE;
+}
+
 /* What is there, with nobody just adding to it. After the mark none does so below what goes. */
 static GPtrArray *
 read_members(LullBackupStorage *self, const char *vm, GCancellable *cancel, GError **error)
@@ -179,7 +200,7 @@ remove_from_chain(LullBackupStorage *self, const char *content_uid, const char *
     }
     if (!lull_chain_lock(self->chains, vm, LOCK_USEC, cancel, error))
         return FALSE;
-    ok = check_not_begun(folder, error) &&
+    ok = free_of_restores(self, content_uid, folder, error) &&
          (marked ? remove_marked(self, content_uid, vm, cancel, error)
                  : remove_unmarked(self, content_uid, vm, cancel, problem, error));
     lull_chain_unlock(self->chains, vm);
@@ -195,7 +216,7 @@ remove_alone(LullBackupStorage *self, const char *content_uid, const char *vm, c
 
     if (!lull_chain_lock(self->chains, vm, LOCK_USEC, cancel, error))
         return FALSE;
-    ok = check_not_begun(folder, error) && remove_folders(self, content_uid, error);
+    ok = free_of_restores(self, content_uid, folder, error) && remove_folders(self, content_uid, error);
     lull_chain_unlock(self->chains, vm);
     return ok;
 }

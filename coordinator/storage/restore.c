@@ -91,7 +91,8 @@ forget_checkpoints(LullRestore *self, const char *vm_uid, GError **error)
 }
 
 /* Kept with the content. RESTORED: told to restore again, by somebody who lost the answer, it must not strike
- * what was written since. RESTORING: the content is needed until it is over. */
+ * what was written since. COPYING: something may lie beside the images that goes with the content at the
+ * latest. RESTORING: the content is needed until it is over. */
 static gboolean
 is_marked(const LullRestore *self, const char *prefix, const char *restore_uid)
 {
@@ -116,6 +117,14 @@ unmark(const char *folder, const char *prefix, const char *restore_uid)
     g_autofree char *path = g_build_filename(folder, name, NULL);
 
     (void)g_unlink(path);
+}
+
+/* It is over. */
+static void
+unmark_all(const char *folder, const char *restore_uid)
+{
+    unmark(folder, LULL_FOLDER_COPYING, restore_uid);
+    unmark(folder, LULL_FOLDER_RESTORING, restore_uid);
 }
 
 static guint64
@@ -412,7 +421,7 @@ define(LullRestore *self, GError **error)
 }
 
 static void
-remove_leftovers(const LullRestore *self)
+remove_leftovers(const LullRestore *self, const char *restore_uid)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
         const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
@@ -421,6 +430,7 @@ remove_leftovers(const LullRestore *self)
         (void)g_unlink(volume->part);
         (void)g_unlink(volume->fresh);
     }
+    unmark(self->folder, LULL_FOLDER_COPYING, restore_uid);
 }
 
 static gboolean
@@ -439,21 +449,22 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         !load(&self, content_uid, vm_uid, restore_uid, error))
         return FALSE;
     if (is_marked(&self, LULL_FOLDER_RESTORED, restore_uid)) {
-        unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
+        unmark_all(self.folder, restore_uid);
         return TRUE;
     }
     if (!lull_restore_check_target(&self, vm_uid, error) || !lull_restore_check_places(&self, error) ||
         !lull_restore_verify_stored(&self, error) || !lull_restore_lock_images(&self, error) ||
-        !lull_restore_check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error))
+        !lull_restore_check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error) ||
+        !mark(&self, LULL_FOLDER_COPYING, restore_uid, error))
         return FALSE;
     if (!copy_all(&self, FALSE, error)) {
-        remove_leftovers(&self);
+        remove_leftovers(&self, restore_uid);
         return FALSE;
     }
     lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
     /* it may have been started from other images meanwhile */
     if (!lull_restore_check_target(&self, vm_uid, error)) {
-        remove_leftovers(&self);
+        remove_leftovers(&self, restore_uid);
         return FALSE;
     }
     /* those that it is stopped at in the midst of are at no rest, whatever they were before */
@@ -467,7 +478,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
     if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, error) ||
         !mark(&self, LULL_FOLDER_RESTORED, restore_uid, error))
         return FALSE;
-    unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
+    unmark_all(self.folder, restore_uid);
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
 }
@@ -498,10 +509,10 @@ lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const ch
         g_message("restore %s: what it may have left beside the images stays: %s", restore_uid,
                   error->message);
         if (self.folder)
-            unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
+            unmark_all(self.folder, restore_uid);
         return;
     }
-    remove_leftovers(&self);
+    remove_leftovers(&self, restore_uid);
     unmark(self.folder, LULL_FOLDER_RESTORING, restore_uid);
     nvram = lull_json_string(self.manifest, "nvram", NULL);
     if (nvram) {

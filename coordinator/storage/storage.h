@@ -55,7 +55,8 @@ typedef struct {
                      GCancellable *cancel, GError **error);
     /* Stops the copying and the job of that attempt and removes its data. Attempt 0: the whole content with
      * all attempts; what is based on it takes over what it needs first, which may take long: cancelled, the
-     * same call goes on later. BUSY where that is not possible yet. */
+     * same call goes on later, and what restores that died left beside images goes too. BUSY where that is
+     * not possible yet. */
     gboolean (*remove)(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
                        GCancellable *cancel, GError **error);
     /* Puts content onto the stopped VM, in place: data first, definition last; one that is gone is defined

@@ -144,7 +144,8 @@ is_ours(const Verification *self, const char *name)
 
     if (g_str_equal(name, LULL_FOLDER_MANIFEST) || g_str_equal(name, LULL_FOLDER_DOMAIN) ||
         g_str_equal(name, LULL_FOLDER_NVRAM) || g_str_has_prefix(name, LULL_FOLDER_RESTORED) ||
-        g_str_has_prefix(name, LULL_FOLDER_RESTORING) || g_str_has_suffix(name, ".json" LULL_FOLDER_FRESH))
+        g_str_has_prefix(name, LULL_FOLDER_COPYING) || g_str_has_prefix(name, LULL_FOLDER_RESTORING) ||
+        g_str_has_suffix(name, ".json" LULL_FOLDER_FRESH))
         return TRUE;
     for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++)
         if (g_strcmp0(lull_json_string(json_object_array_get_idx(volumes, i), "file", NULL), name) == 0)

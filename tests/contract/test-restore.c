@@ -282,6 +282,45 @@ START_TEST(a_restore_that_is_given_up_leaves_nothing_beside_the_images)
 }
 END_TEST
 
+static void
+note_mark(guint permille, gpointer user_data)
+{
+    g_autofree char *mark = g_build_filename(folder, LULL_FOLDER_COPYING RESTORE, NULL);
+
+    *(gboolean *)user_data = g_file_test(mark, G_FILE_TEST_EXISTS);
+}
+
+START_TEST(that_it_is_copied_is_noted_until_that_is_over)
+{
+    g_autofree char *mark = g_build_filename(folder, LULL_FOLDER_COPYING RESTORE, NULL);
+    gboolean noted = FALSE;
+
+    ck_assert_int_eq(virDomainDestroy(domain), 0);
+    ck_assert(storage->ops->restore(storage, CONTENT, uuid, RESTORE, note_mark, &noted, NULL, NULL));
+    ck_assert(noted);
+    ck_assert(!g_file_test(mark, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
+START_TEST(what_a_restore_left_that_died_as_it_copied_goes_with_its_content)
+{
+    g_autofree char *fresh = g_strconcat(image, ".lull-restore-" RESTORE, NULL);
+    g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+    g_autofree char *other = g_strconcat(image, ".lull-restore-" CONTENT, NULL);
+
+    if (_i)
+        make_incremental();
+    fill(fresh, 'f');
+    fill(part, 'p');
+    fill(other, 'o');
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_COPYING RESTORE, "", NULL));
+    ck_assert(remove_content(NULL));
+    ck_assert(!g_file_test(fresh, G_FILE_TEST_EXISTS) && !g_file_test(part, G_FILE_TEST_EXISTS));
+    ck_assert(g_file_test(other, G_FILE_TEST_EXISTS)); /* another restore's */
+    ck_assert(is_filled_with(image, 'o'));
+}
+END_TEST
+
 START_TEST(a_link_that_somebody_put_there_is_not_followed)
 {
     g_autofree char *fresh = g_strconcat(image, ".lull-restore-" RESTORE, NULL);
@@ -497,6 +536,8 @@ make_suite(void)
     tcase_add_test(cases, a_restore_that_is_done_is_never_done_again);
     tcase_add_loop_test(cases, what_a_restore_has_begun_to_put_in_place_stays_until_that_is_over, 0, 4);
     tcase_add_test(cases, a_restore_that_is_given_up_leaves_nothing_beside_the_images);
+    tcase_add_test(cases, that_it_is_copied_is_noted_until_that_is_over);
+    tcase_add_loop_test(cases, what_a_restore_left_that_died_as_it_copied_goes_with_its_content, 0, 2);
     tcase_add_loop_test(cases, a_link_that_somebody_put_there_is_not_followed, 0, 2);
     tcase_add_test(cases, a_machine_that_is_gone_is_defined_again_with_its_uuid);
     tcase_add_test(cases, a_machine_that_is_gone_with_its_images_gets_new_ones);

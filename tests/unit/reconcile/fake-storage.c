@@ -7,28 +7,26 @@
 
 static GMutex mutex;
 static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
-static GHashTable *beside; /* restores that left something beside the images */
+static GHashTable *beside; /* restores that left something beside the images -> of which contents */
 static GHashTable
     *begun;        /* contents -> restores that have begun to put them in place; mutex, as for all sets */
 static gint users; /* who works on the disks of the machine just now */
 static gint overlaps;
 
 static GHashTable *
-set_new(GHashTable *old)
+table_new(GHashTable *old, GDestroyNotify free_value)
 {
     if (old)
         g_hash_table_unref(old);
-    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_value);
 }
 
 void
 fake_storage_reset(void)
 {
-    stored = set_new(stored);
-    beside = set_new(beside);
-    if (begun)
-        g_hash_table_unref(begun);
-    begun = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    stored = table_new(stored, NULL);
+    beside = table_new(beside, g_free);
+    begun = table_new(begun, g_free);
     users = overlaps = 0;
 }
 
@@ -197,6 +195,32 @@ seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *conten
     return TRUE;
 }
 
+/* @content_uid NULL: nothing is any more. */
+static void
+set_beside(const char *restore_uid, const char *content_uid)
+{
+    g_mutex_lock(&mutex);
+    if (content_uid)
+        g_hash_table_replace(beside, g_strdup(restore_uid), g_strdup(content_uid));
+    else
+        g_hash_table_remove(beside, restore_uid);
+    g_mutex_unlock(&mutex);
+}
+
+static gboolean
+is_of(gpointer restore_uid, gpointer of, gpointer content_uid)
+{
+    return g_str_equal(of, content_uid);
+}
+
+static void
+clear_beside(const char *content_uid)
+{
+    g_mutex_lock(&mutex);
+    g_hash_table_foreach_remove(beside, is_of, (gpointer)content_uid);
+    g_mutex_unlock(&mutex);
+}
+
 static gboolean
 remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
             GCancellable *cancel, GError **error)
@@ -210,6 +234,8 @@ remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guin
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "it is being put in place");
         return FALSE;
     }
+    if (!attempt)
+        clear_beside(content_uid);
     fake_note('r');
     for (guint i = attempt; i <= (attempt ? attempt : 1000); i++) {
         g_autofree char *key = key_of(content_uid, i);
@@ -227,17 +253,6 @@ check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GErro
     *ret_volumes = g_ptr_array_new();
     g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
     return FALSE;
-}
-
-static void
-set_beside(const char *restore_uid, gboolean present)
-{
-    g_mutex_lock(&mutex);
-    if (present)
-        g_hash_table_add(beside, g_strdup(restore_uid));
-    else
-        g_hash_table_remove(beside, restore_uid);
-    g_mutex_unlock(&mutex);
 }
 
 guint
@@ -304,12 +319,13 @@ restore(LullStorage *self, const char *content_uid, const char *vm_uid, const ch
 
     fake_note('R');
     use_disks();
-    set_beside(restore_uid, TRUE);
+    if (is_stored(content_uid))
+        set_beside(restore_uid, content_uid);
     done = restore_data(content_uid, restore_uid, progress, user_data, cancel, error);
     leave_disks();
     if (!done)
         return FALSE;
-    set_beside(restore_uid, FALSE);
+    set_beside(restore_uid, NULL);
     set_over(content_uid, restore_uid);
     fake_note('D');
     return TRUE;
@@ -318,7 +334,7 @@ restore(LullStorage *self, const char *content_uid, const char *vm_uid, const ch
 static void
 drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid)
 {
-    set_beside(restore_uid, FALSE);
+    set_beside(restore_uid, NULL);
     set_over(content_uid, restore_uid);
 }
 

@@ -267,6 +267,12 @@ nothing_is_half_done(World *world)
     return !fake_has_begun(NULL);
 }
 
+static gboolean
+what_is_done_is_told(World *world)
+{
+    return world_count('D') == 0 || world_is_complete(world, "rest");
+}
+
 static void
 let_restore_go(World *world, guint max_deaths)
 {
@@ -289,6 +295,7 @@ START_TEST(test_what_its_snapshot_is_deleted_under_is_complete_or_untouched)
         world_restart(&world);
     world_live(&world, is_snapshot_gone, (guint)_i % 2);
     world_live(&world, nothing_is_half_done, 0);
+    world_live(&world, what_is_done_is_told, 0);
     ck_assert_uint_eq(world_count('D') > 0, world_is_complete(&world, "rest"));
     let_restore_go(&world, 0);
 }
