@@ -81,6 +81,11 @@ class Machine:
             self.let_cuts_wait()
 
 
+# The hypervisor comes first. What is killed in the end leaks all it has, and who looks after jobs what libvirt has;
+# the coordinator's answers are waited for as long as without sanitizers, so that it must not be slow.
+_SANITIZED = "verify_asan_link_order=0:detect_leaks=0:fast_unwind_on_malloc=1"
+
+
 class Arena:
     def __init__(self, build, names):
         """@names: {name of a machine: kind of its agent, None where another process plays it}."""
@@ -124,7 +129,7 @@ class Arena:
         env = {name: value for name, value in os.environ.items() if name != "LULL_AT_STEP"}
         env["LD_PRELOAD"] = os.path.join(self.build, "tests/kill/libhypervisor.so")
         env["LULL_HYPERVISOR"] = self.hypervisor
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the hypervisor comes first
+        env["ASAN_OPTIONS"] = f"{env.get('ASAN_OPTIONS', '')}:{_SANITIZED}"
         argv = [
             os.path.join(self.build, "coordinator/lull-coordinator"),
             *("--uri", f"test://{self.directory}/host.xml", "--state-dir", self.state_dir),
