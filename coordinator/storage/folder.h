@@ -17,8 +17,8 @@ G_BEGIN_DECLS
 #define LULL_FOLDER_DOMAIN   "domain.xml"
 #define LULL_FOLDER_NVRAM    "nvram.fd"
 
-/* Beginnings of names, behind which a restore's UUID stands: it was made of this content; it copies this beside
- * the images; it has begun to put this in place, and is not over. */
+/* Beginnings of names, behind which a restore's UUID stands: it was made of this content; it copies this to
+ * beside the images; it has begun to put this in place, and is not over. */
 #define LULL_FOLDER_RESTORED  "restored-"
 #define LULL_FOLDER_COPYING   "copying-"
 #define LULL_FOLDER_RESTORING "restoring-"
