@@ -12,6 +12,7 @@ import pytest
 
 import rig
 import scratch
+from api import Api
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,15 @@ def host():
     scratch.sweep()
     with rig.Host() as host:
         yield host
+
+
+@pytest.fixture
+def api(coordinator, guest):
+    """That of the module's coordinator. Afterwards nothing is left, and the guest writes."""
+    api = Api(coordinator)
+    yield api
+    api.assert_nothing_left(guest.name, libvirt=True)
+    guest.assert_writes_resume(within=5)
 
 
 @pytest.hookimpl(hookwrapper=True)

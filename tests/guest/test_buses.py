@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from api import RESTORES, Api, condition, report
+from api import RESTORES, condition, report
 from rig import Disk
 
 LEFT_OUT = "sde"
@@ -35,15 +35,6 @@ def guest(host):
 def coordinator(host, guest):
     with host.coordinator("buses") as coordinator:
         yield coordinator
-
-
-@pytest.fixture
-def api(coordinator, guest):
-    """Afterwards nothing is left, and the guest writes."""
-    api = Api(coordinator)
-    yield api
-    api.assert_nothing_left(guest.name, libvirt=True)
-    guest.assert_writes_resume(within=5)
 
 
 @pytest.fixture(params=["lull", "stock"])

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import rest
-from api import SNAP_LARRY, Api, report
+from api import SNAP_LARRY, report
 from images import verify_disk
 from rig import ROOT, Disk, program, wait_for
 
@@ -28,15 +28,6 @@ def guest(host):
 def coordinator(host, guest):
     with host.coordinator("clients") as coordinator:
         yield coordinator
-
-
-@pytest.fixture
-def api(coordinator, guest):
-    """Afterwards nothing is left, and the guest writes."""
-    api = Api(coordinator)
-    yield api
-    api.assert_nothing_left(guest.name, libvirt=True)
-    guest.assert_writes_resume(within=5)
 
 
 def test_disks_without_a_serial_number_are_known_by_their_address(api, guest):
