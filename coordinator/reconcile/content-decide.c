@@ -27,6 +27,17 @@ decide_job(LullWork work, LullContentStep start, const char *running, const char
     return done;
 }
 
+static gboolean
+has_work(const LullContentView *view)
+{
+    const LullWork works[] = {view->attempt, view->discard, view->follow, view->seal, view->removal};
+
+    for (guint i = 0; i < sizeof works / sizeof *works; i++)
+        if (works[i] != LULL_WORK_NONE)
+            return TRUE;
+    return FALSE;
+}
+
 /* The guest is let go first, then the data goes, then the object. */
 static LullContentStep
 decide_deleting(const LullContentView *view)
@@ -39,6 +50,8 @@ decide_deleting(const LullContentView *view)
         return STEP(CANCEL_SEAL, "ContentDeleted", 0);
     if (!view->has_finalizer)
         return STEP(WAIT, "NotOurs", 0);
+    if (view->bare)
+        return STEP(REMOVE_FINALIZER, "NoData", 0);
     return decide_job(view->removal, STEP(START_REMOVAL, "ContentDeleted", 0), "DataIsGoing", "DataNotGone",
                       STEP(REMOVE_FINALIZER, "DataGone", 0));
 }
@@ -54,19 +67,25 @@ decide_next_attempt(const LullContentView *view)
 
     if ((quiesce || view->unquiesced) && view->now < view->retry_at)
         return STEP(WAIT, "RetryLater", view->retry_at);
+    if (view->strict && !quiesce)
+        return STEP(RECORD_REFUSAL, "NeverQuiesced", 0);
+    if (view->charge != LULL_CHARGE_FULL)
+        return STEP(WAIT, "NotGranted", 0);
+    if (view->bare)
+        return STEP(RECORD_BARE, "NoVolumes", 0);
     if (quiesce)
         return STEP(BEGIN_ATTEMPT, view->quiesced ? "NotQuiesced" : "Wanted", 0);
-    if (view->strict)
-        return STEP(RECORD_REFUSAL, "NeverQuiesced", 0);
     return STEP(BEGIN_UNQUIESCED, in_time ? "NeverQuiesced" : "NoTimeToQuiesce", 0);
 }
 
 static LullContentStep
 decide_begun(const LullContentView *view)
 {
+    if (view->attempt == LULL_WORK_RUNNING && view->superseded)
+        return STEP(CANCEL_ATTEMPT, "AnotherGranted", 0);
     if (view->attempt == LULL_WORK_RUNNING)
         return view->wanted ? STEP(WAIT, "AttemptRuns", 0) : STEP(CANCEL_ATTEMPT, "Withdrawn", 0);
-    if (view->ours)
+    if (view->ours && !view->superseded)
         return view->wanted ? STEP(START_ATTEMPT, "NumberWritten", 0) : STEP(WAIT, "Withdrawn", 0);
     return decide_job(view->discard, STEP(START_DISCARD, "AttemptInterrupted", 0), "DataIsGoing",
                       "DataNotGone", STEP(RECORD_DISCARD, "DataGone", 0));
@@ -88,9 +107,11 @@ lull_content_decide(const LullContentView *view)
 {
     if (!view->exists)
         return STEP(WAIT, "Gone", 0);
+    if (view->charge == LULL_CHARGE_NONE)
+        return has_work(view) ? STEP(ABANDON, "AnotherNodes", 0) : STEP(WAIT, "AnotherNodes", 0);
     if (view->deleting)
         return decide_deleting(view);
-    if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE)
+    if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE && !view->superseded)
         return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
     if (view->status_stale)
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
@@ -128,6 +149,8 @@ lull_content_verb_to_string(LullContentVerb verb)
         [LULL_CONTENT_START_ATTEMPT] = "start-attempt",
         [LULL_CONTENT_CANCEL_ATTEMPT] = "cancel-attempt",
         [LULL_CONTENT_RECORD_ATTEMPT] = "record-attempt",
+        [LULL_CONTENT_RECORD_BARE] = "record-bare",
+        [LULL_CONTENT_ABANDON] = "abandon",
         [LULL_CONTENT_START_DISCARD] = "start-discard",
         [LULL_CONTENT_RECORD_DISCARD] = "record-discard",
         [LULL_CONTENT_START_FOLLOW] = "start-follow",

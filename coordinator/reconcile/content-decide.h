@@ -17,6 +17,8 @@ typedef enum {
     LULL_CONTENT_START_ATTEMPT,
     LULL_CONTENT_CANCEL_ATTEMPT,
     LULL_CONTENT_RECORD_ATTEMPT,
+    LULL_CONTENT_RECORD_BARE, /* there is no volume to cut: the object is all */
+    LULL_CONTENT_ABANDON,     /* another node's: what runs of it here ends, and nobody asks how */
     LULL_CONTENT_START_DISCARD,
     LULL_CONTENT_RECORD_DISCARD,
     LULL_CONTENT_START_FOLLOW,

@@ -4,6 +4,7 @@
 #include "coordinator/reconcile/content-effects.h"
 
 #include "coordinator/model/meta.h"
+#include "coordinator/reconcile/bare.h"
 #include "coordinator/reconcile/content-decide.h"
 #include "coordinator/reconcile/content-work.h"
 #include "coordinator/reconcile/effect.h"
@@ -78,7 +79,7 @@ stored_report(const LullContentView *view)
 }
 
 static LullAttemptOrder *
-order_of(const LullContentView *view)
+order_of(const LullContents *self, const LullContentView *view)
 {
     LullAttemptOrder *order = g_new0(LullAttemptOrder, 1);
 
@@ -93,6 +94,12 @@ order_of(const LullContentView *view)
     order->volumes = promised_volumes(view->content);
     if (view->deadline)
         order->deadline = lull_clock_boottime() + (view->deadline - view->now);
+    if (self->duty) {
+        const gint64 end =
+            lull_grant_book_begun_at(self->duty->book, view->uid, lull_clock_boottime()) + LULL_GRANT_WORK;
+
+        order->deadline = order->deadline ? MIN(order->deadline, end) : end;
+    }
     return order;
 }
 
@@ -122,6 +129,14 @@ next_state(const LullContentView *view, LullContentStage stage, char *error)
     return state;
 }
 
+/* Before it is written, so that nobody takes us for lost sooner than we do. */
+static void
+claim(const LullContents *self, const LullContentView *view)
+{
+    if (self->duty)
+        lull_grant_book_claim(self->duty->book, view->uid, view->next, lull_clock_boottime());
+}
+
 static gboolean
 begin_attempt(const LullContents *self, const LullContentView *view, gboolean unquiesced, GError **error)
 {
@@ -129,7 +144,8 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
 
     /* of the one before, still there where it was recorded but the answer was lost */
     drop(self, view, LULL_JOB_ATTEMPT);
-    state.number++;
+    claim(self, view);
+    state.number = view->next;
     state.unquiesced = unquiesced;
     state.quiesced += unquiesced ? 0 : 1;
     state.life = self->life;
@@ -159,15 +175,16 @@ record_refusal(const LullContents *self, const LullContentView *view, GError **e
 
 /* Into @state, which says FAILED; returns what went wrong. */
 static char *
-judge(const LullContentView *view, const LullAttemptOutcome *outcome, const GError *problem,
-      LullContentState *state)
+judge(const LullContents *self, const LullContentView *view, const LullAttemptOutcome *outcome,
+      const GError *problem, LullContentState *state)
 {
     const gboolean refused = outcome && outcome->refused;
 
     if ((!outcome || refused) && !state->unquiesced && state->quiesced > 0)
         state->quiesced--; /* it did not get as far as the guest, or is not wanted any more */
     if (refused) {
-        state->number--; /* there is nothing of it */
+        if (!self->duty)
+            state->number--; /* there is nothing of it; but no number is granted twice */
         return g_strdup(problem->message);
     }
     if (!outcome || outcome->cut_failed) {
@@ -200,7 +217,7 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
 
     lull_jobs_state(self->jobs, id, &result, &problem);
     outcome = result;
-    text = judge(view, outcome, problem, &state);
+    text = judge(self, view, outcome, problem, &state);
     state.error = text;
     if (text)
         g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
@@ -221,6 +238,33 @@ record_discard(const LullContents *self, const LullContentView *view, GError **e
         return FALSE;
     drop(self, view, LULL_JOB_DISCARD);
     return TRUE;
+}
+
+/* The machine may have gone meanwhile: that is as good as off, nothing of it is cut. */
+static gboolean
+record_bare(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const char *machine =
+        lull_meta_name(lull_json_at(view->content, "spec", "source", "virtualMachine", NULL));
+    LullContentState state = next_state(view, LULL_CONTENT_SEALED, NULL);
+    g_autoptr(LullJson) vm = NULL;
+    g_autoptr(LullJson) report = NULL;
+    g_autofree char *op = g_uuid_string_random();
+    g_autofree char *why = NULL;
+    gboolean reached = FALSE;
+
+    if (!lull_effect_get(self->store, &lull_kind_vm, view->ns, machine ? machine : "", &vm, error))
+        return FALSE;
+    report = lull_bare_report(vm, op, view->next, view->policy->require, &reached);
+    claim(self, view);
+    state.number = view->next;
+    state.life = self->life;
+    if (!reached) {
+        why = not_reached(view, report);
+        state.stage = LULL_CONTENT_REFUSED;
+        state.error = why;
+    }
+    return write_state(self, view, &state, report, error);
 }
 
 static gboolean
@@ -248,18 +292,29 @@ record_loss(const LullContents *self, const LullContentView *view, GError **erro
     return TRUE;
 }
 
+static const char *const all_jobs[] = {LULL_JOB_ATTEMPT, LULL_JOB_DISCARD, LULL_JOB_FOLLOW, LULL_JOB_SEAL,
+                                       LULL_JOB_REMOVE};
+
 static gboolean
 remove_finalizer(const LullContents *self, const LullContentView *view, GError **error)
 {
     if (!lull_effect_finalizer(self->store, &lull_kind_content, view->content, LULL_FINALIZER_CONTENT, FALSE,
                                error))
         return FALSE;
-    drop(self, view, LULL_JOB_ATTEMPT);
-    drop(self, view, LULL_JOB_DISCARD);
-    drop(self, view, LULL_JOB_FOLLOW);
-    drop(self, view, LULL_JOB_SEAL);
-    drop(self, view, LULL_JOB_REMOVE);
+    for (guint i = 0; i < G_N_ELEMENTS(all_jobs); i++)
+        drop(self, view, all_jobs[i]);
     return TRUE;
+}
+
+static void
+abandon(const LullContents *self, const LullContentView *view)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(all_jobs); i++) {
+        g_autofree char *id = lull_content_job(all_jobs[i], view->uid);
+
+        lull_jobs_cancel(self->jobs, id);
+        lull_jobs_forget(self->jobs, id);
+    }
 }
 
 /* As an error of this pass, so that the loop's back-off decides when to try again. */
@@ -303,7 +358,7 @@ start_attempt(const LullContents *self, const LullContentView *view)
 {
     LullContentTask *task = task_new(self, view, view->state->number);
 
-    task->order = order_of(view);
+    task->order = order_of(self, view);
     start(self, view, LULL_JOB_ATTEMPT, lull_content_run_attempt, task,
           (GDestroyNotify)lull_attempt_outcome_free);
 }
@@ -328,6 +383,8 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
         return record_refusal(self, view, error);
     case LULL_CONTENT_RECORD_ATTEMPT:
         return record_attempt(self, view, error);
+    case LULL_CONTENT_RECORD_BARE:
+        return record_bare(self, view, error);
     case LULL_CONTENT_RECORD_DISCARD:
         return record_discard(self, view, error);
     case LULL_CONTENT_RECORD_SEAL:
@@ -340,6 +397,9 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
         return forget_failure(self, view, error);
     case LULL_CONTENT_START_ATTEMPT:
         start_attempt(self, view);
+        break;
+    case LULL_CONTENT_ABANDON:
+        abandon(self, view);
         break;
     case LULL_CONTENT_CANCEL_ATTEMPT:
         cancel(self, view, LULL_JOB_ATTEMPT);
@@ -389,8 +449,9 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
 {
     const LullContents *self = contents;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullContentView) view = lull_content_view_gather(
-        self->store, self->tools.storage, self->jobs, self->life, &self->times, ns, name, now, error);
+    const LullContentEyes eyes = {self->store, self->tools.storage, self->jobs, self->life,
+                                  self->duty,  self->times,         self->bare};
+    g_autoptr(LullContentView) view = lull_content_view_gather(&eyes, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;
     LullContentStep step;
 

@@ -20,7 +20,9 @@ typedef struct {
     LullLoop *loop; /* told when a job ends; set once the loop is made */
     char *life;     /* random: of this run of the coordinator */
     LullContentTimes times;
-    LullRecorder *recorder; /* NULL: nobody is told */
+    LullRecorder *recorder;      /* NULL: nobody is told */
+    const LullContentDuty *duty; /* in a cluster; NULL: every attempt is ours */
+    gboolean bare;               /* what promises no volume needs neither host nor storage */
 } LullContents;
 
 /* LullPassFunc; @contents: a LullContents. */

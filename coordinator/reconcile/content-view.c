@@ -158,13 +158,46 @@ look_at_data(LullContentView *self, LullStorage *storage, LullJobs *jobs)
         look_at_copy(self, jobs);
 }
 
+gint64
+lull_content_retry_at(const LullContentState *state, gint64 pause)
+{
+    const LullBackoff backoff = {pause, pause * LONGEST_PAUSE, 0};
+
+    if (state->stage != LULL_CONTENT_FAILED || !state->error)
+        return 0;
+    return state->time + lull_backoff_delay(&backoff, MAX(state->number, 1), 0);
+}
+
+/* Of attempts that are granted: is it our turn? */
+static void
+look_at_grant(LullContentView *self, const LullContentDuty *duty)
+{
+    const gint64 now = lull_clock_boottime();
+    g_autoptr(LullGrant) grant = lull_grant_of(self->content);
+    LullChargeFacts facts = {.number = self->state->number, .granted = grant ? grant->attempt : 0};
+
+    lull_grant_book_see(duty->book, self->uid, grant, self->state->number, now);
+    facts.named = grant && g_str_equal(grant->node, duty->node);
+    facts.labeled = g_strcmp0(lull_grant_label(self->content), duty->node) == 0;
+    facts.good = lull_grant_book_is_good(duty->book, self->uid, grant, now);
+    self->charge = lull_charge_of(&facts);
+    self->superseded = lull_charge_superseded(&facts);
+    self->next = facts.granted;
+}
+
 static gboolean
-look_at_content(LullContentView *self, const char *life, const LullContentTimes *times, GError **error)
+promises_nothing(LullJson *content)
+{
+    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
+
+    return !backups || json_object_array_length(backups) == 0;
+}
+
+static gboolean
+look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **error)
 {
     LullJson *spec = lull_json_object(self->content, "spec");
     const char *snapshot = lull_json_string(spec, "virtualMachineSnapshotName", "");
-    const LullBackoff backoff = {times->pause, times->pause * LONGEST_PAUSE,
-                                 0}; /* each may have frozen the guest */
     const char *vm = lull_meta_uid(lull_json_at(spec, "source", "virtualMachine", NULL));
 
     self->exists = TRUE;
@@ -175,10 +208,13 @@ look_at_content(LullContentView *self, const char *life, const LullContentTimes 
     self->has_finalizer = lull_meta_has_finalizer(self->content, LULL_FINALIZER_CONTENT);
     self->state = lull_content_state_of(self->content);
     self->stage = self->state->stage;
-    self->ours = g_str_equal(self->state->life, life);
-    if (self->stage == LULL_CONTENT_FAILED && self->state->error)
-        self->retry_at = self->state->time + lull_backoff_delay(&backoff, MAX(self->state->number, 1), 0);
-    self->check_at = self->now + times->check;
+    self->ours = g_str_equal(self->state->life, eyes->life);
+    self->next = self->state->number + 1;
+    self->bare = eyes->bare && promises_nothing(self->content);
+    if (eyes->duty)
+        look_at_grant(self, eyes->duty);
+    self->retry_at = lull_content_retry_at(self->state, eyes->times.pause);
+    self->check_at = self->bare ? 0 : self->now + eyes->times.check;
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;
     self->policy = lull_policy_of_content(self->content, error);
@@ -187,8 +223,7 @@ look_at_content(LullContentView *self, const char *life, const LullContentTimes 
 }
 
 LullContentView *
-lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
-                         const LullContentTimes *times, const char *ns, const char *name, gint64 now,
+lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char *name, gint64 now,
                          GError **error)
 {
     g_autoptr(LullContentView) self = g_new0(LullContentView, 1);
@@ -198,19 +233,19 @@ lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs,
     self->now = now;
     self->ns = g_strdup(ns);
     self->name = g_strdup(name);
-    if (!lull_effect_get(store, &lull_kind_content, ns, name, &self->content, error))
+    if (!lull_effect_get(eyes->store, &lull_kind_content, ns, name, &self->content, error))
         return NULL;
     if (!self->content)
         return g_steal_pointer(&self);
-    if (!look_at_content(self, life, times, error))
+    if (!look_at_content(self, eyes, error))
         return NULL;
     if (*self->snapshot_name &&
-        !lull_effect_get(store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))
+        !lull_effect_get(eyes->store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))
         return NULL;
     look_at_snapshot(self, snapshot);
-    look_at_jobs(self, jobs);
-    if (!self->deleting)
-        look_at_data(self, storage, jobs);
+    look_at_jobs(self, eyes->jobs);
+    if (!self->deleting && !self->bare)
+        look_at_data(self, eyes->storage, eyes->jobs);
     self->status = lull_content_status(self);
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;

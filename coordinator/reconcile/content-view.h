@@ -5,6 +5,8 @@
 
 #include "coordinator/reconcile/attempt.h"
 #include "coordinator/reconcile/content-state.h"
+#include "coordinator/reconcile/grant-book.h"
+#include "coordinator/reconcile/grant-decide.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/policy.h"
 #include "coordinator/store/store.h"
@@ -24,6 +26,9 @@ typedef struct {
     gboolean wanted; /* its snapshot is there and still waits for it */
     LullContentStage stage;
     gboolean ours;       /* BEGUN by this life of the coordinator */
+    LullCharge charge;   /* on a plain host always the full one */
+    gboolean superseded; /* BEGUN: another attempt is granted meanwhile */
+    gboolean bare;       /* it promises no volume, and nothing but the object is kept of the machine */
     gint64 retry_at;     /* FAILED: when the next attempt may begin */
     gint64 check_at;     /* SEALED: when to see next whether its data are there still */
     gint64 deadline;     /* of the snapshot; 0: none */
@@ -40,6 +45,7 @@ typedef struct {
     gboolean progress_stale;
 
     /* What effects and the status need. */
+    guint next; /* the number that the next attempt has */
     char *ns, *name, *uid, *vm_uid, *snapshot_name;
     LullJson *content;
     LullContentState *state;
@@ -60,15 +66,32 @@ char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RES
 #define LULL_JOB_SEAL    "seal"
 #define LULL_JOB_REMOVE  "remove"
 
+/* In a cluster, where attempts are granted: to whom, and what is known of these grants. */
+typedef struct {
+    char *node;
+    LullGrantBook *book; /* of the loop's thread, once that runs */
+} LullContentDuty;
+
 typedef struct {
     gint64 pause; /* between attempts: after the first that failed */
     gint64 check; /* from one look at stored data to the next */
 } LullContentTimes;
 
-/* @life: of this coordinator. */
-LullContentView *
-lull_content_view_gather(LullStore *store, LullStorage *storage, LullJobs *jobs, const char *life,
-                         const LullContentTimes *times, const char *ns, const char *name, gint64 now,
-                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Who looks. */
+typedef struct {
+    LullStore *store;
+    LullStorage *storage; /* NULL: all that there is, is bare */
+    LullJobs *jobs;
+    const char *life;            /* of this coordinator */
+    const LullContentDuty *duty; /* NULL: every attempt is ours */
+    LullContentTimes times;
+    gboolean bare; /* what promises no volume needs no storage */
+} LullContentEyes;
+
+/* When the next attempt may begin, wall clock: each one before may have frozen the guest. 0: now. */
+gint64 lull_content_retry_at(const LullContentState *state, gint64 pause);
+
+LullContentView *lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char *name,
+                                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

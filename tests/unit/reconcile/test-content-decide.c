@@ -16,6 +16,11 @@ waits_in_vain(const LullContentView *view, const LullContentStep *step)
             return FALSE;
     if (!view->exists || (view->deleting && !view->has_finalizer) || step->again_at > view->now)
         return FALSE;
+    if (view->charge == LULL_CHARGE_NONE)
+        return FALSE;
+    if (view->charge == LULL_CHARGE_CARE && view->stage != LULL_CONTENT_CUT && !view->deleting &&
+        view->stage != LULL_CONTENT_BEGUN)
+        return FALSE; /* for a grant */
     return view->deleting || view->stage == LULL_CONTENT_CUT ||
            (view->wanted && view->stage < LULL_CONTENT_GIVEN_UP);
 }
@@ -24,6 +29,13 @@ static void
 check_step(const LullContentView *view, const LullContentStep *step)
 {
     MUST(step->reason != NULL);
+    if (view->charge == LULL_CHARGE_NONE) /* whatever it is, another node does it */
+        MUST(step->verb == LULL_CONTENT_WAIT || step->verb == LULL_CONTENT_ABANDON);
+    if (step->verb == LULL_CONTENT_BEGIN_ATTEMPT || step->verb == LULL_CONTENT_BEGIN_UNQUIESCED ||
+        step->verb == LULL_CONTENT_RECORD_BARE)
+        MUST(view->charge == LULL_CHARGE_FULL);
+    if (step->verb == LULL_CONTENT_START_ATTEMPT || step->verb == LULL_CONTENT_RECORD_ATTEMPT)
+        MUST(!view->superseded);
     switch (step->verb) {
     case LULL_CONTENT_BEGIN_ATTEMPT:
         MUST(view->wanted && !view->deleting && view->now >= view->retry_at);
@@ -44,7 +56,9 @@ check_step(const LullContentView *view, const LullContentStep *step)
         MUST(view->attempt == LULL_WORK_NONE);
         break;
     case LULL_CONTENT_START_DISCARD:
-        MUST(!view->ours && view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_NONE);
+        MUST(view->stage == LULL_CONTENT_BEGUN);
+        MUST(view->superseded ? view->attempt != LULL_WORK_RUNNING
+                              : !view->ours && view->attempt == LULL_WORK_NONE);
         break;
     case LULL_CONTENT_START_SEAL:
         MUST(view->stage == LULL_CONTENT_CUT && view->follow == LULL_WORK_DONE && !view->deleting);
@@ -61,7 +75,8 @@ check_step(const LullContentView *view, const LullContentStep *step)
         MUST(view->follow != LULL_WORK_RUNNING);
         break;
     case LULL_CONTENT_REMOVE_FINALIZER:
-        MUST(view->deleting && view->removal == LULL_WORK_DONE && view->attempt != LULL_WORK_RUNNING);
+        MUST(view->deleting && view->attempt != LULL_WORK_RUNNING);
+        MUST(view->bare || view->removal == LULL_WORK_DONE);
         break;
     case LULL_CONTENT_RECORD_ATTEMPT:
         MUST(view->attempt == LULL_WORK_DONE && view->stage == LULL_CONTENT_BEGUN);
@@ -79,10 +94,17 @@ check_step(const LullContentView *view, const LullContentStep *step)
              view->discard == LULL_WORK_FAILED || view->follow == LULL_WORK_FAILED);
         break;
     case LULL_CONTENT_RECORD_DISCARD:
-        MUST(view->discard == LULL_WORK_DONE && !view->ours);
+        MUST(view->discard == LULL_WORK_DONE && (!view->ours || view->superseded));
         break;
     case LULL_CONTENT_CANCEL_ATTEMPT:
-        MUST(view->attempt == LULL_WORK_RUNNING && (view->deleting || !view->wanted));
+        MUST(view->attempt == LULL_WORK_RUNNING);
+        MUST(view->deleting || !view->wanted || view->superseded);
+        break;
+    case LULL_CONTENT_RECORD_BARE:
+        MUST(view->bare && view->wanted && view->stage != LULL_CONTENT_BEGUN);
+        break;
+    case LULL_CONTENT_ABANDON:
+        MUST(view->charge == LULL_CHARGE_NONE);
         break;
     case LULL_CONTENT_CANCEL_SEAL:
         MUST(view->seal == LULL_WORK_RUNNING && view->deleting);
@@ -99,7 +121,8 @@ check_step(const LullContentView *view, const LullContentStep *step)
     case LULL_CONTENT_N_VERBS:
         ck_abort();
     }
-    if (view->exists && view->attempt == LULL_WORK_RUNNING && view->deleting)
+    if (view->exists && view->attempt == LULL_WORK_RUNNING && view->deleting &&
+        view->charge != LULL_CHARGE_NONE)
         MUST(step->verb == LULL_CONTENT_CANCEL_ATTEMPT);
 }
 
@@ -143,6 +166,37 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 }
 END_TEST
 
+/* Where attempts are granted: whose they are, and whether another has been granted. */
+START_TEST(test_every_view_of_a_node_has_a_verb_that_breaks_no_rule)
+{
+    for (guint bits = 0; bits < 1u << 9; bits++)
+        for (int stage = 0; stage < LULL_CONTENT_N; stage++)
+            for (guint work = 0; work < 3 * 4; work++)
+                for (int charge = 0; charge <= LULL_CHARGE_NONE; charge++) {
+                    const LullContentView view = {
+                        .now = 10,
+                        .exists = TRUE,
+                        .charge = (LullCharge)charge,
+                        .deleting = (bits & 1) != 0,
+                        .has_finalizer = (bits & 2) != 0,
+                        .wanted = (bits & 4) != 0,
+                        .ours = (bits & 8) != 0,
+                        .status_stale = (bits & 16) != 0,
+                        .superseded = (bits & 32) != 0,
+                        .bare = (bits & 64) != 0,
+                        .retry_at = bits & 128 ? 11 : 0,
+                        .strict = (bits & 256) != 0,
+                        .stage = (LullContentStage)stage,
+                        .attempt = (LullWork)(work % 3),
+                        .discard = (LullWork)(work / 3),
+                    };
+                    const LullContentStep step = lull_content_decide(&view);
+
+                    check_step(&view, &step);
+                }
+}
+END_TEST
+
 #define HERE   .exists = TRUE, .has_finalizer = TRUE, .now = 10
 #define WANTED HERE, .wanted = TRUE
 #define GOING  HERE, .deleting = TRUE
@@ -161,6 +215,22 @@ static const struct {
     {{WANTED, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
     {{HERE, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_CANCEL_ATTEMPT},
     {{WANTED, BEGUN, .ours = TRUE, .attempt = LULL_WORK_DONE}, LULL_CONTENT_RECORD_ATTEMPT},
+    /* granted to another node, or to nobody yet */
+    {{WANTED, .charge = LULL_CHARGE_NONE}, LULL_CONTENT_WAIT},
+    {{WANTED, .charge = LULL_CHARGE_CARE}, LULL_CONTENT_WAIT},
+    {{WANTED, .charge = LULL_CHARGE_NONE, .status_stale = TRUE}, LULL_CONTENT_WAIT},
+    {{WANTED, BEGUN, .charge = LULL_CHARGE_NONE, .ours = TRUE, .attempt = LULL_WORK_RUNNING},
+     LULL_CONTENT_ABANDON},
+    /* the node was taken for lost, and comes back: it is not asked any more how it went */
+    {{WANTED, BEGUN, .superseded = TRUE, .ours = TRUE, .attempt = LULL_WORK_RUNNING},
+     LULL_CONTENT_CANCEL_ATTEMPT},
+    {{WANTED, BEGUN, .superseded = TRUE, .ours = TRUE, .attempt = LULL_WORK_DONE},
+     LULL_CONTENT_START_DISCARD},
+    {{WANTED, BEGUN, .superseded = TRUE, .discard = LULL_WORK_DONE}, LULL_CONTENT_RECORD_DISCARD},
+    /* nothing but a configuration */
+    {{WANTED, .bare = TRUE}, LULL_CONTENT_RECORD_BARE},
+    {{WANTED, .bare = TRUE, .charge = LULL_CHARGE_CARE}, LULL_CONTENT_WAIT},
+    {{GOING, .bare = TRUE, .stage = LULL_CONTENT_SEALED}, LULL_CONTENT_REMOVE_FINALIZER},
     /* begun by an earlier life: its data goes, then the next number */
     {{WANTED, BEGUN}, LULL_CONTENT_START_DISCARD},
     {{HERE, BEGUN}, LULL_CONTENT_START_DISCARD},
@@ -238,6 +308,7 @@ make_suite(void)
     TCase *tcase = tcase_create("content-decide");
 
     tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_test(tcase, test_every_view_of_a_node_has_a_verb_that_breaks_no_rule);
     tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
     tcase_add_test(tcase, test_looks_again_when_a_retry_is_due);
     tcase_add_test(tcase, test_looks_again_whether_what_is_stored_is_there_still);

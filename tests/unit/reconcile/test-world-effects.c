@@ -63,6 +63,14 @@ take_slowly(World *world)
     take(world);
 }
 
+/* Only the configuration, where the object alone keeps that. */
+static void
+take_bare(World *world)
+{
+    world->contents.bare = TRUE;
+    world_take(world, "snap", "'lull.dev/exclude-volumes':'vda,vdb'", ",'failureDeadline':0");
+}
+
 static LullContentStage
 stage_of(World *world, guint *ret_number)
 {
@@ -200,6 +208,8 @@ static const Row of_content[LULL_CONTENT_N_VERBS] = {
     [LULL_CONTENT_RECORD_REFUSAL] = {STORE, take_and_die_twice},
     [LULL_CONTENT_START_ATTEMPT] = {JOB, take, LULL_JOB_ATTEMPT, refuse_storage},
     [LULL_CONTENT_CANCEL_ATTEMPT] = {NEVER},
+    [LULL_CONTENT_RECORD_BARE] = {STORE, take_bare},
+    [LULL_CONTENT_ABANDON] = {NEVER},
     [LULL_CONTENT_RECORD_ATTEMPT] = {STORE, take},
     [LULL_CONTENT_START_DISCARD] = {JOB, take_and_die, LULL_JOB_DISCARD, fail_remove},
     [LULL_CONTENT_RECORD_DISCARD] = {STORE, take_and_die},
@@ -293,9 +303,14 @@ verb_of_snapshot(World *world, const char *name)
 static int
 verb_of_content(World *world, const char *name)
 {
-    g_autoptr(LullContentView) view = lull_content_view_gather(
-        &world->flaky.store, world->contents.tools.storage, world->jobs, world->contents.life,
-        &world->contents.times, "default", name, lull_clock_realtime(), NULL);
+    const LullContentEyes eyes = {.store = &world->flaky.store,
+                                  .storage = world->contents.tools.storage,
+                                  .jobs = world->jobs,
+                                  .life = world->contents.life,
+                                  .times = world->contents.times,
+                                  .bare = world->contents.bare};
+    g_autoptr(LullContentView) view =
+        lull_content_view_gather(&eyes, "default", name, lull_clock_realtime(), NULL);
 
     return (int)lull_content_decide(view).verb;
 }

@@ -1,0 +1,39 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* In a cluster the leader says which node may begin which attempt: the annotation lull.dev/grant of a
+ * content,
+ * {"term", "attempt", "node", "validForMs"}. A node claims it by writing, with the resourceVersion that it
+ * saw, that this attempt has begun; the leader takes a grant back, or gives another, in the same way. So one
+ * of them is always first. No number is granted twice. */
+typedef struct {
+    gint64 term;      /* of the leader that gave it */
+    guint attempt;    /* > 0 */
+    char *node;       /* not empty */
+    gint64 valid_for; /* from when the node first saw it, until it is claimed */
+} LullGrant;
+void lull_grant_free(LullGrant *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGrant, lull_grant_free)
+
+/* Whoever claimed one works no longer than this, by his own clock and from before the claim; so long the
+ * leader waits, from after it saw the claim, before it takes the node for lost. */
+#define LULL_GRANT_WORK  (120 * G_USEC_PER_SEC)
+#define LULL_GRANT_VALID (30 * G_USEC_PER_SEC)
+
+/* That clocks may differ by over such times, and a freeze begun in the last moment may take. */
+#define LULL_GRANT_SLACK (45 * G_USEC_PER_SEC)
+
+/* NULL: there is none. One that makes no sense is none. */
+LullGrant *lull_grant_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
+char *lull_grant_to_annotation(const LullGrant *self) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The node that a content's label names, lent; NULL: none. */
+const char *lull_grant_label(LullJson *content);
+
+G_END_DECLS
