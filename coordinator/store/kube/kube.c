@@ -191,15 +191,16 @@ write_path(const LullKind *kind, char *take_path)
 }
 
 static LullJson *
-kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+post(Kube *self, const LullKind *kind, LullJson *object, gboolean dry_run, GError **error)
 {
-    Kube *self = (Kube *)store;
+    const LullUrlQuery query = {.strict = kind->spec != NULL, .dry_run = dry_run};
     g_autoptr(LullJson) copy = lull_json_dup(object);
     LullJson *metadata = lull_json_ensure(copy, "metadata");
     const char *asked = lull_meta_namespace(object);
     const char *ns = place(kind, asked ? asked : lull_kube_link_config(self->link)->ns);
     g_autofree char *api_version = lull_kind_api_version(kind);
-    g_autofree char *path = write_path(kind, lull_url_object(kind, ns, NULL));
+    g_autofree char *collection = lull_url_object(kind, ns, NULL);
+    g_autofree char *path = lull_url_query(collection, &query);
 
     lull_json_set_string(copy, "apiVersion", api_version);
     lull_json_set_string(copy, "kind", kind->kind);
@@ -210,8 +211,15 @@ kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **e
         json_object_object_del(copy, "status");
     expand_name(metadata);
 
-    const LullKubeRequest request = {.method = "POST", .path = path, .content_type = JSON, .body = copy};
+    const LullKubeRequest request = {
+        .method = "POST", .path = path, .content_type = JSON, .body = copy, .repeatable = dry_run};
     return stripped(lull_kube_link_request(self->link, &request, NULL, error));
+}
+
+static LullJson *
+kube_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    return post((Kube *)store, kind, object, FALSE, error);
 }
 
 /* A merge patch may happen twice: the second changes nothing, or is the conflict that the caller reads again
@@ -324,6 +332,12 @@ static const LullStoreOps kube_ops = {
     .limit_patience = kube_limit_patience,
     .free = kube_free,
 };
+
+LullJson *
+lull_store_kube_try_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    return post((Kube *)store, kind, object, TRUE, error);
+}
 
 LullStore *
 lull_store_kube_new_with(LullKubeConfig *take_config, const LullKubeLimits *limits, GError **error)

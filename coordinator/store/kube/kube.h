@@ -18,6 +18,10 @@ G_BEGIN_DECLS
  * - Deleting an object that an earlier try of the same call may have deleted succeeds. */
 LullStore *lull_store_kube_new(LullKubeConfig *take_config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Would it be created? All of it is done, admission and quotas too, but keeping it. @self: of this file. */
+LullJson *lull_store_kube_try_create(LullStore *self, const LullKind *kind, LullJson *object,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* How much may wait, and how long a call may take. Zero: the default. */
 typedef struct {
     guint max_pending; /* events that one watch may have waiting */

@@ -11,7 +11,7 @@
 
 #define PATIENCE LULL_SEC(30)
 #define MAX_BODY (64 * 1024 * 1024)
-#define MAX_IDLE 4 /* handles kept, each with its connection */
+#define MAX_IDLE 8 /* handles kept, each with its connection: as many as cut volumes at the same time */
 
 struct _LullKubeLink {
     LullKubeConfig *config;

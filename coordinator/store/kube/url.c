@@ -67,6 +67,7 @@ lull_url_query(const char *path, const LullUrlQuery *query)
     add_text(url, "allowWatchBookmarks", query->bookmarks ? "true" : NULL);
     add_number(url, "timeoutSeconds", query->timeout_s);
     add_text(url, "fieldValidation", query->strict ? "Strict" : NULL);
+    add_text(url, "dryRun", query->dry_run ? "All" : NULL);
     return g_string_free(url, FALSE);
 }
 

@@ -28,8 +28,9 @@ typedef struct {
     const char *resource_version; /* opaque */
     gboolean watch;
     gboolean bookmarks;
-    guint timeout_s; /* after which the server ends a watch */
-    gboolean strict; /* of a write: a field that the server does not know is an error, and not dropped */
+    guint timeout_s;  /* after which the server ends a watch */
+    gboolean strict;  /* of a write: a field that the server does not know is an error, and not dropped */
+    gboolean dry_run; /* of a write: all of it but keeping it */
 } LullUrlQuery;
 
 /* "PATH?limit=500&..." in a fixed order; @path alone where nothing is asked for. */

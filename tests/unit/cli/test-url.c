@@ -69,6 +69,7 @@ START_TEST(queries_have_what_is_asked_for_and_nothing_else)
         {{.label_selector = "a=b,c in (d,e),!f"}, "/p?labelSelector=a%3Db%2Cc%20in%20%28d%2Ce%29%2C%21f"},
         {{.field_selector = "metadata.name=snapcontent-1"}, "/p?fieldSelector=metadata.name%3Dsnapcontent-1"},
         {{.watch = TRUE}, "/p?watch=true"},
+        {{.strict = TRUE, .dry_run = TRUE}, "/p?fieldValidation=Strict&dryRun=All"},
         {{.label_selector = "l",
           .field_selector = "f",
           .resource_version = "7",
