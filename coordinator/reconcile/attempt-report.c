@@ -78,6 +78,11 @@ add_copy(const LullAttemptRecord *record, const LullVmVolume *volume, LullJson *
             continue;
         lull_json_set_string(row, "copy", lull_json_string(told, "copy", NULL));
         lull_json_set_string(row, "copyReason", lull_json_string(told, "copyReason", NULL));
+        lull_json_set_string(row, "storageTime", lull_json_string(told, "storageTime", NULL));
+        if (record->freeze_asked && lull_json_int(told, "receivedAt", 0))
+            lull_json_set_double(row, "cutReceivedAtMs",
+                                 (double)(lull_json_int(told, "receivedAt", 0) - record->freeze_asked) /
+                                     1000.0);
     }
     if (volume->flushes_ignored)
         lull_json_set_string(

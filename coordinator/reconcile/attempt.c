@@ -35,6 +35,7 @@ typedef struct {
     char *mute; /* why there is none; NULL: there is, or none was wanted */
     LullWitness *witness;
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
+    gint64 freeze_end; /* when the guest is let go at the latest */
     gboolean cut_while_frozen;
     GError *error; /* the first thing that went wrong with storage, intent or cut */
     Note notes[LULL_ATTEMPT_N];
@@ -159,6 +160,7 @@ freeze(Attempt *self)
     self->freeze_asked = lull_clock_boottime();
     if (self->view.deadline)
         total = MIN(total, self->view.deadline - self->freeze_asked);
+    self->freeze_end = self->freeze_asked + (ours ? total : MIN(total, STOCK_DEADLINE));
     self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : STOCK_DEADLINE, total));
     self->view.hopeless = lull_guest_hold_facts(self->hold)->nothing;
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
@@ -167,13 +169,17 @@ freeze(Attempt *self)
 static void
 cut(Attempt *self)
 {
+    const gboolean held = self->view.freeze == LULL_TRIED_DONE && self->view.thaw == LULL_TRIED_NOT;
+    const LullCutTerms terms = {
+        .until = held ? self->freeze_end : self->view.deadline, .held = held, .cancel = self->cancel};
+
     self->cut_asked = lull_clock_boottime();
-    self->view.cut = tried(self->tools->storage->ops->cut(self->cut, self->error ? NULL : &self->error));
+    self->view.cut =
+        tried(self->tools->storage->ops->cut(self->cut, &terms, self->error ? NULL : &self->error));
     self->cut_known = lull_clock_boottime();
     if (self->view.cut == LULL_TRIED_DONE)
         self->cut_time = lull_clock_realtime();
-    self->cut_while_frozen = self->view.cut == LULL_TRIED_DONE && self->view.freeze == LULL_TRIED_DONE &&
-                             self->view.thaw == LULL_TRIED_NOT;
+    self->cut_while_frozen = self->view.cut == LULL_TRIED_DONE && held;
     lull_step(LULL_STEP_COORDINATOR_CUT);
 }
 

@@ -325,7 +325,7 @@ explain_refusal(const BackupCut *cut, GError **error)
 }
 
 static gboolean
-backup_cut(LullCut *data, GError **error)
+backup_cut(LullCut *data, const LullCutTerms *terms, GError **error)
 {
     BackupCut *cut = (BackupCut *)data;
 

@@ -11,12 +11,6 @@
 #include "protocol/error.h"
 #include "protocol/step.h"
 
-void
-lull_copy_progress_clear(LullCopyProgress *self)
-{
-    g_clear_pointer(&self->problem, g_free);
-}
-
 static void
 fail(LullCopyProgress *progress, LullCopyState state, const char *problem)
 {

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Where copies of disks are made and kept: one contract for libvirt's backup jobs and (later) CSI.
+/* Where copies of disks are made and kept: one contract for libvirt's backup jobs and CSI.
  * Calls block and may come from any thread; everything after the cut works from names alone, so that
  * it goes on after a restart. Idempotent: "there already" and "gone already" are success.
  *
@@ -24,24 +24,40 @@ typedef enum { LULL_COPY_RUNNING = 0, LULL_COPY_DONE, LULL_COPY_FAILED, LULL_COP
 typedef struct {
     LullCopyState state;
     guint permille; /* RUNNING */
-    char *problem;  /* FAILED, ABSENT: what happened and what to do */
+    char *problem;  /* FAILED, ABSENT: what happened and what to do; RUNNING: what holds it up, or NULL */
     gboolean waits; /* RUNNING: for others, which are copied first */
 } LullCopyProgress;
-void lull_copy_progress_clear(LullCopyProgress *self);
+static inline void
+lull_copy_progress_clear(LullCopyProgress *self)
+{
+    g_clear_pointer(&self->problem, g_free);
+}
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullCopyProgress, lull_copy_progress_clear)
+
+/* How long a cut is waited for. */
+typedef struct {
+    gint64 until;  /* boot clock; 0: as long as it takes */
+    gboolean held; /* a guest stands still meanwhile: whatever goes wrong, or does not begin, ends it */
+    GCancellable *cancel; /* may be NULL */
+} LullCutTerms;
 
 typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
+    /* Which object has a uid that other calls name, and the number of its attempt that counts, 0: none yet.
+     * Told before these, in each life; again does no harm. NULL: a storage that need not know. */
+    void (*introduce)(LullStorage *self, LullJson *content, guint attempt);
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
                         GError **error);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
-     * that is off the cut is that nobody can write to them until they are copied. */
-    gboolean (*cut)(LullCut *cut, GError **error);
-    /* How each volume is copied, for reports: rows {name, copy: "full|incremental", copyReason?}. Lent by the
-     * cut. May be NULL, and may give NULL. */
+     * that is off the cut is that nobody can write to them until they are copied. FALSE: no cut of this
+     * attempt counts, whatever the storage may do yet: one that is known too late, after the guest was let
+     * go, is told to nobody, and goes with the attempt's data. */
+    gboolean (*cut)(LullCut *cut, const LullCutTerms *terms, GError **error);
+    /* What the storage tells of each volume, for reports: rows {name, copy?: "full|incremental", copyReason?,
+     * storageTime?, receivedAt?: boot clock, usec}. Lent by the cut. May be NULL, and may give NULL. */
     LullJson *(*cut_volumes)(LullCut *cut);
     void (*cut_free)(LullCut *cut);
     /* How far the copying after the cut is. Not only looks: where it does not go on, as after a restart, it

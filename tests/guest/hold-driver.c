@@ -173,7 +173,7 @@ do_target(Driver *driver, char **words, LullJson *answer, GError **error)
 static gboolean
 do_cut(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return driver->storage->ops->cut(driver->cut, error);
+    return driver->storage->ops->cut(driver->cut, &(LullCutTerms){.held = TRUE}, error);
 }
 
 /* poll UID ATTEMPT */
@@ -239,7 +239,7 @@ do_window(Driver *driver, char **words, LullJson *answer, GError **error)
     at[1] = lull_clock_boottime();
     ok = frozen && lull_witness_read_first(driver->witness, error);
     at[2] = lull_clock_boottime();
-    ok = ok && driver->storage->ops->cut(driver->cut, error);
+    ok = ok && driver->storage->ops->cut(driver->cut, &(LullCutTerms){.held = TRUE}, error);
     at[3] = lull_clock_boottime();
     ok = ok && lull_witness_read_second(driver->witness, error);
     at[4] = lull_clock_boottime();

@@ -34,6 +34,7 @@ typedef struct {
     guint fail_poll, fail_seal, fail_remove; /* so many times */
     guint fail_shut_down, fail_restore;
     LullError restore_error;   /* that it fails with */
+    LullCutTerms terms;        /* of the last cut */
     void (*on_prepared)(void); /* called once the guest is prepared, or is not; may be NULL */
     void (*on_frozen)(void);   /* called once the guest is frozen; may be NULL */
 } Fake;

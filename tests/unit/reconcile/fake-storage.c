@@ -3,14 +3,16 @@
  */
 #include <string.h>
 
+#include "coordinator/model/meta.h"
 #include "tests/unit/reconcile/fake-guest.h"
 
 static GMutex mutex;
 static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
 static GHashTable *beside; /* restores that left something beside the images -> of which contents */
 static GHashTable
-    *begun;        /* contents -> restores that have begun to put them in place; mutex, as for all sets */
-static gint users; /* who works on the disks of the machine just now */
+    *begun; /* contents -> restores that have begun to put them in place; mutex, as for all sets */
+static GHashTable *introduced; /* uids of contents */
+static gint users;             /* who works on the disks of the machine just now */
 static gint overlaps;
 
 static GHashTable *
@@ -27,7 +29,30 @@ fake_storage_reset(void)
     stored = table_new(stored, NULL);
     beside = table_new(beside, g_free);
     begun = table_new(begun, g_free);
+    introduced = table_new(introduced, NULL);
     users = overlaps = 0;
+}
+
+static void
+introduce(LullStorage *self, LullJson *content, guint attempt)
+{
+    g_mutex_lock(&mutex);
+    g_hash_table_add(introduced, g_strdup(lull_meta_uid(content)));
+    g_mutex_unlock(&mutex);
+}
+
+/* A uid alone is not enough to find anything by. */
+static gboolean
+knows(const char *content_uid, GError **error)
+{
+    gboolean found;
+
+    g_mutex_lock(&mutex);
+    found = g_hash_table_contains(introduced, content_uid);
+    g_mutex_unlock(&mutex);
+    if (!found)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "%s: never introduced", content_uid);
+    return found;
 }
 
 guint
@@ -140,9 +165,10 @@ prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint atte
 }
 
 static gboolean
-perform_cut(LullCut *cut, GError **error)
+perform_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
     fake_note('c');
+    fake.terms = *terms;
     if (fake.refuse_cut)
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no cut");
     return !fake.refuse_cut;
@@ -162,6 +188,8 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
+    if (!knows(content_uid, error))
+        return FALSE;
     if (fake.fail_poll > 0) {
         fake.fail_poll--;
         g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "libvirt is away");
@@ -184,6 +212,8 @@ seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *conten
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
+    if (!knows(content_uid, error))
+        return FALSE;
     if (fake.fail_seal > 0) {
         fake.fail_seal--;
         g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
@@ -225,6 +255,8 @@ static gboolean
 remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guint attempt,
             GCancellable *cancel, GError **error)
 {
+    if (!knows(content_uid, error))
+        return FALSE;
     if (fake.fail_remove > 0) {
         fake.fail_remove--;
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "in use");
@@ -248,9 +280,11 @@ remove_data(LullStorage *self, const char *vm_uid, const char *content_uid, guin
 static gboolean
 check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GError **error)
 {
+    *ret_volumes = g_ptr_array_new();
+    if (!knows(content_uid, error))
+        return FALSE;
     if (is_stored(content_uid))
         return TRUE;
-    *ret_volumes = g_ptr_array_new();
     g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
     return FALSE;
 }
@@ -341,7 +375,8 @@ drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid
 LullStorage *
 fake_storage(void)
 {
-    static LullStorageOps ops = {.prepare = prepare,
+    static LullStorageOps ops = {.introduce = introduce,
+                                 .prepare = prepare,
                                  .cut = perform_cut,
                                  .cut_free = cut_free,
                                  .poll = poll_copy,
@@ -354,10 +389,4 @@ fake_storage(void)
 
     ops.atomic = !fake.separate_cuts;
     return &storage;
-}
-
-void
-lull_copy_progress_clear(LullCopyProgress *self)
-{
-    g_clear_pointer(&self->problem, g_free);
 }

@@ -3,6 +3,7 @@
  */
 #include "coordinator/reconcile/attempt-report.h"
 #include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
 
 static LullVm *vm;
@@ -81,6 +82,31 @@ START_TEST(test_how_long_the_guest_stood_still_is_told_only_where_it_is_known)
 }
 END_TEST
 
+START_TEST(test_each_volume_was_cut_when_its_storage_says_so_and_known_when_it_was_heard)
+{
+    g_autoptr(LullJson) rows =
+        json("[{'name':'vda','storageTime':'2026-03-01T10:20:30Z','receivedAt':5250}]");
+    const LullAttemptRecord record = {.op = "o1",
+                                      .attempt = 1,
+                                      .vm = vm,
+                                      .freeze_asked = 1000,
+                                      .cut_known = 9000,
+                                      .cut_time = 1000000,
+                                      .volumes = rows};
+    const LullTruth truth = lull_attempt_truth(&record);
+    g_autoptr(LullJson) report = lull_attempt_report(&record, &truth);
+    LullJson *told_rows = lull_json_array(report, "volumes");
+    LullJson *first = json_object_array_get_idx(told_rows, 0);
+    LullJson *second = json_object_array_get_idx(told_rows, 1);
+
+    ck_assert_str_eq(lull_json_string(first, "name", ""), "vda");
+    ck_assert_str_eq(lull_json_string(first, "storageTime", ""), "2026-03-01T10:20:30Z");
+    ck_assert_double_eq_tol(lull_json_double(first, "cutReceivedAtMs", 0), 4.25, 0.1);
+    ck_assert_str_eq(lull_json_string(second, "storageTime", ""), "1970-01-01T00:00:01Z");
+    ck_assert_double_eq_tol(lull_json_double(second, "cutReceivedAtMs", 0), 8, 0.1);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -90,6 +116,7 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, test_how_long_the_guest_stood_still_is_told_only_where_it_is_known, 0,
                         G_N_ELEMENTS(told));
+    tcase_add_test(tcase, test_each_volume_was_cut_when_its_storage_says_so_and_known_when_it_was_heard);
     suite_add_tcase(suite, tcase);
     return suite;
 }

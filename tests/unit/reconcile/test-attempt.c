@@ -10,6 +10,7 @@
 #include "coordinator/reconcile/attempt-decide.h"
 #include "coordinator/reconcile/attempt.h"
 #include "protocol/clock.h"
+#include "protocol/names.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -112,6 +113,48 @@ START_TEST(test_holds_cuts_and_tells)
     ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "fs");
     ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "held");
     ck_assert_uint_eq(json_object_array_length(lull_json_array(outcome->report, "volumes")), 2);
+}
+END_TEST
+
+START_TEST(test_a_cut_is_not_waited_for_longer_than_the_guest_is_kept)
+{
+    static const struct {
+        LullAgentKind agent;
+        gint64 longest; /* 0: it is not frozen */
+    } cases[] = {
+        {LULL_AGENT_LULL, LULL_MSEC(LULL_FREEZE_MAX_MS)},
+        {LULL_AGENT_STOCK, LULL_SEC(20)},
+        {LULL_AGENT_NONE, 0},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const gint64 begun = lull_clock_boottime();
+        g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+        fake.agent = cases[i].agent;
+        outcome = attempt(LULL_LEVEL_CRASH, NULL);
+        ck_assert_int_eq(fake.terms.held, cases[i].longest > 0);
+        ck_assert_ptr_eq(fake.terms.cancel, cancel);
+        if (cases[i].longest) {
+            ck_assert_int_ge(fake.terms.until, begun + cases[i].longest);
+            ck_assert_int_le(fake.terms.until, lull_clock_boottime() + cases[i].longest);
+        } else {
+            ck_assert_int_eq(fake.terms.until, 0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_a_cut_without_a_freeze_is_waited_for_until_the_deadline)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    deadline = lull_clock_boottime() + LULL_SEC(3600);
+    fake.agent = LULL_AGENT_NONE;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert(!fake.terms.held);
+    ck_assert_int_eq(fake.terms.until, deadline);
+    deadline = 0;
 }
 END_TEST
 
@@ -678,6 +721,8 @@ make_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_holds_cuts_and_tells);
+    tcase_add_test(tcase, test_a_cut_is_not_waited_for_longer_than_the_guest_is_kept);
+    tcase_add_test(tcase, test_a_cut_without_a_freeze_is_waited_for_until_the_deadline);
     tcase_add_test(tcase, test_whether_the_cuts_are_one_is_what_the_storage_says);
     tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);
     tcase_add_loop_test(tcase, test_a_guest_that_could_not_be_prepared_is_neither_frozen_nor_cut_yet, 0, 2);
