@@ -1,0 +1,59 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/storage/csi/cut-decide.h"
+#include "coordinator/storage/csi/private.h"
+
+G_BEGIN_DECLS
+
+/* A cut by CSI: threads that are there before it, each with a connection that was used before it, post one
+ * VolumeSnapshot each; whoever has posted follows what becomes of it. Watches tell at once, where all is
+ * well; GETs beside them find what a watch misses that hangs or is being made anew. */
+
+typedef struct {
+    LullCsiPlanned *planned; /* lent by the plan */
+    char *uid;               /* of the VolumeSnapshot; NULL: not known to be there */
+    LullCsiFacts facts;
+    gint64 look_at; /* when its content is to be read next, or it is to be posted */
+    gint64 pause;
+    gboolean busy;    /* somebody posts or reads it */
+    LullWatch *watch; /* of its content; of the watches' thread */
+} LullCsiVolumeCut;
+
+typedef struct {
+    LullCut base;
+    LullCsi *csi;
+    LullCsiContent *content;
+    guint attempt;
+    GArray *plan; /* of LullCsiPlanned */
+    GPtrArray *workers;
+    LullWatch *watch; /* of the VolumeSnapshots; of the watches' thread */
+    LullJson *rows;   /* for reports; NULL: not asked for yet */
+    GMutex lock;
+    GCond changed;
+    /* under it: */
+    LullCsiVolumeCut *volumes;
+    guint n;
+    guint tried;     /* volumes that somebody has taken for a dry run */
+    guint judged;    /* whose dry run is over */
+    GError *refusal; /* of a dry run */
+    gint64 slowest;  /* dry run */
+    gboolean go;     /* post */
+    gboolean over;   /* nothing more is to be posted, or read */
+} LullCsiCut;
+
+/* With the lock, which is given up until something changes, or that time (boot clock) comes. */
+void lull_csi_cut_wait(LullCsiCut *self, gint64 until);
+
+/* A thread's function: dry runs, then POSTs, then looks, until it is over. */
+gpointer lull_csi_cut_work(gpointer cut);
+
+/* Watches the VolumeSnapshots, also before they are there; the content of one that is, with the lock; ends
+ * all of it, once nobody works any more. */
+void lull_csi_cut_watch(LullCsiCut *self);
+void lull_csi_cut_watch_content(LullCsiCut *self, LullCsiVolumeCut *volume);
+void lull_csi_cut_unwatch(LullCsiCut *self);
+
+G_END_DECLS
