@@ -15,6 +15,7 @@
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/model/manifests.h"
 #include "coordinator/storage/pull/guard.h"
+#include "coordinator/storage/pull/watchdog.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "protocol/step-init.h"
@@ -151,6 +152,8 @@ main(int argc, char **argv)
         return lull_host_dead_man_main(argc, argv);
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))
         return lull_pull_guard_main(argc - 1, argv + 1);
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
+        return lull_pull_watchdog_main();
     set_up_log();
     if (!parse(&argc, &argv, &options, &version, &crds, &error) || !check_lease(&options, &error) ||
         !lull_steps_init(&error))

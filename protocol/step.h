@@ -42,6 +42,7 @@
     X(COORDINATOR_THAWED, "coordinator.thawed")                     \
     X(COORDINATOR_REPORTED, "coordinator.reported")                 \
     X(COORDINATOR_COPY_BEGUN, "coordinator.copy-begun")             \
+    X(COORDINATOR_COPY_READING, "coordinator.copy-reading")         \
     X(COORDINATOR_COPY_NOTED, "coordinator.copy-noted")             \
     X(COORDINATOR_DATA_COPIED, "coordinator.data-copied")           \
     X(COORDINATOR_MANIFEST_WRITTEN, "coordinator.manifest-written") \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "coordinator/storage/pull/copy.h"
+#include "coordinator/storage/pull/watchdog.h"
 #include "protocol/error.h"
 
 /* usage: pull SOCKET EXPORT BITMAP PATH CAPACITY PATIENCE-MS, "" for no bitmap
@@ -24,6 +25,8 @@ main(int argc, char **argv)
     gboolean is_copied;
     LullPullVolume volume = {0};
 
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
+        return lull_pull_watchdog_main();
     if (argc != 7)
         return 2;
     volume.socket = argv[1];

@@ -1,143 +1,29 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""NBD servers that no honest QEMU is: a copy from one fails, with a reason and nothing left, or is right."""
+"""NBD servers that no honest QEMU is: a copy from one fails, with a reason and nothing left, or is right. And readers
+that stand still: the server need not wait for them."""
 
 import os
+import select
+import signal
 import socket
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
-MIB = 1024 * 1024
-CAPACITY = 8 * MIB
-CLUSTER = 65536
-BASE, BITMAP = b"base:allocation", b"qemu:dirty-bitmap:b"
-
-OPTION_ABORT, OPTION_GO, OPTION_STRUCTURED, OPTION_LIST, OPTION_SET = 2, 7, 8, 9, 10
-REPLY_ACK, REPLY_INFO, REPLY_CONTEXT = 1, 3, 4
-READ, DISCONNECT, STATUS = 0, 2, 7
-DONE = 1
-CHUNK_NONE, CHUNK_DATA, CHUNK_HOLE, CHUNK_STATUS, CHUNK_ERROR = 0, 1, 2, 5, 0x8001
-
-
-class End(Exception):
-    """The server has said all that it will."""
-
-
-class Server:
-    """Keeps the protocol, but for what a test puts in the place of a method."""
-
-    size = CAPACITY
-    contexts = (BASE, BITMAP)
-
-    def __init__(self, path):
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(4)
-        self.closed = threading.Event()
-        self.reads = 0
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.start()
-
-    def stop(self):
-        self.closed.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(60)
-        assert not self.thread.is_alive()
-        self.listener.close()
-
-    def serve(self):
-        try:
-            self.peer, _ = self.listener.accept()
-        except OSError:
-            return
-        with self.peer:
-            try:
-                self.greet()
-                self.negotiate()
-                while True:
-                    self.request()
-            except (End, OSError, struct.error):
-                pass
-
-    def get(self, n):
-        data = b""
-        while len(data) < n:
-            piece = self.peer.recv(n - len(data))
-            if not piece:
-                raise End
-            data += piece
-        return data
-
-    def put(self, data):
-        self.peer.sendall(data)
-
-    def silence(self, *_):
-        """Until whoever waits has gone."""
-        while self.peer.recv(65536):
-            pass
-        raise End
-
-    def greet(self):
-        self.put(b"NBDMAGIC" + b"IHAVEOPT" + struct.pack(">H", 3))
-        self.get(4)
-
-    def reply(self, option, kind, data=b""):
-        self.put(struct.pack(">QIII", 0x3E889045565A9, option, kind, len(data)) + data)
-
-    def negotiate(self):
-        while True:
-            _, option, length = struct.unpack(">QII", self.get(16))
-            self.get(length)
-            if option == OPTION_SET:
-                for i, name in enumerate(self.contexts):
-                    self.reply(option, REPLY_CONTEXT, struct.pack(">I", i + 1) + name)
-            if option == OPTION_GO:
-                self.reply(option, REPLY_INFO, struct.pack(">HQH", 0, self.size, 3))
-            if option in (OPTION_STRUCTURED, OPTION_SET, OPTION_GO, OPTION_ABORT):
-                self.reply(option, REPLY_ACK)
-            else:
-                self.reply(option, 0x80000001)
-            if option == OPTION_GO:
-                return
-
-    def chunk(self, handle, flags, kind, data=b""):
-        self.put(struct.pack(">IHHQI", 0x668E33EF, flags, kind, handle, len(data)) + data)
-
-    def refuse(self, handle, error):
-        self.chunk(handle, DONE, CHUNK_ERROR, struct.pack(">IH", error, 0))
-
-    def request(self):
-        _, _, kind, handle, offset, length = struct.unpack(">IHHQQI", self.get(28))
-        if kind == DISCONNECT:
-            raise End
-        if kind == STATUS:
-            self.status(handle, offset, length)
-        else:
-            self.reads += 1
-            self.read(handle, offset, length)
-
-    def extents(self, handle, *lists):
-        for i, extents in enumerate(lists):
-            data = struct.pack(">I", i + 1) + b"".join(struct.pack(">II", *each) for each in extents)
-            self.chunk(handle, DONE if i + 1 == len(lists) else 0, CHUNK_STATUS, data)
-
-    def status(self, handle, offset, length):
-        self.extents(handle, [(length, 0)], [(length, 1)])
-
-    def data(self, handle, offset, length):
-        self.chunk(handle, DONE, CHUNK_DATA, struct.pack(">Q", offset) + bytes([offset // CLUSTER % 251 + 1]) * length)
-
-    def read(self, handle, offset, length):
-        self.data(handle, offset, length)
+from nbdserver import (
+    BASE, BITMAP, CAPACITY, CHUNK_DATA, CHUNK_STATUS, CLUSTER, DONE, MIB, End, Server, assert_right, command)
+from waiting import wait_for
 
 
 class Result:
     def __init__(self, process, path):
         self.word, self.text = process.stdout.splitlines()
         self.is_copied = process.returncode == 0
+        self.path = path
         self.is_there = os.path.exists(path)
 
 
@@ -150,15 +36,19 @@ def copy(build, directory):
         path = os.path.join(directory, f"nbd{len(servers)}")
         servers.append(kind(path))
         target = os.path.join(directory, "made.qcow2")
-        process = subprocess.run(
-            [os.path.join(build, "tests/contract/pull"), path, "vda", bitmap, target, str(capacity), str(patience)],
-            stdout=subprocess.PIPE, text=True, check=False, timeout=120)
+        process = subprocess.run(command(build, path, target, bitmap, capacity, patience), stdout=subprocess.PIPE, text=True,
+                                 check=False, timeout=120)
         assert process.returncode in (0, 1), process
         return Result(process, target)
 
     yield run
     for server in servers:
         server.stop()
+
+
+def assert_copied(result):
+    assert result.is_copied, (result.word, result.text)
+    assert_right(result.path)
 
 
 def assert_failed(result, *codes):
@@ -172,24 +62,12 @@ def server_with(**methods):
     return type("Hostile", (Server,), methods)
 
 
-def assert_right(result, directory):
-    """What an honest server would have led to."""
-    assert result.is_copied, (result.word, result.text)
-    target, plain = os.path.join(directory, "made.qcow2"), os.path.join(directory, "plain")
-    subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", target], check=True)
-    subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", target, plain], check=True)
-    with open(plain, "rb") as file:
-        data = file.read()
-    # each answer is told by where it begins, which is a multiple of the block that is read
-    assert data == b"".join(bytes([at // CLUSTER % 251 + 1]) * MIB for at in range(0, CAPACITY, MIB))
+def test_an_honest_server_is_copied(copy):
+    assert_copied(copy(Server))
 
 
-def test_an_honest_server_is_copied(copy, directory):
-    assert_right(copy(Server), directory)
-
-
-def test_with_a_bitmap_too(copy, directory):
-    assert_right(copy(Server, bitmap="b"), directory)
+def test_with_a_bitmap_too(copy):
+    assert_copied(copy(Server, bitmap="b"))
 
 
 @pytest.mark.parametrize("size", [0, 512, CAPACITY - 512, CAPACITY + 512, 2**62, 2**63, 2**64 - 1])
@@ -276,16 +154,16 @@ def test_what_does_not_advance_has_an_end(copy, lists):
 
 
 @pytest.mark.parametrize("bitmap", ["", "b"])
-def test_what_is_said_beyond_the_end_is_nothing(copy, directory, bitmap):
+def test_what_is_said_beyond_the_end_is_nothing(copy, bitmap):
     def status(self, handle, *_):
         self.extents(handle, [(CLUSTER, 0), (2**32 - 1, 0)], [(2**32 - 1, 1), (2**32 - 1, 1)])
-    assert_right(copy(server_with(status=status), bitmap=bitmap), directory)
+    assert_copied(copy(server_with(status=status), bitmap=bitmap))
 
 
-def test_small_steps_arrive(copy, directory):
+def test_small_steps_arrive(copy):
     def status(self, handle, *_):
         self.extents(handle, [(4096, 0)], [(512 * 3, 1)])
-    assert_right(copy(server_with(status=status), bitmap="b"), directory)
+    assert_copied(copy(server_with(status=status), bitmap="b"))
 
 
 def test_what_is_said_of_other_things_is_nothing(copy):
@@ -322,7 +200,7 @@ def test_noise_is_refused(copy, place, noise):
     assert_failed(copy(server_with(**{place: method})), "lost", "failed")
 
 
-def test_answers_may_come_in_any_order(copy, directory):
+def test_answers_may_come_in_any_order(copy):
     """All eight are asked for before the first is answered."""
     def read(self, handle, offset, length):
         self.kept = [*getattr(self, "kept", []), (handle, offset, length)]
@@ -330,4 +208,43 @@ def test_answers_may_come_in_any_order(copy, directory):
             for each in reversed(self.kept):
                 self.data(*each)
             self.kept = []
-    assert_right(copy(server_with(read=read)), directory)
+    assert_copied(copy(server_with(read=read)))
+
+
+class Waiting(Server):
+    """Writes as QEMU does: when it is told that it can, and hears of nothing else meanwhile. Stops its reader before the
+    first answer."""
+
+    def __init__(self, path):
+        self.has_reader = threading.Event()
+        super().__init__(path)
+
+    def read(self, handle, offset, length):
+        if self.reads == 1:
+            self.has_reader.wait(60)
+            self.reader.send_signal(signal.SIGSTOP)
+        super().read(handle, offset, length)
+
+    def put(self, data):
+        poll = select.poll()
+        poll.register(self.peer, select.POLLOUT)
+        while data:
+            if any(events & select.POLLOUT for _, events in poll.poll()):
+                data = data[self.peer.send(data, socket.MSG_DONTWAIT):]
+            else:
+                time.sleep(0.01)  # it hangs up, which is not what was waited for
+
+
+def test_who_has_answers_for_a_reader_that_stands_still_need_not_wait_for_it(build, directory):
+    server = Waiting(os.path.join(directory, "nbd"))
+    target = os.path.join(directory, "made.qcow2")
+    with subprocess.Popen(command(build, os.path.join(directory, "nbd"), target), stdout=subprocess.PIPE, text=True) as reader:
+        server.reader = reader
+        server.has_reader.set()
+        try:
+            wait_for(lambda: not server.thread.is_alive(), "the server is through with it")
+        finally:
+            reader.send_signal(signal.SIGCONT)
+        assert reader.stdout.readline() == "lost\n"
+    assert not os.path.exists(target)
+    server.stop()

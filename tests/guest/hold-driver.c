@@ -14,6 +14,7 @@
 #include "coordinator/guest/hold.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "coordinator/storage/pull/guard.h"
+#include "coordinator/storage/pull/watchdog.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -307,6 +308,8 @@ main(int argc, char **argv)
         return lull_host_dead_man_main(argc - 1, argv + 1);
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))
         return lull_pull_guard_main(argc - 1, argv + 1);
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
+        return lull_pull_watchdog_main();
     if (argc != 3 || !lull_steps_init(&error)) {
         g_printerr("usage: hold-driver URI DIRECTORY\n");
         return 2;

@@ -49,11 +49,10 @@ def has_job(guest):
 
 
 @contextlib.contextmanager
-def copying(guest, host):
-    """In little room a driver has stopped itself when it had begun to copy. Yields the room, the driver, the content, and
-    how much is to stay free."""
-    step = "coordinator.copy-begun=stop"
-    with little_room(host, ROOM) as room, Driver(host, room.store, step) as driver:
+def copying(guest, host, step="copy-begun"):
+    """In little room a driver has stopped itself at that step. Yields the room, the driver, the content, and how much is
+    to stay free."""
+    with little_room(host, ROOM) as room, Driver(host, room.store, f"coordinator.{step}=stop") as driver:
         content = driver.cut(guest)
         driver.send("poll", content, 1)
         wait_for(driver.is_stopped, 60, "it has stopped itself", interval=0.005)
@@ -121,6 +120,29 @@ def test_a_guest_whose_coordinator_stands_still_has_room_to_write(guest, host):
         driver.kill(signal.SIGCONT)
         driver.answer()
         assert_told(driver, content)
+
+
+def test_answers_that_nobody_takes_do_not_hold_up_the_end_of_the_job(guest, host):
+    """QEMU has them on their way when the room runs out, and waits for them before it ends a job."""
+    with copying(guest, host, "copy-reading") as (room, driver, content, reserve):
+        room.leave(reserve + PART * MIB)
+        overwrite_until_less_is_free(guest, room, reserve / 2)
+        assert_ended_in_time(guest, room)
+        driver.kill(signal.SIGCONT)
+        driver.answer()
+        assert_told(driver, content)
+
+
+def test_a_coordinator_that_stood_still_copies_on_and_the_machine_need_not_wait_for_it(guest, host):
+    with copying(guest, host, "copy-reading") as (room, driver, content, reserve):
+        guest.domain.suspend()
+        guest.domain.resume()
+        guest.assert_writes_resume(within=5)
+        assert has_job(guest)
+        driver.kill(signal.SIGCONT)
+        driver.answer()
+        assert driver.copy(content)["state"] == "done"
+        driver.must("remove", content, 1)
 
 
 def test_room_that_runs_out_while_libvirtd_is_away_is_seen_when_it_is_back(guest, host):

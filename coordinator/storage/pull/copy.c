@@ -10,6 +10,7 @@
 #include "coordinator/storage/pull/server.h"
 #include "coordinator/storage/qcow2-layout.h"
 #include "protocol/error.h"
+#include "protocol/step.h"
 
 /* Few and large: they are all that stands before what the guest writes meanwhile. */
 #define READS     8
@@ -25,6 +26,7 @@ typedef struct {
     guint8 *block;
     gsize bytes;
     guint64 request;
+    gboolean is_here;
 } Read;
 
 typedef struct {
@@ -124,6 +126,24 @@ write_metadata(Copy *self, GError **error)
     return TRUE;
 }
 
+static gboolean
+receive(Copy *self, Read *read, GError **error)
+{
+    if (!read->is_here)
+        read->is_here = lull_pull_server_wait(self->server, read->request, error);
+    return read->is_here;
+}
+
+/* No answer waits for the disk that is written to: whatever QEMU does next, it waits for them first. */
+static gboolean
+receive_all(Copy *self, GError **error)
+{
+    for (guint64 i = self->n_ended; i < self->n_begun; i++)
+        if (!receive(self, &self->reads[i % READS], error))
+            return FALSE;
+    return TRUE;
+}
+
 /* FALSE without an error: there is nothing more to read. */
 static gboolean
 begin_read(Copy *self, GError **error)
@@ -133,6 +153,8 @@ begin_read(Copy *self, GError **error)
     guint64 offset, bytes, there;
 
     if (!lull_qcow2_layout_next_data(self->layout, LULL_PULL_BLOCK, &offset, &bytes))
+        return FALSE;
+    if (!lull_pull_file_has_block(self->file) && !receive_all(self, error))
         return FALSE;
     there = MIN(bytes, size - MIN(offset, size));
     *read = (Read){.block = lull_pull_file_take(self->file), .bytes = bytes};
@@ -145,12 +167,12 @@ begin_read(Copy *self, GError **error)
 static gboolean
 end_read(Copy *self, GError **error)
 {
-    const Read *read = &self->reads[self->n_ended % READS];
+    Read *read = &self->reads[self->n_ended % READS];
 
-    if (!lull_pull_server_wait(self->server, read->request, error) ||
-        !lull_pull_file_write(self->file, read->block, read->bytes, error))
+    if (!receive(self, read, error) || !lull_pull_file_write(self->file, read->block, read->bytes, error))
         return FALSE;
-    self->n_ended++;
+    if (self->n_ended++ == 0)
+        lull_step(LULL_STEP_COORDINATOR_COPY_READING);
     self->done += read->bytes;
     return tell(self, error);
 }

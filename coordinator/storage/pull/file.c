@@ -231,6 +231,17 @@ lull_pull_file_take(LullPullFile *self)
 }
 
 gboolean
+lull_pull_file_has_block(LullPullFile *self)
+{
+    gboolean has;
+
+    pthread_mutex_lock(&self->lock);
+    has = self->n_idle > 0;
+    pthread_mutex_unlock(&self->lock);
+    return has;
+}
+
+gboolean
 lull_pull_file_write(LullPullFile *self, guint8 *block, gsize bytes, GError **error)
 {
     gboolean ok;

@@ -22,6 +22,9 @@ LullPullFile *lull_pull_file_new(const char *path, GError **error) G_GNUC_WARN_U
 /* LULL_PULL_BLOCK bytes, not cleared. Waits until one is free: have fewer than LULL_PULL_BLOCKS. */
 guint8 *lull_pull_file_take(LullPullFile *self);
 
+/* Whether it need not wait for one. */
+gboolean lull_pull_file_has_block(LullPullFile *self);
+
 /* The first @bytes of @block come after what is there; it is the file's again. An error (NO_SPACE) may be
  * that of what was there before; the last one is told by finish. */
 gboolean lull_pull_file_write(LullPullFile *self, guint8 *block, gsize bytes, GError **error);

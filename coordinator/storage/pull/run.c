@@ -24,6 +24,7 @@
 #define RESERVE    (512 * MIB) /* or this much, where there is enough */
 #define LOOK_USEC  (100 * G_TIME_SPAN_MILLISECOND)
 #define SHORT_USEC (20 * G_TIME_SPAN_MILLISECOND)
+#define TRIES      3 /* of a job that goes on */
 
 guint64
 lull_pull_room(guint64 need, guint64 allocated)
@@ -393,22 +394,47 @@ explain(const Run *run, GError **problem)
                        "mounts of the libvirt that it works with: ");
 }
 
+/* Whoever stood still for a while was cut off from a job that goes on (watchdog.h): what was cut is still to
+ * be had. */
+static gboolean
+is_cut_off(const Run *run, const GError *problem)
+{
+    g_autoptr(LullLink) link = NULL;
+    g_autoptr(LullDomain) domain = NULL;
+    g_autofree char *why = NULL;
+    gboolean runs = FALSE;
+
+    if (run->is_short || !lull_error_is(problem, LULL_ERROR_LOST) ||
+        !lull_pull_borrow(run->storage, run->attempt, &link, &domain, NULL) ||
+        !lull_backup_find(domain, run->folder, &runs, NULL))
+        return FALSE;
+    why = lull_pull_guard_why(run->folder);
+    return runs && !why;
+}
+
 static gboolean
 run_pull(gpointer work, const char *folder, LullJson *attempt, LullImageProgress progress, gpointer user_data,
          GCancellable *cancel, GError **error)
 {
-    g_autoptr(GCancellable) inner = g_cancellable_new();
-    Run run = {.storage = work,
-               .folder = folder,
-               .attempt = attempt,
-               .reserve = (guint64)lull_json_int(attempt, LULL_PULL_RESERVE, 0),
-               .cancel = inner};
+    for (guint tries = 1;; tries++) {
+        g_autoptr(GCancellable) inner = g_cancellable_new();
+        g_autoptr(GError) problem = NULL;
+        Run run = {.storage = work,
+                   .folder = folder,
+                   .attempt = attempt,
+                   .reserve = (guint64)lull_json_int(attempt, LULL_PULL_RESERVE, 0),
+                   .cancel = inner};
 
-    if (copy_all(&run, progress, user_data, cancel, error))
-        return TRUE;
-    if (!g_cancellable_is_cancelled(cancel) && !run.is_short)
-        explain(&run, error);
-    return FALSE;
+        if (copy_all(&run, progress, user_data, cancel, &problem))
+            return TRUE;
+        if (g_cancellable_is_cancelled(cancel) || tries == TRIES || !is_cut_off(&run, problem)) {
+            if (!g_cancellable_is_cancelled(cancel) && !run.is_short)
+                explain(&run, &problem);
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
+        g_message("%s: %s: it is copied anew", folder, problem->message);
+    }
 }
 
 static gboolean

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include "coordinator/storage/pull/extents.h"
+#include "coordinator/storage/pull/watchdog.h"
 #include "protocol/error.h"
 
 #define PATIENCE    (60 * G_USEC_PER_SEC)
@@ -17,6 +18,7 @@
 
 struct _LullPullServer {
     struct nbd_handle *nbd;
+    LullPullWatchdog *watchdog;
     char *bitmap; /* as the server calls it, or NULL */
     guint64 size;
     gint64 patience;
@@ -74,6 +76,8 @@ turn(LullPullServer *self, const char *doing, GError **error)
         rc = nbd_aio_notify_read(self->nbd);
     else if (fds[0].revents)
         rc = nbd_aio_notify_write(self->nbd);
+    if (fds[0].revents && self->watchdog)
+        lull_pull_watchdog_beat(self->watchdog);
     return rc == 0 || fail(error, LULL_ERROR_LOST, doing);
 }
 
@@ -193,7 +197,8 @@ lull_pull_server_new(const LullPullVolume *volume, LullPullTick tick, gpointer u
     self->bitmap = volume->bitmap ? g_strconcat("qemu:dirty-bitmap:", volume->bitmap, NULL) : NULL;
     if (!connect_to(self, volume, error) || !look(self, error))
         return NULL;
-    return g_steal_pointer(&self);
+    self->watchdog = lull_pull_watchdog_new(nbd_aio_get_fd(self->nbd), error);
+    return self->watchdog ? g_steal_pointer(&self) : NULL;
 }
 
 /* What is under way is not waited for: the server may never answer. */
@@ -204,6 +209,7 @@ lull_pull_server_free(LullPullServer *self)
         return;
     if (self->nbd && nbd_aio_is_ready(self->nbd))
         (void)nbd_aio_disconnect(self->nbd, 0);
+    lull_pull_watchdog_free(self->watchdog);
     if (self->nbd)
         nbd_close(self->nbd);
     if (self->has_cancel_fd)

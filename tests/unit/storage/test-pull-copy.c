@@ -17,6 +17,7 @@
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/image.h"
 #include "protocol/error.h"
+#include "coordinator/storage/pull/watchdog.h"
 #include "tests/lib/check-main.h"
 
 #define MIB      ((guint64)1024 * 1024)
@@ -571,4 +572,10 @@ make_suite(void)
     return suite;
 }
 
-LULL_CHECK_MAIN(make_suite)
+int
+main(int argc, char **argv)
+{
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
+        return lull_pull_watchdog_main();
+    return lull_check_run(make_suite());
+}

@@ -1,0 +1,151 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/pull/watchdog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "coordinator/storage/folder.h"
+#include "protocol/boot-clock.h"
+#include "protocol/clock.h"
+
+#define CONNECTION 3
+#define LOOK_MS    100
+#define BEAT_USEC  LULL_MSEC(LOOK_MS / 2) /* signs that come faster say no more */
+
+struct _LullPullWatchdog {
+    GSubprocess *process;
+    int beats;
+    gint64 beaten_at;
+};
+
+static GSubprocess *
+spawn(int connection, int beats, GError **error)
+{
+    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+
+    g_subprocess_launcher_take_stdin_fd(launcher, beats);
+    g_subprocess_launcher_take_fd(launcher, connection, CONNECTION);
+    return g_subprocess_launcher_spawn(launcher, error, "/proc/self/exe", LULL_PULL_WATCHDOG_WORD, NULL);
+}
+
+LullPullWatchdog *
+lull_pull_watchdog_new(int connection, GError **error)
+{
+    g_autoptr(LullPullWatchdog) self = g_new0(LullPullWatchdog, 1);
+    const int theirs = fcntl(connection, F_DUPFD_CLOEXEC, CONNECTION);
+    int pipe[2];
+
+    self->beats = -1;
+    if (theirs < 0) {
+        lull_folder_errno(error, errno, "a watchdog for", "the connection to QEMU");
+        return NULL;
+    }
+    if (!g_unix_open_pipe(pipe, FD_CLOEXEC, error)) {
+        close(theirs);
+        return NULL;
+    }
+    self->beats = pipe[1];
+    self->process = spawn(theirs, pipe[0], error);
+    if (!self->process || !g_unix_set_fd_nonblocking(self->beats, TRUE, error))
+        return NULL;
+    return g_steal_pointer(&self);
+}
+
+void
+lull_pull_watchdog_beat(LullPullWatchdog *self)
+{
+    const gint64 now = lull_clock_boottime();
+
+    if (now - self->beaten_at < BEAT_USEC)
+        return;
+    self->beaten_at = now;
+    /* A full pipe says enough, and nobody at its other end is nothing that a reader could mend. */
+    (void)!write(self->beats, "", 1);
+}
+
+void
+lull_pull_watchdog_free(LullPullWatchdog *self)
+{
+    if (!self)
+        return;
+    if (self->beats >= 0)
+        close(self->beats);
+    g_clear_object(&self->process);
+    g_free(self);
+}
+
+guint
+lull_pull_watchdog_count(guint before, gboolean beat, gboolean waiting)
+{
+    return waiting && !beat ? before + 1 : 0;
+}
+
+/* The other side. */
+
+static gboolean
+is_waiting(void)
+{
+    struct pollfd fd = {.fd = CONNECTION, .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
+/* FALSE: the reader is gone. */
+static gboolean
+take_beats(gboolean *beat)
+{
+    char signs[256];
+    const ssize_t n = read(STDIN_FILENO, signs, sizeof(signs));
+
+    *beat |= n > 0;
+    return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+/* Until it is to be shut. */
+static void
+keep_watch(void)
+{
+    guint looks = 0;
+
+    while (looks < LULL_PULL_WATCHDOG_LOOKS) {
+        struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+        gboolean beat = FALSE;
+
+        (void)poll(&fd, 1, LOOK_MS);
+        if (fd.revents && !take_beats(&beat))
+            return;
+        looks = lull_pull_watchdog_count(looks, beat, is_waiting());
+    }
+    g_printerr(
+        "a reader of disks takes no answers: its connection is shut, so that the guest need not wait\n");
+}
+
+/* QEMU waits until it can write, and hears of nothing else meanwhile: so what it has written already has to
+ * go. After the shutdown nothing is added. */
+static gboolean
+shut(void)
+{
+    char answers[4096];
+    ssize_t n;
+
+    if (shutdown(CONNECTION, SHUT_RDWR) < 0)
+        return errno == ENOTCONN;
+    do
+        n = recv(CONNECTION, answers, sizeof(answers), MSG_DONTWAIT);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return n == 0;
+}
+
+int
+lull_pull_watchdog_main(void)
+{
+    keep_watch();
+    return shut() ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,106 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/pull/watchdog.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+
+#define PATIENCE_MS 60000
+
+static int ends[2]; /* the reader's, the server's */
+
+static void
+set_up(void)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+static void
+tear_down(void)
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static gboolean
+is_shut(int wait_ms)
+{
+    struct pollfd fd = {.fd = ends[1], .events = POLLIN};
+
+    return poll(&fd, 1, wait_ms) > 0;
+}
+
+START_TEST(only_what_waits_without_a_sign_is_counted)
+{
+    ck_assert_uint_eq(lull_pull_watchdog_count(7, FALSE, TRUE), 8);
+    ck_assert_uint_eq(lull_pull_watchdog_count(7, TRUE, TRUE), 0);
+    ck_assert_uint_eq(lull_pull_watchdog_count(7, FALSE, FALSE), 0);
+    ck_assert_uint_eq(lull_pull_watchdog_count(7, TRUE, FALSE), 0);
+}
+END_TEST
+
+START_TEST(a_reader_that_leaves_answers_where_they_are_is_cut_off)
+{
+    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], NULL);
+
+    ck_assert_ptr_nonnull(watchdog);
+    ck_assert_int_eq(write(ends[1], "answer", 6), 6);
+    ck_assert(is_shut(PATIENCE_MS));
+}
+END_TEST
+
+/* Longer than one may be without a sign. */
+START_TEST(a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothing_to_take)
+{
+    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], NULL);
+    char taken[6];
+
+    ck_assert_ptr_nonnull(watchdog);
+    ck_assert(!is_shut(3000));
+    ck_assert_int_eq(write(ends[1], "answer", 6), 6);
+    for (guint i = 0; i < 60; i++) {
+        lull_pull_watchdog_beat(watchdog);
+        ck_assert(!is_shut(50));
+    }
+    ck_assert_int_eq(read(ends[0], taken, 6), 6);
+}
+END_TEST
+
+START_TEST(a_reader_that_is_gone_leaves_nothing_open)
+{
+    LullPullWatchdog *watchdog = lull_pull_watchdog_new(ends[0], NULL);
+
+    ck_assert_ptr_nonnull(watchdog);
+    lull_pull_watchdog_free(watchdog);
+    ck_assert(is_shut(PATIENCE_MS));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("storage/pull-watchdog");
+    TCase *cases = tcase_create("pull-watchdog");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, only_what_waits_without_a_sign_is_counted);
+    tcase_add_test(cases, a_reader_that_leaves_answers_where_they_are_is_cut_off);
+    tcase_add_test(cases, a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothing_to_take);
+    tcase_add_test(cases, a_reader_that_is_gone_leaves_nothing_open);
+    suite_add_tcase(suite, cases);
+    return suite;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
+        return lull_pull_watchdog_main();
+    return lull_check_run(make_suite());
+}
