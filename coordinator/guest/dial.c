@@ -13,6 +13,9 @@
 
 #define LAUNCHER "launcher:"
 
+/* Both a daemon of root's and one of a user's answer to this; one is never started where none listens. */
+#define RELAYED "qemu+unix:///session?socket=/proc/self/fd/"
+
 char *
 lull_dial_launcher_uri(const char *pods_directory, const char *pod_uid)
 {
@@ -22,8 +25,7 @@ lull_dial_launcher_uri(const char *pods_directory, const char *pod_uid)
 static virConnectPtr
 dial_relayed(LullRelay *take_relay, const char *what, GError **error)
 {
-    /* both a daemon of root's and one of a user's answer to this; one is never started where none listens */
-    g_autofree char *uri = g_strconcat("qemu+unix:///session?socket=", lull_relay_path(take_relay), NULL);
+    g_autofree char *uri = g_strdup_printf(RELAYED "%d", lull_relay_socket(take_relay));
     virConnectPtr connection =
         virConnectOpen(uri); /* without anything to log in with, which could ask for it */
     const char *why = NULL;
@@ -56,16 +58,26 @@ dial_pod(const char *place, GError **error)
 }
 
 virConnectPtr
-lull_dial(const char *uri, GError **error)
+lull_dial(const char *uri, virConnectAuthPtr auth, GError **error)
 {
     virConnectPtr connection = NULL;
 
     if (g_str_has_prefix(uri, LAUNCHER))
         return dial_pod(uri + strlen(LAUNCHER), error);
-    connection = virConnectOpenAuth(uri, virConnectAuthPtrDefault, 0);
+    connection = virConnectOpenAuth(uri, auth, 0);
     if (!connection) {
         g_autofree char *what = g_strdup_printf("libvirt at %s", uri);
         lull_link_error(error, what);
     }
     return connection;
+}
+
+gboolean
+lull_dial_is_launcher(virConnectPtr connection)
+{
+    char *uri = virConnectGetURI(connection); /* the one that it was opened by */
+    const gboolean relayed = !uri || g_str_has_prefix(uri, RELAYED);
+
+    free(uri);
+    return relayed;
 }

@@ -17,8 +17,8 @@ typedef struct {
 } LullGuestHoldOps;
 
 struct _LullGuestHold {
-    LullHost *host;
-    LullLine line; /* closed: the guest could not be reached */
+    LullHost *host; /* the one that has it, held; NULL: the guest was not asked */
+    LullLine line;  /* closed: the guest could not be reached */
     char *op;
     char *uid;
     LullJson *volumes; /* as lull_guest_hold_identities() makes them */

@@ -5,6 +5,7 @@
 
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-private.h"
+#include "coordinator/guest/host-private.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -61,7 +62,8 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
         lull_guest_hold_fail(self, error);
         return FALSE;
     }
-    state->dead_man = lull_host_dead_man_start(lull_host_uri(self->host), self->uid, &error);
+    state->dead_man = lull_host_dead_man_start(lull_host_uri(self->host),
+                                               lull_host_domain_uuid(self->host, self->uid), &error);
     if (!state->dead_man) {
         lull_guest_hold_fail(self, error);
         return FALSE;

@@ -9,6 +9,7 @@
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-disks.h"
 #include "coordinator/guest/hold-private.h"
+#include "coordinator/guest/host-private.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -75,7 +76,7 @@ lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows)
 
 /* Which agent is there, if any; a fact, never an error. */
 static void
-probe(LullGuestHold *self, const LullVm *vm)
+probe(LullGuestHold *self, LullHost *host, const LullVm *vm)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
@@ -92,7 +93,8 @@ probe(LullGuestHold *self, const LullVm *vm)
                                         ": add one to the domain and install an agent in the guest");
         return;
     }
-    if (lull_line_open(&self->line, self->host, self->uid, &error))
+    self->host = lull_host_reach(host, self->uid, &error);
+    if (self->host && lull_line_open(&self->line, self->host, self->uid, &error))
         reply = lull_agent_call(self->line.domain, "guest-info", NULL, PROBE_USEC, &error);
     if (!reply || !lull_reply_info(reply, &info, &error)) {
         facts->agent_problem = g_strdup_printf("no agent answers: %s", error->message);
@@ -125,14 +127,13 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
         return NULL;
     }
     self = g_new0(LullGuestHold, 1);
-    self->host = host;
     self->op = g_strdup(op);
     self->uid = g_strdup(vm->uid);
     self->volumes = lull_guest_hold_identities(vm);
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
     self->facts.writers = json_object_new_array();
-    probe(self, vm);
+    probe(self, host, vm);
     return self;
 }
 
@@ -202,6 +203,7 @@ lull_guest_hold_free(LullGuestHold *self)
     if (self->state)
         self->ops->free(self);
     lull_line_close(&self->line);
+    lull_host_let_go(self->host);
     g_free(self->facts.agent_name);
     g_free(self->facts.agent_problem);
     g_free(self->facts.problem);
@@ -245,7 +247,7 @@ recover(LullLine *line, const char *op, LullAgentKind agent, gint64 until, GErro
 }
 
 gboolean
-lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, LullAgentKind agent,
+lull_guest_hold_recover(LullHost *host, const char *where, const char *op, LullAgentKind agent,
                         gint64 budget_usec, GError **error)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
@@ -253,7 +255,7 @@ lull_guest_hold_recover(LullHost *host, const char *vm_uid, const char *op, Lull
     LullLine line = {NULL};
     gboolean recovered;
 
-    if (lull_line_open(&line, host, vm_uid, &problem)) {
+    if (lull_line_open(&line, host, where, &problem)) {
         recovered = recover(&line, op, agent, until, error);
         lull_line_close(&line);
         return recovered;

@@ -7,7 +7,25 @@
 
 G_BEGIN_DECLS
 
-/* Between host.c, events.c, link.c, line.c and vm-mark.c. */
+/* Between host.c, launchers.c, events.c, link.c, line.c, hold*.c and vm-mark.c. */
+
+/* The host that has the machine @uid, held until lull_host_let_go(), which takes NULL too: of a node it is
+ * its launcher's, opened where that is not yet; any other is it itself. A line or hold has one. */
+LullHost *lull_host_reach(LullHost *self, const char *uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void lull_host_let_go(LullHost *reached);
+
+/* The domain's uuid, of the machine whose uid is @uid. */
+const char *lull_host_domain_uuid(const LullHost *self, const char *uid);
+
+/* UNSUPPORTED: it is a node, with as many libvirts as machines. */
+gboolean lull_host_check_single(const LullHost *self, GError **error);
+
+/* Of launchers.c: a libvirt that must have one domain and is there for that only, called so (NULL: any name)
+ * and with that uuid (NULL: any). DENIED: it has another one. @keeper is told when it is reached and let go.
+ */
+typedef struct _LullLaunchers LullLaunchers;
+LullHost *lull_host_open_launcher(const char *uri, const char *domain, const char *domain_uuid,
+                                  LullLaunchers *keeper, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Opens a connection with keep-alive. */
 virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -5,7 +5,9 @@
 
 #include <libvirt/virterror.h>
 
+#include "coordinator/guest/dial.h"
 #include "coordinator/guest/host-private.h"
+#include "coordinator/guest/launchers.h"
 #include "coordinator/guest/vm-definition.h"
 #include "protocol/backoff.h"
 #include "protocol/clock.h"
@@ -29,6 +31,9 @@ typedef struct {
 
 struct _LullHost {
     gatomicrefcount refs;
+    LullLaunchers *launchers; /* of a node, which has nothing else; NULL: a libvirt */
+    LullLaunchers *keeper;    /* of a launcher; NULL: a libvirt that has what it has */
+    char *only;               /* and its domain's uuid */
     char *uri;
     GAsyncQueue *messages;
     GThread *worker;
@@ -49,6 +54,9 @@ struct _LullHost {
 };
 
 static const LullBackoff reconnect = {.first = LULL_MSEC(200), .cap = LULL_SEC(5), .jitter = 0.2};
+
+/* One that is not trusted may go and come as it likes, and each time costs lines in the log. */
+static const LullBackoff reconnect_launcher = {.first = LULL_SEC(2), .cap = LULL_SEC(10), .jitter = 0.2};
 
 LullHost *
 lull_host_ref(LullHost *self)
@@ -71,6 +79,7 @@ lull_host_unref(gpointer data)
     g_hash_table_unref(self->told);
     g_mutex_clear(&self->lock);
     g_mutex_clear(&self->listening);
+    g_free(self->only);
     g_free(self->uri);
     g_free(self);
 }
@@ -79,6 +88,39 @@ const char *
 lull_host_uri(const LullHost *self)
 {
     return self->uri;
+}
+
+LullHost *
+lull_host_reach(LullHost *self, const char *uid, GError **error)
+{
+    if (self->launchers)
+        return lull_launchers_reach(self->launchers, uid, error);
+    if (self->keeper)
+        lull_launchers_keep(self->keeper, self);
+    return self;
+}
+
+void
+lull_host_let_go(LullHost *reached)
+{
+    if (reached && reached->keeper)
+        lull_launchers_let_go(reached->keeper, reached);
+}
+
+const char *
+lull_host_domain_uuid(const LullHost *self, const char *uid)
+{
+    return self->only ? self->only : uid;
+}
+
+gboolean
+lull_host_check_single(const LullHost *self, GError **error)
+{
+    if (!self->launchers)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                "this is a node of a cluster, where each machine has a libvirt of its own");
+    return FALSE;
 }
 
 virConnectPtr
@@ -113,12 +155,19 @@ notes_of(LullHost *self, const char *uid)
     return notes;
 }
 
+/* What a launcher tells about machines that it does not have is not kept. */
+static gboolean
+is_ours(const LullHost *self, virDomainPtr domain, char *ret_uid)
+{
+    return virDomainGetUUIDString(domain, ret_uid) == 0 && (!self->only || g_str_equal(self->only, ret_uid));
+}
+
 void
 lull_host_note(LullHost *self, virDomainPtr domain, LullNote note)
 {
     char uid[VIR_UUID_STRING_BUFLEN];
 
-    if (virDomainGetUUIDString(domain, uid) < 0)
+    if (!is_ours(self, domain, uid))
         return;
     g_mutex_lock(&self->lock);
     if (note == LULL_NOTE_LIFECYCLE)
@@ -126,7 +175,8 @@ lull_host_note(LullHost *self, virDomainPtr domain, LullNote note)
     else if (note == LULL_NOTE_AGENT)
         notes_of(self, uid)->counts.agent++;
     g_mutex_unlock(&self->lock);
-    g_async_queue_push(self->messages, g_strdup(uid));
+    if (!self->only)
+        g_async_queue_push(self->messages, g_strdup(uid));
 }
 
 void
@@ -134,7 +184,7 @@ lull_host_note_terminated(LullHost *self, virDomainPtr domain, gboolean terminat
 {
     char uid[VIR_UUID_STRING_BUFLEN];
 
-    if (virDomainGetUUIDString(domain, uid) < 0)
+    if (!is_ours(self, domain, uid))
         return;
     g_mutex_lock(&self->lock);
     notes_of(self, uid)->terminated = terminated;
@@ -189,7 +239,7 @@ LullEventCounts
 lull_host_event_counts(LullHost *self, const char *uid)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    LullEventCounts counts = notes_of(self, uid)->counts;
+    LullEventCounts counts = notes_of(self, lull_host_domain_uuid(self, uid))->counts;
 
     if (!self->hearing)
         self->gaps++; /* what happens now is not told: no two readings are alike */
@@ -279,9 +329,13 @@ vm_of(LullHost *self, LullDomain *domain, GError **error)
 LullVm *
 lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
 {
-    g_autoptr(LullLink) link = lull_link_borrow(self, error);
-    g_autoptr(LullDomain) domain = link ? lull_link_domain(link, uid, error) : NULL;
+    g_autoptr(LullLink) link = NULL;
+    g_autoptr(LullDomain) domain = NULL;
 
+    if (self->launchers)
+        return lull_launchers_find(self->launchers, uid, error);
+    link = lull_link_borrow(self, error);
+    domain = link ? lull_link_domain(link, uid, error) : NULL;
     return domain ? vm_of(self, domain, error) : NULL;
 }
 
@@ -308,11 +362,14 @@ domain_is_called(virDomainPtr domain, const char *name)
 LullVm *
 lull_host_find_vm(LullHost *self, const char *name, GError **error)
 {
-    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+    g_autoptr(LullLink) link = NULL;
     virDomainPtr *domains = NULL;
     virDomainPtr found = NULL;
     LullVm *vm = NULL;
 
+    if (self->launchers)
+        return lull_launchers_find(self->launchers, name, error);
+    link = lull_link_borrow(self, error);
     if (!link)
         return NULL;
     if (virConnectListAllDomains(lull_link_connection(link), &domains, 0) < 0) {
@@ -471,7 +528,8 @@ work(gpointer data)
     guint failures = 0;
 
     for (;;) {
-        const gint64 wait = self->connection ? REST : lull_backoff_delay(&reconnect, failures, 0.5);
+        const LullBackoff *backoff = self->only ? &reconnect_launcher : &reconnect;
+        const gint64 wait = self->connection ? REST : lull_backoff_delay(backoff, failures, 0.5);
         g_autofree char *message = g_async_queue_timeout_pop(self->messages, (guint64)wait);
 
         if (message && g_str_equal(message, MESSAGE_STOP))
@@ -486,7 +544,7 @@ work(gpointer data)
             lull_host_close_idle(self);
         } else if (!message) {
             g_autoptr(GError) error = NULL;
-            if (worker_connect(self, &error) && tell_all(self, self->connection, &error)) {
+            if (worker_connect(self, &error) && (self->only || tell_all(self, self->connection, &error))) {
                 g_message("libvirt at %s is back", self->uri);
                 failures = 0;
             } else {
@@ -499,14 +557,32 @@ work(gpointer data)
     return NULL;
 }
 
-LullHost *
-lull_host_open(const char *uri, GError **error)
+/* The uuid of the domain that a launcher is there for. */
+static char *
+find_only(virConnectPtr connection, const char *name, const char *uuid, GError **error)
 {
-    LullHost *self;
+    g_autoptr(LullDomain) domain =
+        uuid ? virDomainLookupByUUIDString(connection, uuid) : virDomainLookupByName(connection, name);
+    char uid[VIR_UUID_STRING_BUFLEN];
 
-    if (!lull_events_start(error))
+    if (!domain || virDomainGetUUIDString(domain, uid) < 0) {
+        g_autofree char *what = g_strdup_printf("the launcher of %s", name ? name : uuid);
+        lull_link_error(error, what);
         return NULL;
-    self = g_new0(LullHost, 1);
+    }
+    if ((!name || g_str_equal(virDomainGetName(domain), name)) &&
+        (!uuid || g_ascii_strcasecmp(uid, uuid) == 0))
+        return g_strdup(uid);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
+                "the launcher of %s has another machine: the pod cannot be trusted", name ? name : uuid);
+    return NULL;
+}
+
+static LullHost *
+host_new(const char *uri)
+{
+    LullHost *self = g_new0(LullHost, 1);
+
     g_atomic_ref_count_init(&self->refs);
     self->uri = g_strdup(uri);
     self->messages = g_async_queue_new_full(g_free);
@@ -516,7 +592,14 @@ lull_host_open(const char *uri, GError **error)
     self->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_mutex_init(&self->lock);
     g_mutex_init(&self->listening);
-    if (!worker_connect(self, error)) {
+    return self;
+}
+
+/* Takes @self. */
+static LullHost *
+host_start(LullHost *self, gboolean connected)
+{
+    if (!connected) {
         worker_disconnect(self);
         lull_host_unref(self);
         return NULL;
@@ -525,12 +608,61 @@ lull_host_open(const char *uri, GError **error)
     return self;
 }
 
+LullHost *
+lull_host_open(const char *uri, GError **error)
+{
+    LullHost *self;
+
+    if (!lull_events_start(error))
+        return NULL;
+    self = host_new(uri);
+    return host_start(self, worker_connect(self, error));
+}
+
+LullHost *
+lull_host_open_launcher(const char *uri, const char *domain, const char *domain_uuid, LullLaunchers *keeper,
+                        GError **error)
+{
+    LullHost *self;
+
+    if (!lull_events_start(error))
+        return NULL;
+    self = host_new(uri);
+    self->keeper = keeper;
+    return host_start(self, worker_connect(self, error) &&
+                                (self->only = find_only(self->connection, domain, domain_uuid, error)));
+}
+
+LullHost *
+lull_host_open_node(const char *node, const char *pods_directory, GError **error)
+{
+    g_autofree char *uri = lull_dial_launcher_uri(pods_directory, "");
+    LullHost *self;
+
+    if (!lull_events_start(error))
+        return NULL;
+    self = host_new(uri);
+    self->launchers = lull_launchers_new(node, pods_directory);
+    return self;
+}
+
+void
+lull_host_hear_instance(LullWatchType type, LullJson *instance, gpointer host)
+{
+    LullHost *self = host;
+
+    lull_launchers_hear(self->launchers, type, instance);
+}
+
 void
 lull_host_free(LullHost *self)
 {
     if (!self)
         return;
-    g_async_queue_push_front(self->messages, g_strdup(MESSAGE_STOP));
-    g_thread_join(self->worker);
+    g_clear_pointer(&self->launchers, lull_launchers_free);
+    if (self->worker) {
+        g_async_queue_push_front(self->messages, g_strdup(MESSAGE_STOP));
+        g_thread_join(self->worker);
+    }
     lull_host_unref(self);
 }

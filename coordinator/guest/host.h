@@ -20,7 +20,21 @@ void lull_host_free(LullHost *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullHost, lull_host_free)
 const char *lull_host_uri(const LullHost *self);
 
-/* By the API's name (NOT_FOUND) or by uid. */
+/* A node of a cluster: its machines are those of the instances that it is told of, each of which has a
+ * libvirt of its own, in its launcher's pod below @pods_directory (LULL_KUBELET_PODS). That is opened when
+ * the machine is looked for, held, or asked, and closed some seconds after it was last used; none is trusted,
+ * or waited for by others. A machine's name is NAMESPACE/NAME, its uid that of its VirtualMachine (that of
+ * the instance, where it has none). Of the functions here only free() and find...() are for a node; others
+ * give UNSUPPORTED. Freed after all that was made of it, holds and witnesses. */
+LullHost *
+lull_host_open_node(const char *node, const char *pods_directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A LullWatchFunc, with the node as its data, for a watch of lull_kind_instance, which may be one of this
+ * node's. Any thread. One that cannot be understood is warned about, and not found. */
+void lull_host_hear_instance(LullWatchType type, LullJson *instance, gpointer host);
+
+/* By the API's name (NOT_FOUND) or by uid. Of a node also: BUSY (it starts or migrates: wait), LOST (its pod
+ * does not answer), DENIED (its pod is not to be trusted). */
 LullVm *lull_host_find_vm(LullHost *self, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 LullVm *lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

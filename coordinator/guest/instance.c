@@ -8,6 +8,16 @@
 #include "coordinator/guest/pod-socket.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
+
+const LullKind lull_kind_instance = {
+    .group = LULL_GROUP_VM,
+    .version = "v1",
+    .kind = "VirtualMachineInstance",
+    .plural = "virtualmachineinstances",
+    .singular = "virtualmachineinstance",
+    .read_only = TRUE,
+};
 
 #define MAX_VOLUMES 512
 #define MAX_PODS    64 /* of one machine, as they come and go with its migrations */
@@ -314,4 +324,35 @@ lull_instance_check_here(const LullInstance *self, const char *node, GError **er
         return not_here(error, LULL_ERROR_LOST, self,
                         "its instance does not tell which pod on this node has it (status.activePods)");
     return TRUE;
+}
+
+static void
+dress_volume(const LullInstanceVolume *known, LullVmVolume *volume)
+{
+    g_clear_pointer(&volume->excluded, g_free);
+    volume->keeps_data = known && known->claim;
+    if (!known)
+        volume->excluded = g_strdup("the instance has no volume of that name: wait until it tells of it");
+    else if (!known->claim)
+        volume->excluded =
+            g_strdup("its data are not in a claim: give the machine a claim or a DataVolume for "
+                     "what is to be saved");
+}
+
+void
+lull_instance_dress(const LullInstance *self, LullVm *vm)
+{
+    g_autofree char *domain_uuid = g_steal_pointer(&vm->uid);
+
+    g_free(vm->name);
+    g_free(vm->place);
+    vm->name = g_strdup(self->name);
+    vm->uid = g_strdup(self->uid);
+    vm->place = g_strconcat(self->pod, "/", domain_uuid, NULL);
+    g_clear_pointer(&vm->tpm, g_free); /* a volume of its own, on a claim, where it lasts */
+    for (guint i = 0; i < vm->volumes->len; i++) {
+        LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
+
+        dress_volume(lull_instance_volume(self, volume->name), volume);
+    }
 }

@@ -5,6 +5,8 @@
 
 #include <glib.h>
 
+#include "coordinator/guest/vm.h"
+#include "coordinator/model/kind.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -45,6 +47,9 @@ typedef struct {
     GPtrArray *volumes; /* of LullInstanceVolume, in the instance's order */
 } LullInstance;
 
+extern const LullKind lull_kind_instance;               /* VirtualMachineInstance, for stores of a cluster */
+#define LULL_LABEL_INSTANCE_NODE "kubevirt.io/nodeName" /* on an instance: the name of its node */
+
 void lull_instance_free(LullInstance *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullInstance, lull_instance_free)
 
@@ -56,6 +61,10 @@ lull_instance_from_json(LullJson *instance, LullJson *vm, GError **error) G_GNUC
 /* Whether its guest can be reached from @node, and why not: NOT_FOUND (it is elsewhere, or has ended), BUSY
  * (it starts, or migrates), LOST (nobody knows). */
 gboolean lull_instance_check_here(const LullInstance *self, const char *node, GError **error);
+
+/* Gives @vm, as the launcher's libvirt knows it, what the API knows of it: name, uid, place; and that what is
+ * in snapshots are claims, whatever libvirt could do with its disks. */
+void lull_instance_dress(const LullInstance *self, LullVm *vm);
 
 const LullInstanceVolume *lull_instance_volume(const LullInstance *self, const char *name); /* lent */
 

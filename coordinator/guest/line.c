@@ -8,16 +8,20 @@
 gboolean
 lull_line_open(LullLine *self, LullHost *host, const char *uid, GError **error)
 {
-    g_autoptr(LullLink) link = lull_link_borrow(host, error);
+    LullHost *reached = lull_host_reach(host, uid, error);
+    g_autoptr(LullLink) link = reached ? lull_link_borrow(reached, error) : NULL;
     LullDomain *domain = link ? lull_link_domain(link, uid, error) : NULL;
 
-    if (!domain)
+    if (!domain) {
+        g_clear_pointer(&link, lull_link_return);
+        lull_host_let_go(reached);
         return FALSE;
-    self->host = host;
+    }
+    self->host = reached;
     g_strlcpy(self->uid, uid, sizeof self->uid);
     self->link = g_steal_pointer(&link);
     self->domain = domain;
-    self->found = lull_host_times_found(host);
+    self->found = lull_host_times_found(reached);
     return TRUE;
 }
 
@@ -26,6 +30,7 @@ lull_line_close(LullLine *self)
 {
     g_clear_pointer(&self->domain, virDomainFree);
     g_clear_pointer(&self->link, lull_link_return);
+    g_clear_pointer(&self->host, lull_host_let_go);
 }
 
 void

@@ -7,11 +7,14 @@
 
 G_BEGIN_DECLS
 
+/* Of a uid, or of a place: two of them. */
+#define LULL_HOST_UID_SIZE 128
+
 /* One domain on a link of its own, for whoever has to reach it even if libvirt was away meanwhile. One thread
  * at a time. All zero is a closed one. */
 typedef struct {
-    LullHost *host; /* lent */
-    char uid[VIR_UUID_STRING_BUFLEN];
+    LullHost *host; /* the one that has it, held */
+    char uid[LULL_HOST_UID_SIZE];
     LullLink *link;
     LullDomain *domain; /* NULL: closed */
     guint64 found;      /* as of lull_host_times_found() */

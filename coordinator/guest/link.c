@@ -5,6 +5,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "coordinator/guest/dial.h"
 #include "coordinator/guest/host-private.h"
 #include "protocol/error.h"
 
@@ -68,14 +69,10 @@ keep_alive(virConnectPtr connection, gboolean on)
 virConnectPtr
 lull_host_connect(LullHost *self, GError **error)
 {
-    virConnectPtr connection = virConnectOpenAuth(lull_host_uri(self), virConnectAuthPtrDefault, 0);
+    virConnectPtr connection = lull_dial(lull_host_uri(self), virConnectAuthPtrDefault, error);
 
-    if (!connection) {
-        g_autofree char *what = g_strdup_printf("libvirt at %s", lull_host_uri(self));
-        lull_link_error(error, what);
-        return NULL;
-    }
-    keep_alive(connection, TRUE);
+    if (connection)
+        keep_alive(connection, TRUE);
     return connection;
 }
 
@@ -96,6 +93,8 @@ lull_link_borrow(LullHost *host, GError **error)
     virConnectPtr connection = NULL;
     LullLink *link;
 
+    if (!lull_host_check_single(host, error))
+        return NULL;
     while ((connection = lull_host_take_idle(host)) && virConnectIsAlive(connection) != 1)
         virConnectClose(connection);
     if (connection)
@@ -129,7 +128,8 @@ lull_link_connection(LullLink *self)
 LullDomain *
 lull_link_domain(LullLink *self, const char *uid, GError **error)
 {
-    LullDomain *domain = virDomainLookupByUUIDString(self->connection, uid);
+    LullDomain *domain =
+        virDomainLookupByUUIDString(self->connection, lull_host_domain_uuid(self->host, uid));
 
     if (!domain) {
         g_autofree char *what = g_strdup_printf("virtual machine %s", uid);

@@ -28,7 +28,7 @@ lull_domain_put(LullDomain *domain)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullDomain, lull_domain_put)
 
-/* By the domain's UUID. */
+/* By the domain's UUID; of a launcher it is the one that it has, whatever its uid is to the API. */
 LullDomain *lull_link_domain(LullLink *self, const char *uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* libvirt's last error of this thread as one of ours, prefixed with "<what>: ". Returns FALSE always. */

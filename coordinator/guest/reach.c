@@ -7,13 +7,25 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "coordinator/guest/dial.h"
+#include "protocol/error.h"
+
+static void
+dial(LullReach *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    self->connection = lull_dial(self->uri, NULL, &error);
+    self->gone = lull_error_is(error, LULL_ERROR_NOT_FOUND);
+}
+
 gboolean
 lull_reach_open(LullReach *self)
 {
     if (self->connection && virConnectIsAlive(self->connection) != 1)
         lull_reach_close(self);
     if (!self->connection)
-        self->connection = virConnectOpen(self->uri);
+        dial(self);
     if (self->connection && !self->domain)
         self->domain = virDomainLookupByUUIDString(self->connection, self->uid);
     return self->domain != NULL;
@@ -22,7 +34,7 @@ lull_reach_open(LullReach *self)
 gboolean
 lull_reach_is_gone(const LullReach *self)
 {
-    return self->connection && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+    return self->connection ? virGetLastErrorCode() == VIR_ERR_NO_DOMAIN : self->gone;
 }
 
 void

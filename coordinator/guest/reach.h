@@ -15,13 +15,14 @@ typedef struct {
     const char *uid;
     virConnectPtr connection; /* NULL: libvirt is not there */
     LullDomain *domain;       /* NULL: not found, or not looked for */
+    gboolean gone;            /* the pod is, that had the daemon and the domain */
 } LullReach;
 
 /* Connects and looks for the domain, where there is none from before. */
 gboolean lull_reach_open(LullReach *self);
 
-/* After it, or a call on the domain, has failed: whether libvirt said that there is none. One that is merely
- * not reached may be there. */
+/* After it, or a call on the domain, has failed: whether libvirt said that there is none, or went with it.
+ * One that is merely not reached may be there. */
 gboolean lull_reach_is_gone(const LullReach *self);
 
 void lull_reach_close(LullReach *self);

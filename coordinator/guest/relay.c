@@ -31,7 +31,6 @@ struct _LullRelay {
     gatomicrefcount refs;
     int listener;
     int place; /* the listener's socket, as a file without a name */
-    char *path;
     char *what;
     int daemon;
     int done[2]; /* the caller's word, a byte: whether the connection is made */
@@ -60,7 +59,6 @@ unref(LullRelay *self)
     close_fd(&self->daemon);
     close_fd(&self->done[0]);
     close_fd(&self->done[1]);
-    g_free(self->path);
     g_free(self->what);
     g_free(self);
 }
@@ -80,8 +78,7 @@ make_directory(void)
     return NULL;
 }
 
-/* libvirt wants a path. It gets that of a descriptor: of the socket's file, which is gone when this returns.
- */
+/* libvirt wants a path. It gets one by a descriptor of the socket's file, whose name is gone by then. */
 static gboolean
 listen_somewhere(LullRelay *self)
 {
@@ -101,7 +98,6 @@ listen_somewhere(LullRelay *self)
         (void)g_unlink(address.sun_path);
     }
     (void)g_rmdir(directory);
-    self->path = g_strdup_printf("/proc/self/fd/%d", self->place);
     return ok;
 }
 
@@ -292,10 +288,10 @@ lull_relay_start(int take_daemon, const char *what, GError **error)
     return self;
 }
 
-const char *
-lull_relay_path(const LullRelay *self)
+int
+lull_relay_socket(const LullRelay *self)
 {
-    return self->path;
+    return self->place;
 }
 
 const char *

@@ -15,8 +15,8 @@ typedef struct _LullRelay LullRelay;
 /* @take_daemon: a connected socket. @what: for people, in the log. */
 LullRelay *lull_relay_start(int take_daemon, const char *what, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Where libvirt's client finds it, as a path; once, and by this process only. */
-const char *lull_relay_path(const LullRelay *self);
+/* Where libvirt's client finds it: the descriptor of a socket's file; once, and by this process only. */
+int lull_relay_socket(const LullRelay *self);
 
 /* The connection is made, and libvirt's; or (@made FALSE) it is not, and the relay ends. Why, if it was the
  * daemon's doing: a constant, else NULL. Frees @self for the caller. */

@@ -365,6 +365,7 @@ lull_vm_free(LullVm *self)
     g_free(self->domain);
     g_free(self->name);
     g_free(self->uid);
+    g_free(self->place);
     g_free(self->agent_socket);
     g_free(self->nvram);
     g_free(self->tpm);

@@ -51,7 +51,8 @@ typedef struct {
 typedef struct {
     char *domain; /* libvirt's name */
     char *name;   /* the API's: the domain's if DNS-1123, else vm-<first 8 of the uuid> */
-    char *uid;    /* the domain's uuid */
+    char *uid;    /* the domain's uuid; in a cluster its object's */
+    char *place;  /* where its host finds it without asking anybody, also in another life; NULL: by its uid */
     LullVmState state;
     LullVmEnd end;            /* STOPPED only */
     gboolean agent_channel;   /* the XML has org.qemu.guest_agent.0 */

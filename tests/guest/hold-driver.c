@@ -4,7 +4,8 @@
 
 /* The guest channel and the storage back end on a lead: `hold-driver URI DIRECTORY` reads one command a line
  * on standard input and answers each with one line of JSON, {"ok", "usec", "error"?, ...}. As the coordinator
- * does, it serves as the host dead man when it is called so. */
+ * does, it serves as the host dead man when it is called so. `hold-driver node:NAME DIRECTORY` is one on a
+ * node of a cluster, with the kubelet's directory of pods, and without storage. */
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/guest/hold.h"
+#include "coordinator/guest/instance.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "coordinator/storage/pull/guard.h"
 #include "coordinator/storage/pull/watchdog.h"
@@ -19,6 +21,8 @@
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "protocol/step-init.h"
+
+#define NODE "node:"
 
 typedef struct {
     LullHost *host;
@@ -48,7 +52,60 @@ do_vm(Driver *driver, char **words, LullJson *answer, GError **error)
     g_clear_pointer(&driver->vm, lull_vm_free);
     driver->vm = vm;
     lull_json_take(answer, "vm", lull_vm_to_json(vm));
+    lull_json_set_string(answer, "place", vm->place);
     return TRUE;
+}
+
+/* instance added|modified|deleted FILE */
+static gboolean
+do_instance(Driver *driver, char **words, LullJson *answer, GError **error)
+{
+    static const char *const types[] = {"added", "modified", "deleted"};
+    g_autofree char *text = NULL;
+    g_autoptr(LullJson) instance = NULL;
+
+    if (g_file_get_contents(words[2], &text, NULL, error))
+        instance = lull_json_parse(text, -1, error);
+    for (guint i = 0; instance && i < G_N_ELEMENTS(types); i++)
+        if (g_str_equal(words[1], types[i]))
+            lull_host_hear_instance((LullWatchType)i, instance, driver->host);
+    return instance != NULL;
+}
+
+typedef struct {
+    LullHost *host;
+    const char *name;
+    GError *error;
+    gint over; /* atomic */
+} Search;
+
+static gpointer
+find_slowly(gpointer data)
+{
+    Search *search = data;
+
+    lull_vm_free(lull_host_find_vm(search->host, search->name, &search->error));
+    g_atomic_int_set(&search->over, 1);
+    return NULL;
+}
+
+/* While SLOW is looked for, NAME is, and how long that takes: beside SLOW NAME */
+static gboolean
+do_beside(Driver *driver, char **words, LullJson *answer, GError **error)
+{
+    Search search = {.host = driver->host, .name = words[1]};
+    GThread *thread = g_thread_new("search", find_slowly, &search);
+    const gint64 start = lull_clock_boottime();
+    g_autoptr(LullVm) vm = NULL;
+
+    g_usleep(G_USEC_PER_SEC / 5); /* let it be in the midst */
+    vm = lull_host_find_vm(driver->host, words[2], error);
+    lull_json_set_bool(answer, "first", !g_atomic_int_get(&search.over));
+    lull_json_set_int(answer, "found", lull_clock_boottime() - start);
+    g_thread_join(thread);
+    lull_json_set_string(answer, "slow", search.error ? search.error->message : "");
+    g_clear_error(&search.error);
+    return vm != NULL;
 }
 
 static void
@@ -121,11 +178,11 @@ do_free(Driver *driver, char **words, LullJson *answer, GError **error)
     return TRUE;
 }
 
-/* recover OP lull|stock MS */
+/* recover OP lull|stock MS [PLACE] */
 static gboolean
 do_recover(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return lull_guest_hold_recover(driver->host, driver->vm->uid, words[1],
+    return lull_guest_hold_recover(driver->host, words[4] ? words[4] : driver->vm->uid, words[1],
                                    g_str_equal(words[2], "lull") ? LULL_AGENT_LULL : LULL_AGENT_STOCK,
                                    LULL_MSEC(number(words[3])), error);
 }
@@ -263,7 +320,7 @@ static const struct {
     {"second", 1, do_second},   {"verdict", 2, do_verdict}, {"target", 2, do_target},
     {"cut", 1, do_cut},         {"poll", 3, do_poll},       {"seal", 3, do_seal},
     {"remove", 3, do_remove},   {"check", 2, do_check},     {"restore", 3, do_restore},
-    {"window", 2, do_window},
+    {"window", 2, do_window},   {"beside", 3, do_beside},   {"instance", 3, do_instance},
 };
 
 static CommandFunc
@@ -315,9 +372,11 @@ main(int argc, char **argv)
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN); /* as the coordinator does */
-    driver.host = lull_host_open(argv[1], &error);
-    driver.storage = driver.host ? lull_storage_libvirt_new(driver.host, argv[2], &error) : NULL;
-    if (!driver.storage) {
+    if (g_str_has_prefix(argv[1], NODE))
+        driver.host = lull_host_open_node(argv[1] + strlen(NODE), argv[2], &error);
+    else if ((driver.host = lull_host_open(argv[1], &error)))
+        driver.storage = lull_storage_libvirt_new(driver.host, argv[2], &error);
+    if (error) {
         g_printerr("hold-driver: %s\n", error->message);
         return 1;
     }
