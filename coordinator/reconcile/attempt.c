@@ -139,7 +139,7 @@ prepare_guest(Attempt *self)
 static LullTried
 note_intent(Attempt *self, LullIntentStage stage)
 {
-    return tried(lull_intents_write(self->tools->intents, self->op, self->vm->uid, self->vm->name,
+    return tried(lull_intents_write(self->tools->intents, self->op, self->vm,
                                     lull_guest_hold_facts(self->hold)->agent, stage, &self->error));
 }
 

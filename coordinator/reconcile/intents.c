@@ -47,6 +47,7 @@ lull_intent_free(LullIntent *self)
     g_free(self->op);
     g_free(self->vm_uid);
     g_free(self->vm_name);
+    g_free(self->place);
     g_free(self->boot_id);
     g_free(self);
 }
@@ -121,8 +122,8 @@ static const char *const stage_words[] = {
     [LULL_INTENT_ENGAGED] = "engaged", [LULL_INTENT_FREEZING] = "freezing"};
 
 gboolean
-lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const char *vm_name,
-                   LullAgentKind agent, LullIntentStage stage, GError **error)
+lull_intents_write(LullIntents *self, const char *op, const LullVm *vm, LullAgentKind agent,
+                   LullIntentStage stage, GError **error)
 {
     g_autofree char *path = path_of(self, op);
     g_autoptr(LullJson) json = json_object_new_object();
@@ -133,8 +134,9 @@ lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const 
     g_mutex_unlock(&self->mutex);
     lull_json_set_int(json, "version", 1);
     lull_json_set_string(json, "op", op);
-    lull_json_set_string(json, "vm", vm_uid);
-    lull_json_set_string(json, "vmName", vm_name);
+    lull_json_set_string(json, "vm", vm->uid);
+    lull_json_set_string(json, "vmName", vm->name);
+    lull_json_set_string(json, "place", vm->place);
     lull_json_set_string(json, "bootId", self->boot_id ? self->boot_id : "");
     lull_json_set_string(json, "agent", agent_words[agent]);
     lull_json_set_string(json, "stage", stage_words[stage]);
@@ -212,6 +214,7 @@ read_one(const char *path, const char *op, GError **error)
     intent->op = g_strdup(op);
     intent->vm_uid = g_strdup(lull_json_string(json, "vm", ""));
     intent->vm_name = g_strdup(lull_json_string(json, "vmName", ""));
+    intent->place = g_strdup(lull_json_string(json, "place", NULL));
     intent->boot_id = g_strdup(lull_json_string(json, "bootId", ""));
     /* one that does not say is taken for the one that must be thawed */
     if (!g_str_equal(lull_json_string(json, "stage", ""), stage_words[LULL_INTENT_ENGAGED]))
@@ -261,8 +264,8 @@ thaw_one(const Recovery *recovery, const LullIntent *intent, GError **error)
 
     if (recovery->claims && !lull_claims_take(recovery->claims, intent->vm_uid, "a thaw that is due", error))
         return FALSE;
-    thawed = lull_guest_hold_recover(recovery->host, intent->vm_uid, intent->op, intent->agent,
-                                     recovery->budget, error) &&
+    thawed = lull_guest_hold_recover(recovery->host, intent->place ? intent->place : intent->vm_uid,
+                                     intent->op, intent->agent, recovery->budget, error) &&
              lull_intents_remove(recovery->intents, intent->op, error);
     if (recovery->claims)
         lull_claims_release(recovery->claims, intent->vm_uid);

@@ -20,6 +20,7 @@ typedef struct {
     char *op;
     char *vm_uid;
     char *vm_name; /* for people */
+    char *place;   /* LullVm.place, by which it is found before the store is; NULL: by its uid */
     char *boot_id; /* the host's: after a reboot of it there is nothing left to thaw */
     LullAgentKind agent;
     LullIntentStage stage;
@@ -33,8 +34,8 @@ void lull_intents_free(LullIntents *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullIntents, lull_intents_free)
 
 /* On disk when it returns; replaces what the operation had. */
-gboolean lull_intents_write(LullIntents *self, const char *op, const char *vm_uid, const char *vm_name,
-                            LullAgentKind agent, LullIntentStage stage, GError **error);
+gboolean lull_intents_write(LullIntents *self, const char *op, const LullVm *vm, LullAgentKind agent,
+                            LullIntentStage stage, GError **error);
 gboolean lull_intents_remove(LullIntents *self, const char *op, GError **error);
 
 /* Instead of a removal, where the guest did not confirm the end: the file stays, and is tried again. */

@@ -129,16 +129,15 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
                     facts->agent_problem ? facts->agent_problem : "no guest agent");
         return FALSE;
     }
-    if (!lull_intents_write(self->intents, held->op, vm->uid, vm->name, facts->agent, LULL_INTENT_ENGAGED,
-                            error))
+    if (!lull_intents_write(self->intents, held->op, vm, facts->agent, LULL_INTENT_ENGAGED, error))
         return FALSE;
     if (!lull_guest_hold_prepare(hold, PREPARE_BUDGET)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot freeze %s: %s", vm->name,
                     facts->problem ? facts->problem : "it could not be prepared");
         return FALSE;
     }
-    if (facts->agent == LULL_AGENT_STOCK && !lull_intents_write(self->intents, held->op, vm->uid, vm->name,
-                                                                facts->agent, LULL_INTENT_FREEZING, error))
+    if (facts->agent == LULL_AGENT_STOCK &&
+        !lull_intents_write(self->intents, held->op, vm, facts->agent, LULL_INTENT_FREEZING, error))
         return FALSE;
     if (lull_guest_hold_freeze(hold, lease, held->timeout + LULL_GUEST_HOLD_GRACE))
         return TRUE;

@@ -44,7 +44,8 @@ extern Fake fake;
 void fake_reset(void);
 void fake_storage_reset(void); /* part of it */
 void fake_note(char letter);
-const char *fake_story(void); /* until the next call; for the thread of the test alone */
+const char *fake_story(void);     /* until the next call; for the thread of the test alone */
+const char *fake_recovered(void); /* what was recovered last, by uid or place */
 gboolean fake_is_frozen(void);
 guint fake_stored(void); /* attempts and contents whose data is there */
 guint fake_sealed(void); /* contents among them */

@@ -58,6 +58,9 @@ write_file(const char *name, const char *text)
     ck_assert(g_file_set_contents(path, text, -1, NULL));
 }
 
+static const LullVm larry = {.uid = "v1", .name = "larry"};
+static const LullVm curly = {.uid = "v2", .name = "curly"};
+
 /* What is left is of an earlier life then. */
 static void
 restart(void)
@@ -72,8 +75,7 @@ START_TEST(test_what_is_written_is_found_until_it_is_removed)
     g_autoptr(GPtrArray) list = NULL;
     const LullIntent *intent = NULL;
 
-    ck_assert(
-        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     list = lull_intents_list(intents);
     ck_assert_uint_eq(list->len, 1);
     intent = list->pdata[0];
@@ -89,9 +91,8 @@ END_TEST
 
 START_TEST(test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it)
 {
-    ck_assert(lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
-    ck_assert(
-        lull_intents_write(intents, "op-2", "v2", "curly", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(lull_intents_write(intents, "op-2", &curly, LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "tt");
@@ -101,8 +102,7 @@ END_TEST
 
 START_TEST(test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet)
 {
-    ck_assert(
-        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "");
@@ -112,14 +112,27 @@ END_TEST
 
 START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
 {
-    ck_assert(
-        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
-    ck_assert(
-        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     ck_assert_uint_eq(count(), 1);
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "t");
+}
+END_TEST
+
+START_TEST(test_a_guest_with_a_place_is_looked_for_there_and_any_other_by_its_uid)
+{
+    const LullVm placed = {.uid = "v3", .name = "moe", .place = "pod/uuid"};
+
+    ck_assert(lull_intents_write(intents, "op-1", &placed, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    restart();
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_recovered(), "pod/uuid");
+    ck_assert(lull_intents_write(intents, "op-2", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    restart();
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_str_eq(fake_recovered(), "v1");
 }
 END_TEST
 
@@ -137,8 +150,7 @@ END_TEST
 
 START_TEST(test_recovery_passes_over_what_this_life_works_on_until_it_is_left)
 {
-    ck_assert(
-        lull_intents_write(intents, "op-1", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_FREEZING, NULL));
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_FREEZING, NULL));
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 1);
@@ -176,7 +188,7 @@ START_TEST(test_a_file_that_makes_no_sense_is_kept_and_stops_nothing)
     g_autofree char *path = g_build_filename(dir, "op-1.json", NULL);
 
     write_file("op-1.json", bad[_i]);
-    ck_assert(lull_intents_write(intents, "op-2", "v1", "larry", LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    ck_assert(lull_intents_write(intents, "op-2", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
     ck_assert_str_eq(fake_story(), "t");
@@ -195,6 +207,7 @@ make_suite(void)
     tcase_add_test(tcase, test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it);
     tcase_add_test(tcase, test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet);
     tcase_add_test(tcase, test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent);
+    tcase_add_test(tcase, test_a_guest_with_a_place_is_looked_for_there_and_any_other_by_its_uid);
     tcase_add_test(tcase, test_an_intent_that_does_not_say_how_far_it_got_is_thawed);
     tcase_add_test(tcase, test_recovery_passes_over_what_this_life_works_on_until_it_is_left);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
