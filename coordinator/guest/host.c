@@ -578,6 +578,14 @@ find_only(virConnectPtr connection, const char *name, const char *uuid, GError *
     return NULL;
 }
 
+static char *
+read_only(LullHost *self, const char *name, const char *uuid, GError **error)
+{
+    g_autoptr(LullLink) link = lull_link_borrow(self, error);
+
+    return link ? find_only(lull_link_connection(link), name, uuid, error) : NULL;
+}
+
 static LullHost *
 host_new(const char *uri)
 {
@@ -629,8 +637,8 @@ lull_host_open_launcher(const char *uri, const char *domain, const char *domain_
         return NULL;
     self = host_new(uri);
     self->keeper = keeper;
-    return host_start(self, worker_connect(self, error) &&
-                                (self->only = find_only(self->connection, domain, domain_uuid, error)));
+    self->only = read_only(self, domain, domain_uuid, error); /* before the first event */
+    return host_start(self, self->only && worker_connect(self, error));
 }
 
 LullHost *

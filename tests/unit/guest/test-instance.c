@@ -3,6 +3,8 @@
  */
 #include "coordinator/guest/instance.h"
 
+#include <string.h>
+
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 
@@ -283,6 +285,37 @@ START_TEST(what_cannot_be_one_is_an_error)
 }
 END_TEST
 
+#define DOMAIN                                                                                          \
+    "<domain><name>shop_larry</name><uuid>5d307ca9-b3ef-428c-8861-06e72d69f223</uuid><devices>"         \
+    "<disk type='file' device='cdrom'><alias name='ua-claimed'/><target dev='sda'/><source file='/a'/>" \
+    "<readonly/></disk>"                                                                                \
+    "<disk type='file'><alias name='ua-empty'/><target dev='vdb'/><source file='/b'/></disk>"           \
+    "<disk type='file'><target dev='vdc'/><source file='/c'/></disk></devices></domain>"
+
+/* Whatever libvirt could do with a disk, here it is the claim that is cut. */
+START_TEST(a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved)
+{
+    g_autoptr(LullInstance) self =
+        must_read("{" META "," STATUS ",'spec':{'volumes':[{'name':'claimed','persistentVolumeClaim':"
+                  "{'claimName':'c'}},{'name':'empty','emptyDisk':{}}]}}",
+                  NULL);
+    g_autoptr(LullVm) vm = lull_vm_from_xml(DOMAIN, LULL_VM_RUNNING, NULL);
+    const LullVmVolume *claimed = vm->volumes->pdata[0];
+    const LullVmVolume *empty = vm->volumes->pdata[1];
+    const LullVmVolume *unnamed = vm->volumes->pdata[2];
+
+    lull_instance_dress(self, vm);
+    ck_assert_str_eq(vm->name, "larry");
+    ck_assert_str_eq(vm->uid, "vm-1");
+    ck_assert_str_eq(vm->place, POD_A "/5d307ca9-b3ef-428c-8861-06e72d69f223");
+    ck_assert_ptr_null(claimed->excluded);
+    ck_assert(claimed->keeps_data);
+    ck_assert_msg(strstr(empty->excluded, "not in a claim"), "%s", empty->excluded);
+    ck_assert(!empty->keeps_data);
+    ck_assert_msg(strstr(unnamed->excluded, "no volume of that name"), "%s", unnamed->excluded);
+}
+END_TEST
+
 /* No machine has so many. */
 static char *
 repeat(const char *before, const char *after, guint n)
@@ -321,6 +354,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, it_is_here_where_one_launcher_on_this_node_has_it, 0, G_N_ELEMENTS(places));
     tcase_add_loop_test(tcase, a_volume_tells_its_claim_and_whether_it_stays, 0, G_N_ELEMENTS(volumes));
     tcase_add_loop_test(tcase, what_cannot_be_one_is_an_error, 0, G_N_ELEMENTS(hostile));
+    tcase_add_test(tcase, a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved);
     tcase_add_test(tcase, one_that_never_ends_is_an_error);
     suite_add_tcase(suite, tcase);
     return suite;
