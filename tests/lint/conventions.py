@@ -9,6 +9,7 @@ layers       who may include whom: agent -> protocol <- coordinator, and which l
 pure         files that decide (*-decide.c, machine.c, plan.c, truth.c) include nothing that does I/O
 conditional  no #if in C: portability is files chosen by meson
 licence      every source file starts with the two SPDX lines
+cases        docs/compatibility.md has each case once, with tests that exist; and every test named by a case's number
 """
 
 import os
@@ -128,11 +129,69 @@ def check_licence(root):
                 yield f"{path}: no line {line}"
 
 
+CASES_PAGE = "docs/compatibility.md"
+CASES = [f"{letter}{n}" for letter, last in (("S", 61), ("A", 16), ("F", 11)) for n in range(1, last + 1)]
+# Cases that no test shows yet. Whoever adds one lowers it; it never rises.
+CASES_WITHOUT_TEST = 17
+CASE_ROW = re.compile(r"^\| ([SAF]\d+) \| (.*) \|$", re.M)
+CASE_KIND = re.compile(r"(as there|policy|other: .+)$")
+CASE_TESTS = re.compile(r"`([\w./-]+\.(?:c|py))`: ((?:`\w+`(?:, )?)+)$")
+TEST_NAME = {".c": re.compile(r"^START_TEST\((\w+)\)", re.M), ".py": re.compile(r"^def (test_\w+)\(", re.M)}
+NUMBERS = re.compile(r"(?:test_)?((?:[safr]\d+_)+)")
+
+
+def tests_in(root, path):
+    return TEST_NAME[os.path.splitext(path)[1]].findall(read(root, path))
+
+
+def tests_named(cell):
+    """{(file, test)}, or None where the cell is no list of them"""
+    parts = [CASE_TESTS.match(part) for part in cell.split("; ")]
+    if not all(parts):
+        return None
+    return {(part.group(1), name) for part in parts for name in re.findall(r"\w+", part.group(2))}
+
+
+def case_faults(root, case, kind, cell):
+    if not CASE_KIND.match(kind):
+        yield f'{CASES_PAGE}: {case}: "{kind}" is neither "as there" nor "policy" nor "other: why"'
+    named = tests_named(cell)
+    if cell != "not yet" and named is None:
+        yield f'{CASES_PAGE}: {case}: "{cell}" is neither "not yet" nor a list of `file`: `test`, `test`; ...'
+    for path, test in sorted(named or ()):
+        if not os.path.exists(os.path.join(root, path)) or test not in tests_in(root, path):
+            yield f"{CASES_PAGE}: {case}: {path} has no test {test}"
+
+
+def check_cases(root):
+    rows = CASE_ROW.findall(read(root, CASES_PAGE))
+    cases = {}
+    if [case for case, _ in rows] != CASES:
+        yield f"{CASES_PAGE}: the cases are not {CASES[0]} to {CASES[-1]}, each once and in order"
+    for case, rest in rows:
+        cells = rest.split(" | ")
+        if len(cells) != 3:
+            yield f"{CASES_PAGE}: {case}: not four columns"
+            continue
+        cases[case] = tests_named(cells[2]) or set()
+        yield from case_faults(root, case, *cells[1:])
+    without = sum(not tests for tests in cases.values())
+    if without != CASES_WITHOUT_TEST:
+        yield f"{CASES_PAGE}: {without} cases have no test; it was {CASES_WITHOUT_TEST}, and may only fall"
+    for path in files_below(root, lambda path: path.startswith("tests" + os.sep) and path.endswith(tuple(TEST_NAME))):
+        for test in tests_in(root, path):
+            numbers = NUMBERS.match(test)
+            for case in numbers.group(1).upper().strip("_").split("_") if numbers else ():
+                if case[0] != "R" and (path, test) not in cases.get(case, ()):
+                    yield f"{path}: {test} is not in row {case} of {CASES_PAGE}"
+
+
 RULES = {
     "layers": check_layers,
     "pure": check_pure,
     "conditional": check_conditional,
     "licence": check_licence,
+    "cases": check_cases,
 }
 
 if __name__ == "__main__":

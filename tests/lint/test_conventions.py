@@ -90,3 +90,58 @@ def test_a_file_without_licence_is_named(check):
     status, output = check("licence", agent__a_c="int x;\n", agent__b_c=LICENCE + "int y;\n")
 
     assert status == 1 and "agent/a.c" in output and "b.c" not in output
+
+
+@pytest.fixture
+def cases(tmp_path):
+    """Runs rule `cases` over a page that has @rows in place of those of the same number, and these files."""
+    sys.path.insert(0, SCRIPT.rpartition("/")[0])
+    import conventions
+
+    def run(*rows, without=0, **files):
+        for name, text in {"tests__a_c": "START_TEST(s1_is)\n", "tests__b.py": "def test_it():\n", **files}.items():
+            path = tmp_path / name.replace("__", "/").replace("_c", ".c")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        page = {case: f"| {case} | it | as there | `tests/b.py`: `test_it` |" for case in conventions.CASES}
+        page["S1"] = "| S1 | it | as there | `tests/a.c`: `s1_is`; `tests/b.py`: `test_it` |"
+        page.update({row.split()[1]: row for row in rows})
+        (tmp_path / "docs").mkdir()
+        (tmp_path / "docs" / "compatibility.md").write_text("\n".join(page.values()) + "\n")
+        conventions.CASES_WITHOUT_TEST = without
+        return "\n".join(conventions.check_cases(str(tmp_path)))
+
+    return run
+
+
+def test_a_table_of_cases_with_their_tests_passes(cases):
+    assert cases() == ""
+
+
+@pytest.mark.parametrize("row, fault", {
+    "| S7 | it | as there | `tests/b.py`: `test_other` |": "has no test test_other",
+    "| S7 | it | as there | `tests/c.py`: `test_it` |": "tests/c.py has no test test_it",
+    "| S7 | it | as there | test_it |": "neither",
+    "| S7 | it | other | `tests/b.py`: `test_it` |": "neither",
+    "| S7 | it | as there |": "not four columns",
+    "| S1 | it | as there | `tests/b.py`: `test_it` |": "s1_is is not in row S1",
+    "| S62 | it | as there | `tests/b.py`: `test_it` |": "each once and in order",
+}.items())
+def test_a_row_that_is_wrong_is_named(cases, row, fault):
+    assert fault in cases(row)
+
+
+def test_a_test_with_the_numbers_of_two_cases_is_in_both_rows(cases):
+    said = cases("| A6 | it | policy | `tests/d.py`: `test_a6_a7_it` |", **{
+        "tests__d.py": "def test_a6_a7_r34_it():\n    pass\n\n\ndef test_a_b():\n    pass\n"})
+
+    assert "test_a6_a7_r34_it is not in row A7" in said and "R34" not in said and "test_a_b" not in said
+
+
+def test_cases_without_a_test_are_counted(cases):
+    assert cases("| F1 | it | other: why | not yet |", without=1) == ""
+
+
+@pytest.mark.parametrize("without", [0, 2])
+def test_another_number_of_cases_without_a_test_is_told(cases, without):
+    assert f"1 cases have no test; it was {without}" in cases("| F1 | it | as there | not yet |", without=without)
