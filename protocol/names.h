@@ -45,6 +45,8 @@
 #define LULL_BROKEN_FREEZER      "freezer lost"
 #define LULL_BROKEN_NOISY        "noisy"
 #define LULL_BROKEN_REBOOT       "guest rebooted"
+#define LULL_BROKEN_LATE_CUT     "the cut came after the thaw"
+#define LULL_BROKEN_NO_WITNESS   "no witness: the host cannot see whether the guest kept still"
 
 /* What a file system that is frozen still after its end is not: part of every reason that tells of one, so
  * that advice can be given by it. */

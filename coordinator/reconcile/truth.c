@@ -5,8 +5,6 @@
 
 #include "protocol/names.h"
 
-#define NO_WITNESS     "no witness: the host cannot see whether the guest kept still"
-#define CUT_TOO_LATE   "the cut came after the thaw"
 #define NOTHING_FROZEN "nothing was frozen"
 #define NOT_ALL_FROZEN "not every file system could be frozen"
 
@@ -45,11 +43,11 @@ why_broken(const LullTruthFacts *facts)
     if (!facts->held)
         return or_else(facts->broken, "the guest cannot say that it was held");
     if (!facts->cut_while_frozen)
-        return CUT_TOO_LATE;
+        return LULL_BROKEN_LATE_CUT;
     if (facts->witness == LULL_WITNESS_NOISY)
         return LULL_BROKEN_NOISY;
     if (facts->agent == LULL_AGENT_STOCK && facts->witness != LULL_WITNESS_QUIET)
-        return NO_WITNESS;
+        return LULL_BROKEN_NO_WITNESS;
     return NULL;
 }
 

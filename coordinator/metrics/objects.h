@@ -1,0 +1,41 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/metrics/registry.h"
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* Snapshots and restores as a watch tells them, and what is to be counted of that. What began before this
+ * process did is counted when it ends; what had ended by then is not. One thread; the series are lent. */
+typedef struct _LullObjects LullObjects;
+
+typedef enum {
+    LULL_PHASE_IN_PROGRESS = 0, /* also where nothing is said yet */
+    LULL_PHASE_SUCCEEDED,
+    LULL_PHASE_FAILED,
+    LULL_PHASE_DELETING,
+    LULL_PHASE_N
+} LullPhase;
+
+const char *lull_phase_to_string(LullPhase phase);
+
+typedef struct {
+    LullRegistry *registry;
+    guint stamps; /* the family of those that have succeeded, labels VM, snapshot and namespace */
+    gboolean has_stamps;
+    LullSeries *phases[LULL_PHASE_N]; /* how many there are; NULL: that is not told */
+    LullSeries *done, *failed;
+    LullSeries *spans; /* from creation to done */
+} LullObjectSeries;
+
+LullObjects *lull_objects_new(const LullObjectSeries *series) G_GNUC_WARN_UNUSED_RESULT;
+void lull_objects_free(LullObjects *self); /* before the registry */
+
+/* @now: wall clock. */
+void lull_objects_see_snapshot(LullObjects *self, LullJson *snapshot, gboolean deleted, gint64 now);
+void lull_objects_see_restore(LullObjects *self, LullJson *restore, gboolean deleted, gint64 now);
+
+G_END_DECLS
