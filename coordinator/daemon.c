@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "coordinator/guest/host.h"
+#include "coordinator/metrics/endpoint.h"
 #include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/manual-hold.h"
@@ -29,6 +30,7 @@
 
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
+#define STORE_LOOK_MS     5000 /* between looks at whether the store is there, for who asks */
 #define SWEEP_SECONDS     3600 /* between looks for events that are too old */
 
 struct _LullDaemon {
@@ -40,7 +42,10 @@ struct _LullDaemon {
     LullClaims *claims;
     LullJobs *jobs;
     LullRecorder *recorder;
-    GSource *sweep;
+    GSource *sweep, *store_look;
+    LullMetrics *metrics; /* this and the two below: NULL where nobody is told */
+    LullHealth *health;
+    LullEndpoint *endpoint;
     LullSnapshots snapshots;
     LullContents contents;
     LullRestores restores;
@@ -59,6 +64,7 @@ lull_daemon_options_clear(LullDaemonOptions *self)
     g_clear_pointer(&self->runtime_dir, g_free);
     g_clear_pointer(&self->socket, g_free);
     g_clear_pointer(&self->group, g_free);
+    g_clear_pointer(&self->metrics_listen, g_free);
 }
 
 void
@@ -169,16 +175,62 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->content_loop = lull_loop_new(self->store, &content);
     self->restore_loop = lull_loop_new(self->store, &restore);
-    self->contents = (LullContents){
-        .store = self->store,
-        .jobs = self->jobs,
-        .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
-        .loop = self->content_loop,
-        .life = g_uuid_string_random(),
-        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
-        .recorder = self->recorder};
+    self->contents =
+        (LullContents){.store = self->store,
+                       .jobs = self->jobs,
+                       .tools = {self->host, self->storage, self->intents, self->claims,
+                                 LULL_MSEC(options->lease), self->metrics},
+                       .loop = self->content_loop,
+                       .life = g_uuid_string_random(),
+                       .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
+                       .recorder = self->recorder};
     self->restores = (LullRestores){self->store,  self->jobs,         self->host,    self->storage,
                                     self->claims, self->restore_loop, self->recorder};
+    lull_loop_set_metrics(self->snapshot_loop, self->metrics, lull_metrics_snapshot);
+    lull_loop_set_metrics(self->content_loop, self->metrics, NULL);
+    lull_loop_set_metrics(self->restore_loop, self->metrics, lull_metrics_restore);
+}
+
+static char *
+find_libvirt(gpointer data)
+{
+    LullHost *host = data;
+
+    return lull_host_is_there(host)
+               ? NULL
+               : g_strdup_printf("libvirt at %s is away; it is looked for all the time", lull_host_uri(host));
+}
+
+/* On the thread that serves the store, and so is the first to be in need of it. */
+static gboolean
+on_store_look(gpointer data)
+{
+    LullDaemon *self = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) nothing = lull_store_get(self->store, &lull_kind_snapshot, "default", "-", &error);
+
+    lull_health_say(self->health, "store",
+                    error && !lull_error_is(error, LULL_ERROR_NOT_FOUND) ? error->message : NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+/* One coordinator is all that a plain host has. */
+static gboolean
+start_telling(LullDaemon *self, const LullDaemonOptions *options, GMainContext *context, GError **error)
+{
+    if (!options->metrics_listen)
+        return TRUE;
+    self->metrics = lull_metrics_new();
+    self->health = lull_health_new(0);
+    lull_metrics_set_leader(self->metrics, TRUE);
+    lull_health_say(self->health, "start", "it is about to start");
+    lull_health_ask(self->health, "libvirt", find_libvirt, self->host);
+    lull_health_listen(self->health, context);
+    self->store_look = g_timeout_source_new(STORE_LOOK_MS);
+    g_source_set_callback(self->store_look, on_store_look, self, NULL);
+    (void)g_source_attach(self->store_look, context);
+    self->endpoint = lull_endpoint_new(options->metrics_listen, self->metrics, self->health, error);
+    return self->endpoint != NULL;
 }
 
 static gboolean
@@ -210,6 +262,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     lull_restore_admit_serve(self->server, self->store);
     lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
+    lull_manual_holds_set_metrics(self->holds, self->metrics);
     lull_manual_holds_serve(self->holds, self->server, context);
     self->verifications = lull_verifications_new(self->store, self->storage, self->jobs);
     lull_verifications_serve(self->verifications, self->server, context);
@@ -229,29 +282,42 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
     if (!make_state_directory(options->state_dir, error) ||
         !make_directory(options->runtime_dir, 0755, error) || !make_directory(socket_dir, 0755, error) ||
         !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
-        !open_stores(self, options, error))
+        !open_stores(self, options, error) || !start_telling(self, options, context, error))
         return NULL;
     start_sweeping(self, context);
     make_loops(self, options);
     if (!start_serving(self, options, context, error))
         return NULL;
+    lull_health_say(self->health, "start", NULL);
     return g_steal_pointer(&self);
+}
+
+const char *
+lull_daemon_metrics_address(const LullDaemon *self)
+{
+    return self->endpoint ? lull_endpoint_address(self->endpoint) : NULL;
 }
 
 gboolean
 lull_daemon_stop(LullDaemon *self)
 {
+    lull_health_say(self->health, "stop", "it is about to end");
     g_clear_pointer(&self->holds, lull_manual_holds_free);
     g_clear_pointer(&self->server, lull_server_free);
     return lull_jobs_stop(self->jobs, STOP_BUDGET);
 }
 
-/* Jobs end before the loops they tell; watches before the stores they watch. */
+/* Jobs end before the loops they tell; watches before the stores they watch; who counts goes last. */
 void
 lull_daemon_free(LullDaemon *self)
 {
     if (!self)
         return;
+    g_clear_pointer(&self->endpoint, lull_endpoint_free);
+    if (self->store_look)
+        g_source_destroy(self->store_look);
+    g_clear_pointer(&self->store_look, g_source_unref);
+    g_clear_pointer(&self->health, lull_health_free);
     g_clear_pointer(&self->holds, lull_manual_holds_free);
     g_clear_pointer(&self->server, lull_server_free);
     if (self->jobs)
@@ -274,6 +340,7 @@ lull_daemon_free(LullDaemon *self)
     g_clear_pointer(&self->store, lull_store_free);
     g_clear_pointer(&self->host, lull_host_free);
     g_clear_pointer(&self->intents, lull_intents_free);
+    g_clear_pointer(&self->metrics, lull_metrics_free);
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     g_free(self);

@@ -18,9 +18,10 @@ typedef struct {
     char *socket;
     char *group; /* that may use the socket; NULL: as the directory has it */
     int lease;   /* ms that a guest stays frozen for a snapshot without a word from here; 0: the default */
-    int attempt_pause;  /* ms between two attempts to quiesce a guest; 0: the default */
-    int job_lease;      /* ms that a backup job goes on when this process is gone; 0: the default */
-    int check_interval; /* ms between two looks at whether stored data are there; 0: the default */
+    int attempt_pause;    /* ms between two attempts to quiesce a guest; 0: the default */
+    int job_lease;        /* ms that a backup job goes on when this process is gone; 0: the default */
+    int check_interval;   /* ms between two looks at whether stored data are there; 0: the default */
+    char *metrics_listen; /* "127.0.0.1:9180": where figures and health are told; NULL: nowhere */
 } LullDaemonOptions;
 void lull_daemon_options_clear(LullDaemonOptions *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullDaemonOptions, lull_daemon_options_clear)
@@ -32,6 +33,9 @@ void lull_daemon_options_complete(LullDaemonOptions *self);
  * this state, then it thaws what an earlier life may have left frozen, and only then looks at anything else.
  * LULL_ERROR_BUSY: another one is at work. */
 LullDaemon *lull_daemon_start(const LullDaemonOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Lent; NULL: nowhere. */
+const char *lull_daemon_metrics_address(const LullDaemon *self);
 
 /* Takes no more work, lets every guest go, waits for that in bounded time. FALSE: something still hangs in a
  * call; the process must end without cleaning up. */

@@ -73,6 +73,8 @@ parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version
          "that a backup job goes on when this program is gone (600000)", "MS"},
         {"check-interval", 0, 0, G_OPTION_ARG_INT, &options->check_interval,
          "between two looks at whether what is stored is there still (300000)", "MS"},
+        {"metrics-listen", 0, 0, G_OPTION_ARG_STRING, &options->metrics_listen,
+         "where /metrics, /healthz and /readyz are served (nowhere)", "ADDRESS:PORT"},
         {"print-crds", 0, 0, G_OPTION_ARG_STRING, ret_crds,
          "print the definitions of the kinds for a cluster, in snapshot.kubevirt.io or snapshot.lull.dev",
          "GROUP"},
@@ -173,6 +175,9 @@ main(int argc, char **argv)
         return fail(error, 1);
     on_signal_quit(SIGTERM, loop);
     on_signal_quit(SIGINT, loop);
+    if (lull_daemon_metrics_address(daemon))
+        (void)fprintf(stderr, "lull-coordinator: metrics on http://%s/metrics\n",
+                      lull_daemon_metrics_address(daemon));
     (void)fprintf(stderr, "lull-coordinator: ready on %s\n", options.socket);
     notify("READY=1");
     g_main_loop_run(loop);

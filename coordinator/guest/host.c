@@ -255,6 +255,12 @@ lull_host_times_found(LullHost *self)
     return self->hearing ? self->found : 0;
 }
 
+gboolean
+lull_host_is_there(LullHost *self)
+{
+    return lull_host_times_found(self) > 0;
+}
+
 /* Not knowing is an error: one that may run must not be taken for one that is off. @ret_end: STOPPED only;
  * UNKNOWN where libvirt does not tell. */
 static gboolean

@@ -20,6 +20,9 @@ void lull_host_free(LullHost *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullHost, lull_host_free)
 const char *lull_host_uri(const LullHost *self);
 
+/* As far as is known: one that hangs is taken for away when its keep-alive fails. Does not block. */
+gboolean lull_host_is_there(LullHost *self);
+
 /* A node of a cluster: its machines are those of the instances that it is told of, each of which has a
  * libvirt of its own, in its launcher's pod below @pods_directory (LULL_KUBELET_PODS). That is opened when
  * the machine is looked for, held, or asked, and closed some seconds after it was last used; none is trusted,

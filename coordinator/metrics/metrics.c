@@ -117,7 +117,7 @@ static const LullFamily families[N_FAMILIES] = {
     [REQUEST_SPAN] = {"rest_client_request_duration_seconds", "How long they took.", LULL_FAMILY_HISTOGRAM,
                       .if_used = TRUE, .labels = {"method"}, .bounds = SPANS},
     [WATCH_RESTARTS] = {"lull_watch_restarts_total", "Times that a watch of the API server began once more.",
-                        LULL_FAMILY_COUNTER},
+                        LULL_FAMILY_COUNTER, .if_used = TRUE},
     [LEFT_OUT] = {"lull_series_left_out_total",
                   "Times that something was not told here, since there was too much of its kind.",
                   LULL_FAMILY_COUNTER},
@@ -263,6 +263,13 @@ GString *
 lull_metrics_text(LullMetrics *self)
 {
     return lull_registry_text(self->registry);
+}
+
+const LullFamily *
+lull_metrics_families(guint *ret_n)
+{
+    *ret_n = N_FAMILIES;
+    return families;
 }
 
 LullFrozen *

@@ -21,6 +21,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullMetrics, lull_metrics_free)
 
 GString *lull_metrics_text(LullMetrics *self) G_GNUC_WARN_UNUSED_RESULT;
 
+/* All that there may be. */
+const LullFamily *lull_metrics_families(guint *ret_n);
+
 /* Lent; NULL where @self is. Its places may be used while a guest is frozen. */
 LullFrozen *lull_metrics_frozen(LullMetrics *self);
 

@@ -5,6 +5,7 @@
 
 #include "coordinator/reconcile/attempt-decide.h"
 #include "coordinator/reconcile/attempt-report.h"
+#include "coordinator/reconcile/attempt-tell.h"
 #include "coordinator/reconcile/attempt-volumes.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -34,6 +35,7 @@ typedef struct {
     LullGuestHold *hold;
     char *mute; /* why there is none; NULL: there is, or none was wanted */
     LullWitness *witness;
+    LullFrozenPlace *place; /* NULL: nobody counts */
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
     gint64 freeze_end; /* when the guest is let go at the latest */
     gboolean cut_while_frozen;
@@ -50,6 +52,7 @@ lull_attempt_order_free(LullAttemptOrder *self)
     g_free(self->vm_uid);
     g_free(self->content_uid);
     g_free(self->owner);
+    g_free(self->snapshot);
     g_strfreev(self->exclude);
     g_strfreev(self->volumes);
     lull_json_put(self->earlier);
@@ -161,6 +164,7 @@ freeze(Attempt *self)
     if (self->view.deadline)
         total = MIN(total, self->view.deadline - self->freeze_asked);
     self->freeze_end = self->freeze_asked + (ours ? total : MIN(total, STOCK_DEADLINE));
+    lull_frozen_begin(self->place, self->freeze_asked);
     self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : STOCK_DEADLINE, total));
     self->view.hopeless = lull_guest_hold_facts(self->hold)->nothing;
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
@@ -194,6 +198,7 @@ static void
 thaw(Attempt *self)
 {
     lull_guest_hold_thaw(self->hold, THAW_BUDGET);
+    lull_frozen_end(self->place);
     self->view.thaw = LULL_TRIED_DONE;
     lull_step(LULL_STEP_COORDINATOR_THAWED);
 }
@@ -277,15 +282,22 @@ run(Attempt *self, GCancellable *cancel)
 
 /* Only now, with nothing frozen, is it told. */
 static void
-log_notes(const Attempt *self)
+tell(const Attempt *self, const LullAttemptOutcome *outcome, const GError *problem)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
+    g_autoptr(GString) steps = g_string_new(NULL);
+    LullAttemptTelling telling = {
+        .vm = self->vm ? self->vm->name : self->order->vm_uid,
+        .op = self->op,
+        .asked = !self->view.unasked,
+        .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
+    };
 
     for (guint i = 0; i < self->n_notes; i++)
-        g_string_append_printf(line, "%s%s %.1f ms", i ? ", " : "",
-                               lull_attempt_verb_to_string(self->notes[i].verb),
-                               (double)self->notes[i].took / 1000.0);
-    g_message("%s: attempt %u of %s: %s", self->vm->name, self->order->number, self->order->owner, line->str);
+        g_string_append_printf(steps, "%s%s:%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, i ? "," : "",
+                               lull_attempt_verb_to_string(self->notes[i].verb), self->notes[i].took / 1000,
+                               self->notes[i].took / 100 % 10);
+    telling.steps = steps->str;
+    lull_attempt_tell(self->tools->metrics, self->order, &telling, outcome, problem);
 }
 
 static LullAttemptOutcome *
@@ -327,6 +339,7 @@ static void
 attempt_clear(Attempt *self)
 {
     g_clear_pointer(&self->hold, lull_guest_hold_free);
+    g_clear_pointer(&self->place, lull_frozen_give_back);
     g_clear_pointer(&self->mute, g_free);
     g_clear_pointer(&self->witness, lull_witness_free);
     g_clear_pointer(&self->cut, lull_cut_free);
@@ -361,33 +374,44 @@ attempt_init(Attempt *self, GError **error)
     return TRUE;
 }
 
+/* @reason: why the machine ended. */
+static LullAttemptOutcome *
+outcome_of(Attempt *self, const char *reason, GError **error)
+{
+    if (self->error) {
+        LullAttemptOutcome *outcome = NULL;
+
+        if (self->view.cut == LULL_TRIED_FAILED) {
+            outcome = g_new0(LullAttemptOutcome, 1);
+            outcome->cut_failed = TRUE;
+        }
+        g_propagate_error(error, g_steal_pointer(&self->error));
+        return outcome;
+    }
+    if (self->view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
+        return conclude(self);
+    g_set_error(error, LULL_ERROR, self->view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
+                "attempt %u of %s given up: %s", self->order->number, self->order->owner,
+                self->view.cancelled ? "cancelled" : "the deadline is over");
+    return NULL;
+}
+
 static LullAttemptOutcome *
 run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCancellable *cancel,
             GError **error)
 {
-    g_auto(Attempt) self = {.tools = tools, .order = order, .cancel = cancel};
-    const char *reason = NULL;
+    g_auto(Attempt) self = {.tools = tools,
+                            .order = order,
+                            .cancel = cancel,
+                            .place = lull_frozen_take(lull_metrics_frozen(tools->metrics))};
+    GError *problem = NULL;
+    LullAttemptOutcome *outcome =
+        attempt_init(&self, &problem) ? outcome_of(&self, run(&self, cancel), &problem) : NULL;
 
-    if (!attempt_init(&self, error))
-        return NULL;
-    reason = run(&self, cancel);
-    log_notes(&self);
-    if (self.error) {
-        LullAttemptOutcome *outcome = NULL;
-
-        if (self.view.cut == LULL_TRIED_FAILED) {
-            outcome = g_new0(LullAttemptOutcome, 1);
-            outcome->cut_failed = TRUE;
-        }
-        g_propagate_error(error, g_steal_pointer(&self.error));
-        return outcome;
-    }
-    if (self.view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
-        return conclude(&self);
-    g_set_error(error, LULL_ERROR, self.view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
-                "attempt %u of %s given up: %s", order->number, order->owner,
-                self.view.cancelled ? "cancelled" : "the deadline is over");
-    return NULL;
+    tell(&self, outcome, problem);
+    if (problem)
+        g_propagate_error(error, problem);
+    return outcome;
 }
 
 LullAttemptOutcome *
@@ -395,10 +419,13 @@ lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order, G
                  GError **error)
 {
     LullAttemptOutcome *outcome = NULL;
+    GError *problem = NULL;
 
-    if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, error)) {
+    if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, &problem)) {
         outcome = g_new0(LullAttemptOutcome, 1);
         outcome->refused = TRUE;
+        tell(&(Attempt){.tools = tools, .order = order}, outcome, problem);
+        g_propagate_error(error, problem);
         return outcome;
     }
     outcome = run_claimed(tools, order, cancel, error);

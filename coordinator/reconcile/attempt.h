@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #include "coordinator/guest/host.h"
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/reconcile/claims.h"
 #include "coordinator/reconcile/intents.h"
 #include "coordinator/reconcile/truth.h"
@@ -21,13 +22,15 @@ typedef struct {
     LullStorage *storage;
     LullIntents *intents;
     LullClaims *claims;
-    gint64 lease;   /* of a freeze by our agent; 0: the default */
-} LullAttemptTools; /* lent; each may be used from any thread */
+    gint64 lease;         /* of a freeze by our agent; 0: the default */
+    LullMetrics *metrics; /* NULL: nobody counts */
+} LullAttemptTools;       /* lent; each may be used from any thread */
 
 typedef struct {
     char *vm_uid;
     char *content_uid;
-    char *owner; /* for people: "snapshot nightly" */
+    char *owner;    /* for people: "snapshot nightly" */
+    char *snapshot; /* "namespace/name"; may be NULL */
     guint number;
     gboolean unquiesced; /* cut without asking the guest: attempts to quiesce it came to nothing */
     LullJson *earlier;   /* `unquiesced`: the report of the last one of them; NULL: they were interrupted */

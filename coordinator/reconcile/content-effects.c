@@ -86,6 +86,7 @@ order_of(const LullContents *self, const LullContentView *view)
     order->vm_uid = g_strdup(view->vm_uid);
     order->content_uid = g_strdup(view->uid);
     order->owner = g_strconcat("snapshot ", view->snapshot_name, NULL);
+    order->snapshot = g_strconcat(view->ns, "/", view->snapshot_name, NULL);
     order->number = view->state->number;
     order->unquiesced = view->unquiesced;
     order->earlier = view->unquiesced ? stored_report(view) : NULL;

@@ -26,6 +26,9 @@ struct _LullLoop {
     LullReconciler reconciler;
     LullQueue *queue;
     GThread *worker;
+    LullMetrics *metrics;
+    LullSeeFunc see;
+    LullSeries *worked;
     GMainContext *context;
     Watched watched[MAX_KINDS];
     guint n_watched;
@@ -52,6 +55,17 @@ lull_loop_new(LullStore *store, const LullReconciler *reconciler)
     self->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_unref);
     self->problems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return self;
+}
+
+void
+lull_loop_set_metrics(LullLoop *self, LullMetrics *metrics, LullSeeFunc see)
+{
+    const LullQueueSeries series = lull_metrics_queue(metrics, self->reconciler.name);
+
+    self->metrics = metrics;
+    self->see = metrics ? see : NULL;
+    self->worked = series.worked;
+    lull_queue_set_series(self->queue, &series);
 }
 
 static void
@@ -121,6 +135,8 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
         poke_dependents(self, ref);
         return;
     }
+    if (self->see)
+        self->see(self->metrics, object, type == LULL_WATCH_DELETED);
     key = g_strconcat(ns, "/", name, NULL);
     if (type == LULL_WATCH_DELETED)
         index_forget(self, key);
@@ -213,7 +229,10 @@ work(gpointer data)
     char *key = NULL;
 
     while ((key = lull_queue_take(self->queue))) {
+        const gint64 begun = g_get_monotonic_time();
+
         pass_over(self, key);
+        lull_series_observe(self->worked, g_get_monotonic_time() - begun);
         lull_queue_done(self->queue, key);
         g_free(key);
     }

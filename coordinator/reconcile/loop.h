@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/store/store.h"
 
 G_BEGIN_DECLS
@@ -39,6 +40,11 @@ typedef struct {
 } LullReconciler;
 
 LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Before it starts: counts its queue and its passes by its name, and shows objects of its own kind, as they
+ * are and as they change, to @see (may be NULL). @metrics: lent; NULL: nobody counts. */
+typedef void (*LullSeeFunc)(LullMetrics *metrics, LullJson *object, gboolean deleted);
+void lull_loop_set_metrics(LullLoop *self, LullMetrics *metrics, LullSeeFunc see);
 
 /* Begins to watch, on @context, which must not be run by another thread until this returns; starts the
  * worker. */

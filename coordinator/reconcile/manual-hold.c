@@ -24,6 +24,7 @@ struct _LullManualHolds {
     LullHost *host;
     LullIntents *intents;
     LullClaims *claims;
+    LullMetrics *metrics;
     GMainContext *context;
     GMutex mutex;
     GCond changed;
@@ -39,6 +40,7 @@ typedef struct {
     char *name;
     char *op;
     gint64 timeout;
+    LullFrozenPlace *place;      /* NULL: nobody counts */
     gboolean streams;            /* asked for by `hold`: @reply waits for the verdict too */
     LullServerReply *reply;      /* to who asked for it */
     LullServerReply *thaw_reply; /* with the mutex */
@@ -66,6 +68,12 @@ lull_manual_holds_new(LullHost *host, LullIntents *intents, LullClaims *claims)
     self->threads = g_ptr_array_new();
     self->finished = g_ptr_array_new();
     return self;
+}
+
+void
+lull_manual_holds_set_metrics(LullManualHolds *self, LullMetrics *metrics)
+{
+    self->metrics = metrics;
 }
 
 static gboolean
@@ -139,6 +147,7 @@ freeze(LullManualHolds *self, Held *held, const LullVm *vm, LullGuestHold *hold,
     if (facts->agent == LULL_AGENT_STOCK &&
         !lull_intents_write(self->intents, held->op, vm, facts->agent, LULL_INTENT_FREEZING, error))
         return FALSE;
+    lull_frozen_begin(held->place, lull_clock_boottime());
     if (lull_guest_hold_freeze(hold, lease, held->timeout + LULL_GUEST_HOLD_GRACE))
         return TRUE;
     g_set_error(error, LULL_ERROR, facts->timed_out ? LULL_ERROR_TIMED_OUT : LULL_ERROR_FAILED,
@@ -209,6 +218,7 @@ let_go(LullManualHolds *self, const Held *held, LullGuestHold *hold)
 
     if (hold)
         lull_guest_hold_thaw(hold, THAW_BUDGET);
+    lull_frozen_end(held->place);
     if (hold && lull_guest_hold_facts(hold)->unconfirmed)
         lull_intents_leave(self->intents, held->op);
     else if (!lull_intents_remove(self->intents, held->op, &problem))
@@ -259,7 +269,9 @@ hold_thread(gpointer data)
         g_set_error(&problem, LULL_ERROR, LULL_ERROR_CONFLICT, "VM %s is not running", held->name);
     if (vm && !problem &&
         lull_claims_take(self->claims, vm->uid, held->streams ? "lull hold" : "lull freeze", &problem)) {
+        held->place = lull_frozen_take(lull_metrics_frozen(self->metrics));
         hold_vm(self, held, vm);
+        lull_frozen_give_back(held->place);
         lull_claims_release(self->claims, vm->uid);
     } else {
         answer(self, held->reply, NULL, problem);

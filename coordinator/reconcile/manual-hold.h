@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/guest/host.h"
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/reconcile/claims.h"
 #include "coordinator/reconcile/intents.h"
 #include "coordinator/store/serve/server.h"
@@ -20,6 +21,9 @@ typedef struct _LullManualHolds LullManualHolds;
 /* All lent. */
 LullManualHolds *
 lull_manual_holds_new(LullHost *host, LullIntents *intents, LullClaims *claims) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Before it serves: guests that are held count as frozen. Lent; NULL: nobody counts. */
+void lull_manual_holds_set_metrics(LullManualHolds *self, LullMetrics *metrics);
 
 /* Registers the subresources; requests come, and are answered, on @context, the server's. */
 void lull_manual_holds_serve(LullManualHolds *self, LullServer *server, GMainContext *context);

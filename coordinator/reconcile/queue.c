@@ -9,6 +9,7 @@ typedef struct {
     char *key;
     gboolean dirty;      /* has to run (again) */
     gboolean processing; /* somebody took it */
+    gint64 since;        /* monotonic; in `ready` from then on */
     guint failures;
     gint64 due; /* monotonic; only while `timer` is set */
     GSequenceIter *timer;
@@ -18,6 +19,7 @@ struct _LullQueue {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     LullBackoff backoff;
+    LullQueueSeries series;
     GHashTable *items; /* key -> Item; those with nothing to remember are dropped */
     GQueue ready;      /* of Item: dirty and not processing, in order of arrival */
     GSequence *timers; /* of Item by due */
@@ -45,6 +47,12 @@ lull_queue_new(LullBackoff backoff)
     self->items = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, item_free);
     self->timers = g_sequence_new(NULL);
     return self;
+}
+
+void
+lull_queue_set_series(LullQueue *self, const LullQueueSeries *series)
+{
+    self->series = *series;
 }
 
 void
@@ -89,16 +97,24 @@ item_stop_timer(Item *item)
 }
 
 static void
+make_ready(LullQueue *self, Item *item)
+{
+    item->since = g_get_monotonic_time();
+    g_queue_push_tail(&self->ready, item);
+    lull_series_add(self->series.depth, 1);
+    pthread_cond_signal(&self->cond);
+}
+
+static void
 item_make_dirty(LullQueue *self, Item *item)
 {
     item_stop_timer(item);
     if (item->dirty)
         return;
     item->dirty = TRUE;
-    if (!item->processing) {
-        g_queue_push_tail(&self->ready, item);
-        pthread_cond_signal(&self->cond);
-    }
+    lull_series_add(self->series.adds, 1);
+    if (!item->processing)
+        make_ready(self, item);
 }
 
 static gint
@@ -165,6 +181,8 @@ lull_queue_take(LullQueue *self)
         if (item) {
             item->dirty = FALSE;
             item->processing = TRUE;
+            lull_series_add(self->series.depth, -1);
+            lull_series_observe(self->series.waited, g_get_monotonic_time() - item->since);
             key = g_strdup(item->key);
             break;
         }
@@ -185,10 +203,8 @@ lull_queue_done(LullQueue *self, const char *key)
     pthread_mutex_lock(&self->mutex);
     item = item_get(self, key);
     item->processing = FALSE;
-    if (item->dirty) {
-        g_queue_push_tail(&self->ready, item);
-        pthread_cond_signal(&self->cond);
-    }
+    if (item->dirty)
+        make_ready(self, item);
     item_drop_if_idle(self, item);
     pthread_mutex_unlock(&self->mutex);
 }
@@ -202,6 +218,7 @@ lull_queue_retry(LullQueue *self, const char *key)
     pthread_mutex_lock(&self->mutex);
     item = item_get(self, key);
     item->failures++;
+    lull_series_add(self->series.retries, 1);
     delay = lull_backoff_delay(&self->backoff, item->failures, g_random_double());
     item_start_timer(self, item, delay);
     pthread_mutex_unlock(&self->mutex);

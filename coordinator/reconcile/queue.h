@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/metrics/metrics.h"
 #include "protocol/backoff.h"
 
 G_BEGIN_DECLS
@@ -15,6 +16,9 @@ typedef struct _LullQueue LullQueue;
 
 LullQueue *lull_queue_new(LullBackoff backoff) G_GNUC_WARN_UNUSED_RESULT;
 void lull_queue_free(LullQueue *self); /* only after every taker is gone */
+
+/* Before it is used; counts adds, depth, retries and how long keys wait. */
+void lull_queue_set_series(LullQueue *self, const LullQueueSeries *series);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullQueue, lull_queue_free)
 
 void lull_queue_add(LullQueue *self, const char *key);

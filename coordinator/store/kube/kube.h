@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/config.h"
 #include "coordinator/store/store.h"
 
@@ -24,8 +25,9 @@ LullJson *lull_store_kube_try_create(LullStore *self, const LullKind *kind, Lull
 
 /* How much may wait, and how long a call may take. Zero: the default. */
 typedef struct {
-    guint max_pending; /* events that one watch may have waiting */
-    gint64 patience;   /* with one call, repetitions included */
+    guint max_pending;    /* events that one watch may have waiting */
+    gint64 patience;      /* with one call, repetitions included */
+    LullMetrics *metrics; /* lent, for who counts requests; NULL: nobody does */
 } LullKubeLimits;
 
 LullStore *lull_store_kube_new_with(LullKubeConfig *take_config, const LullKubeLimits *limits,

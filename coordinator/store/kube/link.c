@@ -16,6 +16,7 @@
 struct _LullKubeLink {
     LullKubeConfig *config;
     LullCredentials *credentials;
+    LullMetrics *metrics;
     GMutex lock;
     /* under it: */
     gint64 patience;
@@ -69,6 +70,18 @@ LullCredentials *
 lull_kube_link_credentials(const LullKubeLink *self)
 {
     return self->credentials;
+}
+
+void
+lull_kube_link_set_metrics(LullKubeLink *self, LullMetrics *metrics)
+{
+    self->metrics = metrics;
+}
+
+LullMetrics *
+lull_kube_link_metrics(const LullKubeLink *self)
+{
+    return self->metrics;
 }
 
 void
@@ -186,8 +199,10 @@ try_once(Call *call, LullKubeLink *self)
         dial = take_dial(self);
         lull_dial_begin(dial, self->config, credential, &request);
         lull_dial_keep_body(dial, &body);
+        const gint64 begun = lull_clock_boottime();
         const CURLcode code = curl_easy_perform(dial->easy);
         judge(call, self, dial, code, body.text);
+        lull_metrics_request(self->metrics, call->request->method, call->http, lull_clock_boottime() - begun);
         if (call->http == 401 || lull_dial_is_untrusted(code))
             lull_credentials_doubt(self->credentials, dial->credential);
         give_dial_back(self, dial);

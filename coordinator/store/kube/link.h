@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/config.h"
 #include "coordinator/store/kube/credentials.h"
 
@@ -26,6 +27,10 @@ void lull_kube_link_set_patience(LullKubeLink *self, gint64 usec);
 
 /* The same for who wants it shorter, while others are at it. */
 void lull_kube_link_limit_patience(LullKubeLink *self, gint64 usec);
+
+/* Before it is used: each try of a request is counted there. Lent; NULL: nobody counts. */
+void lull_kube_link_set_metrics(LullKubeLink *self, LullMetrics *metrics);
+LullMetrics *lull_kube_link_metrics(const LullKubeLink *self);
 
 typedef struct {
     const char *method;

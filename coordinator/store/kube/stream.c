@@ -26,6 +26,8 @@ struct _LullStream {
     LullDial dial;
     gboolean running;  /* an exchange is with libcurl */
     gboolean watching; /* and it is a watch */
+    gboolean watched;  /* so was one before */
+    gint64 begun;      /* boot clock: the exchange */
     gboolean opened;
     gboolean dropped; /* nothing more is to be read of it */
     gboolean deaf;    /* nobody takes more events: it is over */
@@ -191,7 +193,11 @@ begin_exchange(LullStream *self, const LullUrlQuery *query, gint64 now)
         note_answer(self, g_steal_pointer(&error));
         return;
     }
+    if (query->watch && self->watched)
+        lull_metrics_watch_restart(lull_kube_link_metrics(self->link));
+    self->watched = self->watched || query->watch;
     self->watching = query->watch;
+    self->begun = now;
     self->opened = FALSE;
     self->dropped = FALSE;
     self->body.max = query->watch ? MAX_EVENT : MAX_PAGE;
@@ -225,6 +231,14 @@ take_step(LullStream *self, const LullWatchStep *step, gint64 now)
     } else if (step->verb == LULL_WATCH_STEP_CUT) {
         stop_exchange(self);
     }
+}
+
+/* Of a watch only that it was refused: how long it lasted is no measure. */
+static void
+count(const LullStream *self, long http, gint64 now)
+{
+    if (!self->watching || http != 200)
+        lull_metrics_request(lull_kube_link_metrics(self->link), "GET", http, now - self->begun);
 }
 
 /* A problem that stays the same is told once, and its end too. */
@@ -318,6 +332,7 @@ lull_stream_finish(LullStream *self, const CURL *easy, CURLcode code, gint64 now
         return FALSE;
     note_opened(self);
     stop_exchange(self);
+    count(self, http, now);
     if (self->body.text->len && code == CURLE_OK)
         answer = lull_json_parse(self->body.text->str, (gssize)self->body.text->len, &problem);
     if (code != CURLE_OK)

@@ -70,6 +70,7 @@ count_intents(void)
     return list->len;
 }
 
+static LullMetrics *metrics; /* NULL: nobody counts */
 static gint64 deadline;
 static const char *promised; /* names of volumes; NULL: none */
 static const char *excluded; /* by the user; NULL: none */
@@ -78,7 +79,7 @@ static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: t
 static LullAttemptOutcome *
 attempt(LullLevel require, GError **error)
 {
-    const LullAttemptTools tools = {NULL, fake_storage(), intents, claims, 0};
+    const LullAttemptTools tools = {NULL, fake_storage(), intents, claims, 0, metrics};
     g_autoptr(LullAttemptOrder) order = g_new0(LullAttemptOrder, 1);
     LullAttemptOutcome *outcome = NULL;
 
@@ -713,6 +714,94 @@ START_TEST(test_whatever_fails_the_guest_is_let_go_and_nothing_is_claimed_that_w
 }
 END_TEST
 
+/* What is told */
+
+static char *told; /* the line of the last attempt */
+
+static GLogWriterOutput
+keep_line(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE") && g_str_has_prefix(fields[i].value, "attempt:")) {
+            g_free(told);
+            told = g_strdup(fields[i].value);
+        }
+    return G_LOG_WRITER_HANDLED;
+}
+
+static gboolean
+figures_have(const char *line)
+{
+    GString *text = lull_metrics_text(metrics);
+    const gboolean found = strstr(text->str, line) != NULL;
+
+    g_string_free(text, TRUE);
+    return found;
+}
+
+static void
+note_frozen(void)
+{
+    ck_assert(figures_have("\nlull_frozen_guests 1\n"));
+}
+
+START_TEST(test_an_attempt_is_counted_while_it_holds_and_told_when_it_is_over)
+{
+    static const char *const parts[] = {
+        "attempt: vm=larry ",
+        " snapshot=\"\" attempt=1 op=",
+        " result=quiesced level=fs proof=held proof-by=epoch witness=quiet agent=lull ",
+        " cuts=vda:",
+        " steps=prepare-storage:",
+        ",probe:",
+        ",write-intent:",
+        ",prepare-guest:",
+        ",freeze:",
+        ",witness-first:",
+        ",cut:",
+        ",witness-second:",
+        ",thaw:",
+        ",remove-intent:"};
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    metrics = lull_metrics_new();
+    fake.on_frozen = note_frozen;
+    g_log_set_writer_func(keep_line, NULL, NULL);
+    outcome = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert(figures_have("\nlull_frozen_guests 0\n"));
+    ck_assert(figures_have("\nlull_attempts_total{result=\"quiesced\"} 1\n"));
+    ck_assert(figures_have("\nlull_cuts_total{level=\"fs\",proof=\"held\",witness=\"quiet\"} 1\n"));
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+        ck_assert_msg(strstr(told, parts[i]) != NULL, "no \"%s\" in: %s", parts[i], told);
+    g_clear_pointer(&metrics, lull_metrics_free);
+    g_clear_pointer(&told, g_free);
+}
+END_TEST
+
+START_TEST(test_one_that_is_refused_or_comes_to_nothing_is_told_too)
+{
+    g_autoptr(LullAttemptOutcome) failed = NULL;
+    g_autoptr(LullAttemptOutcome) unfrozen = NULL;
+
+    metrics = lull_metrics_new();
+    g_log_set_writer_func(keep_line, NULL, NULL);
+    fake.refuse_freeze = TRUE;
+    unfrozen = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_ptr_nonnull(strstr(told, " result=not_quiesced level=crash proof=none "));
+    ck_assert_ptr_nonnull(strstr(told, " why=refused"));
+    ck_assert(figures_have("\nlull_quiesce_failures_total{reason=\"not_frozen\"} 1\n"));
+    fake.refuse_freeze = FALSE;
+    fake.refuse_storage = TRUE;
+    failed = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_ptr_nonnull(strstr(told, " result=failed level=none proof=none "));
+    ck_assert_ptr_nonnull(strstr(told, " why=full"));
+    ck_assert(figures_have("\nlull_attempts_total{result=\"failed\"} 1\n"));
+    ck_assert(figures_have("\nlull_frozen_guests 0\n"));
+    g_clear_pointer(&metrics, lull_metrics_free);
+    g_clear_pointer(&told, g_free);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -756,6 +845,8 @@ make_suite(void)
     tcase_add_loop_test(tcase,
                         test_whatever_fails_the_guest_is_let_go_and_nothing_is_claimed_that_was_not_had, 0,
                         LULL_ATTEMPT_N);
+    tcase_add_test(tcase, test_an_attempt_is_counted_while_it_holds_and_told_when_it_is_over);
+    tcase_add_test(tcase, test_one_that_is_refused_or_comes_to_nothing_is_told_too);
     suite_add_tcase(suite, tcase);
     return suite;
 }
