@@ -76,6 +76,12 @@ lull_volume_status(LullJson *vm, const char *name)
     return NULL;
 }
 
+char *
+lull_volume_snapshot_name(const char *name, guint attempt)
+{
+    return attempt <= 1 ? g_strdup(name) : g_strdup_printf("%s.%u", name, attempt);
+}
+
 gboolean
 lull_volume_keeps_data(LullJson *volume)
 {

@@ -22,6 +22,10 @@ gboolean lull_volumes_have_tpm(LullJson *vm);
 /* Its entry in status.volumeSnapshotStatuses, lent; NULL: the VM has no such volume. */
 LullJson *lull_volume_status(LullJson *vm, const char *name);
 
+/* The name that a volume's snapshot has in an attempt, where the content tells @name: the same in the first
+ * (and 0), then "NAME.2". No volume's name has a dot. */
+char *lull_volume_snapshot_name(const char *name, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Does the guest keep data on it that would be missed? Of a type whose volumes can be saved at all, whether
  * this one can or not: no drive for media, nothing read-only or transient. */
 gboolean lull_volume_keeps_data(LullJson *volume);

@@ -15,10 +15,9 @@ volume_statuses(const LullContentView *view, const char *when, gboolean ready)
 
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
         LullJson *entry = json_object_new_object();
+        g_autofree char *name = lull_content_snapshot_name(view, json_object_array_get_idx(backups, i));
 
-        lull_json_set_string(
-            entry, "volumeSnapshotName",
-            lull_json_string(json_object_array_get_idx(backups, i), "volumeSnapshotName", ""));
+        lull_json_set_string(entry, "volumeSnapshotName", name);
         lull_json_set_string(entry, "creationTime", when);
         lull_json_set_bool(entry, "readyToUse", ready);
         json_object_array_add(list, entry);

@@ -4,6 +4,7 @@
 #include "coordinator/reconcile/content-view.h"
 
 #include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/content-status.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-view.h"
@@ -113,6 +114,12 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
         self->problem = g_strdup(progress->problem ? progress->problem : "the copy is gone");
 }
 
+char *
+lull_content_snapshot_name(const LullContentView *self, LullJson *backup)
+{
+    return lull_volume_snapshot_name(lull_json_string(backup, "volumeSnapshotName", ""), self->named);
+}
+
 /* The names that the content's volumes have as snapshots: of those in @volumes, of all where there are none.
  */
 static char *
@@ -124,11 +131,11 @@ snapshot_names(const LullContentView *self, const GPtrArray *volumes)
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
         LullJson *backup = json_object_array_get_idx(backups, i);
         const char *volume = lull_json_string(backup, "volumeName", "");
+        g_autofree char *name = lull_content_snapshot_name(self, backup);
 
         if (!volumes->len ||
             g_ptr_array_find_with_equal_func((GPtrArray *)volumes, volume, g_str_equal, NULL))
-            g_string_append_printf(names, "%s%s", names->len ? "," : "",
-                                   lull_json_string(backup, "volumeSnapshotName", ""));
+            g_string_append_printf(names, "%s%s", names->len ? "," : "", name);
     }
     return g_string_free(names, FALSE);
 }
@@ -210,6 +217,7 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
     self->stage = self->state->stage;
     self->ours = g_str_equal(self->state->life, eyes->life);
     self->next = self->state->number + 1;
+    self->named = eyes->storage && eyes->storage->ops->named_by_attempt ? self->state->number : 0;
     self->bare = eyes->bare && promises_nothing(self->content);
     if (eyes->duty)
         look_at_grant(self, eyes->duty);

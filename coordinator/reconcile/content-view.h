@@ -45,7 +45,8 @@ typedef struct {
     gboolean progress_stale;
 
     /* What effects and the status need. */
-    guint next; /* the number that the next attempt has */
+    guint next;  /* the number that the next attempt has */
+    guint named; /* the attempt whose names its snapshots have; 0: those that the content tells */
     char *ns, *name, *uid, *vm_uid, *snapshot_name;
     LullJson *content;
     LullContentState *state;
@@ -57,6 +58,9 @@ typedef struct {
 } LullContentView;
 void lull_content_view_free(LullContentView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentView, lull_content_view_free)
+
+/* The name that a volume, an entry of the content's volumeBackups, has as a snapshot. */
+char *lull_content_snapshot_name(const LullContentView *self, LullJson *backup) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Ids of jobs. */
 char *lull_content_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RESULT;

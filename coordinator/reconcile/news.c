@@ -151,7 +151,7 @@ tell_volumes(const LullContentView *view, LullEventType type, const char *reason
     LullJson *backups = lull_json_array(lull_json_object(view->content, "spec"), "volumeBackups");
 
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
-        const char *name = lull_json_string(json_object_array_get_idx(backups, i), "volumeSnapshotName", "");
+        g_autofree char *name = lull_content_snapshot_name(view, json_object_array_get_idx(backups, i));
 
         add(all, &lull_kind_content, view->content, type, reason, g_strconcat(before, name, after, NULL));
     }

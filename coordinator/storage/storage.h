@@ -44,6 +44,9 @@ typedef struct {
 typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
+    /* Attempts have names of their own for their snapshots (lull_volume_snapshot_name()): those of an earlier
+     * one may take their time to go. */
+    gboolean named_by_attempt;
     /* Which object has a uid that other calls name, and the number of its attempt that counts, 0: none yet.
      * Told before these, in each life; again does no harm. NULL: a storage that need not know. */
     void (*introduce)(LullStorage *self, LullJson *content, guint attempt);

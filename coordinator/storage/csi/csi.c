@@ -202,6 +202,7 @@ csi_free(LullStorage *storage)
 }
 
 static const LullStorageOps csi_ops = {
+    .named_by_attempt = TRUE,
     .introduce = introduce,
     .prepare = lull_csi_prepare,
     .cut = lull_csi_cut,

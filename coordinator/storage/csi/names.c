@@ -7,6 +7,7 @@
 
 #include "coordinator/model/kind.h"
 #include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "protocol/error.h"
 
@@ -104,7 +105,7 @@ lull_csi_content_new(LullJson *content, GError **error)
 char *
 lull_csi_snapshot_name(const LullCsiBackup *backup, guint attempt)
 {
-    return attempt <= 1 ? g_strdup(backup->snapshot) : g_strdup_printf("%s.%u", backup->snapshot, attempt);
+    return lull_volume_snapshot_name(backup->snapshot, attempt);
 }
 
 char *

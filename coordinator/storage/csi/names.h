@@ -33,8 +33,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullCsiContent, lull_csi_content_unref)
 #define LULL_CSI_LABEL_CONTENT "lull.dev/content-uid"
 #define LULL_CSI_LABEL_ATTEMPT "lull.dev/attempt"
 
-/* The first attempt has the name that the content tells, each later one a name of its own: "NAME.2". No
- * volume's name has a dot. */
+/* As lull_volume_snapshot_name() has it. */
 char *lull_csi_snapshot_name(const LullCsiBackup *backup, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Of the VolumeSnapshotContent that snapshot-controller makes for a VolumeSnapshot with this uid. */

@@ -71,6 +71,18 @@ START_TEST(a_machine_that_is_not_there_has_none)
 }
 END_TEST
 
+START_TEST(only_the_first_attempt_has_the_names_that_the_content_tells)
+{
+    static const char *const expected[] = {"vs", "vs", "vs.2", "vs.3"};
+
+    for (guint attempt = 0; attempt < G_N_ELEMENTS(expected); attempt++) {
+        g_autofree char *name = lull_volume_snapshot_name("vs", attempt);
+
+        ck_assert_str_eq(name, expected[attempt]);
+    }
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -81,6 +93,7 @@ make_suite(void)
     tcase_add_test(tests, what_a_tpm_holds_is_a_volume_with_data_after_those_of_the_spec);
     tcase_add_loop_test(tests, a_tpm_that_keeps_nothing_is_no_volume, 0, G_N_ELEMENTS(without));
     tcase_add_test(tests, a_machine_that_is_not_there_has_none);
+    tcase_add_test(tests, only_the_first_attempt_has_the_names_that_the_content_tells);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -25,6 +25,7 @@ typedef struct {
     gboolean unconfirmed;                                 /* the thaw: it stays frozen */
     gboolean nothing;                                     /* in the guest that could be frozen */
     gboolean separate_cuts;                               /* each volume at an instant of its own */
+    gboolean named_by_attempt;                            /* the snapshots of volumes */
     LullCopyState lose_copy;                              /* RUNNING: it is not lost */
     gint putting;                                         /* a restore's data in place takes long */
     gint copying;                                         /* the copies of what was cut do not end */

@@ -388,5 +388,6 @@ fake_storage(void)
     static LullStorage storage = {&ops};
 
     ops.atomic = !fake.separate_cuts;
+    ops.named_by_attempt = fake.named_by_attempt;
     return &storage;
 }

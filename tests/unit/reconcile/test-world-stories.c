@@ -112,6 +112,31 @@ told_of(World *world)
     return g_string_free(text, FALSE);
 }
 
+START_TEST(test_the_status_names_the_snapshots_of_the_attempt_that_counts)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    LullJson *row = NULL;
+    LullJson *backup = NULL;
+    g_autofree char *expected = NULL;
+
+    world_init(&world, (guint32)_i);
+    fake.refuse_freeze = TRUE; /* the third attempt counts */
+    fake.named_by_attempt = _i % 2;
+    (void)fake_storage();
+    world_take(&world, "snap", "", TAKES);
+    world_live(&world, world_all_settled, 0);
+    content = world_content(&world);
+    backup =
+        json_object_array_get_idx(lull_json_array(lull_json_object(content, "spec"), "volumeBackups"), 0);
+    row = json_object_array_get_idx(
+        lull_json_array(lull_json_object(content, "status"), "volumeSnapshotStatus"), 0);
+    expected = g_strconcat(lull_json_string(backup, "volumeSnapshotName", "?"), _i % 2 ? ".3" : "", NULL);
+    ck_assert_str_eq(lull_json_string(row, "volumeSnapshotName", ""), expected);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_a_status_that_is_emptied_by_hand_is_what_it_was_again)
 {
     World world = {0};
@@ -166,6 +191,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_one_that_is_not_stored_yet_is_not_retained, 0, 6);
     tcase_add_loop_test(tcase, test_a_machine_may_come_after_its_snapshot, 0, 4);
     tcase_add_loop_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again, 0, 4);
+    tcase_add_loop_test(tcase, test_the_status_names_the_snapshots_of_the_attempt_that_counts, 0, 4);
     tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
