@@ -173,8 +173,8 @@ snapshots_new(LullMetrics *self)
                                .failed = one(self, SNAPSHOTS_ENDED, "failed"),
                                .spans = bare(self, SNAPSHOT_SPAN)};
 
-    for (guint i = 0; i < LULL_PHASE_N; i++)
-        series.phases[i] = one(self, SNAPSHOTS, lull_phase_to_string(i));
+    for (guint i = 0; i < LULL_OBJECT_N_PHASES; i++)
+        series.phases[i] = one(self, SNAPSHOTS, lull_object_phase_to_string(i));
     return lull_objects_new(&series);
 }
 

@@ -7,7 +7,7 @@
 #include "protocol/clock.h"
 
 typedef struct {
-    LullPhase phase;
+    LullObjectPhase phase;
     gboolean waited_for; /* it was seen before it ended */
     LullSeries *stamp;   /* NULL: it has not succeeded */
 } Object;
@@ -18,20 +18,20 @@ struct _LullObjects {
 };
 
 const char *
-lull_phase_to_string(LullPhase phase)
+lull_object_phase_to_string(LullObjectPhase phase)
 {
-    static const char *const names[LULL_PHASE_N] = {"InProgress", "Succeeded", "Failed", "Deleting"};
+    static const char *const names[LULL_OBJECT_N_PHASES] = {"InProgress", "Succeeded", "Failed", "Deleting"};
 
     return names[phase];
 }
 
-static LullPhase
+static LullObjectPhase
 phase_of(const char *text)
 {
-    for (guint i = 0; i < LULL_PHASE_N; i++)
-        if (g_str_equal(text, lull_phase_to_string(i)))
+    for (guint i = 0; i < LULL_OBJECT_N_PHASES; i++)
+        if (g_str_equal(text, lull_object_phase_to_string(i)))
             return i;
-    return LULL_PHASE_IN_PROGRESS;
+    return LULL_OBJECT_IN_PROGRESS;
 }
 
 LullObjects *
@@ -62,7 +62,7 @@ forget(LullObjects *self, const char *key, Object *object)
 }
 
 static Object *
-find(LullObjects *self, const char *key, LullPhase phase)
+find(LullObjects *self, const char *key, LullObjectPhase phase)
 {
     Object *object = g_hash_table_lookup(self->objects, key);
 
@@ -113,8 +113,8 @@ stamp(LullObjects *self, Object *object, LullJson *json)
 
 /* What is being deleted is not awaited any more. */
 static void
-see(LullObjects *self, LullJson *json, LullPhase phase, gboolean done, gboolean failed, gboolean deleted,
-    gint64 now)
+see(LullObjects *self, LullJson *json, LullObjectPhase phase, gboolean done, gboolean failed,
+    gboolean deleted, gint64 now)
 {
     const char *ns = lull_meta_namespace(json), *name = lull_meta_name(json);
     g_autofree char *key = g_strconcat(ns ? ns : "", "/", name ? name : "", NULL);
@@ -125,11 +125,11 @@ see(LullObjects *self, LullJson *json, LullPhase phase, gboolean done, gboolean 
             forget(self, key, object);
         return;
     }
-    if (phase == LULL_PHASE_DELETING)
+    if (phase == LULL_OBJECT_DELETING)
         object->waited_for = FALSE;
     else
         note_end(self, object, json, done, failed, now);
-    if (phase == LULL_PHASE_SUCCEEDED)
+    if (phase == LULL_OBJECT_SUCCEEDED)
         stamp(self, object, json);
 }
 
@@ -137,9 +137,9 @@ void
 lull_objects_see_snapshot(LullObjects *self, LullJson *snapshot, gboolean deleted, gint64 now)
 {
     LullJson *status = lull_json_object(snapshot, "status");
-    const LullPhase phase = phase_of(lull_json_string(status, "phase", ""));
+    const LullObjectPhase phase = phase_of(lull_json_string(status, "phase", ""));
 
-    see(self, snapshot, phase, lull_json_bool(status, "readyToUse", FALSE), phase == LULL_PHASE_FAILED,
+    see(self, snapshot, phase, lull_json_bool(status, "readyToUse", FALSE), phase == LULL_OBJECT_FAILED,
         deleted, now);
 }
 
@@ -148,10 +148,10 @@ lull_objects_see_restore(LullObjects *self, LullJson *restore, gboolean deleted,
 {
     const gboolean done = lull_json_bool(lull_json_object(restore, "status"), "complete", FALSE);
     const gboolean failed = !done && lull_condition_is(restore, "Failure", TRUE);
-    const LullPhase phase = lull_meta_is_deleting(restore) ? LULL_PHASE_DELETING
-                            : done                         ? LULL_PHASE_SUCCEEDED
-                            : failed                       ? LULL_PHASE_FAILED
-                                                           : LULL_PHASE_IN_PROGRESS;
+    const LullObjectPhase phase = lull_meta_is_deleting(restore) ? LULL_OBJECT_DELETING
+                                  : done                         ? LULL_OBJECT_SUCCEEDED
+                                  : failed                       ? LULL_OBJECT_FAILED
+                                                                 : LULL_OBJECT_IN_PROGRESS;
 
     see(self, restore, phase, done, failed, deleted, now);
 }

@@ -13,20 +13,20 @@ G_BEGIN_DECLS
 typedef struct _LullObjects LullObjects;
 
 typedef enum {
-    LULL_PHASE_IN_PROGRESS = 0, /* also where nothing is said yet */
-    LULL_PHASE_SUCCEEDED,
-    LULL_PHASE_FAILED,
-    LULL_PHASE_DELETING,
-    LULL_PHASE_N
-} LullPhase;
+    LULL_OBJECT_IN_PROGRESS = 0, /* also where nothing is said yet */
+    LULL_OBJECT_SUCCEEDED,
+    LULL_OBJECT_FAILED,
+    LULL_OBJECT_DELETING,
+    LULL_OBJECT_N_PHASES
+} LullObjectPhase;
 
-const char *lull_phase_to_string(LullPhase phase);
+const char *lull_object_phase_to_string(LullObjectPhase phase);
 
 typedef struct {
     LullRegistry *registry;
     guint stamps; /* the family of those that have succeeded, labels VM, snapshot and namespace */
     gboolean has_stamps;
-    LullSeries *phases[LULL_PHASE_N]; /* how many there are; NULL: that is not told */
+    LullSeries *phases[LULL_OBJECT_N_PHASES]; /* how many there are; NULL: that is not told */
     LullSeries *done, *failed;
     LullSeries *spans; /* from creation to done */
 } LullObjectSeries;
