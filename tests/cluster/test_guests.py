@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest on the cluster's volumes, which the storage cuts: without our coordinator, as anybody could do it."""
 
+import json
 import os
 
 import libvirt
 import pytest
 
 import rig
+from driver import Driver, uuid
 from images import verify_disk
 from kubevirt import Volume
 from volumes import SNAPSHOTS, claim, volume_snapshot
@@ -66,6 +68,38 @@ def test_a_frozen_guest_is_cut_whole(cluster, vm, guest, snap):
     cuts = {name: snap(f"{name}-cut", name) for name in CLAIMS}
     contents = {name: cluster.wait_cut(cut) for name, cut in cuts.items()}
     assert guest.domain.fsThaw() == len(CLAIMS)
+    for name, (_, kind, _) in CLAIMS.items():
+        cut = verify_disk(cluster.driver.snapshot_path(contents[name]), kind)
+        assert before[kind] <= cut.lines <= guest.seq(kind)
+
+
+class Node:
+    """To a Driver it is the host: this node, and its kubelet's directory of pods."""
+
+    def __init__(self, vm):
+        self.uri = f"node:{vm.pod['spec']['nodeName']}"
+        self.pods = os.path.dirname(vm.pod_dir(vm.pod))
+
+
+def test_a_guest_that_is_held_through_its_pods_socket_is_cut_whole(cluster, vm, guest, snap, tmp_path):
+    node = Node(vm)
+    told = tmp_path / "instance.json"
+    told.write_text(json.dumps(vm.read_instance()))
+    with Driver(node, node.pods) as driver:
+        driver.must("instance", "added", told)
+        found = driver.must("vm", "guests/larry")
+        assert found["vm"]["metadata"]["uid"] == vm.uid
+        driver.must("hold", uuid())
+        driver.must("prepare", 10000)
+        driver.must("witness")
+        before = {kind: guest.seq(kind) for kind in guest.written()}
+        driver.must("freeze", 20000)
+        driver.must("first")
+        contents = {name: cluster.wait_cut(snap(f"{name}-held", name)) for name in CLAIMS}
+        driver.must("second")
+        facts = driver.must("thaw", 5000)
+        assert facts["held"], facts
+        assert driver("verdict", *(target for target, _, _ in CLAIMS.values()))["witness"] == "quiet"
     for name, (_, kind, _) in CLAIMS.items():
         cut = verify_disk(cluster.driver.snapshot_path(contents[name]), kind)
         assert before[kind] <= cut.lines <= guest.seq(kind)
