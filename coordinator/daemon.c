@@ -3,10 +3,6 @@
  */
 #include "coordinator/daemon.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "coordinator/guest/host.h"
@@ -19,6 +15,7 @@
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/reconcile/switch.h"
 #include "coordinator/reconcile/verification.h"
+#include "coordinator/state-dir.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "coordinator/store/serve/server.h"
 #include "protocol/clock.h"
@@ -26,7 +23,6 @@
 #include "protocol/names.h"
 
 #define STOP_BUDGET LULL_SEC(15)
-#define STATE_MODE  0711
 
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
@@ -84,47 +80,6 @@ lull_daemon_options_complete(LullDaemonOptions *self)
         self->check_interval = CHECK_INTERVAL_MS;
 }
 
-static gboolean
-make_directory(const char *path, int mode, GError **error)
-{
-    if (g_mkdir_with_parents(path, mode) == 0)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot make %s: %s", path, g_strerror(errno));
-    return FALSE;
-}
-
-/* QEMU, which often runs as a user of its own, has to get through to the files that it copies into, whatever
- * the umask or an earlier version left. Who may not read the directory cannot list it. */
-static gboolean
-make_state_directory(const char *path, GError **error)
-{
-    if (!make_directory(path, STATE_MODE, error))
-        return FALSE;
-    if (chmod(path, STATE_MODE) == 0)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot change the mode of %s: %s", path,
-                g_strerror(errno));
-    return FALSE;
-}
-
-/* Two of them would thaw each other's guests. */
-static gboolean
-be_the_only_one(LullDaemon *self, const char *state_dir, GError **error)
-{
-    g_autofree char *path = g_build_filename(state_dir, "lock", NULL);
-
-    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return TRUE;
-    if (self->lock_fd >= 0 && errno == EWOULDBLOCK)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
-                    "another lull-coordinator works on %s: stop it, or give this one another --state-dir",
-                    state_dir);
-    else
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "cannot lock %s: %s", path, g_strerror(errno));
-    return FALSE;
-}
-
 /* Thaw first: it needs the host and the intents, and waits for nothing else. */
 static gboolean
 thaw_first(LullDaemon *self, const LullDaemonOptions *options, GError **error)
@@ -169,7 +124,7 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
         lull_restore_refs, lull_restore_pass,  &self->restores};
 
-    self->snapshots = (LullSnapshots){self->store, self->recorder};
+    self->snapshots = (LullSnapshots){self->store, self->recorder, NULL};
     self->claims = lull_claims_new();
     self->jobs = lull_jobs_new();
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
@@ -279,10 +234,12 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
     g_autoptr(LullDaemon) self = g_new0(LullDaemon, 1);
 
     self->lock_fd = -1;
-    if (!make_state_directory(options->state_dir, error) ||
-        !make_directory(options->runtime_dir, 0755, error) || !make_directory(socket_dir, 0755, error) ||
-        !be_the_only_one(self, options->state_dir, error) || !thaw_first(self, options, error) ||
-        !open_stores(self, options, error) || !start_telling(self, options, context, error))
+    if (!lull_make_directory(options->runtime_dir, 0755, error) ||
+        !lull_make_directory(socket_dir, 0755, error))
+        return NULL;
+    self->lock_fd = lull_state_dir_take(options->state_dir, error);
+    if (self->lock_fd < 0 || !thaw_first(self, options, error) || !open_stores(self, options, error) ||
+        !start_telling(self, options, context, error))
         return NULL;
     start_sweeping(self, context);
     make_loops(self, options);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "coordinator/daemon-cluster.h"
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/model/manifests.h"
@@ -50,41 +51,70 @@ notify(const char *state)
     close(fd);
 }
 
-static gboolean
-parse(int *argc, char ***argv, LullDaemonOptions *options, gboolean *ret_version, char **ret_crds,
-      GError **error)
+/* What was said on the command line. */
+typedef struct {
+    LullDaemonOptions host;
+    LullClusterOptions cluster;
+    gboolean version;
+    char *crds;
+} Arguments;
+
+static void
+arguments_clear(Arguments *self)
 {
+    lull_daemon_options_clear(&self->host);
+    lull_cluster_options_clear(&self->cluster);
+    g_clear_pointer(&self->crds, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
+
+static gboolean
+parse(int *argc, char ***argv, Arguments *arguments, GError **error)
+{
+    LullDaemonOptions *host = &arguments->host;
+    LullClusterOptions *cluster = &arguments->cluster;
     const GOptionEntry entries[] = {
-        {"uri", 0, 0, G_OPTION_ARG_STRING, &options->uri,
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &host->uri,
          "libvirt to work with (root: qemu:///system, else qemu:///session)", "URI"},
-        {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+        {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &host->state_dir,
          "where snapshots and their records are kept (root: /var/lib/lull)", "DIR"},
-        {"runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir,
+        {"runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &host->runtime_dir,
          "where the socket is (root: /run/lull)", "DIR"},
-        {"socket", 0, 0, G_OPTION_ARG_FILENAME, &options->socket,
+        {"socket", 0, 0, G_OPTION_ARG_FILENAME, &host->socket,
          "the API's socket (coordinator.sock in the runtime directory)", "PATH"},
-        {"group", 0, 0, G_OPTION_ARG_STRING, &options->group,
+        {"group", 0, 0, G_OPTION_ARG_STRING, &host->group,
          "who may use the socket, which is power over all guests", "GROUP"},
-        {"lease", 0, 0, G_OPTION_ARG_INT, &options->lease,
+        {"lease", 0, 0, G_OPTION_ARG_INT, &host->lease,
          "that a guest is left frozen for a snapshot without hearing from here (8000)", "MS"},
-        {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &options->attempt_pause,
+        {"attempt-pause", 0, 0, G_OPTION_ARG_INT, &host->attempt_pause,
          "between two attempts to bring a guest to rest (10000)", "MS"},
-        {"job-lease", 0, 0, G_OPTION_ARG_INT, &options->job_lease,
+        {"job-lease", 0, 0, G_OPTION_ARG_INT, &host->job_lease,
          "that a backup job goes on when this program is gone (600000)", "MS"},
-        {"check-interval", 0, 0, G_OPTION_ARG_INT, &options->check_interval,
+        {"check-interval", 0, 0, G_OPTION_ARG_INT, &host->check_interval,
          "between two looks at whether what is stored is there still (300000)", "MS"},
-        {"metrics-listen", 0, 0, G_OPTION_ARG_STRING, &options->metrics_listen,
+        {"metrics-listen", 0, 0, G_OPTION_ARG_STRING, &host->metrics_listen,
          "where /metrics, /healthz and /readyz are served (nowhere)", "ADDRESS:PORT"},
-        {"print-crds", 0, 0, G_OPTION_ARG_STRING, ret_crds,
+        {"node", 0, 0, G_OPTION_ARG_STRING, &cluster->node,
+         "work in a cluster, on this node of it (LULL_NODE)", "NAME"},
+        {"kubeconfig", 0, 0, G_OPTION_ARG_STRING, &cluster->kubeconfig,
+         "how to reach the cluster (as a pod of it)", "PATH"},
+        {"context", 0, 0, G_OPTION_ARG_STRING, &cluster->context, "of the kubeconfig (its current one)",
+         "NAME"},
+        {"api-group", 0, 0, G_OPTION_ARG_STRING, &cluster->api_group,
+         "that the kinds are in there (LULL_API_GROUP, snapshot.lull.dev)", "GROUP"},
+        {"pods-dir", 0, 0, G_OPTION_ARG_FILENAME, &cluster->pods_dir,
+         "where the kubelet keeps pods (/var/lib/kubelet/pods)", "DIR"},
+        {"print-crds", 0, 0, G_OPTION_ARG_STRING, &arguments->crds,
          "print the definitions of the kinds for a cluster, in snapshot.kubevirt.io or snapshot.lull.dev",
          "GROUP"},
-        {"version", 0, 0, G_OPTION_ARG_NONE, ret_version, "say which version this is", NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &arguments->version, "say which version this is", NULL},
         {0},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 
-    g_option_context_set_summary(context,
-                                 "Takes and restores snapshots of the virtual machines of one libvirt.");
+    g_option_context_set_summary(
+        context, "Takes and restores snapshots of the virtual machines of one libvirt, or, as one "
+                 "of several, of a cluster.");
     g_option_context_add_main_entries(context, entries, NULL);
     return g_option_context_parse(context, argc, argv, error);
 }
@@ -139,16 +169,68 @@ set_up_log(void)
     g_log_writer_default_set_use_stderr(TRUE);
 }
 
+static void
+run_until_told(GMainLoop *loop, const char *ready)
+{
+    on_signal_quit(SIGTERM, loop);
+    on_signal_quit(SIGINT, loop);
+    (void)fprintf(stderr, "lull-coordinator: ready %s\n", ready);
+    notify("READY=1");
+    g_main_loop_run(loop);
+    notify("STOPPING=1");
+}
+
+static int
+run_host(LullDaemonOptions *options, GMainLoop *loop)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullDaemon) daemon = NULL;
+    g_autofree char *ready = NULL;
+
+    lull_daemon_options_complete(options);
+    daemon = lull_daemon_start(options, &error);
+    if (!daemon)
+        return fail(error, 1);
+    if (lull_daemon_metrics_address(daemon))
+        (void)fprintf(stderr, "lull-coordinator: metrics on http://%s/metrics\n",
+                      lull_daemon_metrics_address(daemon));
+    ready = g_strconcat("on ", options->socket, NULL);
+    run_until_told(loop, ready);
+    if (!lull_daemon_stop(daemon))
+        _exit(EXIT_SUCCESS); /* leases and dead men do the rest */
+    return EXIT_SUCCESS;
+}
+
+static int
+run_cluster(LullClusterOptions *options, const LullDaemonOptions *host, GMainLoop *loop)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullClusterDaemon) daemon = NULL;
+    g_autofree char *ready = NULL;
+
+    options->state_dir = g_strdup(host->state_dir);
+    options->lease = host->lease;
+    options->attempt_pause = host->attempt_pause;
+    options->check_interval = host->check_interval;
+    if (!lull_cluster_options_complete(options, &error))
+        return fail(error, 2);
+    daemon = lull_cluster_daemon_start(options, &error);
+    if (!daemon)
+        return fail(error, 1);
+    ready = g_strdup_printf("on node %s, for %s", options->node, options->api_group);
+    run_until_told(loop, ready);
+    if (!lull_cluster_daemon_stop(daemon))
+        _exit(EXIT_SUCCESS);
+    return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
-    g_auto(LullDaemonOptions) options = {NULL};
+    g_auto(Arguments) arguments = {{NULL}};
     g_autoptr(GMainContext) context = g_main_context_new();
     g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
-    g_autoptr(LullDaemon) daemon = NULL;
     g_autoptr(GError) error = NULL;
-    g_autofree char *crds = NULL;
-    gboolean version = FALSE;
 
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
@@ -157,32 +239,19 @@ main(int argc, char **argv)
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
         return lull_pull_watchdog_main();
     set_up_log();
-    if (!parse(&argc, &argv, &options, &version, &crds, &error) || !check_lease(&options, &error) ||
+    if (!parse(&argc, &argv, &arguments, &error) || !check_lease(&arguments.host, &error) ||
         !lull_steps_init(&error))
         return fail(error, 2);
-    if (version) {
+    if (arguments.version) {
         (void)printf("lull-coordinator %s\n", LULL_VERSION);
         return EXIT_SUCCESS;
     }
-    if (crds)
-        return print_crds(crds);
+    if (arguments.crds)
+        return print_crds(arguments.crds);
     (void)signal(SIGPIPE, SIG_IGN);
-    lull_daemon_options_complete(&options);
     /* Never the default one: libvirt's event loop, which is a thread of its own, takes that. */
     g_main_context_push_thread_default(context);
-    daemon = lull_daemon_start(&options, &error);
-    if (!daemon)
-        return fail(error, 1);
-    on_signal_quit(SIGTERM, loop);
-    on_signal_quit(SIGINT, loop);
-    if (lull_daemon_metrics_address(daemon))
-        (void)fprintf(stderr, "lull-coordinator: metrics on http://%s/metrics\n",
-                      lull_daemon_metrics_address(daemon));
-    (void)fprintf(stderr, "lull-coordinator: ready on %s\n", options.socket);
-    notify("READY=1");
-    g_main_loop_run(loop);
-    notify("STOPPING=1");
-    if (!lull_daemon_stop(daemon))
-        _exit(EXIT_SUCCESS); /* leases and dead men do the rest */
-    return EXIT_SUCCESS;
+    if (arguments.cluster.node || g_getenv("LULL_NODE"))
+        return run_cluster(&arguments.cluster, &arguments.host, loop);
+    return run_host(&arguments.host, loop);
 }

@@ -58,6 +58,12 @@ lull_condition_is(LullJson *object, const char *type, gboolean value)
     return g_strcmp0(lull_json_string(entry, "status", NULL), value ? "True" : "False") == 0;
 }
 
+gboolean
+lull_condition_has(LullJson *object, const char *type)
+{
+    return find_in_object(object, type) != NULL;
+}
+
 const char *
 lull_condition_reason(LullJson *object, const char *type)
 {

@@ -30,6 +30,7 @@ LullJson *lull_meta_patch_finalizer(LullJson *object, const char *finalizer,
 gboolean
 lull_condition_set(LullJson *status, const char *type, gboolean value, const char *reason, gint64 now);
 gboolean lull_condition_is(LullJson *object, const char *type, gboolean value); /* FALSE where absent */
+gboolean lull_condition_has(LullJson *object, const char *type);                /* whatever it says */
 const char *lull_condition_reason(LullJson *object, const char *type);
 
 /* Go's duration syntax ("300ms", "-1.5h", "2h45m"), or a bare number of seconds. Microseconds. What does not

@@ -102,6 +102,13 @@ decide_cut(const LullContentView *view)
     return decide_job(view->seal, follow, "SealRuns", "NotSealed", STEP(RECORD_SEAL, "Sealed", 0));
 }
 
+/* There is nothing to tell of it, and its grant is about to be written. */
+static gboolean
+is_untouched(const LullContentView *view)
+{
+    return view->stage == LULL_CONTENT_NEW && view->charge == LULL_CHARGE_CARE;
+}
+
 LullContentStep
 lull_content_decide(const LullContentView *view)
 {
@@ -113,7 +120,7 @@ lull_content_decide(const LullContentView *view)
         return decide_deleting(view);
     if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE && !view->superseded)
         return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
-    if (view->status_stale)
+    if (view->status_stale && !is_untouched(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)
         return STEP(WRITE_PROGRESS, "ProgressMade", 0);

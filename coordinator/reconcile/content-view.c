@@ -80,15 +80,19 @@ look_at_jobs(LullContentView *self, LullJobs *jobs)
         self->problem = g_strdup(self->work_error);
 }
 
-/* A snapshot of the same name but another uid is another one. */
-static void
-look_at_snapshot(LullContentView *self, LullJson *snapshot)
+gboolean
+lull_content_is_wanted(const char *name, LullJson *snapshot)
 {
     const char *uid = lull_meta_uid(snapshot);
 
-    self->wanted =
-        uid && g_str_has_suffix(self->name, uid) && !lull_meta_is_deleting(snapshot) &&
-        !g_str_equal(lull_json_string(lull_json_object(snapshot, "status"), "phase", ""), "Failed");
+    return uid && g_str_has_suffix(name, uid) && !lull_meta_is_deleting(snapshot) &&
+           !g_str_equal(lull_json_string(lull_json_object(snapshot, "status"), "phase", ""), "Failed");
+}
+
+static void
+look_at_snapshot(LullContentView *self, LullJson *snapshot)
+{
+    self->wanted = lull_content_is_wanted(self->name, snapshot);
     self->deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
 }
 

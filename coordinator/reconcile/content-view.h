@@ -92,6 +92,10 @@ typedef struct {
     gboolean bare; /* what promises no volume needs no storage */
 } LullContentEyes;
 
+/* Does its @snapshot (NULL: there is none) still wait for the content @name? One of the same name but another
+ * uid is another one. */
+gboolean lull_content_is_wanted(const char *name, LullJson *snapshot);
+
 /* When the next attempt may begin, wall clock: each one before may have frozen the guest. 0: now. */
 gint64 lull_content_retry_at(const LullContentState *state, gint64 pause);
 

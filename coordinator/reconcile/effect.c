@@ -116,7 +116,7 @@ lull_effect_drop_void_locks(LullStore *store, LullJson **vm, GError **error)
         g_autoptr(LullJson) object = NULL;
         LullJson *copy = NULL;
 
-        if (!owner)
+        if (!owner || !lull_name_is_valid(owner)) /* no name of ours: another controller's */
             continue;
         if (!lull_effect_get(store, locks[i].kind, lull_meta_namespace(*vm), owner, &object, error))
             return FALSE;

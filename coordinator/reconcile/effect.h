@@ -27,7 +27,7 @@ gboolean
 lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error);
 
 /* Replaces @vm (may point to NULL) by one without the locks of snapshots and restores that do not exist:
- * nobody would ever let go of them. */
+ * nobody would ever let go of them. Of what has no such name nobody knows: it is left. */
 gboolean lull_effect_drop_void_locks(LullStore *store, LullJson **vm, GError **error);
 
 /* Reads; an absent object is a fact: TRUE with NULL. */

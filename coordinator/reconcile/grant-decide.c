@@ -15,7 +15,7 @@ is_unclaimed(const LullGrantView *view)
 static LullGrantStep
 replace(const LullGrantView *view, const char *reason)
 {
-    return view->placed ? STEP(GIVE, reason, 0) : STEP(REVOKE, reason, 0);
+    return view->placed ? STEP(GIVE, reason, 0) : STEP(ADOPT, reason, 0);
 }
 
 /* Nobody knows how old a grant of an earlier term is. One that has run out for us has for its node too. */
@@ -57,12 +57,12 @@ decide_begun(const LullGrantView *view)
 static LullGrantStep
 decide_rest(const LullGrantView *view, const char *reason)
 {
-    if (view->orphaned && view->now < work_end(view))
-        return STEP(WAIT, "AttemptRuns", work_end(view));
+    const gint64 end = work_end(view);
+
+    if (is_unclaimed(view)) /* the node need not be there for what nobody began */
+        return STEP(ADOPT, reason, 0);
     if (view->orphaned)
-        return STEP(ADOPT, "NodeLost", 0);
-    if (is_unclaimed(view) && !view->deleting)
-        return STEP(REVOKE, reason, 0);
+        return view->now < end ? STEP(WAIT, "AttemptRuns", end) : STEP(ADOPT, "NodeLost", 0);
     return STEP(WAIT, reason, 0);
 }
 
@@ -112,7 +112,6 @@ lull_grant_verb_to_string(LullGrantVerb verb)
     static const char *const names[] = {
         [LULL_GRANT_WAIT] = "wait",
         [LULL_GRANT_GIVE] = "give",
-        [LULL_GRANT_REVOKE] = "revoke",
         [LULL_GRANT_ADOPT] = "adopt",
     };
 

@@ -29,9 +29,8 @@ typedef struct {
 
 typedef enum {
     LULL_GRANT_WAIT = 0,
-    LULL_GRANT_GIVE,   /* the next number, to the node where the machine is: whatever was granted is void */
-    LULL_GRANT_REVOKE, /* without another */
-    LULL_GRANT_ADOPT,  /* what its node would do is ours from now on */
+    LULL_GRANT_GIVE,  /* the next number, to the node where the machine is: whatever was granted is void */
+    LULL_GRANT_ADOPT, /* nothing is granted, and what there is to see to is ours */
     LULL_GRANT_N
 } LullGrantVerb;
 

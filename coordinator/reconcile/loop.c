@@ -128,13 +128,15 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
 
     if (type == LULL_WATCH_ERROR)
         watch_later(watched);
-    if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !ns || !name)
+    if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !name)
         return;
     if (watched->kind != self->reconciler.kind) {
-        ref = lull_loop_ref(watched->kind, ns, name);
+        ref = lull_loop_ref(watched->kind, ns ? ns : "", name);
         poke_dependents(self, ref);
         return;
     }
+    if (!ns)
+        return;
     if (self->see)
         self->see(self->metrics, object, type == LULL_WATCH_DELETED);
     key = g_strconcat(ns, "/", name, NULL);
@@ -149,9 +151,11 @@ static gboolean
 watch_begin(Watched *watched, GError **error)
 {
     LullLoop *self = watched->loop;
+    const LullWatchOptions options = {
+        .label_selector = watched->kind == self->reconciler.kind ? self->reconciler.selector : NULL};
 
-    watched->watch =
-        lull_store_watch(self->store, watched->kind, NULL, NULL, self->context, on_event, watched, error);
+    watched->watch = lull_store_watch_selected(self->store, watched->kind, NULL, &options, self->context,
+                                               on_event, watched, error);
     return watched->watch != NULL;
 }
 

@@ -27,7 +27,7 @@ typedef gboolean (*LullPassFunc)(gpointer user_data, const char *ns, const char 
  * one of these is a reason to look at the object. Called on the watches' context; must not block. */
 typedef GStrv (*LullRefsFunc)(LullJson *object);
 
-/* The reference of an object: "<plural>/<namespace>/<name>". */
+/* The reference of an object: "<plural>/<namespace>/<name>"; @ns: "" of a kind without namespaces. */
 char *lull_loop_ref(const LullKind *kind, const char *ns, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
@@ -37,6 +37,7 @@ typedef struct {
     LullRefsFunc refs;
     LullPassFunc pass;
     gpointer user_data;
+    const char *selector; /* labels that objects of its own kind have; NULL: any */
 } LullReconciler;
 
 LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;

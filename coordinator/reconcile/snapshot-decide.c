@@ -6,6 +6,7 @@
 #include "protocol/clock.h"
 
 #define RESTORE_LOOK LULL_SEC(1) /* between looks at a restore that is waited for */
+#define SOURCE_LOOK  LULL_SEC(5) /* and at what stands in the way of the lock, which nobody watches */
 
 #define STEP(verb_, reason_, at_) ((LullSnapshotStep){LULL_SNAPSHOT_##verb_, (reason_), (at_)})
 
@@ -59,7 +60,10 @@ lull_snapshot_decide(const LullSnapshotView *view)
         return STEP(WAIT, "NoSource", view->deadline);
     if (view->other_locked)
         return STEP(WAIT, "SourceLocked", view->deadline);
-    if (!view->locked)
+    if (view->blocked)
+        return STEP(WAIT, "SourceNotReady",
+                    view->deadline ? MIN(view->deadline, view->now + SOURCE_LOOK) : view->now + SOURCE_LOOK);
+    if (!view->locked || view->loose)
         return STEP(LOCK, "SourceFree", 0);
     if (!view->content_exists)
         return STEP(CREATE_CONTENT, "SourceOurs", 0);

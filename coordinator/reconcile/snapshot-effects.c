@@ -12,18 +12,31 @@
 #include "protocol/names.h"
 #include "protocol/step.h"
 
+/* The claim as the source has it, or, where there is none, a name that stands for it. */
+static LullJson *
+claim_of(const LullSnapshotView *view, const char *volume, const char *name)
+{
+    LullJson *claim = lull_json_object(lull_volume_status(view->vm, volume), "persistentVolumeClaim");
+    LullJson *copy = json_object_new_object();
+    LullJson *meta = claim ? lull_json_dup(lull_json_object(claim, "metadata")) : json_object_new_object();
+    LullJson *spec = claim ? lull_json_dup(lull_json_object(claim, "spec")) : json_object_new_object();
+
+    json_object_object_del(meta, "managedFields");
+    lull_json_set_string(meta, "name", claim ? lull_meta_name(claim) : name);
+    lull_json_set_string(meta, "namespace", view->ns);
+    lull_json_take(copy, "metadata", meta);
+    lull_json_take(copy, "spec", spec);
+    return copy;
+}
+
 static LullJson *
 backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
 {
     LullJson *backup = json_object_new_object();
-    LullJson *pvc = lull_json_ensure(backup, "persistentVolumeClaim");
-    LullJson *meta = lull_json_ensure(pvc, "metadata");
     g_autofree char *snapshot = g_strdup_printf("vmsnapshot-%s-volume-%s", view->uid, volume);
 
     lull_json_set_string(backup, "volumeName", volume);
-    lull_json_set_string(meta, "name", claim);
-    lull_json_set_string(meta, "namespace", view->ns);
-    lull_json_ensure(pvc, "spec");
+    lull_json_take(backup, "persistentVolumeClaim", claim_of(view, volume, claim));
     lull_json_set_string(backup, "volumeSnapshotName", snapshot);
     return backup;
 }
@@ -61,7 +74,8 @@ captured_vm(LullJson *vm)
 }
 
 static gboolean
-create_content(LullStore *store, const LullSnapshotView *view, GError **error)
+create_content(LullStore *store, const LullSnapshotView *view, const LullSnapshotSource *source,
+               GError **error)
 {
     g_autoptr(LullJson) content = json_object_new_object();
     g_autofree char *policy = lull_policy_to_annotation(view->policy);
@@ -76,6 +90,8 @@ create_content(LullStore *store, const LullSnapshotView *view, GError **error)
     lull_json_append_string(finalizers, LULL_FINALIZER_CONTENT);
     lull_json_take(meta, "finalizers", finalizers);
     lull_json_set_string(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_POLICY, policy);
+    if (source && source->node)
+        lull_json_set_string(lull_json_ensure(meta, "labels"), LULL_LABEL_NODE, source->node);
     lull_json_set_string(spec, "virtualMachineSnapshotName", view->name);
     lull_json_take(lull_json_ensure(spec, "source"), "virtualMachine", captured_vm(view->vm));
     lull_json_take(spec, "volumeBackups", volume_backups(view));
@@ -95,9 +111,10 @@ lock_source(LullStore *store, const LullSnapshotView *view, GError **error)
 }
 
 static gboolean
-perform(LullStore *store, const LullSnapshotView *view, LullSnapshotVerb verb, GError **error)
+perform(const LullSnapshots *self, const LullSnapshotView *view, LullSnapshotVerb verb, GError **error)
 {
     const LullKind *kind = &lull_kind_snapshot;
+    LullStore *store = self->store;
 
     switch (verb) {
     case LULL_SNAPSHOT_ADD_FINALIZER:
@@ -112,7 +129,7 @@ perform(LullStore *store, const LullSnapshotView *view, LullSnapshotVerb verb, G
     case LULL_SNAPSHOT_LOCK:
         return lock_source(store, view, error);
     case LULL_SNAPSHOT_CREATE_CONTENT:
-        return create_content(store, view, error);
+        return create_content(store, view, self->source, error);
     case LULL_SNAPSHOT_DELETE_CONTENT:
         return lull_effect_remove(store, &lull_kind_content, view->content, error);
     case LULL_SNAPSHOT_UNLOCK:
@@ -131,7 +148,8 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
 {
     const LullSnapshots *self = snapshots;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullSnapshotView) view = lull_snapshot_view_gather(self->store, ns, name, now, error);
+    g_autoptr(LullSnapshotView) view =
+        lull_snapshot_view_gather(self->store, self->source, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;
     LullSnapshotStep step;
 
@@ -147,7 +165,7 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
     }
     g_debug("snapshot %s: %s (%s)", name, lull_snapshot_verb_to_string(step.verb), step.reason);
     ret_pass->acted = TRUE;
-    if (!perform(self->store, view, step.verb, error))
+    if (!perform(self, view, step.verb, error))
         return FALSE;
     news = lull_snapshot_news(view, step.verb);
     lull_news_tell(news, self->recorder, now);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/reconcile/loop.h"
+#include "coordinator/reconcile/snapshot-source.h"
 #include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
@@ -12,7 +13,8 @@ G_BEGIN_DECLS
  * deletion. Knows nothing of guests and disks. */
 typedef struct {
     LullStore *store;
-    LullRecorder *recorder; /* NULL: nobody is told */
+    LullRecorder *recorder;           /* NULL: nobody is told */
+    const LullSnapshotSource *source; /* NULL: a machine's object has it all */
 } LullSnapshots;
 
 /* LullPassFunc; @snapshots: a LullSnapshots. */

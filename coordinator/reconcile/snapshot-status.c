@@ -196,6 +196,8 @@ not_locked_reason(const LullSnapshotView *view)
         return g_strdup_printf("Source not locked snapshot \"%s\" in progress", snapshot);
     if (restore)
         return g_strdup_printf("Source not locked restore \"%s\" in progress", restore);
+    if (lull_json_string(status, LULL_SOURCE_PROBLEM, NULL))
+        return g_strdup_printf("Source not locked %s", lull_json_string(status, LULL_SOURCE_PROBLEM, ""));
     return g_strdup("Source not locked");
 }
 

@@ -103,6 +103,8 @@ source_problem(LullJson *vm, const LullPolicy *policy)
         if (!lull_volume_status(vm, policy->exclude[i]))
             return g_strdup_printf(LULL_ANNOTATION_EXCLUDE ": VM %s has no volume \"%s\"", lull_meta_name(vm),
                                    policy->exclude[i]);
+    if (lull_json_bool(lull_json_object(vm, "status"), LULL_SOURCE_SPARSE, FALSE))
+        return NULL;
     return nothing_to_save(vm, policy);
 }
 
@@ -123,7 +125,7 @@ find_failure(const LullSnapshotView *self, const LullContentState *state, const 
         return g_strdup(state->error ? state->error : CUT_REASON);
     if (is_too_late(self))
         return g_strdup(DEADLINE_REASON);
-    if (self->vm && !self->content && !self->locked && !self->other_locked)
+    if (self->vm && !self->content && !self->locked && !self->other_locked && !self->blocked)
         return source_problem(self->vm, self->policy);
     return NULL;
 }
@@ -137,6 +139,8 @@ look_at_source(LullSnapshotView *self)
     self->source_exists = self->vm != NULL;
     self->locked = owner && g_str_equal(owner, self->name);
     self->other_locked = !self->locked && (owner || lull_json_string(status, "restoreInProgress", NULL));
+    self->loose = self->locked && lull_json_bool(status, LULL_MACHINE_LOOSE, FALSE);
+    self->blocked = !self->locked && lull_json_string(status, LULL_SOURCE_PROBLEM, NULL);
 }
 
 static void
@@ -246,7 +250,8 @@ look_at_restores(LullSnapshotView *self, LullStore *store, GError **error)
 }
 
 LullSnapshotView *
-lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gint64 now, GError **error)
+lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, const char *ns,
+                          const char *name, gint64 now, GError **error)
 {
     g_autoptr(LullJson) snapshot = NULL;
     g_autoptr(LullJson) content = NULL;
@@ -257,11 +262,12 @@ lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gi
         return NULL;
     if (snapshot) {
         g_autofree char *content_name = lull_snapshot_content_name(snapshot);
-        const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+        const char *machine = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
 
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error) ||
-            !lull_effect_get(store, &lull_kind_vm, ns, source, &vm, error) ||
-            !lull_effect_drop_void_locks(store, &vm, error))
+            !lull_effect_get(store, &lull_kind_vm, ns, machine, &vm, error) ||
+            !lull_effect_drop_void_locks(store, &vm, error) ||
+            (source && vm && !content && !source->complete(source->user_data, vm, error)))
             return NULL;
     }
     view = lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/reconcile/policy.h"
+#include "coordinator/reconcile/snapshot-source.h"
 #include "coordinator/store/store.h"
 
 G_BEGIN_DECLS
@@ -21,7 +22,9 @@ typedef struct {
     gboolean failed;    /* for good: recorded, or a reason to fail stands */
     gboolean source_exists;
     gboolean locked;       /* by this snapshot */
+    gboolean loose;        /* locked, but not wholly */
     gboolean other_locked; /* by another snapshot, or a restore */
+    gboolean blocked;      /* it cannot be locked yet for another reason, which may pass untold */
     gboolean content_exists;
     gboolean content_deleting;
     gboolean content_ready;
@@ -45,9 +48,10 @@ typedef struct {
 void lull_snapshot_view_free(LullSnapshotView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullSnapshotView, lull_snapshot_view_free)
 
-/* Reads the snapshot, its content and its VM. A missing object is a fact. */
-LullSnapshotView *lull_snapshot_view_gather(LullStore *store, const char *ns, const char *name, gint64 now,
-                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Reads the snapshot, its content and its VM. A missing object is a fact. @source may be NULL. */
+LullSnapshotView *
+lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, const char *ns,
+                          const char *name, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Pure: from the objects (each consumed, each may be NULL). */
 LullSnapshotView *lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm,

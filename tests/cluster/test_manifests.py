@@ -251,7 +251,7 @@ RIGHTS = {
     "persistentvolumeclaims": "get list watch",
     "persistentvolumes": "get",
     "pods": "get list watch",
-    "nodes": "get list",
+    "nodes": "get list watch",
     "events": "create patch",
     "datavolumes.cdi.kubevirt.io": "get list watch",
     "storageprofiles.cdi.kubevirt.io": "get list watch",

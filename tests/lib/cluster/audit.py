@@ -84,7 +84,10 @@ class Trail:
         for line in Trail(self.log, start=0).writes():
             metadata = (line.get("responseObject") or {}).get("metadata") or {}
             version = (metadata.get("uid"), metadata.get("resourceVersion"))
-            if version in seen and line["verb"] in ("update", "patch") and line["auditID"] in trail:
+            if None in version:
+                continue  # refused, as it is where somebody else was faster
+            gone = metadata.get("deletionTimestamp") and not metadata.get("finalizers")  # the last one was taken
+            if version in seen and not gone and line["verb"] in ("update", "patch") and line["auditID"] in trail:
                 idle.append(line)
             seen.add(version)
         return idle

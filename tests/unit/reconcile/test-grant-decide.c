@@ -26,15 +26,14 @@ check_step(const LullGrantView *view, const LullGrantStep *step)
         MUST(lull_grant_next(view) > view->number && lull_grant_next(view) > view->granted);
         MUST(!unclaimed || !view->ours || view->misplaced || view->now >= view->granted_at + view->valid_for);
         break;
-    case LULL_GRANT_REVOKE: /* only what could be claimed still */
-        MUST(unclaimed && view->exists && !view->deleting);
-        break;
-    case LULL_GRANT_ADOPT:
-        MUST(view->orphaned && !at_work &&
-             (view->deleting || !view->wanted || view->stage > LULL_CONTENT_FAILED));
+    case LULL_GRANT_ADOPT: /* what could be claimed still, and what nobody sees to any more */
+        MUST(view->exists && (unclaimed || (view->orphaned && !at_work)));
+        MUST(!unclaimed || !view->wanted || view->deleting || !view->placed ||
+             view->stage > LULL_CONTENT_FAILED);
         break;
     case LULL_GRANT_WAIT: /* never for ever, where time alone is in the way */
         MUST(step->again_at == 0 || step->again_at > view->now);
+        MUST(!view->exists || !unclaimed || (view->wanted && !view->deleting));
         if (view->exists && at_work && (view->orphaned || (view->wanted && !view->deleting)))
             MUST(step->again_at > view->now);
         break;
@@ -91,10 +90,10 @@ static const struct {
     /* not claimed: another number, for the same node or another */
     {{.exists = TRUE, .wanted = TRUE, .placed = TRUE, .now = LATER, UNCLAIMED}, LULL_GRANT_GIVE},
     {{WANTED, UNCLAIMED, .misplaced = TRUE}, LULL_GRANT_GIVE},
-    {{.exists = TRUE, .wanted = TRUE, UNCLAIMED, .misplaced = TRUE, .now = NOW}, LULL_GRANT_REVOKE},
+    {{.exists = TRUE, .wanted = TRUE, UNCLAIMED, .misplaced = TRUE, .now = NOW}, LULL_GRANT_ADOPT},
     /* of a leader before: nobody knows how old it is */
     {{WANTED, .granted = 1, .granted_at = NOW, .valid_for = LULL_GRANT_VALID}, LULL_GRANT_GIVE},
-    {{.exists = TRUE, .placed = TRUE, UNCLAIMED, .now = NOW}, LULL_GRANT_REVOKE},
+    {{.exists = TRUE, .placed = TRUE, UNCLAIMED, .now = NOW}, LULL_GRANT_ADOPT},
     /* claimed: whoever did is at work, wherever the machine is by now, and whoever leads */
     {{WANTED, BEGUN}, LULL_GRANT_WAIT},
     {{WANTED, BEGUN, .misplaced = TRUE}, LULL_GRANT_WAIT},
@@ -109,7 +108,8 @@ static const struct {
     {{WANTED, DONE, .orphaned = TRUE}, LULL_GRANT_ADOPT},
     {{.exists = TRUE, .deleting = TRUE, .orphaned = TRUE}, LULL_GRANT_ADOPT},
     {{.exists = TRUE, .deleting = TRUE, .orphaned = TRUE, BEGUN, .now = NOW}, LULL_GRANT_WAIT},
-    {{.exists = TRUE, .deleting = TRUE, UNCLAIMED, .now = NOW}, LULL_GRANT_WAIT},
+    {{.exists = TRUE, .deleting = TRUE, .placed = TRUE, UNCLAIMED, .now = NOW}, LULL_GRANT_ADOPT},
+    {{.exists = TRUE, .deleting = TRUE, DONE, .now = NOW}, LULL_GRANT_WAIT},
     {{.orphaned = TRUE}, LULL_GRANT_WAIT},
 };
 

@@ -133,6 +133,7 @@ leader_acts(World *world, Leader *self)
         content->label = self->place;
     } else {
         content->grant = (LullGrant){0};
+        content->label = (int)(self - world->leaders);
     }
 }
 

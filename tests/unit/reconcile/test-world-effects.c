@@ -295,7 +295,7 @@ static int
 verb_of_snapshot(World *world, const char *name)
 {
     g_autoptr(LullSnapshotView) view =
-        lull_snapshot_view_gather(&world->flaky.store, "default", name, lull_clock_realtime(), NULL);
+        lull_snapshot_view_gather(&world->flaky.store, NULL, "default", name, lull_clock_realtime(), NULL);
 
     return (int)lull_snapshot_decide(view).verb;
 }

@@ -128,7 +128,7 @@ begin_life(World *world)
     world->jobs = lull_jobs_new();
     world->claims = lull_claims_new();
     world->recorder = lull_recorder_new(world->flaky.inner, NULL, NULL);
-    world->snapshots = (LullSnapshots){&world->flaky.store, world->recorder};
+    world->snapshots = (LullSnapshots){&world->flaky.store, world->recorder, NULL};
     world->contents.store = &world->flaky.store;
     world->contents.jobs = world->jobs;
     world->contents.tools =

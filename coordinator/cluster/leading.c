@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/leading.h"
+
+#include "coordinator/cluster/lead-store.h"
+#include "coordinator/cluster/machine-source.h"
+#include "coordinator/reconcile/grant-effects.h"
+#include "coordinator/reconcile/snapshot-effects.h"
+
+struct _LullLeading {
+    LullStore *store; /* takes no write once another leads */
+    char *node;
+    LullGrantBook *book;
+    LullSnapshotSource source;
+    LullSnapshots snapshots;
+    LullGrants grants;
+    LullLoop *snapshot_loop, *grant_loop;
+};
+
+static gboolean
+leads(gpointer leader, gint64 *ret_term)
+{
+    return lull_leader_leads(leader, ret_term);
+}
+
+LullLeading *
+lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError **error)
+{
+    g_autoptr(LullLeading) self = g_new0(LullLeading, 1);
+    const LullReconciler snapshot = {
+        "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
+        lull_snapshot_refs, lull_snapshot_pass,  &self->snapshots};
+    const LullReconciler grant = {
+        "grant",         &lull_kind_content, {&lull_kind_snapshot, &lull_kind_vm, &lull_kind_node},
+        lull_grant_refs, lull_grant_pass,    &self->grants};
+
+    self->store = lull_store_lead_new(tools->store, tools->leader);
+    self->node = g_strdup(tools->node);
+    self->book = lull_grant_book_new();
+    self->source = (LullSnapshotSource){lull_machine_complete, self->store, self->node};
+    self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
+    self->grants =
+        (LullGrants){self->store, self->book, self->node, tools->attempt_pause, leads, tools->leader};
+    self->snapshot_loop = lull_loop_new(self->store, &snapshot);
+    self->grant_loop = lull_loop_new(self->store, &grant);
+    if (!lull_loop_start(self->snapshot_loop, context, error) ||
+        !lull_loop_start(self->grant_loop, context, error))
+        return NULL;
+    return g_steal_pointer(&self);
+}
+
+void
+lull_leading_free(LullLeading *self)
+{
+    if (!self)
+        return;
+    g_clear_pointer(&self->snapshot_loop, lull_loop_free);
+    g_clear_pointer(&self->grant_loop, lull_loop_free);
+    g_clear_pointer(&self->book, lull_grant_book_free);
+    g_clear_pointer(&self->store, lull_store_free);
+    g_free(self->node);
+    g_free(self);
+}

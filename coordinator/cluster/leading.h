@@ -1,0 +1,31 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/store/kube/leader.h"
+#include "coordinator/store/recorder.h"
+
+G_BEGIN_DECLS
+
+/* What the leader of a cluster's coordinators does, as long as it leads: snapshots, and the grants of their
+ * attempts. Everything of it is forgotten when another leads. */
+typedef struct _LullLeading LullLeading;
+
+typedef struct {
+    LullStore *store; /* lent, as all here */
+    LullRecorder *recorder;
+    LullLeader *leader;
+    const char *node;     /* ours */
+    gint64 attempt_pause; /* between attempts: after the first that failed */
+} LullLeadingTools;
+
+/* On the thread that runs @context. */
+LullLeading *lull_leading_start(const LullLeadingTools *tools, GMainContext *context,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* There, too. Waits for what is under way, which writes nothing once another leads. */
+void lull_leading_free(LullLeading *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLeading, lull_leading_free)
+
+G_END_DECLS

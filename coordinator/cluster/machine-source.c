@@ -1,0 +1,102 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/machine-source.h"
+
+#include "coordinator/guest/instance.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/snapshot-source.h"
+#include "protocol/error.h"
+
+const LullKind lull_kind_revision = {
+    .group = "apps",
+    .version = "v1",
+    .kind = "ControllerRevision",
+    .plural = "controllerrevisions",
+    .singular = "controllerrevision",
+    .doc = "Something as it once was.",
+};
+
+/* What is not there in @from is not there any more. */
+static void
+copy_member(LullJson *to, LullJson *from, const char *key)
+{
+    LullJson *value = NULL;
+
+    if (json_object_object_get_ex(from, key, &value) && value)
+        lull_json_take(to, key, lull_json_dup(value));
+    else if (to)
+        json_object_object_del(to, key);
+}
+
+LullJson *
+lull_machine_spec(LullJson *running, LullJson *live)
+{
+    LullJson *spec = lull_json_dup(running);
+    LullJson *inner = lull_json_ensure(lull_json_ensure(spec, "template"), "spec");
+    LullJson *devices = lull_json_ensure(lull_json_ensure(inner, "domain"), "devices");
+
+    copy_member(spec, live, "dataVolumeTemplates");
+    copy_member(inner, lull_json_at(live, "template", "spec", NULL), "volumes");
+    copy_member(devices, lull_json_at(live, "template", "spec", "domain", "devices", NULL), "disks");
+    return spec;
+}
+
+static gboolean
+take_running_spec(LullStore *store, LullJson *vm, LullJson *instance, GError **error)
+{
+    const char *name =
+        lull_json_string(lull_json_object(instance, "status"), "virtualMachineRevisionName", "");
+    g_autoptr(LullJson) revision = NULL;
+    LullJson *spec = NULL;
+
+    if (!*name)
+        return TRUE; /* it does not say: it starts, or is older than that */
+    revision = lull_store_get(store, &lull_kind_revision, lull_meta_namespace(vm), name, error);
+    if (!revision) {
+        g_prefix_error(error, "what virtual machine %s was started with: ", lull_meta_name(vm));
+        return FALSE;
+    }
+    spec = lull_json_at(revision, "data", "spec", NULL);
+    if (!spec) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "controllerrevision %s has no spec of a machine",
+                    name);
+        return FALSE;
+    }
+    lull_json_take(vm, "spec", lull_machine_spec(spec, lull_json_object(vm, "spec")));
+    return TRUE;
+}
+
+static void
+tell_volumes(LullJson *vm)
+{
+    g_autoptr(LullJson) volumes = lull_volumes_of(vm);
+    LullJson *rows = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+        const char *name = lull_json_string(json_object_array_get_idx(volumes, i), "name", "");
+        LullJson *row = json_object_new_object();
+
+        lull_json_set_string(row, "name", name);
+        lull_json_set_bool(row, "enabled", FALSE);
+        json_object_array_add(rows, row);
+    }
+    lull_json_take(lull_json_ensure(vm, "status"), "volumeSnapshotStatuses", rows);
+}
+
+gboolean
+lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
+{
+    LullStore *store = user_data;
+    g_autoptr(LullJson) instance = NULL;
+
+    if (!lull_effect_get(store, &lull_kind_instance, lull_meta_namespace(vm), lull_meta_name(vm), &instance,
+                         error) ||
+        (instance && !take_running_spec(store, vm, instance, error)))
+        return FALSE;
+    lull_json_set_bool(lull_json_ensure(vm, "status"), LULL_SOURCE_SPARSE, TRUE);
+    tell_volumes(vm);
+    return TRUE;
+}

@@ -1,0 +1,335 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/daemon-cluster.h"
+
+#include <unistd.h>
+
+#include "coordinator/cluster/group-store.h"
+#include "coordinator/cluster/leading.h"
+#include "coordinator/cluster/machine-store.h"
+#include "coordinator/cluster/rival.h"
+#include "coordinator/guest/pod-socket.h"
+#include "coordinator/model/api-group.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/places.h"
+#include "coordinator/reconcile/content-effects.h"
+#include "coordinator/state-dir.h"
+#include "coordinator/storage/csi/csi.h"
+#include "coordinator/store/kube/kube.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/names.h"
+
+#define STOP_BUDGET LULL_SEC(15)
+
+#define ATTEMPT_PAUSE_MS  10000
+#define CHECK_INTERVAL_MS 300000
+#define LEAD_RETRY_MS     1000
+
+struct _LullClusterDaemon {
+    int lock_fd;
+    GMainContext *context;
+    char *node, *selector, *identity;
+    LullIntents *intents;
+    LullStore *election_store, *store, *event_store, *cut_store;
+    LullStorage *storage;
+    LullRecorder *recorder;
+    LullClaims *claims;
+    LullJobs *jobs;
+    LullGrantBook *book;
+    LullContentDuty duty;
+    LullContents contents;
+    LullLoop *content_loop;
+    LullLeader *leader;
+    LullLeadingTools leading_tools;
+    LullLeading *leading; /* NULL: it does not lead, or cannot begin yet */
+    GSource *lead_retry;
+};
+
+void
+lull_cluster_options_clear(LullClusterOptions *self)
+{
+    g_clear_pointer(&self->node, g_free);
+    g_clear_pointer(&self->pod, g_free);
+    g_clear_pointer(&self->ns, g_free);
+    g_clear_pointer(&self->kubeconfig, g_free);
+    g_clear_pointer(&self->context, g_free);
+    g_clear_pointer(&self->api_group, g_free);
+    g_clear_pointer(&self->pods_dir, g_free);
+    g_clear_pointer(&self->state_dir, g_free);
+}
+
+static void
+fill(char **field, const char *variable, const char *usual)
+{
+    const char *value = g_getenv(variable);
+
+    if (!*field)
+        *field = g_strdup(value && *value ? value : usual);
+}
+
+gboolean
+lull_cluster_options_complete(LullClusterOptions *self, GError **error)
+{
+    fill(&self->node, "LULL_NODE", NULL);
+    fill(&self->pod, "LULL_POD", NULL);
+    fill(&self->ns, "LULL_NAMESPACE", NULL);
+    fill(&self->api_group, "LULL_API_GROUP", LULL_GROUP_SNAPSHOT_OWN);
+    fill(&self->pods_dir, "LULL_PODS_DIR", LULL_KUBELET_PODS);
+    if (!self->state_dir)
+        self->state_dir = lull_place_state_dir();
+    if (self->attempt_pause <= 0)
+        self->attempt_pause = ATTEMPT_PAUSE_MS;
+    if (self->check_interval <= 0)
+        self->check_interval = CHECK_INTERVAL_MS;
+    if (!lull_api_group_by_name(self->api_group)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "--api-group %s: expected " LULL_GROUP_SNAPSHOT_OWN " or " LULL_GROUP_SNAPSHOT,
+                    self->api_group);
+        return FALSE;
+    }
+    if (self->node && lull_name_is_valid(self->node))
+        return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_INVALID,
+        "--node %s: expected the name of this node in the cluster, which the shipped manifest gives as "
+        "LULL_NODE",
+        self->node ? self->node : "");
+    return FALSE;
+}
+
+/* A connection of its own each: what hangs for one is no matter to the others. */
+static LullStore *
+open_store(const LullClusterOptions *options, char **ret_ns, GError **error)
+{
+    LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
+
+    if (config && ret_ns)
+        *ret_ns = g_strdup(options->ns ? options->ns : config->ns);
+    return config ? lull_store_kube_new(config, error) : NULL;
+}
+
+/* The kinds as reconcilers know them: the group's, and machines with their locks. */
+static LullStore *
+open_view(const LullClusterOptions *options, GError **error)
+{
+    LullStore *kube = open_store(options, NULL, error);
+    LullStore *all = NULL;
+
+    if (!kube)
+        return NULL;
+    if (!g_str_equal(options->api_group, LULL_GROUP_SNAPSHOT))
+        kube = lull_store_group_new(kube, options->api_group);
+    all = lull_store_set_new(kube);
+    lull_store_set_add(all, &lull_kind_vm, lull_store_machines_new(kube, options->api_group));
+    return all;
+}
+
+static gboolean
+open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **ret_ns, GError **error)
+{
+    self->election_store = open_store(options, ret_ns, error);
+    self->event_store = self->election_store ? open_view(options, error) : NULL;
+    self->cut_store = self->event_store ? open_store(options, NULL, error) : NULL;
+    self->store = self->cut_store ? open_view(options, error) : NULL;
+    self->recorder =
+        self->store ? lull_recorder_new(self->event_store, &lull_recorder_of_cluster, error) : NULL;
+    return self->recorder != NULL;
+}
+
+static gboolean
+refuse_beside_a_rival(LullClusterDaemon *self, const char *group, const char *ns, GError **error)
+{
+    g_autoptr(LullJson) leases = lull_store_list(self->store, &lull_kind_lease, NULL, NULL, error);
+    g_autofree char *rival = NULL;
+
+    if (!leases)
+        return FALSE;
+    rival = lull_rival_find(lull_json_array(leases, "items"), group, ns, lull_clock_realtime());
+    if (rival)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "%s", rival);
+    return rival == NULL;
+}
+
+/* A grant that is there already is void: nobody here knows how old it is, or what became of it. */
+static gboolean
+find_leftovers(LullClusterDaemon *self, GError **error)
+{
+    const LullListOptions options = {.label_selector = self->selector};
+    g_autoptr(LullJson) list = lull_store_list(self->store, &lull_kind_content, NULL, &options, error);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
+        LullJson *content = json_object_array_get_idx(items, i);
+        g_autoptr(LullGrant) grant = lull_grant_of(content);
+
+        if (lull_meta_uid(content))
+            lull_grant_book_find(self->book, lull_meta_uid(content), grant);
+    }
+    return list != NULL;
+}
+
+static gboolean
+start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+{
+    const LullReconciler content = {.name = "content",
+                                    .kind = &lull_kind_content,
+                                    .refs = lull_content_refs,
+                                    .pass = lull_content_pass,
+                                    .user_data = &self->contents,
+                                    .selector = self->selector};
+
+    self->storage = lull_storage_csi_new(self->cut_store);
+    self->claims = lull_claims_new();
+    self->jobs = lull_jobs_new();
+    self->book = lull_grant_book_new();
+    self->content_loop = lull_loop_new(self->store, &content);
+    self->duty = (LullContentDuty){self->node, self->book};
+    self->contents =
+        (LullContents){.store = self->store,
+                       .jobs = self->jobs,
+                       .tools = {NULL, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
+                       .loop = self->content_loop,
+                       .life = self->identity,
+                       .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
+                       .recorder = self->recorder,
+                       .duty = &self->duty,
+                       .bare = TRUE};
+    return find_leftovers(self, error) && lull_loop_start(self->content_loop, self->context, error);
+}
+
+static void
+stop_leading(LullClusterDaemon *self)
+{
+    if (self->lead_retry)
+        g_source_destroy(self->lead_retry);
+    g_clear_pointer(&self->lead_retry, g_source_unref);
+    g_clear_pointer(&self->leading, lull_leading_free);
+}
+
+static gboolean
+try_to_lead(gpointer user_data)
+{
+    LullClusterDaemon *self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    g_clear_pointer(&self->leading, lull_leading_free);
+    self->leading = lull_leading_start(&self->leading_tools, self->context, &error);
+    if (!self->leading)
+        g_warning("cannot begin to lead, trying again: %s", error->message);
+    return !self->leading;
+}
+
+typedef struct {
+    LullClusterDaemon *daemon;
+    gboolean leads;
+} Change;
+
+/* On our own thread. */
+static gboolean
+on_change(gpointer data)
+{
+    const Change *change = data;
+    LullClusterDaemon *self = change->daemon;
+
+    stop_leading(self);
+    g_message("%s %s", self->node, change->leads ? "leads" : "does not lead any more");
+    if (!change->leads || !try_to_lead(self))
+        return G_SOURCE_REMOVE;
+    self->lead_retry = g_timeout_source_new(LEAD_RETRY_MS);
+    g_source_set_callback(self->lead_retry, try_to_lead, self, NULL);
+    (void)g_source_attach(self->lead_retry, self->context);
+    return G_SOURCE_REMOVE;
+}
+
+/* On the election's. */
+static void
+on_election(gboolean leads, gint64 term, gpointer user_data)
+{
+    LullClusterDaemon *self = user_data;
+    const Change change = {self, leads};
+    g_autoptr(GSource) source = g_idle_source_new();
+
+    g_source_set_callback(source, on_change, g_memdup2(&change, sizeof change), g_free);
+    (void)g_source_attach(source, self->context);
+}
+
+static void
+stand_for_election(LullClusterDaemon *self, const LullClusterOptions *options, const char *ns)
+{
+    g_autofree char *lease = lull_rival_lease_name(options->api_group);
+    const LullLeaderOptions election = {ns, lease, self->identity, &lull_election_usual};
+
+    self->leader = lull_leader_new(self->election_store, &election, on_election, self);
+    self->leading_tools = (LullLeadingTools){self->store, self->recorder, self->leader, self->node,
+                                             LULL_MSEC(options->attempt_pause)};
+}
+
+static void
+name_ourselves(LullClusterDaemon *self, const LullClusterOptions *options)
+{
+    g_autofree char *random = g_uuid_string_random();
+
+    self->node = g_strdup(options->node);
+    self->selector = g_strconcat(LULL_LABEL_NODE "=", options->node, NULL);
+    self->identity = g_strconcat(options->pod ? options->pod : options->node, "_", random, NULL);
+}
+
+LullClusterDaemon *
+lull_cluster_daemon_start(const LullClusterOptions *options, GError **error)
+{
+    g_autoptr(LullClusterDaemon) self = g_new0(LullClusterDaemon, 1);
+    g_autofree char *intents = g_build_filename(options->state_dir, "intents", NULL);
+    g_autofree char *ns = NULL;
+
+    self->context = g_main_context_ref_thread_default();
+    name_ourselves(self, options);
+    self->lock_fd = lull_state_dir_take(options->state_dir, error);
+    self->intents = self->lock_fd >= 0 ? lull_intents_open(intents, error) : NULL;
+    if (!self->intents || !open_stores(self, options, &ns, error) ||
+        !refuse_beside_a_rival(self, options->api_group, ns, error) || !start_node(self, options, error))
+        return NULL;
+    stand_for_election(self, options, ns);
+    return g_steal_pointer(&self);
+}
+
+/* The lease is given back first: another leads while our guests are let go. */
+gboolean
+lull_cluster_daemon_stop(LullClusterDaemon *self)
+{
+    stop_leading(self);
+    g_clear_pointer(&self->leader, lull_leader_free);
+    stop_leading(self);
+    return lull_jobs_stop(self->jobs, STOP_BUDGET);
+}
+
+void
+lull_cluster_daemon_free(LullClusterDaemon *self)
+{
+    if (!self)
+        return;
+    stop_leading(self);
+    g_clear_pointer(&self->leader, lull_leader_free);
+    stop_leading(self);
+    if (self->jobs)
+        lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
+    g_clear_pointer(&self->content_loop, lull_loop_free);
+    g_clear_pointer(&self->jobs, lull_jobs_free);
+    g_clear_pointer(&self->book, lull_grant_book_free);
+    g_clear_pointer(&self->claims, lull_claims_free);
+    g_clear_pointer(&self->recorder, lull_recorder_free);
+    g_clear_pointer(&self->store, lull_store_free);
+    g_clear_pointer(&self->storage, lull_storage_free);
+    g_clear_pointer(&self->cut_store, lull_store_free);
+    g_clear_pointer(&self->event_store, lull_store_free);
+    g_clear_pointer(&self->election_store, lull_store_free);
+    g_clear_pointer(&self->intents, lull_intents_free);
+    g_free(self->node);
+    g_free(self->selector);
+    g_free(self->identity);
+    if (self->lock_fd >= 0)
+        close(self->lock_fd);
+    g_clear_pointer(&self->context, g_main_context_unref);
+    g_free(self);
+}

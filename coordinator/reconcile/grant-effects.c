@@ -1,0 +1,202 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/grant-effects.h"
+
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/content-view.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/grant-decide.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+
+const LullKind lull_kind_node = {
+    .group = "",
+    .version = "v1",
+    .kind = "Node",
+    .plural = "nodes",
+    .singular = "node",
+    .cluster_scoped = TRUE,
+    .doc = "A machine of the cluster.",
+};
+
+/* One content, its grant and its machine, as they are now. */
+typedef struct {
+    LullGrantView view;
+    gint64 term;
+    char *place; /* where the next attempt would be; NULL: nowhere */
+    LullJson *content;
+} Look;
+
+static void
+look_clear(Look *self)
+{
+    g_clear_pointer(&self->place, g_free);
+    g_clear_pointer(&self->content, json_object_put);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, look_clear)
+
+static LullJson *
+captured_vm(LullJson *content)
+{
+    return lull_json_at(content, "spec", "source", "virtualMachine", NULL);
+}
+
+static const char *
+snapshot_of(LullJson *content)
+{
+    return lull_json_string(lull_json_object(content, "spec"), "virtualMachineSnapshotName", "");
+}
+
+/* One that is off, or gone, can be worked on anywhere. */
+static gboolean
+find_place(Look *self, const LullGrants *grants, const char *ns, GError **error)
+{
+    const char *name = lull_meta_name(captured_vm(self->content));
+    g_autoptr(LullJson) vm = NULL;
+    const char *node = NULL;
+
+    if (name && !lull_effect_get(grants->store, &lull_kind_vm, ns, name, &vm, error))
+        return FALSE;
+    node = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL);
+    self->place = node && !*node ? NULL : g_strdup(node ? node : grants->node);
+    self->view.placed = self->place != NULL;
+    self->view.misplaced = node != NULL; /* unless the grant is to that one */
+    return TRUE;
+}
+
+/* Where nobody says whether it is ready it is. */
+static gboolean
+is_alive(LullJson *node)
+{
+    return node && !lull_meta_is_deleting(node) &&
+           (!lull_condition_has(node, "Ready") || lull_condition_is(node, "Ready", TRUE));
+}
+
+static gboolean
+look_at_node(Look *self, const LullGrants *grants, GError **error)
+{
+    const char *label = lull_grant_label(self->content);
+    g_autoptr(LullJson) node = NULL;
+
+    if (label && g_str_equal(label, grants->node))
+        return TRUE;
+    if (label && !lull_effect_get(grants->store, &lull_kind_node, NULL, label, &node, error))
+        return FALSE;
+    self->view.orphaned = !is_alive(node);
+    return TRUE;
+}
+
+static void
+look_at_grant(Look *self, const LullGrants *grants)
+{
+    LullGrantView *view = &self->view;
+    const char *uid = lull_meta_uid(self->content);
+    g_autoptr(LullGrant) grant = lull_grant_of(self->content);
+    g_autoptr(LullContentState) state = lull_content_state_of(self->content);
+    const gint64 retry_at = lull_content_retry_at(state, grants->pause);
+
+    lull_grant_book_see(grants->book, uid, grant, state->number, view->now);
+    view->stage = state->stage;
+    view->number = state->number;
+    view->granted = grant ? grant->attempt : 0;
+    view->ours = grant && grant->term == self->term;
+    view->valid_for = grant ? grant->valid_for : 0;
+    view->granted_at = lull_grant_book_granted_at(grants->book, uid, view->now);
+    view->begun_at = lull_grant_book_begun_at(grants->book, uid, view->now);
+    view->misplaced = view->misplaced && grant && g_strcmp0(grant->node, self->place) != 0;
+    if (retry_at)
+        view->retry_at = view->now + MAX(retry_at - lull_clock_realtime(), 0);
+}
+
+static gboolean
+look(Look *self, const LullGrants *grants, const char *ns, const char *name, GError **error)
+{
+    g_autoptr(LullJson) snapshot = NULL;
+
+    self->view.now = lull_clock_boottime();
+    if (!grants->leads(grants->leader, &self->term)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "another coordinator leads");
+        return FALSE;
+    }
+    if (!lull_effect_get(grants->store, &lull_kind_content, ns, name, &self->content, error))
+        return FALSE;
+    self->view.exists = self->content != NULL;
+    if (!self->content)
+        return TRUE;
+    self->view.deleting = lull_meta_is_deleting(self->content);
+    if (!lull_effect_get(grants->store, &lull_kind_snapshot, ns, snapshot_of(self->content), &snapshot,
+                         error) ||
+        !find_place(self, grants, ns, error) || !look_at_node(self, grants, error))
+        return FALSE;
+    self->view.wanted = lull_content_is_wanted(name, snapshot);
+    look_at_grant(self, grants);
+    return TRUE;
+}
+
+/* @grant NULL: none. */
+static gboolean
+write_grant(const LullGrants *grants, const Look *look, const LullGrant *grant, const char *node,
+            GError **error)
+{
+    LullJson *patch = json_object_new_object();
+    LullJson *meta = lull_json_ensure(patch, "metadata");
+    g_autofree char *text = grant ? lull_grant_to_annotation(grant) : NULL;
+
+    lull_json_set_string(meta, "resourceVersion", lull_meta_version(look->content));
+    json_object_object_add(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_GRANT,
+                           text ? json_object_new_string(text) : NULL);
+    lull_json_set_string(lull_json_ensure(meta, "labels"), LULL_LABEL_NODE, node);
+    return lull_effect_patch(grants->store, &lull_kind_content, look->content, LULL_PATCH_OBJECT, patch,
+                             error);
+}
+
+static gboolean
+perform(const LullGrants *grants, const Look *look, LullGrantVerb verb, GError **error)
+{
+    const LullGrant grant = {look->term, lull_grant_next(&look->view), look->place, LULL_GRANT_VALID};
+
+    switch (verb) {
+    case LULL_GRANT_GIVE:
+        return write_grant(grants, look, &grant, grant.node, error);
+    case LULL_GRANT_ADOPT:
+        return write_grant(grants, look, NULL, grants->node, error);
+    case LULL_GRANT_WAIT:
+    case LULL_GRANT_N:
+        break;
+    }
+    return TRUE;
+}
+
+gboolean
+lull_grant_pass(gpointer user_data, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    const LullGrants *grants = user_data;
+    g_auto(Look) now = {{0}};
+    LullGrantStep step;
+
+    if (!look(&now, grants, ns, name, error))
+        return FALSE;
+    step = lull_grant_decide(&now.view);
+    if (step.again_at)
+        ret_pass->again_usec = MAX(step.again_at - now.view.now, 0) + LULL_MSEC(1);
+    if (step.verb == LULL_GRANT_WAIT)
+        return TRUE;
+    g_debug("content %s: %s (%s)", name, lull_grant_verb_to_string(step.verb), step.reason);
+    ret_pass->acted = TRUE;
+    return perform(grants, &now, step.verb, error);
+}
+
+GStrv
+lull_grant_refs(LullJson *content)
+{
+    const char *ns = lull_meta_namespace(content);
+    const char *vm = lull_meta_name(captured_vm(content));
+    const char *node = lull_grant_label(content);
+    GStrv refs = g_new0(char *, 4);
+
+    refs[0] = lull_loop_ref(&lull_kind_snapshot, ns, snapshot_of(content));
+    refs[1] = lull_loop_ref(&lull_kind_vm, ns, vm ? vm : "");
+    refs[2] = lull_loop_ref(&lull_kind_node, "", node ? node : "");
+    return refs;
+}

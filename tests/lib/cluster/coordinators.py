@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Coordinators of a cluster, side by side: each has its node's name, and the token of a pod of that node.
+
+    with Coordinators(cluster, build) as coordinators:
+        first = coordinators.start("node-a")
+        first.wait_leads()
+        coordinators.start("node-b", step="coordinator.locked=kill")
+"""
+
+import os
+import shutil
+
+from kinds import OWN
+from process import Process
+
+NAMESPACE = "lull"
+ACCOUNT = "lull-coordinator"
+
+
+class Coordinator(Process):
+    def __init__(self, name, node, arguments, log, directory, environment):
+        super().__init__(name, arguments, log, directory)
+        self.node = node
+        self.environment = environment
+
+    def start(self, *more, step=None):
+        os.environ.update(self.environment, **({"LULL_AT_STEP": step} if step else {}))
+        try:
+            super().start(*more)
+        finally:
+            for variable in (*self.environment, "LULL_AT_STEP"):
+                os.environ.pop(variable, None)
+
+    def wait_ready(self):
+        self.wait_until(lambda: self.has_said("ready on node"), "ready")
+
+    def wait_leads(self, timeout=60):
+        self.wait_until(lambda: self.has_said(f"{self.node} leads"), "leads", timeout)
+
+    def wait_dead(self, timeout=60):
+        assert self._process.wait(timeout) is not None
+
+
+class Coordinators:
+    def __init__(self, cluster, build, group=OWN):
+        self.cluster = cluster
+        self.program = os.path.join(os.path.abspath(build), "coordinator/lull-coordinator")
+        self.group = group
+        self.account = cluster.service_account(ACCOUNT, NAMESPACE)
+        self.all = []
+        self.pods = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        for one in self.all:
+            one.stop()
+            shutil.rmtree(one.directory, ignore_errors=True)
+        for pod in self.pods:
+            path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
+            self.cluster.admin.call("DELETE", path, {"gracePeriodSeconds": 0})
+
+    def make(self, node, group=None, **environment):
+        """One that has not been started."""
+        name = f"coordinator-{node}-{len(self.all)}-{os.urandom(3).hex()}"
+        pod = self.cluster.create_pod(name, NAMESPACE, node, service_account=ACCOUNT)
+        self.pods.append(pod)
+        directory = self.cluster.path(name)
+        os.makedirs(directory)
+        arguments = [self.program, "--kubeconfig", self.account.kubeconfig(name, pod), "--state-dir",
+                     os.path.join(directory, "state"), "--api-group", group or self.group]
+        log = self.cluster.path("log", f"{name}.log")
+        environment = {"LULL_NODE": node, "LULL_POD": name, "LULL_NAMESPACE": NAMESPACE, **environment}
+        self.all.append(Coordinator(name, node, arguments, log, directory, environment))
+        return self.all[-1]
+
+    def start(self, node, step=None):
+        one = self.make(node)
+        one.start(step=step)
+        one.wait_ready()
+        return one
+
+    def diagnosis(self):
+        return "\n".join(f"{one.name}:\n{one.tail()}" for one in self.all)
