@@ -3,12 +3,17 @@
 """Snapshots of running guests by the coordinator: what is told, and whether it is true."""
 
 import contextlib
+import datetime
 import os
+import re
 import subprocess
+import urllib.error
+import urllib.request
 
 import libvirt
 import pytest
 
+import exposition
 import rest
 import rig
 from api import RESTORES, SNAP_LARRY, Api, condition, indications, reason, report
@@ -23,7 +28,8 @@ def guest(host):
 
 @pytest.fixture(scope="module")
 def coordinator(host, guest):
-    with host.coordinator("snapshots", arguments=["--check-interval=500"]) as coordinator:
+    arguments = ["--check-interval=500", "--metrics-listen=127.0.0.1:0"]
+    with host.coordinator("snapshots", arguments=arguments) as coordinator:
         yield coordinator
 
 
@@ -71,6 +77,82 @@ def test_a_quiesced_snapshot_is_proven_and_whole(api, coordinator, guest):
     shown = coordinator.lull("show", "snap-larry").stdout
     assert "GuestAgent" in shown and "held (by epoch)" in shown and "quiet:" in shown
     assert coordinator.lull("delete", "snap-larry", "--wait").returncode == 0
+
+
+def ask(coordinator, path):
+    """(status, text) of the endpoint for figures."""
+    address = re.findall(r"metrics on (http://.+)/metrics", coordinator.log())[-1]
+    try:
+        with urllib.request.urlopen(address + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+
+
+def figures(coordinator):
+    status, text = ask(coordinator, "/metrics")
+    assert status == 200
+    return exposition.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["lull", "stock"])
+def test_what_became_of_a_snapshot_is_in_the_figures_and_in_one_line_of_the_log(api, coordinator, guest, kind):
+    before, lines = figures(coordinator), len(exposition.attempts(coordinator.log()))
+    with agent(guest, kind):
+        snapshot = api.snap("counted", guest.name)
+    rig.wait_for(lambda: figures(coordinator)["lull_snapshot_ready_seconds"].value("_count")
+                 == before["lull_snapshot_ready_seconds"].value("_count") + 1, 10, "it is counted as ready")
+    told, now = report(snapshot), figures(coordinator)
+    (line,) = exposition.attempts(coordinator.log())[lines:]
+
+    def grown(name, suffix="", **labels):
+        old = before[name].samples.get((suffix, tuple(sorted(labels.items()))), 0) if name in before else 0
+        return now[name].value(suffix, **labels) - old
+
+    assert grown("lull_attempts_total", result="quiesced") == 1
+    assert grown("lull_cuts_total", level="fs", proof="held", witness="quiet") == 1
+    assert grown("lull_freeze_window_seconds", "_count", agent=kind) == 1
+    assert abs(grown("lull_freeze_window_seconds", "_sum", agent=kind) - told["windowMs"] / 1000) < 0.001
+    assert grown("lull_snapshots_ended_total", result="ready") == 1
+    names = {"name": guest.name, "snapshot_name": "counted", "namespace": "default"}
+    taken = now["kubevirt_vmsnapshot_succeeded_timestamp_seconds"].value(**names)
+    assert rest_time(snapshot["status"]["creationTime"]) == taken
+    assert (line["vm"], line["snapshot"], line["attempt"], line["op"]) == (guest.name, "default/counted", "1", told["op"])
+    assert [line[key] for key in ("result", "level", "proof", "proof-by", "witness", "agent")] == [
+        "quiesced", "fs", "held", told["proofBy"], "quiet", kind
+    ]
+    assert float(line["window-ms"]) == pytest.approx(told["windowMs"], abs=0.1)
+    assert line["window-is"] == told["windowIs"] and "why" not in line
+    assert re.fullmatch(r"vda:[0-9.]+,vdb:[0-9.]+", line["cuts"])
+    api.delete("counted")
+    rig.wait_for(lambda: "kubevirt_vmsnapshot_succeeded_timestamp_seconds" not in figures(coordinator)
+                 or names not in figures(coordinator)["kubevirt_vmsnapshot_succeeded_timestamp_seconds"].labels(),
+                 20, "it is told no more")
+
+
+def rest_time(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_a_guest_that_stands_still_is_told_as_long_as_it_does(coordinator, guest):
+    assert coordinator.lull("freeze", guest.name, "--for", "60s").returncode == 0
+    frozen = figures(coordinator)
+    assert coordinator.lull("thaw", guest.name).returncode == 0
+
+    assert frozen["lull_frozen_guests"].value() == 1
+    assert 0 < frozen["lull_oldest_frozen_guest_age_seconds"].value() < 60
+    assert figures(coordinator)["lull_frozen_guests"].value() == 0
+
+
+def test_figures_and_health_are_told_while_libvirt_hangs(coordinator, host):
+    rig.wait_for(lambda: ask(coordinator, "/readyz") == (200, "ok\n"), 20, "it is ready")
+    with host.stopped_libvirtd():
+        rig.wait_for(lambda: ask(coordinator, "/readyz")[0] == 503, 60, "it is not ready")
+        assert ask(coordinator, "/readyz")[1].startswith(f"libvirt: libvirt at {host.uri} is away")
+        assert figures(coordinator)["lull_frozen_guests"].value() == 0
+        assert ask(coordinator, "/healthz") == (200, "ok\n")
+    rig.wait_for(lambda: ask(coordinator, "/readyz") == (200, "ok\n"), 60, "it is ready again")
 
 
 def test_a_stock_agent_is_believed_with_a_quiet_witness(api, guest):
