@@ -3,7 +3,6 @@
 """The storage of a cluster: cuts by CSI, on a real control plane, driven as an attempt drives them."""
 
 import concurrent.futures
-import contextlib
 import datetime
 import os
 
@@ -11,7 +10,6 @@ import pytest
 
 from account import ServiceAccount, wait_allowed
 from kinds import OWN, PLURALS
-from kubeapi import ApiError
 from kubevirt import PROFILES
 from storage import Machine, Passage, Storage
 from volumes import CLASSES, CONTENTS, SNAPSHOTS, claim, snapshot_class
@@ -98,10 +96,11 @@ def test_two_disks_are_cut_and_then_ready(cluster, machine, storage):
     for volume in machine.volumes:
         snapshot = machine.read(volume)
         owner, = snapshot["metadata"]["ownerReferences"]
-        assert (owner["kind"], owner["uid"], owner["controller"]) == ("VirtualMachineSnapshotContent", machine.uid, True)
+        assert (owner["kind"], owner["uid"]) == ("VirtualMachineSnapshotContent", machine.uid) and owner["controller"]
         assert snapshot["metadata"]["labels"] == {
-            "snapshot.kubevirt.io/source-vm-name": "larry", "lull.dev/attempt": "1", "lull.dev/content-uid": machine.uid,
-            "snapshot.kubevirt.io/source-vm-namespace": machine.namespace}
+            "snapshot.kubevirt.io/source-vm-name": "larry",
+            "snapshot.kubevirt.io/source-vm-namespace": machine.namespace,
+            "lull.dev/content-uid": machine.uid, "lull.dev/attempt": "1"}
         assert snapshot["spec"] == {"source": {"persistentVolumeClaimName": volume},
                                     "volumeSnapshotClassName": "dir"}
         assert cluster.content_of(snapshot)["status"]["creationTime"]
@@ -316,8 +315,7 @@ def test_classes_that_leave_a_choice_are_told_before_anything_is_posted(cluster,
         assert machine.read("root")["spec"]["volumeSnapshotClassName"] == "another"
     finally:
         cluster.admin.delete(CLASSES, "another")
-        with contextlib.suppress(ApiError):
-            cluster.admin.delete(PROFILES, "dir")
+        cluster.admin.delete(PROFILES, "dir")  # if there is one
 
 
 def test_a_quota_that_would_be_exceeded_is_told_before_anything_is_posted(cluster, machine, storage):
@@ -411,25 +409,30 @@ def test_all_of_a_content_is_removed_and_only_that(cluster, machine, namespace, 
         cluster.admin.wait_gone(CONTENTS, name)
 
 
-def test_what_a_class_retains_stays(cluster, machine, storage, kubevirt):
-    keeping = {**snapshot_class("keeping", cluster.driver.name), "deletionPolicy": "Retain"}
-    cluster.admin.create(keeping)
+@pytest.fixture
+def keeping(cluster, kubevirt):
+    """The class that cuts, by its StorageProfile, keeps what is cut."""
+    cluster.admin.create({**snapshot_class("keeping", cluster.driver.name), "deletionPolicy": "Retain"})
     kubevirt.write_profile("dir", "keeping")
-    try:
-        storage.must("prepare", machine.uid, 1)
-        storage.must("cut", LONG, HELD)
-        kept = [cluster.content_of(machine.read(volume))["metadata"]["name"] for volume in machine.volumes]
-        wait_state(storage, machine, 1, "done")
-        storage.must("remove", machine.uid, 0)
-        wait_for(lambda: not cluster.admin.list(SNAPSHOTS, machine.namespace), "the VolumeSnapshots gone", interval=0.1)
-        for name in kept:
-            document = cluster.admin.read(CONTENTS, name)
-            assert os.path.exists(cluster.driver.snapshot_path(document))
-            cluster.admin.delete(CONTENTS, name)
-    finally:
-        cluster.admin.delete(CLASSES, "keeping")
-        with contextlib.suppress(ApiError):
-            cluster.admin.delete(PROFILES, "dir")
+    yield
+    cluster.admin.delete(CLASSES, "keeping")
+    cluster.admin.delete(PROFILES, "dir")
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_what_a_class_retains_stays_and_is_told_where_nobody_wants_it(cluster, machine, storage, keeping, tmp_path,
+                                                                      attempt):
+    storage.must("prepare", machine.uid, 1)
+    storage.must("cut", LONG, HELD)
+    kept = [cluster.content_of(machine.read(volume))["metadata"]["name"] for volume in machine.volumes]
+    wait_state(storage, machine, 1, "done")
+    storage.must("remove", machine.uid, attempt)
+    wait_for(lambda: not cluster.admin.list(SNAPSHOTS, machine.namespace), "the VolumeSnapshots gone", interval=0.1)
+    told = (tmp_path / "storage-0.log").read_text()
+    for name in kept:
+        assert os.path.exists(cluster.driver.snapshot_path(cluster.admin.read(CONTENTS, name)))
+        assert (f"keeps VolumeSnapshotContent {name}" in told) == (attempt == 1)  # not where it was a snapshot
+        cluster.admin.delete(CONTENTS, name)
 
 
 def test_restores_and_verifications_are_refused_in_words(machine, storage):
