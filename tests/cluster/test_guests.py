@@ -8,14 +8,12 @@ import os
 import libvirt
 import pytest
 
+import machine
 import rig
 from driver import Driver, uuid
 from images import verify_disk
-from kubevirt import Volume
-from volumes import SNAPSHOTS, claim, volume_snapshot
+from volumes import SNAPSHOTS, volume_snapshot
 from waiting import wait_for
-
-CLAIMS = {"root": ("vda", "ext4", "64Mi"), "data": ("vdb", "xfs", "320Mi")}
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +23,21 @@ def host():
 
 
 @pytest.fixture(scope="module")
-def vm(cluster, kubevirt):
+def running(cluster, kubevirt, host):
     namespace = cluster.create_namespace("guests")
-    for name, (_, _, size) in CLAIMS.items():
-        cluster.admin.create(claim(name, size=size), namespace)
-        cluster.wait_bound(name, namespace)
-    yield kubevirt.create_vm("larry", namespace, [Volume(name, name) for name in CLAIMS])
+    with machine.running(cluster, kubevirt, host, namespace, agent="stock") as running:
+        yield running
     cluster.clear_namespace(namespace)
 
 
-@pytest.fixture(scope="module")
-def guest(cluster, host, vm):
-    disks = [rig.Disk(target, kind, f"/mnt/{kind}", format="raw", alias=f"ua-{name}", size=size.removesuffix("i"),
-                      path=cluster.driver.path(name, vm.namespace))
-             for name, (target, kind, size) in CLAIMS.items()]
-    with host.guest(vm.domain, agent="stock", disks=disks) as guest:
-        vm.start("node-a", host.socket)
-        vm.connect_agent()
-        yield guest
-        vm.stop()
+@pytest.fixture
+def vm(running):
+    return running[0]
+
+
+@pytest.fixture
+def guest(running):
+    return running[1]
 
 
 @pytest.fixture
@@ -65,10 +59,10 @@ def snap(cluster, vm):
 def test_a_frozen_guest_is_cut_whole(cluster, vm, guest, snap):
     before = {kind: guest.seq(kind) for kind in guest.written()}
     guest.domain.fsFreeze()
-    cuts = {name: snap(f"{name}-cut", name) for name in CLAIMS}
+    cuts = {name: snap(f"{name}-cut", name) for name in machine.DISKS}
     contents = {name: cluster.wait_cut(cut) for name, cut in cuts.items()}
-    assert guest.domain.fsThaw() == len(CLAIMS)
-    for name, (_, kind, _) in CLAIMS.items():
+    assert guest.domain.fsThaw() == len(machine.DISKS)
+    for name, (_, kind, _) in machine.DISKS.items():
         cut = verify_disk(cluster.driver.snapshot_path(contents[name]), kind)
         assert before[kind] <= cut.lines <= guest.seq(kind)
 
@@ -95,12 +89,12 @@ def test_a_guest_that_is_held_through_its_pods_socket_is_cut_whole(cluster, vm, 
         before = {kind: guest.seq(kind) for kind in guest.written()}
         driver.must("freeze", 20000)
         driver.must("first")
-        contents = {name: cluster.wait_cut(snap(f"{name}-held", name)) for name in CLAIMS}
+        contents = {name: cluster.wait_cut(snap(f"{name}-held", name)) for name in machine.DISKS}
         driver.must("second")
         facts = driver.must("thaw", 5000)
         assert facts["held"], facts
-        assert driver("verdict", *(target for target, _, _ in CLAIMS.values()))["witness"] == "quiet"
-    for name, (_, kind, _) in CLAIMS.items():
+        assert driver("verdict", *(target for target, _, _ in machine.DISKS.values()))["witness"] == "quiet"
+    for name, (_, kind, _) in machine.DISKS.items():
         cut = verify_disk(cluster.driver.snapshot_path(contents[name]), kind)
         assert before[kind] <= cut.lines <= guest.seq(kind)
 

@@ -173,10 +173,10 @@ def with_query(path, query):
 
 
 class Watch:
-    """A stream of events. An iterator of ("ADDED", object); next() is None at its end."""
+    """A stream of events. An iterator of ("ADDED", object); next() is None at its end. @connection: an open one."""
 
-    def __init__(self, client, path, timeout):
-        self.connection = client.connect(timeout)
+    def __init__(self, client, path, timeout=TIMEOUT, connection=None):
+        self.connection = connection or client.connect(timeout)
         self.connection.request("GET", path, headers=client._headers({}))
         self.response = self.connection.getresponse()
         if self.response.status != 200:

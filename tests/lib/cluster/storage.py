@@ -108,14 +108,16 @@ class Passage:
 
 
 class Machine:
-    """A content whose volumes are on bound claims, as the snapshot's reconciler makes it."""
+    """A content whose volumes are on bound claims of their names, which are made where they are not there, as the
+    snapshot's reconciler makes it."""
 
     def __init__(self, cluster, namespace, *volumes, storage_class=None):
         self.cluster = cluster
         self.namespace = namespace
         self.volumes = volumes
         for name in volumes:
-            cluster.admin.create(claim(name, storage_class=storage_class), namespace)
+            if not cluster.admin.find("persistentvolumeclaims", name, namespace):
+                cluster.admin.create(claim(name, storage_class=storage_class), namespace)
         for name in volumes:
             cluster.wait_bound(name, namespace)
         document = content("vmsnapshot-content-x")

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the storage of a cluster cuts of a frozen guest that writes all the time is what its disks were then, byte by
+byte, time after time. The driver itself fails a copy that changes underneath."""
+
+import os
+import subprocess
+
+import pytest
+
+import machine
+import rig
+from account import ServiceAccount, wait_allowed
+from images import verify_disk
+from storage import Machine, Storage
+
+CUTS = 50 if os.environ.get("LULL_CLUSTER_ALL") else 3
+LONG = 60000  # ms
+HELD = True
+
+
+@pytest.fixture(scope="module")
+def guest(cluster, kubevirt):
+    namespace = cluster.create_namespace("cuts")
+    with rig.Host() as host, machine.running(cluster, kubevirt, host, namespace) as (_, guest):
+        yield guest
+    cluster.clear_namespace(namespace)
+
+
+@pytest.fixture(scope="module")
+def storage(installed, build, tmp_path_factory):
+    account = ServiceAccount(installed, "lull-coordinator", "lull")
+    wait_allowed(account.client(), "create", "volumesnapshots", "snapshot.storage.k8s.io")
+    with open(tmp_path_factory.mktemp("cuts") / "storage.log", "wb") as log:
+        storage = Storage(build, account.kubeconfig("cuts"), log)
+    yield storage
+    storage.close()
+
+
+@pytest.fixture(scope="module")
+def content(cluster, guest, storage):
+    content = Machine(cluster, "cuts", *machine.DISKS)
+    storage.must("introduce", content.content, 0)
+    return content
+
+
+def copy_of(path, directory):
+    """What is in a file now, in one that nobody changes."""
+    copy = os.path.join(directory, f"{os.path.basename(path)}.copy")
+    subprocess.run(["cp", "--sparse=always", path, copy], check=True)
+    return copy
+
+
+def assert_same(one, other):
+    done = subprocess.run(["cmp", one, other], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("attempt", range(1, CUTS + 1))
+def test_a_cut_is_what_the_frozen_disks_were(cluster, guest, storage, content, tmp_path, attempt):
+    guest.assert_writes_resume(within=5)
+    storage.must("prepare", content.uid, attempt)
+    written = {kind: guest.seq(kind) for kind in guest.written()}
+    guest.domain.fsFreeze()
+    try:
+        frozen = {volume: copy_of(cluster.driver.path(volume, "cuts"), tmp_path) for volume in machine.DISKS}
+        storage.must("cut", LONG, HELD)
+    finally:
+        guest.domain.fsThaw()
+    guest.assert_writes_resume(within=5)  # what a cut shared with them shows if it follows them
+    for volume, (_, kind, _) in machine.DISKS.items():
+        cut = cluster.driver.snapshot_path(cluster.content_of(content.read(volume, attempt)))
+        assert_same(frozen[volume], cut)
+        assert written[kind] <= verify_disk(cut, kind).lines <= guest.seq(kind)
+    storage.must("remove", content.uid, attempt)
