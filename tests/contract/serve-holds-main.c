@@ -10,8 +10,8 @@
 /* usage: serve-holds STORE SOCKET INTENTS
  *
  * Serves freezes by hand of one guest that exists in memory only, "larry", until SIGTERM. Its subresource
- * `story` tells {"frozen": whether it is, "story": what happened to it}; `set` {"refuseFreeze","breakHold"}
- * changes what it will do. */
+ * `story` tells {"frozen": whether it is, "story": what happened to it}; `set`
+ * {"refuseFreeze","breakHold","off"} changes what it will do, or is. */
 
 static void
 tell_story(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gpointer user_data)
@@ -28,6 +28,7 @@ set(const char *ns, const char *name, LullJson *body, LullServerReply *reply, gp
 {
     fake.refuse_freeze = lull_json_bool(body, "refuseFreeze", FALSE);
     fake.break_hold = lull_json_bool(body, "breakHold", FALSE);
+    g_atomic_int_set(&fake.state, lull_json_bool(body, "off", FALSE) ? LULL_VM_STOPPED : LULL_VM_RUNNING);
     lull_server_reply(reply, NULL);
 }
 

@@ -117,6 +117,13 @@ def test_a_guest_that_cannot_be_frozen_is_an_error_and_no_stream(holds):
     assert holds.call("PUT", f"{SUBRESOURCES}/moe/hold")[0] == 404
 
 
+def test_f10_a_machine_that_is_off_is_a_conflict(holds):
+    holds.put("set", {"off": True})
+    code, status = holds.put("freeze")
+    assert (code, status["reason"], status["message"]) == (409, "Conflict", "VM larry is not running")
+    assert holds.put("story")[1] == {"frozen": False, "story": ""}
+
+
 @pytest.mark.parametrize("body", [{"unfreezeTimeout": "soon"}, {"unfreezeTimeout": "-1s"}, {"unfreezeTimeout": "2h"}])
 def test_a_wrong_time_is_refused(holds, body):
     code, status = holds.put("hold", body)

@@ -168,16 +168,25 @@ world_intents_dir(const World *world)
 }
 
 void
+world_define_with(World *world, const char *volumes, const char *statuses)
+{
+    g_autofree char *machine =
+        g_strdup_printf("{'apiVersion':'lull.dev/v1','kind':'Machine','metadata':{'name':'larry','namespace':"
+                        "'default'},'spec':{'template':{'spec':{'volumes':[%s]}}}}",
+                        volumes);
+    g_autofree char *status =
+        g_strdup_printf("{'status':{'printableStatus':'Running','volumeSnapshotStatuses':[%s]}}", statuses);
+
+    g_free(must_create(world, &lull_kind_vm, machine));
+    patch_machine(world, status);
+    world->runs = TRUE;
+}
+
+void
 world_define(World *world)
 {
-    g_free(
-        must_create(world, &lull_kind_vm,
-                    "{'apiVersion':'lull.dev/v1','kind':'Machine','metadata':{'name':'larry','namespace':"
-                    "'default'},'spec':{'template':{'spec':{'volumes':[{'name':'vda'},{'name':'vdb'}]}}}}"));
-    patch_machine(world,
-                  "{'status':{'printableStatus':'Running','volumeSnapshotStatuses':[{'name':'vda','enabled':"
-                  "true},{'name':'vdb','enabled':true}]}}");
-    world->runs = TRUE;
+    world_define_with(world, "{'name':'vda'},{'name':'vdb'}",
+                      "{'name':'vda','enabled':true},{'name':'vdb','enabled':true}");
 }
 
 void

@@ -67,7 +67,9 @@ void world_take(World *world, const char *name, const char *annotations, const c
 void world_restore(World *world, const char *name, const char *snapshot, const char *spec);
 void world_delete(World *world, const LullKind *kind, const char *name);
 void world_set_power(World *world, gboolean runs);
-void world_define(World *world);   /* the machine, anew: with another uid, running */
+void world_define(World *world); /* the machine, anew: with another uid, running */
+/* The same, with these volumes, and what is said of each, as JSON with ' for ". */
+void world_define_with(World *world, const char *volumes, const char *statuses);
 void world_undefine(World *world); /* it is gone */
 void world_empty_status(World *world, const LullKind *kind, const char *name);
 void world_lock(World *world, const char *field, const char *owner); /* the machine: status.@field */
