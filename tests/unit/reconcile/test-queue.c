@@ -194,6 +194,43 @@ START_TEST(test_under_concurrency_no_key_runs_twice_at_once_and_no_wish_is_lost)
 }
 END_TEST
 
+static gboolean
+has(LullMetrics *metrics, const char *line)
+{
+    GString *text = lull_metrics_text(metrics);
+    const gboolean found = strstr(text->str, line) != NULL;
+
+    g_string_free(text, TRUE);
+    return found;
+}
+
+START_TEST(test_what_waits_is_counted)
+{
+    g_autoptr(LullMetrics) metrics = lull_metrics_new();
+    g_autoptr(LullQueue) queue = lull_queue_new(quick);
+    const LullQueueSeries series = lull_metrics_queue(metrics, "q");
+    g_autofree char *key = NULL;
+
+    lull_queue_set_series(queue, &series);
+    lull_queue_add(queue, "a");
+    lull_queue_add(queue, "a");
+    lull_queue_add(queue, "b");
+    ck_assert(has(metrics, "workqueue_depth{name=\"q\"} 2\n"));
+    key = lull_queue_take(queue);
+    lull_queue_add(queue, "a"); /* again, afterwards */
+    ck_assert(has(metrics, "workqueue_depth{name=\"q\"} 1\n"));
+    lull_queue_done(queue, key);
+    ck_assert(has(metrics, "workqueue_depth{name=\"q\"} 2\n"));
+    ck_assert(has(metrics, "workqueue_adds_total{name=\"q\"} 3\n"));
+    take_and_finish(queue, "b");
+    take_and_finish(queue, "a");
+    (void)lull_queue_retry(queue, "a");
+    ck_assert(has(metrics, "workqueue_retries_total{name=\"q\"} 1\n"));
+    ck_assert(has(metrics, "workqueue_depth{name=\"q\"} 0\n"));
+    ck_assert(has(metrics, "workqueue_queue_duration_seconds_count{name=\"q\"} 3\n"));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -209,6 +246,7 @@ make_suite(void)
     tcase_add_test(tcase, test_failures_in_a_row_wait_longer_until_one_success);
     tcase_add_test(tcase, test_closing_wakes_those_who_wait);
     tcase_add_test(tcase, test_under_concurrency_no_key_runs_twice_at_once_and_no_wish_is_lost);
+    tcase_add_test(tcase, test_what_waits_is_counted);
     suite_add_tcase(suite, tcase);
     return suite;
 }
