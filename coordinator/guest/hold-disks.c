@@ -16,8 +16,11 @@ lull_guest_hold_identities(const LullVm *vm)
 
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
-        LullJson *row = json_object_new_object();
+        LullJson *row = NULL;
 
+        if (!volume->disk)
+            continue;
+        row = json_object_new_object();
         lull_json_set_string(row, "name", volume->name);
         lull_json_set_string(row, "serial", volume->serial);
         lull_json_set_string(row, "pci", volume->pci);

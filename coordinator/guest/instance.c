@@ -7,6 +7,7 @@
 
 #include "coordinator/guest/pod-socket.h"
 #include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
@@ -231,6 +232,7 @@ read_claim(LullInstanceVolume *volume, LullJson *source)
 
     volume->claim = g_strdup(name_in(which, data_volume && !claim ? "name" : "claimName"));
     volume->data_volume = data_volume && !claim;
+    volume->is_dump = dump && !claim && !data_volume;
     volume->hotplugged = lull_json_bool(which, "hotpluggable", FALSE);
 }
 
@@ -264,8 +266,10 @@ static gboolean
 read_volumes(LullInstance *self, LullJson *instance, LullJson *vm, GError **error)
 {
     LullJson *volumes = lull_json_array(lull_json_object(instance, "spec"), "volumes");
+    LullJson *tpm = lull_json_at(instance, "spec", "domain", "devices", "tpm", NULL);
     const size_t n = volumes ? json_object_array_length(volumes) : 0;
 
+    self->tpm = lull_json_bool(tpm, "persistent", FALSE);
     if (n > MAX_VOLUMES)
         return invalid(error, self, "it has more volumes than a machine can have");
     for (size_t i = 0; i < n; i++)
@@ -339,10 +343,36 @@ dress_volume(const LullInstanceVolume *known, LullVmVolume *volume)
                      "what is to be saved");
 }
 
+/* Of a claim that the domain has no disk for: whether it is at rest while the guest is frozen. */
+static const char *
+why_not_still(const LullInstanceVolume *volume)
+{
+    if (volume->is_dump)
+        return NULL;
+    return volume->has_disk ? "the machine does not have it yet: wait until it is attached"
+                            : "a file system that is shared with the guest: no freeze in it holds that";
+}
+
+static void
+add_claim(LullVm *vm, const char *name, const char *excluded)
+{
+    LullVmVolume *volume = NULL;
+
+    for (guint i = 0; i < vm->volumes->len; i++)
+        if (g_str_equal(((const LullVmVolume *)vm->volumes->pdata[i])->name, name))
+            return;
+    volume = g_new0(LullVmVolume, 1);
+    volume->name = g_strdup(name);
+    volume->keeps_data = TRUE;
+    volume->excluded = g_strdup(excluded);
+    g_ptr_array_add(vm->volumes, volume);
+}
+
 void
 lull_instance_dress(const LullInstance *self, LullVm *vm)
 {
     g_autofree char *domain_uuid = g_steal_pointer(&vm->uid);
+    g_autofree char *tpm = self->tpm ? lull_volume_of_tpm(self->name) : NULL;
 
     g_free(vm->name);
     g_free(vm->place);
@@ -355,4 +385,12 @@ lull_instance_dress(const LullInstance *self, LullVm *vm)
 
         dress_volume(lull_instance_volume(self, volume->name), volume);
     }
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const LullInstanceVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->claim)
+            add_claim(vm, volume->name, why_not_still(volume));
+    }
+    if (tpm)
+        add_claim(vm, tpm, NULL);
 }

@@ -28,9 +28,10 @@ typedef struct {
     char *name;           /* of the volume, and of its disk in the domain: alias ua-NAME */
     char *claim;          /* of the PersistentVolumeClaim; NULL: its data are not in a claim */
     gboolean data_volume; /* the claim is a DataVolume's, of the same name */
-    gboolean has_disk;    /* the guest sees it as a disk; FALSE: a shared file system, or a memory dump */
-    gboolean hotplugged;  /* while it ran */
-    gboolean persistent;  /* the VM has it too: it is there after the next start */
+    gboolean has_disk;    /* the guest sees it as a disk */
+    gboolean is_dump; /* of its memory, which the guest does not see at all; else it shares a file system */
+    gboolean hotplugged; /* while it ran */
+    gboolean persistent; /* the VM has it too: it is there after the next start */
 } LullInstanceVolume;
 
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
     char *domain;      /* libvirt's name for it in that launcher */
     char *domain_uuid; /* and its uuid; NULL: not told */
     LullInstanceState state;
+    gboolean tpm;       /* whose state lasts, in a claim of its own */
     GPtrArray *volumes; /* of LullInstanceVolume, in the instance's order */
 } LullInstance;
 

@@ -31,7 +31,7 @@ typedef enum {
 
 typedef struct {
     char *name;   /* of the volume: the user alias ua-NAME without its prefix, else the target device */
-    char *disk;   /* target device: "vda" */
+    char *disk;   /* target device: "vda"; NULL: none, but a claim that is saved too */
     char *path;   /* file or block device; NULL: none (network, empty tray) */
     char *format; /* "qcow2", "raw" */
     char *serial; /* NULL: none */

@@ -50,6 +50,8 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
         const LullVmVolume *volume = g_ptr_array_index(vm->volumes, i);
         Disk *disk;
 
+        if (!volume->disk)
+            continue; /* the guest cannot write to it */
         if (volume->excluded) {
             self->together &= volume->read_only; /* writes to it are not our business */
             continue;

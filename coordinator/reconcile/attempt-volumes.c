@@ -101,7 +101,7 @@ lull_attempt_cut_disks(const LullVm *vm)
     for (guint i = 0; i < vm->volumes->len; i++) {
         const LullVmVolume *volume = vm->volumes->pdata[i];
 
-        if (!volume->excluded)
+        if (!volume->excluded && volume->disk)
             g_ptr_array_add(disks, volume->disk);
     }
     g_ptr_array_add(disks, NULL);

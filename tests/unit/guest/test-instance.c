@@ -292,13 +292,27 @@ END_TEST
     "<disk type='file'><alias name='ua-empty'/><target dev='vdb'/><source file='/b'/></disk>"           \
     "<disk type='file'><target dev='vdc'/><source file='/c'/></disk></devices></domain>"
 
+/* Claims that are no disk of the domain's, and why they are not saved. */
+static const struct {
+    const char *name;
+    const char *why;
+} diskless[] = {
+    {"dump", NULL},
+    {"shared", "no freeze in it holds that"},
+    {"soon", "until it is attached"},
+    {"persistent-state-for-larry", NULL},
+};
+
 /* Whatever libvirt could do with a disk, here it is the claim that is cut. */
 START_TEST(a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved)
 {
-    g_autoptr(LullInstance) self =
-        must_read("{" META "," STATUS ",'spec':{'volumes':[{'name':'claimed','persistentVolumeClaim':"
-                  "{'claimName':'c'}},{'name':'empty','emptyDisk':{}}]}}",
-                  NULL);
+    g_autoptr(LullInstance) self = must_read(
+        "{" META "," STATUS ",'spec':{'volumes':[{'name':'claimed','persistentVolumeClaim':"
+        "{'claimName':'c'}},{'name':'empty','emptyDisk':{}},{'name':'dump','memoryDump':{"
+        "'claimName':'m'}},{'name':'shared','persistentVolumeClaim':{'claimName':'s'}},{'name':'soon',"
+        "'dataVolume':{'name':'d'}}],'domain':{'devices':{'tpm':{'persistent':true},"
+        "'disks':[{'name':'soon'}]}}}}",
+        NULL);
     g_autoptr(LullVm) vm = lull_vm_from_xml(DOMAIN, LULL_VM_RUNNING, NULL);
     const LullVmVolume *claimed = vm->volumes->pdata[0];
     const LullVmVolume *empty = vm->volumes->pdata[1];
@@ -313,6 +327,16 @@ START_TEST(a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved)
     ck_assert_msg(strstr(empty->excluded, "not in a claim"), "%s", empty->excluded);
     ck_assert(!empty->keeps_data);
     ck_assert_msg(strstr(unnamed->excluded, "no volume of that name"), "%s", unnamed->excluded);
+    ck_assert_uint_eq(vm->volumes->len, 7);
+    for (guint i = 0; i < G_N_ELEMENTS(diskless); i++) {
+        const LullVmVolume *volume = vm->volumes->pdata[3 + i];
+
+        ck_assert_str_eq(volume->name, diskless[i].name);
+        ck_assert_ptr_null(volume->disk);
+        ck_assert(volume->keeps_data);
+        ck_assert_msg(diskless[i].why ? strstr(volume->excluded, diskless[i].why) != NULL : !volume->excluded,
+                      "%s: %s", volume->name, volume->excluded);
+    }
 }
 END_TEST
 
