@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "coordinator/cli/names.h"
+#include "coordinator/cli/target.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/model/meta.h"
-#include "coordinator/places.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
@@ -42,11 +42,6 @@ check_shared(LullCli *self, GError **error)
 {
     if (self->format_word && !lull_format_parse(self->format_word, &self->format, error))
         return FALSE;
-    if (self->ns && !g_str_equal(self->ns, LULL_NAMESPACE)) {
-        (void)lull_cli_usage(error, "-n, \"%s\": a plain host has one namespace only, %s", self->ns,
-                             LULL_NAMESPACE);
-        return FALSE;
-    }
     return TRUE;
 }
 
@@ -74,25 +69,19 @@ drop_separator(int *argc, char **argv)
     --*argc;
 }
 
-static char *
-default_socket(void)
-{
-    const char *named = g_getenv("LULL_SOCKET");
-    g_autofree char *directory = NULL;
-
-    if (named && *named)
-        return g_strdup(named);
-    directory = lull_place_runtime_dir();
-    return g_build_filename(directory, LULL_SOCKET_NAME, NULL);
-}
-
 const GOptionEntry lull_cli_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, format_word),
      "table, wide, json, yaml or name", "FORMAT"},
     {"namespace", 'n', 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, ns),
-     "only \"default\" exists on a plain host", "NAMESPACE"},
+     "of a cluster, else its context's; only \"default\" exists on a plain host", "NAMESPACE"},
     {"socket", 0, 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(LullCli, socket), "the coordinator's socket",
      "PATH"},
+    {"context", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, context), "a cluster of the kubeconfig",
+     "NAME"},
+    {"kubeconfig", 0, 0, G_OPTION_ARG_FILENAME, LULL_OPTION_AT(LullCli, kubeconfig),
+     "where clusters are described (KUBECONFIG, ~/.kube/config)", "PATH"},
+    {"api-group", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(LullCli, api_group),
+     "of snapshots in a cluster, where it has both (snapshot.lull.dev)", "GROUP"},
     {0},
 };
 
@@ -185,10 +174,7 @@ lull_cli_parse(LullCli *self, const LullCommand *command, gpointer values, int *
     drop_separator(argc, *argv);
     if (!check_shared(self, error) || !check_count(command, *argc - 1, *argv, error))
         return FALSE;
-    if (!self->socket)
-        own(self, self->socket = default_socket());
-    self->client = lull_client_new(self->socket, error);
-    return self->client != NULL;
+    return lull_target_open(self, command, error);
 }
 
 gboolean
@@ -225,7 +211,7 @@ names_of(LullJson *list)
 void
 lull_cli_suggest(LullCli *self, const LullKind *kind, const char *name, GError **error)
 {
-    g_autoptr(LullJson) list = lull_client_list(self->client, kind, LULL_NAMESPACE, NULL);
+    g_autoptr(LullJson) list = lull_client_list(self->client, kind, self->ns, NULL);
     g_autoptr(GPtrArray) names = names_of(list);
     g_autoptr(GPtrArray) near = lull_text_near(name, (const char *const *)names->pdata);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -244,7 +230,7 @@ static LullJson *
 get_or_none(LullCli *self, const LullKind *kind, const char *name, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    LullJson *object = lull_client_get(self->client, kind, LULL_NAMESPACE, name, &problem);
+    LullJson *object = lull_client_get(self->client, kind, self->ns, name, &problem);
 
     if (!object && !lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         g_propagate_error(error, g_steal_pointer(&problem));
@@ -348,7 +334,7 @@ lull_cli_put(LullCli *self, const char *vm, const char *subresource, LullJson *b
     g_autoptr(LullJson) facts = NULL;
     g_autofree char *text = NULL;
 
-    if (!lull_client_put_subresource(self->client, LULL_NAMESPACE, vm, subresource, body, &facts, &problem)) {
+    if (!lull_client_put_subresource(self->client, self->ns, vm, subresource, body, &facts, &problem)) {
         if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
             lull_cli_suggest(self, &lull_kind_vm, vm, &problem);
         else
@@ -386,7 +372,7 @@ items_of_vm(const LullKind *kind, LullJson *items, const char *vm)
 LullExit
 lull_cli_list(LullCli *self, const LullKind *kind, const char *vm, GError **error)
 {
-    g_autoptr(LullJson) list = lull_client_list(self->client, kind, LULL_NAMESPACE, error);
+    g_autoptr(LullJson) list = lull_client_list(self->client, kind, self->ns, error);
     g_autoptr(LullJson) items = NULL;
     g_autofree char *text = NULL;
 

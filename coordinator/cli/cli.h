@@ -24,8 +24,10 @@ typedef enum {
 /* What all sub-commands share: the options before or after the sub-command, and the way to the server.
  * Strings are owned by `owned`. */
 typedef struct {
-    char *socket; /* NULL until the options are parsed, unless named before the sub-command */
-    char *ns;
+    char *socket; /* of this host; NULL until the options are parsed, unless named before the sub-command */
+    char *ns;     /* then never NULL */
+    char *context, *kubeconfig, *api_group;
+    gboolean cluster; /* and not this host */
     char *format_word;
     LullFormat format;
     gboolean terminal; /* stdout is one */
@@ -46,6 +48,7 @@ typedef struct {
     const char *summary;         /* one line */
     const char *details;         /* for --help, may be NULL */
     const GOptionEntry *options; /* with LULL_OPTION_AT(); a NULL name ends them; NULL: none of its own */
+    const char *host_only;       /* NULL: for clusters, too; else what there is instead in a cluster */
     int min, max;                /* of the arguments; max < 0: any number */
     LullExit (*run)(LullCli *cli, int argc, char **argv, GError **error);
 } LullCommand;

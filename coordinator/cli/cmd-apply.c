@@ -127,7 +127,7 @@ make_plan(LullCli *cli, Plan *plan, GError **error)
 
     if (!name)
         return TRUE;
-    plan->there = lull_client_get(cli->client, plan->entry->kind, LULL_NAMESPACE, name, &problem);
+    plan->there = lull_client_get(cli->client, plan->entry->kind, cli->ns, name, &problem);
     if (plan->there)
         return compare(plan, error);
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
@@ -145,10 +145,10 @@ carry_out(LullCli *cli, const Plan *plan, GError **error)
     g_autoptr(LullJson) result = NULL;
 
     if (plan->verb == CREATE)
-        result = lull_client_create(cli->client, kind, LULL_NAMESPACE, plan->entry->object, error);
+        result = lull_client_create(cli->client, kind, cli->ns, plan->entry->object, error);
     else if (plan->verb == CONFIGURE)
-        result = lull_client_patch(cli->client, kind, LULL_NAMESPACE, lull_meta_name(plan->there),
-                                   plan->patch, error);
+        result =
+            lull_client_patch(cli->client, kind, cli->ns, lull_meta_name(plan->there), plan->patch, error);
     else
         result = json_object_get(plan->there);
     if (!result) {
@@ -163,7 +163,9 @@ carry_out(LullCli *cli, const Plan *plan, GError **error)
 static LullExit
 apply(LullCli *cli, const char *path, GError **error)
 {
-    g_autoptr(GPtrArray) entries = lull_manifest_read(path, error);
+    const LullManifestScope scope = {
+        .ns = cli->ns, .group = lull_client_find_group(cli->client, error), .cluster = cli->cluster};
+    g_autoptr(GPtrArray) entries = scope.group ? lull_manifest_read(path, &scope, error) : NULL;
     g_autoptr(GPtrArray) plans = g_ptr_array_new_with_free_func(plan_free);
 
     if (!entries)

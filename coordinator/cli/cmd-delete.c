@@ -63,7 +63,7 @@ remove_one(LullCli *cli, const Victim *victim, gboolean wait, GError **error)
     const char *uid = lull_meta_uid(victim->object);
     g_autoptr(GError) problem = NULL;
 
-    if (!lull_client_remove(cli->client, victim->kind, LULL_NAMESPACE, name, uid, &problem) &&
+    if (!lull_client_remove(cli->client, victim->kind, cli->ns, name, uid, &problem) &&
         !lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
         g_propagate_prefixed_error(error, g_steal_pointer(&problem), "%s/%s: ", lull_names_word(victim->kind),
                                    name);

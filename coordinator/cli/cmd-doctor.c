@@ -83,5 +83,6 @@ const LullCommand lull_command_doctor = {
                "Exit status: 0 there is nothing but notes; 1 there are warnings or errors.",
     .options = options,
     .max = -1,
+    .host_only = "see kubectl describe for the snapshot, and the logs of lull-coordinator",
     .run = run,
 };

@@ -33,7 +33,7 @@ end_hold(LullCli *cli, const char *vm, LullClientHold *hold)
     LullJson *facts = NULL;
 
     lull_json_set_string(body, "op", lull_json_string(lull_client_hold_facts(hold), "op", NULL));
-    if (!lull_client_put_subresource(cli->client, LULL_NAMESPACE, vm, "unfreeze", body, &facts, &problem)) {
+    if (!lull_client_put_subresource(cli->client, cli->ns, vm, "unfreeze", body, &facts, &problem)) {
         g_autofree char *clean = lull_text_clean(problem->message, 0);
 
         (void)fprintf(stderr, "lull: hold: vm \"%s\": asking for its end: %s\n", vm, clean);
@@ -127,7 +127,7 @@ hold_and_run(LullCli *cli, const char *vm, char *time, char **command, GError **
     }
     if (timeout)
         lull_json_set_string(body, "unfreezeTimeout", timeout);
-    hold = lull_client_hold_new(cli->socket, LULL_NAMESPACE, vm, body, &problem);
+    hold = lull_client_hold_new(cli->socket, cli->ns, vm, body, &problem);
     if (!hold) {
         if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
             lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
@@ -174,5 +174,6 @@ const LullCommand lull_command_hold = {
     .options = options,
     .min = 2,
     .max = -1,
+    .host_only = "freeze the machine with lull freeze, copy, and end it with lull thaw",
     .run = run,
 };

@@ -20,7 +20,7 @@ static LullExit
 tell(LullCli *cli, const char *vm, GError **error)
 {
     GError *problem = NULL;
-    g_autoptr(LullJson) object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, &problem);
+    g_autoptr(LullJson) object = lull_client_get(cli->client, &lull_kind_vm, cli->ns, vm, &problem);
     g_autoptr(LullJson) facts = json_object_new_object();
     g_autofree char *text = NULL;
     gboolean on;
@@ -82,5 +82,6 @@ const LullCommand lull_command_incremental = {
         "same.",
     .min = 1,
     .max = 2,
+    .host_only = "the storage decides there what it copies",
     .run = run,
 };

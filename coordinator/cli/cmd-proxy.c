@@ -168,7 +168,7 @@ run(LullCli *cli, int argc, char **argv, GError **error)
     if (!lull_cli_parse(cli, &lull_command_proxy, NULL, &argc, &argv, error))
         return LULL_EXIT_USAGE;
     /* Better said now than by every request. */
-    answer = lull_client_list(cli->client, &lull_kind_restore, LULL_NAMESPACE, error);
+    answer = lull_client_list(cli->client, &lull_kind_restore, cli->ns, error);
     proxy = answer ? lull_proxy_new(cli->socket, error) : NULL;
     return proxy ? serve_until_told(&run, lull_proxy_url(proxy), argv + 1, error) : LULL_EXIT_FAILED;
 }
@@ -183,5 +183,6 @@ const LullCommand lull_command_proxy = {
         "and its exit status is the proxy's: lull proxy -- kubectl get vmsnapshots",
     .min = 0,
     .max = -1,
+    .host_only = "kubectl reaches its API server without it",
     .run = run,
 };

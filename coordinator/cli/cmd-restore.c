@@ -19,8 +19,7 @@ static LullJson *
 get_snapshot(LullCli *cli, const char *name, GError **error)
 {
     GError *problem = NULL;
-    g_autoptr(LullJson) snapshot =
-        lull_client_get(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, name, &problem);
+    g_autoptr(LullJson) snapshot = lull_client_get(cli->client, &lull_kind_snapshot, cli->ns, name, &problem);
 
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         lull_cli_suggest(cli, &lull_kind_snapshot, name, &problem);
@@ -124,15 +123,16 @@ get_vm(LullCli *cli, const char *vm, LullJson *snapshot, GError **error)
 {
     const char *source = source_of(snapshot);
     GError *problem = NULL;
-    LullJson *object = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, vm, &problem);
+    LullJson *object = lull_client_get(cli->client, &lull_kind_vm, cli->ns, vm, &problem);
 
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) && g_str_equal(vm, source)) {
+    /* a cluster's restore may make another machine; its status tells */
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) && (cli->cluster || g_str_equal(vm, source))) {
         g_clear_error(&problem);
     } else if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
         lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
         g_prefix_error(&problem, "the snapshot is of \"%s\" and makes no other machine: ", source);
     }
-    if (object && !check_is_source(object, snapshot, &problem))
+    if (object && !cli->cluster && !check_is_source(object, snapshot, &problem))
         g_clear_pointer(&object, lull_json_put);
     if (problem)
         g_propagate_error(error, problem);

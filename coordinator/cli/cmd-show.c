@@ -18,7 +18,7 @@ find_report(LullCli *cli, LullJson *snapshot, GError **error)
     const char *name =
         lull_json_string(lull_json_object(snapshot, "status"), "virtualMachineSnapshotContentName", NULL);
     g_autoptr(LullJson) content =
-        name ? lull_client_get(cli->client, &lull_kind_content, LULL_NAMESPACE, name, NULL) : NULL;
+        name ? lull_client_get(cli->client, &lull_kind_content, cli->ns, name, NULL) : NULL;
     LullReport *report = content ? lull_report_of(content, NULL) : NULL;
 
     return report ? report : lull_report_of(snapshot, error);
@@ -29,7 +29,7 @@ static char *
 events_of(LullCli *cli, LullJson *object)
 {
     const char *uid = lull_meta_uid(object);
-    g_autoptr(LullJson) list = uid ? lull_client_list_events(cli->client, LULL_NAMESPACE, uid, NULL) : NULL;
+    g_autoptr(LullJson) list = uid ? lull_client_list_events(cli->client, cli->ns, uid, NULL) : NULL;
 
     return lull_page_of_events(list, lull_clock_realtime());
 }

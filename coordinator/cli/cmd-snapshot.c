@@ -85,7 +85,7 @@ static gboolean
 look_at_vm(LullCli *cli, const Wish *wish, GError **error)
 {
     GError *problem = NULL;
-    g_autoptr(LullJson) vm = lull_client_get(cli->client, &lull_kind_vm, LULL_NAMESPACE, wish->vm, &problem);
+    g_autoptr(LullJson) vm = lull_client_get(cli->client, &lull_kind_vm, cli->ns, wish->vm, &problem);
 
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         lull_cli_suggest(cli, &lull_kind_vm, wish->vm, &problem);
@@ -100,10 +100,9 @@ look_at_vm(LullCli *cli, const Wish *wish, GError **error)
 static LullJson *
 create(LullCli *cli, const Wish *wish, LullJson *request, gboolean fresh, GError **error)
 {
-    LullJson *snapshot =
-        wish->generated && fresh
-            ? lull_create_generated(cli, &lull_kind_snapshot, request, error)
-            : lull_client_create(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, request, error);
+    LullJson *snapshot = wish->generated && fresh
+                             ? lull_create_generated(cli, &lull_kind_snapshot, request, error)
+                             : lull_client_create(cli->client, &lull_kind_snapshot, cli->ns, request, error);
 
     if (!snapshot)
         g_prefix_error(error, "snapshot \"%s\" of vm \"%s\": ", wish->name, wish->vm);
@@ -118,7 +117,7 @@ clear_away(LullCli *cli, LullJson *snapshot, GError **error)
     const char *uid = lull_meta_uid(snapshot);
     g_autoptr(GError) problem = NULL;
 
-    if (lull_client_remove(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, name, uid, &problem))
+    if (lull_client_remove(cli->client, &lull_kind_snapshot, cli->ns, name, uid, &problem))
         return lull_follow_until_gone(cli, &lull_kind_snapshot, name, uid, error);
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         return TRUE;

@@ -30,7 +30,7 @@ say_findings(LullJson *findings, gint64 omitted)
 static gboolean
 verify_one(LullCli *cli, const char *name, gboolean *ret_whole, GError **error)
 {
-    g_autoptr(LullJson) result = lull_client_verify(cli->client, LULL_NAMESPACE, name, error);
+    g_autoptr(LullJson) result = lull_client_verify(cli->client, cli->ns, name, error);
     LullJson *findings = lull_json_array(result, "findings");
     const size_t found = findings ? json_object_array_length(findings) : 0;
 
@@ -80,7 +80,7 @@ names_wanted(LullCli *cli, int argc, char **argv, GError **error)
         g_ptr_array_add(names, g_strdup(argv[i]));
     if (argc > 1)
         return g_steal_pointer(&names);
-    list = lull_client_list(cli->client, &lull_kind_snapshot, LULL_NAMESPACE, error);
+    list = lull_client_list(cli->client, &lull_kind_snapshot, cli->ns, error);
     if (!list)
         return NULL;
     items = lull_json_array(list, "items");
@@ -161,5 +161,6 @@ const LullCommand lull_command_verify = {
         "Exit status: 0 all is as it was written; 1 something differs or cannot be verified, and is named.",
     .min = 0,
     .max = -1,
+    .host_only = "the storage keeps what was cut there, and verifies it by its own means",
     .run = run,
 };

@@ -21,7 +21,7 @@ lull_create_generated(LullCli *cli, const LullKind *kind, LullJson *request, GEr
         LullJson *created;
 
         lull_json_set_string(lull_json_ensure(request, "metadata"), "name", name);
-        created = lull_client_create(cli->client, kind, LULL_NAMESPACE, request, &problem);
+        created = lull_client_create(cli->client, kind, cli->ns, request, &problem);
         if (created)
             return created;
         if (!lull_error_is(problem, LULL_ERROR_EXISTS) || n == LULL_NAMES_NEXT_MAX) {

@@ -97,8 +97,7 @@ static gboolean
 look_again(Follow *self, LullCli *cli, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(LullJson) object =
-        lull_client_get(cli->client, self->kind, LULL_NAMESPACE, self->name, &problem);
+    g_autoptr(LullJson) object = lull_client_get(cli->client, self->kind, cli->ns, self->name, &problem);
 
     if (object)
         return see(self, object);
@@ -115,8 +114,8 @@ watch_once(Follow *self, LullCli *cli, GError **error)
 {
     const LullClientWatch watch = {.event = on_event, .tick = on_tick, .user_data = self};
 
-    return lull_client_watch(cli->client, self->kind, LULL_NAMESPACE, self->name,
-                             lull_meta_version(self->last), self->deadline, &watch, error);
+    return lull_client_watch(cli->client, self->kind, cli->ns, self->name, lull_meta_version(self->last),
+                             self->deadline, &watch, error);
 }
 
 static gboolean

@@ -10,14 +10,15 @@
 static void
 print_help(FILE *stream)
 {
-    (void)fputs("Usage: lull [-n NAMESPACE] [-o FORMAT] [--socket PATH] COMMAND ...\n\n"
+    (void)fputs("Usage: lull [-n NAMESPACE] [-o FORMAT] [--socket PATH | --context NAME] COMMAND ...\n\n"
                 "Snapshots of running virtual machines that can be trusted.\n\n",
                 stream);
     for (const LullCommand *const *each = lull_commands; *each; each++)
         (void)fprintf(stream, "  %-11s %s\n", (*each)->name, (*each)->summary);
     (void)fputs(
-        "\nlull COMMAND --help tells more. The coordinator's socket is --socket, else LULL_SOCKET, else the\n"
-        "system's (root) or your session's.\n"
+        "\nlull COMMAND --help tells more. It asks the cluster of --context or --kubeconfig; else the\n"
+        "coordinator on this host, by --socket or LULL_SOCKET; else the cluster of KUBECONFIG; else the\n"
+        "coordinator on this host, by the system's socket (root) or your session's.\n"
         "Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but below the level asked for,\n"
         "4 (hold) held, but the command that was run failed.\n",
         stream);

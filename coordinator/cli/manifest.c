@@ -16,8 +16,11 @@
 
 #define MAX_FAULTS 20
 
+const LullManifestScope lull_manifest_host = {.ns = LULL_NAMESPACE, .group = LULL_GROUP_SNAPSHOT};
+
 typedef struct {
     const char *file;
+    const LullManifestScope *scope;
     gboolean several; /* documents: messages say which */
     GString *faults;  /* lines */
     guint n_faults;
@@ -49,12 +52,31 @@ fault(Reading *self, const LullYamlDocument *document, const char *field, const 
     g_string_append(self->faults, message);
 }
 
+/* The object as it would be in the group that the table of kinds knows; NULL: it is of none that is here. */
+static LullJson *
+in_known_group(const Reading *self, LullJson *object)
+{
+    const char *version = lull_json_string(object, "apiVersion", NULL);
+    const gsize length = strlen(self->scope->group);
+    g_autofree char *known = NULL;
+    LullJson *renamed;
+
+    if (!version || strncmp(version, self->scope->group, length) != 0 || version[length] != '/')
+        return NULL;
+    known = g_strconcat(LULL_GROUP_SNAPSHOT, version + length, NULL);
+    renamed = lull_json_dup(object);
+    lull_json_set_string(renamed, "apiVersion", known);
+    return renamed;
+}
+
 static const LullKind *
 kind_of(Reading *self, const LullYamlDocument *document)
 {
     const char *version = lull_json_string(document->value, "apiVersion", NULL);
     const char *name = lull_json_string(document->value, "kind", NULL);
-    const LullKind *kind = version && name ? lull_kind_by_name(version, name) : NULL;
+    g_autoptr(LullJson) known = in_known_group(self, document->value);
+    const LullKind *kind =
+        known && name ? lull_kind_by_name(lull_json_string(known, "apiVersion", ""), name) : NULL;
     g_autofree char *message = NULL;
 
     if (kind == &lull_kind_snapshot || kind == &lull_kind_restore)
@@ -65,8 +87,9 @@ kind_of(Reading *self, const LullYamlDocument *document)
         fault(self, document, version ? "kind" : "apiVersion", "required, but missing or no text");
     else {
         message = g_strdup_printf("\"%s\" of \"%s\" cannot be applied; what can: VirtualMachineSnapshot and "
-                                  "VirtualMachineRestore of " LULL_GROUP_SNAPSHOT "/v1beta1",
-                                  name, version);
+                                  "VirtualMachineRestore of %s/v1beta1%s",
+                                  name, version, self->scope->group,
+                                  self->scope->cluster ? "; --api-group names another group" : "");
         fault(self, document, "kind", message);
     }
     return NULL;
@@ -75,7 +98,8 @@ kind_of(Reading *self, const LullYamlDocument *document)
 static gboolean
 check_schema(Reading *self, const LullYamlDocument *document, const LullKind *kind)
 {
-    g_autoptr(LullJson) causes = lull_kind_check(kind, document->value, NULL, TRUE);
+    g_autoptr(LullJson) known = in_known_group(self, document->value);
+    g_autoptr(LullJson) causes = lull_kind_check(kind, known, NULL, TRUE);
     const gsize n = causes ? json_object_array_length(causes) : 0;
 
     for (gsize i = 0; i < n; i++) {
@@ -93,9 +117,14 @@ check_namespace(Reading *self, const LullYamlDocument *document)
 {
     const char *ns = lull_meta_namespace(document->value);
 
-    if (!ns || g_str_equal(ns, LULL_NAMESPACE))
+    g_autofree char *message = NULL;
+
+    if (!ns || g_str_equal(ns, self->scope->ns))
         return TRUE;
-    fault(self, document, "metadata.namespace", "a plain host has one namespace only, " LULL_NAMESPACE);
+    message = self->scope->cluster
+                  ? g_strdup_printf("\"%s\", and this is for %s; say -n %s", ns, self->scope->ns, ns)
+                  : g_strdup("a plain host has one namespace only, " LULL_NAMESPACE);
+    fault(self, document, "metadata.namespace", message);
     return FALSE;
 }
 
@@ -136,14 +165,15 @@ take_document(Reading *self, const LullYamlDocument *document)
 }
 
 GPtrArray *
-lull_manifest_parse(const char *name, const char *text, gsize length, GError **error)
+lull_manifest_parse(const char *name, const char *text, gsize length, const LullManifestScope *scope,
+                    GError **error)
 {
     GError *problem = NULL;
     g_autoptr(GPtrArray) documents = lull_yaml_read(text, length, &problem);
     g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(entry_free);
     g_autoptr(GString) faults = g_string_new(NULL);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    Reading self = {.file = name, .faults = faults, .entries = entries, .seen = seen};
+    Reading self = {.file = name, .scope = scope, .faults = faults, .entries = entries, .seen = seen};
 
     if (problem) {
         /* "line 3: ..." becomes "FILE:3: ..." */
@@ -195,7 +225,7 @@ slurp(int fd, GError **error)
 }
 
 GPtrArray *
-lull_manifest_read(const char *path, GError **error)
+lull_manifest_read(const char *path, const LullManifestScope *scope, GError **error)
 {
     const gboolean standard = g_str_equal(path, "-");
     const char *name = standard ? "<stdin>" : path;
@@ -215,7 +245,7 @@ lull_manifest_read(const char *path, GError **error)
         g_prefix_error(error, "%s: ", name);
         return NULL;
     }
-    entries = lull_manifest_parse(name, text->str, text->len, error);
+    entries = lull_manifest_parse(name, text->str, text->len, scope, error);
     g_string_free(text, TRUE);
     return entries;
 }

@@ -18,12 +18,22 @@ typedef struct {
     char *place; /* "FILE:LINE" of its beginning */
 } LullManifestEntry;
 
+/* Where they are to be. */
+typedef struct {
+    const char *ns;    /* that the objects without one are for, and those with another are refused */
+    const char *group; /* that has the kinds there */
+    gboolean cluster;
+} LullManifestScope;
+
+extern const LullManifestScope lull_manifest_host; /* a plain host */
+
 /* @name: of the file, for messages. Of LullManifestEntry, in order. LULL_ERROR_INVALID names "FILE:LINE", the
  * document where there are several, the field and the fault; each fault is a line of its own. */
 GPtrArray *lull_manifest_parse(const char *name, const char *text, gsize length,
-                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+                               const LullManifestScope *scope, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Reads @path, "-" is the standard input, and parses it. */
-GPtrArray *lull_manifest_read(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *lull_manifest_read(const char *path, const LullManifestScope *scope,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

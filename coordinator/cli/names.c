@@ -5,9 +5,11 @@
 
 #include <string.h>
 
+#include "coordinator/model/api-group.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
 
 #define MAX_NAME 253
 #define ROOM     19 /* "-YYYYMMDD-HHMMSS", and "-NN" */
@@ -74,6 +76,14 @@ kind_is_called(const LullKind *kind, const char *word)
     return FALSE;
 }
 
+/* A cluster may have the kinds of snapshots in another group. */
+static gboolean
+is_group_of(const LullKind *kind, const char *group)
+{
+    return g_str_equal(kind->group, group) ||
+           (g_str_equal(kind->group, LULL_GROUP_SNAPSHOT) && lull_api_group_by_name(group));
+}
+
 static const LullKind *
 kind_by_word(const char *word)
 {
@@ -81,7 +91,7 @@ kind_by_word(const char *word)
     g_autofree char *bare = dot ? g_strndup(word, (gsize)(dot - word)) : g_strdup(word);
 
     for (const LullKind *const *kind = lull_kinds(); *kind; kind++)
-        if (kind_is_called(*kind, bare) && (!dot || g_str_equal(dot + 1, (*kind)->group)))
+        if (kind_is_called(*kind, bare) && (!dot || is_group_of(*kind, dot + 1)))
             return *kind;
     return NULL;
 }

@@ -3,6 +3,8 @@
  */
 #include "coordinator/cli/output.h"
 
+#include <string.h>
+
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/text.h"
 #include "coordinator/yaml/write.h"
@@ -48,13 +50,25 @@ to_yaml(LullJson *value)
     return text ? text : g_strdup_printf("# %s\n", error->message);
 }
 
+/* Where it says none, it is of the group that clients know. */
+static char *
+group_of(const LullKind *kind, LullJson *object)
+{
+    const char *version = lull_json_string(object, "apiVersion", "");
+    const char *slash = strchr(version, '/');
+
+    return slash ? g_strndup(version, (gsize)(slash - version)) : g_strdup(kind->group);
+}
+
 static char *
 full_name(const LullKind *kind, LullJson *object)
 {
     const char *name = lull_meta_name(object);
-    g_autofree char *clean = lull_text_clean(name ? name : "", 0);
+    g_autofree char *group = group_of(kind, object);
+    g_autofree char *whole = g_strdup_printf("%s.%s/%s", kind->singular, group, name ? name : "");
+    g_autofree char *clean = lull_text_clean(whole, 0);
 
-    return g_strdup_printf("%s.%s/%s\n", kind->singular, kind->group, clean);
+    return g_strconcat(clean, "\n", NULL);
 }
 
 /* An item of a list says nothing of its kind where the list does; alone it must. */

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""A REST server on a unix socket that keeps objects in memory and does what a test says."""
+"""A REST server that keeps objects in memory and does what a test says: a coordinator's or a cluster's."""
 
 import http.server
 import json
@@ -91,6 +91,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         body = json.loads(text) if text else None
         api.requests.append((self.command, self.path, body))
+        api.authorization = self.headers.get("Authorization")
         answer = api.answers.get((self.command, url.path))
         try:
             if answer is not None:
@@ -110,12 +111,24 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
 
 
+class _ClusterServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
 class Api:
-    def __init__(self, socket):
+    """@socket: None for a cluster's, which listens on @port of the loopback by @tls, an ssl.SSLContext."""
+
+    def __init__(self, socket, tls=None, groups=("snapshot.kubevirt.io",), namespace="default"):
         self.socket = socket
+        self.tls = tls
+        self.groups = groups
+        self.namespace = namespace
+        self.port = None
         self.objects = {}
         self.events = []
         self.requests = []
+        self.authorization = None  # of the last request
         self.answers = {}  # (method, path): (code, body), instead of what would be said
         self.watches = queue.Queue()
         self.version = 100
@@ -123,9 +136,14 @@ class Api:
         self._server = None
 
     def start(self):
-        if os.path.exists(self.socket):
-            os.unlink(self.socket)
-        self._server = _Server(self.socket, _Handler)
+        if self.socket is None:
+            self._server = _ClusterServer(("127.0.0.1", 0), _Handler)
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
+            self.port = self._server.server_address[1]
+        else:
+            if os.path.exists(self.socket):
+                os.unlink(self.socket)
+            self._server = _Server(self.socket, _Handler)
         self._server.api = self
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -150,9 +168,9 @@ class Api:
         self.version += 1
         old = self.objects.get((plural, name), {})
         uid = old.get("metadata", {}).get("uid", f"uid-{self.version}")
-        metadata = {"name": name, "namespace": "default", "uid": uid, **members.pop("metadata", {}),
+        metadata = {"name": name, "namespace": self.namespace, "uid": uid, **members.pop("metadata", {}),
                     "resourceVersion": str(self.version)}
-        group = "kubevirt.io/v1" if plural == "virtualmachines" else "snapshot.kubevirt.io/v1beta1"
+        group = "kubevirt.io/v1" if plural == "virtualmachines" else f"{self.groups[0]}/v1beta1"
         self.objects[(plural, name)] = {"apiVersion": group, "kind": KINDS[plural], "metadata": metadata, **members}
         return self.objects[(plural, name)]
 
@@ -164,6 +182,9 @@ class Api:
             return 200, {"major": "1", "minor": "0", "gitVersion": "v0"}
         if parts[0] == "api":
             return 200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": self.events}
+        if len(parts) == 2:
+            served = parts[1] in self.groups
+            return (200, {"kind": "APIGroup", "name": parts[1]}) if served else (404, b"404 page not found\n")
         # apis GROUP VERSION namespaces NS PLURAL [NAME [SUBRESOURCE]]
         plural, name = parts[5], parts[6] if len(parts) > 6 else None
         if plural not in KINDS:
@@ -177,7 +198,7 @@ class Api:
             items = [value for (kind, _), value in sorted(self.objects.items()) if kind == plural]
             return 200, {"kind": "List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
         if (plural, name) not in self.objects:
-            return 404, status(404, f'{plural} "{name}" not found')
+            return 404, status(404, f'{plural} "{name}" not found', details={"name": name, "kind": plural})
         if method == "DELETE":
             return 200, self.objects.pop((plural, name))
         if method == "PATCH":

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "coordinator/store/kube/status.h"
 #include "coordinator/store/client/transfer.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/names.h"
 
 #define CALL_MS        30000
 #define SUBRESOURCE_MS 180000
@@ -19,9 +19,29 @@
 #define PAGE           500
 #define MAX_PAGES      1000
 
+/* Takes @take_config also where it fails. */
+static LullClient *
+make_client(LullKubeConfig *take_config, GError **error)
+{
+    LullClient *self;
+
+    if (curl_global_init(take_config->socket_path ? CURL_GLOBAL_NOTHING : CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "libcurl: cannot be initialised");
+        lull_kube_config_free(take_config);
+        return NULL;
+    }
+    self = g_new0(LullClient, 1);
+    self->config = take_config;
+    self->credentials = lull_credentials_new(take_config);
+    lull_dial_init(&self->dial);
+    self->call_ms = CALL_MS;
+    return self;
+}
+
 LullClient *
 lull_client_new(const char *socket_path, GError **error)
 {
+    LullKubeConfig *config;
     LullClient *self;
     const gsize limit = sizeof(((struct sockaddr_un *)NULL)->sun_path);
 
@@ -31,14 +51,21 @@ lull_client_new(const char *socket_path, GError **error)
                     strlen(socket_path), limit - 1);
         return NULL;
     }
-    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "libcurl: cannot be initialised");
-        return NULL;
-    }
-    self = g_new0(LullClient, 1);
-    self->socket_path = g_strdup(socket_path);
-    self->easy = curl_easy_init();
-    self->call_ms = CALL_MS;
+    config = g_new0(LullKubeConfig, 1);
+    config->socket_path = g_strdup(socket_path);
+    self = make_client(config, error);
+    if (self)
+        self->group = g_strdup(LULL_GROUP_SNAPSHOT);
+    return self;
+}
+
+LullClient *
+lull_client_new_server(LullKubeConfig *take_config, const char *group, GError **error)
+{
+    LullClient *self = make_client(take_config, error);
+
+    if (self)
+        self->group = g_strdup(group);
     return self;
 }
 
@@ -53,9 +80,11 @@ lull_client_free(LullClient *self)
 {
     if (!self)
         return;
-    curl_easy_cleanup(self->easy);
+    lull_dial_clear(&self->dial);
+    lull_credentials_free(self->credentials);
+    lull_kube_config_free(self->config);
     curl_global_cleanup();
-    g_free(self->socket_path);
+    g_free(self->group);
     g_free(self);
 }
 
@@ -75,26 +104,25 @@ static gboolean
 exchange(LullClient *self, const LullTransfer *request, LullJson **ret_answer, GError **error)
 {
     g_autoptr(GString) body = g_string_new(NULL);
-    struct curl_slist *headers = lull_transfer_headers(request);
     g_autoptr(LullJson) answer = NULL;
     g_autoptr(GError) parse_error = NULL;
     long http_code = 0;
 
-    lull_transfer_begin(self, request, headers);
-    curl_easy_setopt(self->easy, CURLOPT_WRITEFUNCTION, keep_body);
-    curl_easy_setopt(self->easy, CURLOPT_WRITEDATA, body);
-    CURLcode code = curl_easy_perform(self->easy);
-    curl_slist_free_all(headers);
+    if (!lull_transfer_begin(self, request, error))
+        return FALSE;
+    curl_easy_setopt(self->dial.easy, CURLOPT_WRITEFUNCTION, keep_body);
+    curl_easy_setopt(self->dial.easy, CURLOPT_WRITEDATA, body);
+    CURLcode code = curl_easy_perform(self->dial.easy);
     if (code != CURLE_OK) {
         lull_transfer_set_error(self, code == CURLE_WRITE_ERROR ? CURLE_FILESIZE_EXCEEDED : code, request,
                                 error);
         return FALSE;
     }
-    (void)curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &http_code);
+    http_code = lull_dial_code(&self->dial);
     if (body->len)
         answer = lull_json_parse(body->str, (gssize)body->len, &parse_error);
     if (http_code < 200 || http_code > 299) {
-        g_propagate_error(error, lull_status_to_error(answer, http_code));
+        lull_transfer_set_refusal(self, answer, request, error);
         return FALSE;
     }
     if (parse_error) {
@@ -131,12 +159,80 @@ lull_client_get_version(LullClient *self, GError **error)
     return exchange_object(self, &request, error);
 }
 
+/* Whether the server has this group. FALSE with an error where it does not say. */
+static gboolean
+serves_group(LullClient *self, const char *group, GError **error)
+{
+    g_autofree char *path = g_strconcat("/apis/", group, NULL);
+    const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) answer = exchange_object(self, &request, &problem);
+
+    if (problem && !lull_error_is(problem, LULL_ERROR_UNSUPPORTED))
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return answer != NULL;
+}
+
+const char *
+lull_client_find_group(LullClient *self, GError **error)
+{
+    /* beside another controller, which owns the other one, only ours is of any use */
+    static const char *const groups[] = {LULL_GROUP_SNAPSHOT_OWN, LULL_GROUP_SNAPSHOT};
+
+    for (gsize i = 0; !self->group && i < G_N_ELEMENTS(groups); i++) {
+        GError *problem = NULL;
+
+        if (serves_group(self, groups[i], &problem))
+            self->group = g_strdup(groups[i]);
+        if (problem) {
+            g_propagate_error(error, problem);
+            return NULL;
+        }
+    }
+    if (!self->group)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "API server, on %s: it has neither " LULL_GROUP_SNAPSHOT_OWN " nor " LULL_GROUP_SNAPSHOT
+                    ": Lull is not installed in this cluster; see packaging/kubernetes, and lull doctor",
+                    self->config->server);
+    return self->group;
+}
+
+char *
+lull_client_path(LullClient *self, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    LullKind there = *kind;
+
+    if (g_str_equal(kind->group, LULL_GROUP_SNAPSHOT)) {
+        there.group = lull_client_find_group(self, error);
+        if (!there.group)
+            return NULL;
+    }
+    return lull_url_object(&there, kind->cluster_scoped ? NULL : ns, name);
+}
+
+/* What is made here may name the group that KubeVirt's clients know. */
+static LullJson *
+in_group(LullClient *self, const LullKind *kind, LullJson *object)
+{
+    const char *version = strchr(lull_json_string(object, "apiVersion", ""), '/');
+    g_autofree char *there = NULL;
+    LullJson *named = lull_json_dup(object);
+
+    if (!g_str_equal(kind->group, LULL_GROUP_SNAPSHOT) || !version)
+        return named;
+    there = g_strconcat(self->group, version, NULL);
+    lull_json_set_string(named, "apiVersion", there);
+    return named;
+}
+
 LullJson *
 lull_client_get(LullClient *self, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, name);
+    g_autofree char *path = lull_client_path(self, kind, ns, name, error);
     const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
 
+    if (!path)
+        return NULL;
     return exchange_object(self, &request, error);
 }
 
@@ -155,12 +251,14 @@ append_items(LullJson *all, LullJson *page)
 LullJson *
 lull_client_list(LullClient *self, const LullKind *kind, const char *ns, GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, NULL);
+    g_autofree char *path = lull_client_path(self, kind, ns, NULL, error);
     g_autoptr(LullJson) result = json_object_new_object();
     g_autofree char *token = NULL;
     LullJson *all = json_object_new_array();
 
     lull_json_take(result, "items", all);
+    if (!path)
+        return NULL;
     for (guint i = 0; i < MAX_PAGES; i++) {
         const LullUrlQuery query = {.limit = PAGE, .continue_token = token};
         g_autofree char *full = lull_url_query(path, &query);
@@ -197,13 +295,16 @@ lull_client_list_events(LullClient *self, const char *ns, const char *uid, GErro
 LullJson *
 lull_client_create(LullClient *self, const LullKind *kind, const char *ns, LullJson *object, GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, NULL);
+    g_autofree char *path = lull_client_path(self, kind, ns, NULL, error);
+    g_autoptr(LullJson) named = path ? in_group(self, kind, object) : NULL;
     const LullTransfer request = {.method = "POST",
                                   .path = path,
                                   .content_type = "application/json",
-                                  .body = object,
+                                  .body = named,
                                   .timeout_ms = self->call_ms};
 
+    if (!path)
+        return NULL;
     return exchange_object(self, &request, error);
 }
 
@@ -211,13 +312,15 @@ LullJson *
 lull_client_patch(LullClient *self, const LullKind *kind, const char *ns, const char *name, LullJson *patch,
                   GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, name);
+    g_autofree char *path = lull_client_path(self, kind, ns, name, error);
     const LullTransfer request = {.method = "PATCH",
                                   .path = path,
                                   .content_type = "application/merge-patch+json",
                                   .body = patch,
                                   .timeout_ms = self->call_ms};
 
+    if (!path)
+        return NULL;
     return exchange_object(self, &request, error);
 }
 
@@ -225,7 +328,7 @@ gboolean
 lull_client_remove(LullClient *self, const LullKind *kind, const char *ns, const char *name, const char *uid,
                    GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, name);
+    g_autofree char *path = lull_client_path(self, kind, ns, name, error);
     g_autoptr(LullJson) options = json_object_new_object();
 
     lull_json_set_string(options, "apiVersion", "v1");
@@ -238,6 +341,9 @@ lull_client_remove(LullClient *self, const LullKind *kind, const char *ns, const
                                   .content_type = "application/json",
                                   .body = options,
                                   .timeout_ms = self->call_ms};
+
+    if (!path)
+        return FALSE;
     return exchange(self, &request, NULL, error);
 }
 

@@ -5,22 +5,35 @@
 
 #include <glib.h>
 
+#include "coordinator/store/kube/config.h"
 #include "coordinator/store/store.h"
 
 G_BEGIN_DECLS
 
-/* A client of the REST API over a unix socket. Calls block, each bounded in time and in the size of its
- * answer; one thread at a time. Answers are the caller's. Errors: those of the server by their codes
- * (LULL_ERROR_NOT_FOUND ...); LOST when nobody answers on the socket, with what to do about it; DENIED when
- * the socket may not be opened; TIMED_OUT. */
+/* A client of the REST API: a coordinator's over its unix socket, or that of a cluster's API server; who
+ * calls does not care which. Calls block, each bounded in time and in the size of its answer; one thread at a
+ * time. Answers are the caller's. Errors: those of the server by their codes (LULL_ERROR_NOT_FOUND ...); LOST
+ * when nobody answers, with what to do about it; DENIED when the socket may not be opened, or the API server
+ * does not know or not allow it; UNSUPPORTED when an API server does not serve the kind; TIMED_OUT. */
 typedef struct _LullClient LullClient;
 
 LullClient *lull_client_new(const char *socket_path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @group: the one that has the kinds of snapshots there; NULL: it is asked for when it is needed. Callers
+ * name the kinds as ever. Takes @take_config also where it fails. */
+LullClient *lull_client_new_server(LullKubeConfig *take_config, const char *group,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_client_free(LullClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullClient, lull_client_free)
 
 /* How long a call may take that waits for the coordinator alone; half a minute by default. */
 void lull_client_set_patience(LullClient *self, gint64 usec);
+
+/* The group that has the kinds of snapshots; NULL, UNSUPPORTED: an API server has none of ours. Lent. */
+const char *lull_client_find_group(LullClient *self, GError **error);
+
+/* The path of an object or collection, see url.h. */
+char *lull_client_path(LullClient *self, const LullKind *kind, const char *ns, const char *name,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* /version: what the coordinator says of itself. */
 LullJson *lull_client_get_version(LullClient *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -4,7 +4,6 @@
 #include "coordinator/store/client/hold.h"
 
 #include "coordinator/store/kube/lines.h"
-#include "coordinator/store/kube/status.h"
 #include "coordinator/store/client/transfer.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/error.h"
@@ -15,7 +14,6 @@
 struct _LullClientHold {
     LullClient *client;
     CURLM *multi;
-    struct curl_slist *headers;
     LullLines *lines;
     GString *refusal; /* the body, where the answer is not 200 */
     LullJson *held;
@@ -46,7 +44,7 @@ take_bytes(char *bytes, size_t size, size_t n, void *user_data)
     LullClientHold *self = user_data;
     long http_code = 0;
 
-    (void)curl_easy_getinfo(self->client->easy, CURLINFO_RESPONSE_CODE, &http_code);
+    (void)curl_easy_getinfo(self->client->dial.easy, CURLINFO_RESPONSE_CODE, &http_code);
     if (http_code != 200) {
         if (size * n > MAX_LINE - self->refusal->len)
             return 0;
@@ -79,7 +77,7 @@ set_refusal(LullClientHold *self, const LullTransfer *request, GError **error)
     g_autoptr(LullJson) status = NULL;
     long http_code = 0;
 
-    (void)curl_easy_getinfo(self->client->easy, CURLINFO_RESPONSE_CODE, &http_code);
+    (void)curl_easy_getinfo(self->client->dial.easy, CURLINFO_RESPONSE_CODE, &http_code);
     if (self->error) {
         g_propagate_prefixed_error(error, g_steal_pointer(&self->error),
                                    "%s %s: the answer is not understood: ", request->method, request->path);
@@ -87,10 +85,10 @@ set_refusal(LullClientHold *self, const LullTransfer *request, GError **error)
         lull_transfer_set_error(self->client, self->code, request, error);
     } else if (http_code != 200) {
         status = lull_json_parse(self->refusal->str, (gssize)self->refusal->len, NULL);
-        g_propagate_error(error, lull_status_to_error(status, http_code));
+        lull_transfer_set_refusal(self->client, status, request, error);
     } else {
         g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "coordinator, on %s: it does not hold the guest",
-                    self->client->socket_path);
+                    self->client->config->socket_path);
     }
     return FALSE;
 }
@@ -98,11 +96,11 @@ set_refusal(LullClientHold *self, const LullTransfer *request, GError **error)
 static gboolean
 begin(LullClientHold *self, const LullTransfer *request, GError **error)
 {
-    self->headers = lull_transfer_headers(request);
-    lull_transfer_begin(self->client, request, self->headers);
-    curl_easy_setopt(self->client->easy, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(self->client->easy, CURLOPT_WRITEDATA, self);
-    curl_multi_add_handle(self->multi, self->client->easy);
+    if (!lull_transfer_begin(self->client, request, error))
+        return FALSE;
+    curl_easy_setopt(self->client->dial.easy, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(self->client->dial.easy, CURLOPT_WRITEDATA, self);
+    curl_multi_add_handle(self->multi, self->client->dial.easy);
     for (perform(self); !self->over && !self->held; perform(self))
         (void)curl_multi_poll(self->multi, NULL, 0, POLL_MS, NULL);
     return self->held ? TRUE : set_refusal(self, request, error);
@@ -156,10 +154,9 @@ lull_client_hold_free(LullClientHold *self)
     if (!self)
         return;
     if (self->client)
-        curl_multi_remove_handle(self->multi, self->client->easy);
+        curl_multi_remove_handle(self->multi, self->client->dial.easy);
     lull_client_free(self->client);
     curl_multi_cleanup(self->multi);
-    curl_slist_free_all(self->headers);
     lull_lines_free(self->lines);
     g_string_free(self->refusal, TRUE);
     json_object_put(self->held);

@@ -4,82 +4,118 @@
 #include "coordinator/store/client/transfer.h"
 
 #include <errno.h>
-#include <sys/socket.h>
+#include <string.h>
 
+#include "coordinator/store/kube/status.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define CONNECT_MS 5000
-
 static void
-set_connect_error(LullClient *self, GError **error)
+set_socket_error(LullClient *self, CURLcode code, const LullTransfer *request, GError **error)
 {
+    const char *socket_path = self->config->socket_path;
     long os = 0;
 
-    (void)curl_easy_getinfo(self->easy, CURLINFO_OS_ERRNO, &os);
-    if (os == EACCES || os == EPERM)
+    (void)curl_easy_getinfo(self->dial.easy, CURLINFO_OS_ERRNO, &os);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
+                    "coordinator, on %s: no answer to %s %s in time; see its log", socket_path,
+                    request->method, request->path);
+    else if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "coordinator, on %s: %s %s broke off (%s)",
+                    socket_path, request->method, request->path, curl_easy_strerror(code));
+    else if (os == EACCES || os == EPERM)
         g_set_error(
             error, LULL_ERROR, LULL_ERROR_DENIED,
             "coordinator, on %s: permission denied; run this as root or as a member of the group that owns "
             "the socket",
-            self->socket_path);
+            socket_path);
     else
         g_set_error(
             error, LULL_ERROR, LULL_ERROR_LOST,
             "coordinator, on %s: it is not running (%s); start lull-coordinator, or name its socket with "
             "--socket",
-            self->socket_path, os ? g_strerror((int)os) : "nobody answers");
+            socket_path, os ? g_strerror((int)os) : "nobody answers");
+}
+
+static void
+set_server_error(LullClient *self, CURLcode code, GError **error)
+{
+    GError *problem = lull_dial_error(&self->dial, self->config, code);
+    g_autofree char *text = g_strdup(problem->message);
+
+    if (lull_error_is(problem, LULL_ERROR_LOST)) {
+        g_clear_error(&problem);
+        problem = g_error_new(LULL_ERROR, LULL_ERROR_LOST,
+                              "%s; see whether \"kubectl version\" reaches it, or name another cluster with "
+                              "--context or --kubeconfig",
+                              text);
+    }
+    g_propagate_error(error, problem);
 }
 
 void
 lull_transfer_set_error(LullClient *self, CURLcode code, const LullTransfer *request, GError **error)
 {
-    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
-        set_connect_error(self, error);
-    else if (code == CURLE_OPERATION_TIMEDOUT)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT,
-                    "coordinator, on %s: no answer to %s %s in time; see its log", self->socket_path,
-                    request->method, request->path);
-    else if (code == CURLE_FILESIZE_EXCEEDED)
+    if (code == CURLE_FILESIZE_EXCEEDED)
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s %s: the answer is too large", request->method,
                     request->path);
+    else if (self->config->socket_path)
+        set_socket_error(self, code, request, error);
     else
-        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "coordinator, on %s: %s %s broke off (%s)",
-                    self->socket_path, request->method, request->path, curl_easy_strerror(code));
+        set_server_error(self, code, error);
 }
 
-/* Of no program that is started meanwhile: a connection that should end something must end with us. */
-static curl_socket_t
-open_socket(void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
+/* Whether an API server means the path and not an object of this name. */
+static gboolean
+is_not_served(LullJson *status, long http_code)
 {
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return http_code == 404 && !lull_json_string(lull_json_object(status, "details"), "name", NULL);
 }
 
 void
-lull_transfer_begin(LullClient *self, const LullTransfer *request, struct curl_slist *headers)
+lull_transfer_set_refusal(LullClient *self, LullJson *status, const LullTransfer *request, GError **error)
 {
-    g_autofree char *url = g_strconcat("http://localhost", request->path, NULL);
+    const long http_code = lull_dial_code(&self->dial);
+    const char *server = self->config->server;
+    GError *problem = lull_status_to_error(status, http_code);
 
-    curl_easy_reset(self->easy);
-    curl_easy_setopt(self->easy, CURLOPT_UNIX_SOCKET_PATH, self->socket_path);
-    curl_easy_setopt(self->easy, CURLOPT_URL, url);
-    curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(self->easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(self->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(self->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(self->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, request->timeout_ms);
-    curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method);
-    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, headers);
-    if (request->body)
-        curl_easy_setopt(self->easy, CURLOPT_COPYPOSTFIELDS, lull_json_to_line(request->body));
+    if (self->config->socket_path) {
+        g_propagate_error(error, problem);
+        return;
+    }
+    if (http_code == 401)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
+                    "API server, on %s: it does not know who you are (%s): the token or certificate of the "
+                    "kubeconfig has expired, or is of another cluster; sign in anew",
+                    server, problem->message);
+    else if (http_code == 403 && strstr(problem->message, " cannot "))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_DENIED,
+                    "API server, on %s: %s; ask for a role that has this right, such as view or edit in that "
+                    "namespace",
+                    server, problem->message);
+    else if (is_not_served(status, http_code))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "API server, on %s: it does not serve %s; is what brings it installed there? lull doctor "
+                    "tells",
+                    server, request->path);
+    else
+        g_set_error(error, LULL_ERROR, problem->code, "API server, on %s: %s", server, problem->message);
+    g_error_free(problem);
 }
 
-struct curl_slist *
-lull_transfer_headers(const LullTransfer *request)
+gboolean
+lull_transfer_begin(LullClient *self, const LullTransfer *request, GError **error)
 {
-    g_autofree char *type = g_strconcat("Content-Type: ", request->content_type, NULL);
-    struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
+    LullCredential *credential = lull_credentials_get(self->credentials, lull_clock_boottime(), error);
+    const LullDialRequest dial = {.method = request->method,
+                                  .path = request->path,
+                                  .content_type = request->content_type,
+                                  .body = request->body ? lull_json_to_line(request->body) : NULL,
+                                  .timeout = LULL_MSEC(request->timeout_ms)};
 
-    headers = curl_slist_append(headers, "Expect:");
-    return request->body ? curl_slist_append(headers, type) : headers;
+    if (!credential)
+        return FALSE;
+    lull_dial_begin(&self->dial, self->config, credential, &dial);
+    return TRUE;
 }

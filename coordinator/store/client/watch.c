@@ -73,7 +73,7 @@ take_bytes(char *bytes, size_t size, size_t n, void *user_data)
     Stream *stream = user_data;
     long http_code = 0;
 
-    (void)curl_easy_getinfo(stream->client->easy, CURLINFO_RESPONSE_CODE, &http_code);
+    (void)curl_easy_getinfo(stream->client->dial.easy, CURLINFO_RESPONSE_CODE, &http_code);
     if (http_code != 200) {
         if (size * n > MAX_EVENT - stream->refusal->len)
             return 0;
@@ -93,7 +93,7 @@ run_stream(Stream *stream, gint64 deadline)
     CURLcode code = CURLE_OPERATION_TIMEDOUT;
     int running = 1;
 
-    curl_multi_add_handle(multi, stream->client->easy);
+    curl_multi_add_handle(multi, stream->client->dial.easy);
     while (running) {
         if (curl_multi_perform(multi, &running) != CURLM_OK)
             break;
@@ -109,7 +109,7 @@ run_stream(Stream *stream, gint64 deadline)
 
         code = message ? message->data.result : CURLE_RECV_ERROR;
     }
-    curl_multi_remove_handle(multi, stream->client->easy);
+    curl_multi_remove_handle(multi, stream->client->dial.easy);
     curl_multi_cleanup(multi);
     return code;
 }
@@ -125,17 +125,18 @@ judge_stream(Stream *stream, CURLcode code, const LullTransfer *request, GError 
         g_propagate_error(error, g_steal_pointer(&stream->error));
         return FALSE;
     }
-    (void)curl_easy_getinfo(stream->client->easy, CURLINFO_RESPONSE_CODE, &http_code);
+    (void)curl_easy_getinfo(stream->client->dial.easy, CURLINFO_RESPONSE_CODE, &http_code);
     if (code == CURLE_OK && http_code != 200) {
         g_autoptr(LullJson) status =
             lull_json_parse(stream->refusal->str, (gssize)stream->refusal->len, NULL);
 
-        g_propagate_error(error, lull_status_to_error(status, http_code));
+        lull_transfer_set_refusal(stream->client, status, request, error);
         return FALSE;
     }
     if (code == CURLE_OK)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "coordinator, on %s: it ended the watch",
-                    stream->client->socket_path);
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "server, on %s: it ended the watch",
+                    stream->client->config->socket_path ? stream->client->config->socket_path
+                                                        : stream->client->config->server);
     else
         lull_transfer_set_error(stream->client, code, request, error);
     return FALSE;
@@ -145,22 +146,21 @@ gboolean
 lull_client_watch(LullClient *self, const LullKind *kind, const char *ns, const char *name, const char *since,
                   gint64 deadline, const LullClientWatch *watch, GError **error)
 {
-    g_autofree char *path = lull_url_object(kind, ns, NULL);
+    g_autofree char *path = lull_client_path(self, kind, ns, NULL, error);
     g_autofree char *selector = g_strconcat("metadata.name=", name, NULL);
     const LullUrlQuery query = {.field_selector = selector, .resource_version = since, .watch = TRUE};
-    g_autofree char *full = lull_url_query(path, &query);
+    g_autofree char *full = path ? lull_url_query(path, &query) : NULL;
     const LullTransfer request = {.method = "GET", .path = full};
-    struct curl_slist *headers = lull_transfer_headers(&request);
     Stream stream = {.client = self, .name = name, .watch = watch};
+    gboolean done;
 
+    if (!path || !lull_transfer_begin(self, &request, error))
+        return FALSE;
     stream.lines = lull_lines_new(MAX_EVENT);
     stream.refusal = g_string_new(NULL);
-    lull_transfer_begin(self, &request, headers);
-    curl_easy_setopt(self->easy, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(self->easy, CURLOPT_WRITEDATA, &stream);
-    const CURLcode code = run_stream(&stream, deadline);
-    const gboolean done = judge_stream(&stream, code, &request, error);
-    curl_slist_free_all(headers);
+    curl_easy_setopt(self->dial.easy, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(self->dial.easy, CURLOPT_WRITEDATA, &stream);
+    done = judge_stream(&stream, run_stream(&stream, deadline), &request, error);
     lull_lines_free(stream.lines);
     g_string_free(stream.refusal, TRUE);
     g_clear_error(&stream.error);

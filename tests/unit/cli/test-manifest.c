@@ -33,7 +33,8 @@ static void
 refused(const char *text, const char *message)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) entries = lull_manifest_parse("f.yaml", text, strlen(text), &error);
+    g_autoptr(GPtrArray) entries =
+        lull_manifest_parse("f.yaml", text, strlen(text), &lull_manifest_host, &error);
 
     ck_assert_ptr_null(entries);
     ck_assert_error(error, LULL_ERROR_INVALID);
@@ -45,7 +46,8 @@ START_TEST(snapshots_and_restores_in_one_file_are_all_taken)
 {
     const char *text = "---\n" SNAPSHOT("snap-larry") "  failureDeadline: 1m\n---\n" RESTORE("restore-larry");
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) entries = lull_manifest_parse("f.yaml", text, strlen(text), &error);
+    g_autoptr(GPtrArray) entries =
+        lull_manifest_parse("f.yaml", text, strlen(text), &lull_manifest_host, &error);
 
     ck_assert_no_error(error);
     ck_assert_uint_eq(entries->len, 2);
@@ -78,7 +80,7 @@ START_TEST(all_faults_of_all_documents_are_told_at_once)
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) lines = NULL;
 
-    ck_assert_ptr_null(lull_manifest_parse("f", text, strlen(text), &error));
+    ck_assert_ptr_null(lull_manifest_parse("f", text, strlen(text), &lull_manifest_host, &error));
     lines = g_strsplit(error->message, "\n", 0);
     ck_assert_uint_eq(g_strv_length(lines), 3);
     ck_assert_ptr_nonnull(strstr(lines[2], "document 2: spec.patches: "));
