@@ -9,6 +9,8 @@
 #include "coordinator/cluster/leading.h"
 #include "coordinator/cluster/machine-store.h"
 #include "coordinator/cluster/rival.h"
+#include "coordinator/guest/host.h"
+#include "coordinator/guest/instance.h"
 #include "coordinator/guest/pod-socket.h"
 #include "coordinator/model/api-group.h"
 #include "coordinator/model/meta.h"
@@ -26,12 +28,17 @@
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
 #define LEAD_RETRY_MS     1000
+#define WATCH_RETRY_MS    100
 
 struct _LullClusterDaemon {
     int lock_fd;
     GMainContext *context;
     char *node, *selector, *identity;
     LullIntents *intents;
+    LullHost *host;
+    LullWatch *instances;
+    GSource *instances_retry;
+    char *instances_selector;
     LullStore *election_store, *store, *event_store, *cut_store;
     LullStorage *storage;
     LullRecorder *recorder;
@@ -170,6 +177,48 @@ find_leftovers(LullClusterDaemon *self, GError **error)
     return list != NULL;
 }
 
+static void on_instance(LullWatchType type, LullJson *object, gpointer user_data);
+
+static gboolean
+hear_instances(LullClusterDaemon *self, GError **error)
+{
+    const LullWatchOptions options = {.label_selector = self->instances_selector};
+
+    self->instances = lull_store_watch_selected(self->store, &lull_kind_instance, NULL, &options,
+                                                self->context, on_instance, self, error);
+    return self->instances != NULL;
+}
+
+static gboolean
+hear_again(gpointer user_data)
+{
+    LullClusterDaemon *self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    g_clear_pointer(&self->instances, lull_watch_stop);
+    if (!hear_instances(self, &error)) {
+        g_warning("cannot watch the machines of this node, trying again: %s", error->message);
+        return G_SOURCE_CONTINUE;
+    }
+    g_clear_pointer(&self->instances_retry, g_source_unref);
+    return G_SOURCE_REMOVE;
+}
+
+/* A watch that lagged begins anew. */
+static void
+on_instance(LullWatchType type, LullJson *object, gpointer user_data)
+{
+    LullClusterDaemon *self = user_data;
+
+    if (type != LULL_WATCH_ERROR) {
+        lull_host_hear_instance(type, object, self->host);
+    } else if (!self->instances_retry) {
+        self->instances_retry = g_timeout_source_new(WATCH_RETRY_MS);
+        g_source_set_callback(self->instances_retry, hear_again, self, NULL);
+        (void)g_source_attach(self->instances_retry, self->context);
+    }
+}
+
 static gboolean
 start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
@@ -186,17 +235,21 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     self->book = lull_grant_book_new();
     self->content_loop = lull_loop_new(self->store, &content);
     self->duty = (LullContentDuty){self->node, self->book};
-    self->contents =
-        (LullContents){.store = self->store,
-                       .jobs = self->jobs,
-                       .tools = {NULL, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
-                       .loop = self->content_loop,
-                       .life = self->identity,
-                       .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
-                       .recorder = self->recorder,
-                       .duty = &self->duty,
-                       .bare = TRUE};
-    return find_leftovers(self, error) && lull_loop_start(self->content_loop, self->context, error);
+    self->contents = (LullContents){
+        .store = self->store,
+        .jobs = self->jobs,
+        .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
+        .loop = self->content_loop,
+        .life = self->identity,
+        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
+        .recorder = self->recorder,
+        .duty = &self->duty,
+        .bare = TRUE};
+    if (!find_leftovers(self, error) || !hear_instances(self, error) ||
+        !lull_loop_start(self->content_loop, self->context, error))
+        return FALSE;
+    lull_intents_start_retrying(self->intents, self->host, self->claims);
+    return TRUE;
 }
 
 static void
@@ -273,7 +326,20 @@ name_ourselves(LullClusterDaemon *self, const LullClusterOptions *options)
 
     self->node = g_strdup(options->node);
     self->selector = g_strconcat(LULL_LABEL_NODE "=", options->node, NULL);
+    self->instances_selector = g_strconcat(LULL_LABEL_INSTANCE_NODE "=", options->node, NULL);
     self->identity = g_strconcat(options->pod ? options->pod : options->node, "_", random, NULL);
+}
+
+/* It needs the node and the intents, and waits for nothing else. */
+static gboolean
+thaw_first(LullClusterDaemon *self, const LullClusterOptions *options, const char *intents, GError **error)
+{
+    self->intents = lull_intents_open(intents, error);
+    self->host = self->intents ? lull_host_open_node(options->node, options->pods_dir, error) : NULL;
+    if (!self->host)
+        return FALSE;
+    lull_intents_recover(self->intents, self->host);
+    return TRUE;
 }
 
 LullClusterDaemon *
@@ -286,8 +352,8 @@ lull_cluster_daemon_start(const LullClusterOptions *options, GError **error)
     self->context = g_main_context_ref_thread_default();
     name_ourselves(self, options);
     self->lock_fd = lull_state_dir_take(options->state_dir, error);
-    self->intents = self->lock_fd >= 0 ? lull_intents_open(intents, error) : NULL;
-    if (!self->intents || !open_stores(self, options, &ns, error) ||
+    if (self->lock_fd < 0 || !thaw_first(self, options, intents, error) ||
+        !open_stores(self, options, &ns, error) ||
         !refuse_beside_a_rival(self, options->api_group, ns, error) || !start_node(self, options, error))
         return NULL;
     stand_for_election(self, options, ns);
@@ -314,7 +380,13 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     stop_leading(self);
     if (self->jobs)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
+    if (self->instances_retry)
+        g_source_destroy(self->instances_retry);
+    g_clear_pointer(&self->instances_retry, g_source_unref);
+    g_clear_pointer(&self->instances, lull_watch_stop);
     g_clear_pointer(&self->content_loop, lull_loop_free);
+    if (self->intents)
+        lull_intents_stop_retrying(self->intents);
     g_clear_pointer(&self->jobs, lull_jobs_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->claims, lull_claims_free);
@@ -324,7 +396,9 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->cut_store, lull_store_free);
     g_clear_pointer(&self->event_store, lull_store_free);
     g_clear_pointer(&self->election_store, lull_store_free);
+    g_clear_pointer(&self->host, lull_host_free);
     g_clear_pointer(&self->intents, lull_intents_free);
+    g_free(self->instances_selector);
     g_free(self->node);
     g_free(self->selector);
     g_free(self->identity);

@@ -3,9 +3,9 @@
  */
 #include "coordinator/cluster/machine-source.h"
 
+#include "coordinator/cluster/machine-volumes.h"
 #include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
-#include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-source.h"
 #include "protocol/error.h"
@@ -69,23 +69,6 @@ take_running_spec(LullStore *store, LullJson *vm, LullJson *instance, GError **e
     return TRUE;
 }
 
-static void
-tell_volumes(LullJson *vm)
-{
-    g_autoptr(LullJson) volumes = lull_volumes_of(vm);
-    LullJson *rows = json_object_new_array();
-
-    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
-        const char *name = lull_json_string(json_object_array_get_idx(volumes, i), "name", "");
-        LullJson *row = json_object_new_object();
-
-        lull_json_set_string(row, "name", name);
-        lull_json_set_bool(row, "enabled", FALSE);
-        json_object_array_add(rows, row);
-    }
-    lull_json_take(lull_json_ensure(vm, "status"), "volumeSnapshotStatuses", rows);
-}
-
 gboolean
 lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
 {
@@ -97,6 +80,5 @@ lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
         (instance && !take_running_spec(store, vm, instance, error)))
         return FALSE;
     lull_json_set_bool(lull_json_ensure(vm, "status"), LULL_SOURCE_SPARSE, TRUE);
-    tell_volumes(vm);
-    return TRUE;
+    return lull_machine_tell_volumes(store, vm, instance != NULL, error);
 }

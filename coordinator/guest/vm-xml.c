@@ -98,6 +98,12 @@ volume_free(gpointer data)
     g_free(self);
 }
 
+GPtrArray *
+lull_vm_volumes_new(void)
+{
+    return g_ptr_array_new_with_free_func(volume_free);
+}
+
 static char *
 pci_address(const xmlNode *address)
 {
@@ -337,7 +343,7 @@ lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
         return NULL;
     }
     vm = g_new0(LullVm, 1);
-    vm->volumes = g_ptr_array_new_with_free_func(volume_free);
+    vm->volumes = lull_vm_volumes_new();
     vm->state = state;
     vm->domain = text_of(child(root, "name"));
     vm->uid = text_of(child(root, "uuid"));

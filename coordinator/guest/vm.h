@@ -69,6 +69,9 @@ typedef struct {
 } LullVm;
 
 void lull_vm_free(LullVm *self);
+
+/* An empty list for `volumes`. */
+GPtrArray *lull_vm_volumes_new(void) G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullVm, lull_vm_free)
 
 /* Parses a domain's XML (live where it runs, else the inactive one). Pure; hostile input gives an error. */

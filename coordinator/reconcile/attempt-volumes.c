@@ -73,13 +73,13 @@ check_promised(const LullVm *vm, const char *const *names, GError **error)
 
 /* One that was plugged in since was not asked for, and nothing would tell that it was saved. */
 static void
-leave_out_unpromised(LullVm *vm, const char *const *names)
+leave_out_unpromised(LullVm *vm, const char *const *names, const char *reason)
 {
     for (guint i = 0; names && i < vm->volumes->len; i++) {
         LullVmVolume *volume = vm->volumes->pdata[i];
 
         if (!volume->excluded && !g_strv_contains(names, volume->name))
-            volume->excluded = g_strdup("it came after the snapshot had been asked for");
+            volume->excluded = g_strdup(reason);
     }
 }
 
@@ -89,8 +89,14 @@ lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude_names, const 
 {
     if (!exclude(vm, exclude_names, error))
         return FALSE;
-    leave_out_unpromised(vm, promised);
+    leave_out_unpromised(vm, promised, "it came after the snapshot had been asked for");
     return check_promised(vm, promised, error);
+}
+
+void
+lull_attempt_choose_promised(LullVm *vm, const char *const *promised)
+{
+    leave_out_unpromised(vm, promised, "it is not among the volumes that the content promises");
 }
 
 GPtrArray *

@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 gboolean lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude, const char *const *promised,
                                      GError **error);
 
+/* The same where claims are cut, and not disks: what is promised need be no disk of the guest. */
+void lull_attempt_choose_promised(LullVm *vm, const char *const *promised);
+
 /* Target devices of the volumes that are cut, lent by @vm, NULL-terminated: what a witness is asked about. */
 GPtrArray *lull_attempt_cut_disks(const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;
 

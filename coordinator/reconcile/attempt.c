@@ -7,6 +7,7 @@
 #include "coordinator/reconcile/attempt-report.h"
 #include "coordinator/reconcile/attempt-tell.h"
 #include "coordinator/reconcile/attempt-volumes.h"
+#include "coordinator/reconcile/offline-vm.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -56,6 +57,7 @@ lull_attempt_order_free(LullAttemptOrder *self)
     g_strfreev(self->exclude);
     g_strfreev(self->volumes);
     lull_json_put(self->earlier);
+    lull_json_put(self->content);
     g_free(self);
 }
 
@@ -361,11 +363,14 @@ static gboolean
 attempt_init(Attempt *self, GError **error)
 {
     self->op = g_uuid_string_random();
-    self->vm = lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
+    self->vm = self->order->content ? lull_vm_of_content(self->order->content)
+                                    : lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;
-    if (!lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
-                                     (const char *const *)self->order->volumes, error))
+    if (self->order->by_claim)
+        lull_attempt_choose_promised(self->vm, (const char *const *)self->order->volumes);
+    else if (!lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
+                                          (const char *const *)self->order->volumes, error))
         return FALSE;
     self->view.unasked =
         self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);

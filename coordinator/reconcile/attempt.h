@@ -35,9 +35,11 @@ typedef struct {
     gboolean unquiesced; /* cut without asking the guest: attempts to quiesce it came to nothing */
     LullJson *earlier;   /* `unquiesced`: the report of the last one of them; NULL: they were interrupted */
     LullLevel require;
-    char **exclude;  /* volumes that the user leaves out; NULL: none */
-    char **volumes;  /* that the content promises; NULL: none */
-    gint64 deadline; /* boot clock; 0: none */
+    char **exclude;    /* volumes that the user leaves out; NULL: none */
+    char **volumes;    /* that the content promises; NULL: none */
+    gboolean by_claim; /* what is cut are the claims of `volumes`, also those that are no disk of the guest */
+    LullJson *content; /* of a machine that is off and that no host knows; NULL: the host is asked for it */
+    gint64 deadline;   /* boot clock; 0: none */
 } LullAttemptOrder;
 void lull_attempt_order_free(LullAttemptOrder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)

@@ -8,6 +8,7 @@
 #include "coordinator/reconcile/content-decide.h"
 #include "coordinator/reconcile/content-work.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/grant-effects.h"
 #include "coordinator/reconcile/news.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
@@ -95,6 +96,7 @@ order_of(const LullContents *self, const LullContentView *view)
     order->volumes = promised_volumes(view->content);
     if (view->deadline)
         order->deadline = lull_clock_boottime() + (view->deadline - view->now);
+    order->by_claim = self->duty != NULL;
     if (self->duty) {
         const gint64 end =
             lull_grant_book_begun_at(self->duty->book, view->uid, lull_clock_boottime()) + LULL_GRANT_WORK;
@@ -206,6 +208,42 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
     return NULL;
 }
 
+/* In a cluster: on no node, and so in no host. One that is gone is as good as that. */
+static gboolean
+is_off(const LullContents *self, const LullContentView *view, gboolean *ret_off, GError **error)
+{
+    const char *machine =
+        lull_meta_name(lull_json_at(view->content, "spec", "source", "virtualMachine", NULL));
+    g_autoptr(LullJson) vm = NULL;
+
+    if (!lull_effect_get(self->store, &lull_kind_vm, view->ns, machine ? machine : "", &vm, error))
+        return FALSE;
+    *ret_off = !lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL);
+    return TRUE;
+}
+
+/* Whoever started a machine while it was cut as one that is off has written to what is called at rest: the
+ * attempt counts as one of a life before, whose data goes. */
+static gboolean
+check_still_off(const LullContents *self, const LullContentView *view, const LullAttemptOutcome *outcome,
+                LullContentState *state, GError **error)
+{
+    const char *level = lull_json_string(outcome ? outcome->report : NULL, "level", "");
+    gboolean off = FALSE;
+
+    if (!self->duty || state->stage != LULL_CONTENT_CUT ||
+        !g_str_equal(level, lull_level_to_string(LULL_LEVEL_STOPPED)))
+        return TRUE;
+    if (!is_off(self, view, &off, error))
+        return FALSE;
+    if (off)
+        return TRUE;
+    g_message("%s: attempt %u: the machine was started while it was cut", view->snapshot_name, state->number);
+    state->stage = LULL_CONTENT_BEGUN;
+    state->life = (char *)"";
+    return TRUE;
+}
+
 static gboolean
 record_attempt(const LullContents *self, const LullContentView *view, GError **error)
 {
@@ -220,6 +258,8 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     outcome = result;
     text = judge(self, view, outcome, problem, &state);
     state.error = text;
+    if (!check_still_off(self, view, outcome, &state, error))
+        return FALSE;
     if (text)
         g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
     if (!write_state(self, view, &state, outcome ? outcome->report : NULL, error))
@@ -354,14 +394,20 @@ start_seal(const LullContents *self, const LullContentView *view)
     start(self, view, LULL_JOB_SEAL, lull_content_run_seal, task, NULL);
 }
 
-static void
-start_attempt(const LullContents *self, const LullContentView *view)
+static gboolean
+start_attempt(const LullContents *self, const LullContentView *view, GError **error)
 {
-    LullContentTask *task = task_new(self, view, view->state->number);
+    LullContentTask *task = NULL;
+    gboolean off = FALSE;
 
+    if (self->duty && !is_off(self, view, &off, error))
+        return FALSE;
+    task = task_new(self, view, view->state->number);
     task->order = order_of(self, view);
+    task->order->content = off ? lull_json_dup(view->content) : NULL;
     start(self, view, LULL_JOB_ATTEMPT, lull_content_run_attempt, task,
           (GDestroyNotify)lull_attempt_outcome_free);
+    return TRUE;
 }
 
 /* Those that change an object: look again at once. A job started or cancelled tells when it ends. */
@@ -397,7 +443,8 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
     case LULL_CONTENT_FORGET_FAILURE:
         return forget_failure(self, view, error);
     case LULL_CONTENT_START_ATTEMPT:
-        start_attempt(self, view);
+        if (!start_attempt(self, view, error))
+            return FALSE;
         break;
     case LULL_CONTENT_ABANDON:
         abandon(self, view);

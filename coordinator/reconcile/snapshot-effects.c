@@ -41,22 +41,33 @@ backup_of(const LullSnapshotView *view, const char *volume, const char *claim)
     return backup;
 }
 
+/* The claim's name of a volume of the spec; what is none, as what a TPM holds, has its own. */
+static const char *
+claim_name(LullJson *volumes, const char *name)
+{
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+
+        if (g_str_equal(lull_json_string(volume, "name", ""), name))
+            return lull_json_string(lull_json_at(volume, "persistentVolumeClaim", NULL), "claimName", name);
+    }
+    return name;
+}
+
 /* In the VM's order. */
 static LullJson *
 volume_backups(const LullSnapshotView *view)
 {
+    LullJson *statuses = lull_json_array(lull_json_object(view->vm, "status"), "volumeSnapshotStatuses");
     g_autoptr(LullJson) volumes = lull_volumes_of(view->vm);
     LullJson *backups = json_object_new_array();
 
-    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
-        LullJson *volume = json_object_array_get_idx(volumes, i);
-        const char *name = lull_json_string(volume, "name", "");
-        const char *claim =
-            lull_json_string(lull_json_at(volume, "persistentVolumeClaim", NULL), "claimName", name);
+    for (size_t i = 0; statuses && i < json_object_array_length(statuses); i++) {
+        LullJson *status = json_object_array_get_idx(statuses, i);
+        const char *name = lull_json_string(status, "name", "");
 
-        if (lull_json_bool(lull_volume_status(view->vm, name), "enabled", FALSE) &&
-            !lull_policy_excludes(view->policy, name))
-            json_object_array_add(backups, backup_of(view, name, claim));
+        if (lull_json_bool(status, "enabled", FALSE) && !lull_policy_excludes(view->policy, name))
+            json_object_array_add(backups, backup_of(view, name, claim_name(volumes, name)));
     }
     return backups;
 }

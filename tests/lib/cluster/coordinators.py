@@ -70,7 +70,8 @@ class Coordinators:
         directory = self.cluster.path(name)
         os.makedirs(directory)
         arguments = [self.program, "--kubeconfig", self.account.kubeconfig(name, pod), "--state-dir",
-                     os.path.join(directory, "state"), "--api-group", group or self.group]
+                     os.path.join(directory, "state"), "--api-group", group or self.group,
+                     "--pods-dir", self.cluster.path("pods", node)]
         log = self.cluster.path("log", f"{name}.log")
         environment = {"LULL_NODE": node, "LULL_POD": name, "LULL_NAMESPACE": NAMESPACE, **environment}
         self.all.append(Coordinator(name, node, arguments, log, directory, environment))

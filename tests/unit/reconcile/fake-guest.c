@@ -80,6 +80,12 @@ volume_free(gpointer data)
     g_free(volume);
 }
 
+GPtrArray *
+lull_vm_volumes_new(void)
+{
+    return g_ptr_array_new_with_free_func(volume_free);
+}
+
 void
 lull_vm_free(LullVm *self)
 {
@@ -107,7 +113,7 @@ lull_host_find_vm_by_uid(LullHost *self, const char *uid, GError **error)
     vm->state = (LullVmState)g_atomic_int_get(&fake.state);
     vm->end = fake.end;
     vm->tpm = g_strdup(fake.tpm);
-    vm->volumes = g_ptr_array_new_with_free_func(volume_free);
+    vm->volumes = lull_vm_volumes_new();
     g_ptr_array_add(vm->volumes, volume_new("vda"));
     g_ptr_array_add(vm->volumes, volume_new("vdb"));
     return vm;

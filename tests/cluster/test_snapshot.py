@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots of a guest on a node of the cluster: by our coordinators, with the cluster's storage."""
+
+import pytest
+
+import rig
+from account import wait_allowed
+from coordinators import ACCOUNT, NAMESPACE, Coordinators
+from images import verify_disk
+from kinds import OWN
+from kubevirt import Volume
+from snapshots import Snapshots, note, reasons
+from volumes import SNAPSHOTS, claim
+from waiting import wait_for
+
+CLAIMS = {"root": ("vda", "ext4", "64Mi"), "data": ("vdb", "xfs", "320Mi")}
+
+
+@pytest.fixture(scope="module")
+def host():
+    with rig.Host() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def vm(installed, kubevirt):
+    namespace = installed.create_namespace("snapshots")
+    for name, (_, _, size) in CLAIMS.items():
+        installed.admin.create(claim(name, size=size), namespace)
+        installed.wait_bound(name, namespace)
+    yield kubevirt.create_vm("larry", namespace, [*(Volume(name, name) for name in CLAIMS),
+                                                  Volume("cloudinit", source="cloudInitNoCloud")])
+    installed.clear_namespace(namespace)
+
+
+@pytest.fixture(scope="module")
+def guest(installed, host, vm):
+    disks = [rig.Disk(target, kind, f"/mnt/{kind}", format="raw", alias=f"ua-{name}", size=size.removesuffix("i"),
+                      path=installed.driver.path(name, vm.namespace))
+             for name, (target, kind, size) in CLAIMS.items()]
+    with host.guest(vm.domain, agent="lull", disks=disks) as guest:
+        vm.start("node-a", host.socket)
+        vm.connect_agent()
+        yield guest
+        vm.stop()
+
+
+@pytest.fixture(scope="module")
+def coordinator(installed, build):
+    account = installed.service_account(ACCOUNT, NAMESPACE)
+    wait_allowed(account.client(), "watch", "virtualmachinesnapshotcontents", OWN)
+    with Coordinators(installed, build) as coordinators:
+        one = coordinators.make("node-a")
+        one.start("--check-interval=500")
+        one.wait_leads()
+        yield one
+
+
+@pytest.fixture
+def snapshots(installed, vm, coordinator):
+    snapshots = Snapshots(installed, vm.namespace)
+    yield snapshots
+    for one in installed.admin.list(snapshots.kind, vm.namespace):
+        snapshots.delete(one["metadata"]["name"])
+        snapshots.wait_gone(one["metadata"]["name"])
+    wait_for(lambda: not installed.admin.list(SNAPSHOTS, vm.namespace), "their VolumeSnapshots gone")
+
+
+def test_a_guest_that_runs_is_quiesced_and_cut_whole(installed, vm, guest, snapshots):
+    before = {kind: guest.seq(kind) for kind in guest.written()}
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    status = snapshots.wait_taken("snap", 120)["status"]
+    guest.assert_writes_resume(within=5)
+    report = note(snapshots.content("snap"), "quiesce-report")
+    assert (report["level"], report["proof"], report["proofBy"]) == ("fs", "held", "epoch"), report
+    assert status["indications"] == ["GuestAgent", "Online"]
+    assert status["snapshotVolumes"] == {"includedVolumes": ["data", "root"], "excludedVolumes": ["cloudinit"]}
+    for name, (_, kind, _) in CLAIMS.items():
+        cut = installed.admin.read(SNAPSHOTS, f"vmsnapshot-{uid}-volume-{name}", vm.namespace)
+        content = installed.content_of(cut)
+        assert verify_disk(installed.driver.snapshot_path(content), kind).lines >= before[kind]
+    assert not vm.read()["status"].get("snapshotInProgress")
+
+
+def test_one_whose_volume_snapshot_is_taken_away_is_not_ready_any_more(installed, vm, guest, snapshots):
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    snapshots.wait_taken("snap", 120)
+    name = f"vmsnapshot-{uid}-volume-data"
+    installed.admin.delete(SNAPSHOTS, name, vm.namespace)
+    status = snapshots.wait("snap", lambda status: not status["readyToUse"], "not ready")["status"]
+    assert status["phase"] == "Succeeded"
+    assert status["error"]["message"] == f"VolumeSnapshots ({name}) missing"
+    assert reasons(status)["Progressing"] == "In error state"
+
+
+def test_a_machine_that_is_off_is_cut_as_it_is(installed, kubevirt, vm, snapshots):
+    installed.admin.create(claim("other"), vm.namespace)
+    installed.wait_bound("other", vm.namespace)
+    kubevirt.create_vm("other", vm.namespace, [Volume("disk", "other")])
+    snapshots.take("off", "other")
+    status = snapshots.wait_taken("off")["status"]
+    assert note(snapshots.content("off"), "quiesce-report")["level"] == "stopped"
+    assert not status["indications"] and status["snapshotVolumes"]["includedVolumes"] == ["disk"]
+    backup = snapshots.content("off")["spec"]["volumeBackups"][0]
+    assert backup["persistentVolumeClaim"]["spec"] == installed.admin.read(
+        "persistentvolumeclaims", "other", vm.namespace)["spec"]
