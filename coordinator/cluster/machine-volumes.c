@@ -190,7 +190,8 @@ look_for_class(Reading *self, const LullCsiVolume *volume, LullJson *claim, char
         bound && lull_csi_volume_is_fit(claim, bound, &problem) ? lull_csi_volume_driver(bound) : "";
     if (bound && !problem && lull_csi_class_choose(&question, &problem))
         return TRUE;
-    if (lull_error_is(problem, LULL_ERROR_INVALID)) /* it can be mended, and is worth to be waited for */
+    /* It can be mended, and is worth to be waited for. */
+    if (problem && lull_error_is(problem, LULL_ERROR_INVALID))
         note_problem(self, volume->claim, g_strdup(problem->message));
     *ret_problem = g_strdup(problem ? problem->message : "PVC not bound");
     return TRUE;
