@@ -272,10 +272,13 @@ watch(Run *run, const GPtrArray *parts, LullImageProgress progress, gpointer use
         GError *problem = NULL;
         guint64 free = 0;
 
-        if (!g_cancellable_is_cancelled(run->cancel) &&
-            !lull_folder_check_space(run->folder, run->reserve, &problem))
-            stop_job(run, problem);
+        g_mutex_unlock(&run->mutex); /* a store that hangs is not to keep those who read from their answers */
+        if (!g_cancellable_is_cancelled(run->cancel))
+            (void)lull_folder_check_space(run->folder, run->reserve, &problem);
         (void)lull_folder_free_space(run->folder, &free, NULL);
+        g_mutex_lock(&run->mutex);
+        if (problem)
+            stop_job(run, problem);
         progress(permille_of(parts), user_data);
         if (run->left)
             (void)g_cond_wait_until(&run->changed, &run->mutex,

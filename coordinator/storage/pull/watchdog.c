@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <glib-unix.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "coordinator/storage/folder.h"
@@ -20,42 +22,48 @@
 #define BEAT_USEC  LULL_MSEC(LOOK_MS / 2) /* signs that come faster say no more */
 
 struct _LullPullWatchdog {
-    GSubprocess *process;
+    pid_t process; /* 0: none */
     int beats;
     gint64 beaten_at;
 };
 
-static GSubprocess *
-spawn(int connection, int beats, GError **error)
-{
-    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+extern char **environ;
 
-    g_subprocess_launcher_take_stdin_fd(launcher, beats);
-    g_subprocess_launcher_take_fd(launcher, connection, CONNECTION);
-    return g_subprocess_launcher_spawn(launcher, error, "/proc/self/exe", LULL_PULL_WATCHDOG_WORD, NULL);
+/* Everything else that is open closes with the exec. */
+static int
+spawn(pid_t *ret_process, int connection, int beats)
+{
+    char *argv[] = {(char *)"/proc/self/exe", (char *)LULL_PULL_WATCHDOG_WORD, NULL};
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawn_file_actions_init(&actions);
+
+    if (rc)
+        return rc;
+    rc = posix_spawn_file_actions_adddup2(&actions, beats, STDIN_FILENO);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(&actions, connection, CONNECTION);
+    if (!rc)
+        rc = posix_spawn(ret_process, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return rc;
 }
 
 LullPullWatchdog *
 lull_pull_watchdog_new(int connection, GError **error)
 {
     g_autoptr(LullPullWatchdog) self = g_new0(LullPullWatchdog, 1);
-    const int theirs = fcntl(connection, F_DUPFD_CLOEXEC, CONNECTION);
     int pipe[2];
+    int rc;
 
     self->beats = -1;
-    if (theirs < 0) {
-        lull_folder_errno(error, errno, "a watchdog for", "the connection to QEMU");
+    if (!g_unix_open_pipe(pipe, FD_CLOEXEC, error))
         return NULL;
-    }
-    if (!g_unix_open_pipe(pipe, FD_CLOEXEC, error)) {
-        close(theirs);
-        return NULL;
-    }
     self->beats = pipe[1];
-    self->process = spawn(theirs, pipe[0], error);
-    if (!self->process || !g_unix_set_fd_nonblocking(self->beats, TRUE, error))
-        return NULL;
-    return g_steal_pointer(&self);
+    rc = spawn(&self->process, connection, pipe[0]);
+    close(pipe[0]);
+    if (rc)
+        lull_folder_errno(error, rc, "starting", "the watchdog of a connection to QEMU");
+    return !rc && g_unix_set_fd_nonblocking(self->beats, TRUE, error) ? g_steal_pointer(&self) : NULL;
 }
 
 void
@@ -77,7 +85,10 @@ lull_pull_watchdog_free(LullPullWatchdog *self)
         return;
     if (self->beats >= 0)
         close(self->beats);
-    g_clear_object(&self->process);
+    if (self->process) { /* which may stand still itself */
+        (void)kill(self->process, SIGKILL);
+        (void)waitpid(self->process, NULL, 0);
+    }
     g_free(self);
 }
 

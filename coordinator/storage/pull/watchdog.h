@@ -27,7 +27,7 @@ LullPullWatchdog *lull_pull_watchdog_new(int connection, GError **error) G_GNUC_
 /* The reader has taken something. To be called for all that it takes; costs next to nothing. */
 void lull_pull_watchdog_beat(LullPullWatchdog *self);
 
-/* The connection is shut, and the process goes. May be NULL. */
+/* The process goes; to be called before the connection is closed. May be NULL. */
 void lull_pull_watchdog_free(LullPullWatchdog *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullPullWatchdog, lull_pull_watchdog_free)
 

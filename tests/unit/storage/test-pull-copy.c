@@ -521,6 +521,10 @@ START_TEST(many_are_copied_at_the_same_time)
     g_autofree char *first = NULL;
 
     serve_full();
+    paths[0] = g_strdup_printf("%s/first.qcow2", dir);
+    first = copy_one(paths[0]); /* what GLib makes once it makes under a lock that sanitizers do not see */
+    ck_assert_ptr_nonnull(first);
+    g_free(paths[0]);
     for (guint i = 0; i < G_N_ELEMENTS(threads); i++) {
         paths[i] = g_strdup_printf("%s/%u.qcow2", dir, i);
         threads[i] = g_thread_new("copy", copy_one, paths[i]);
@@ -530,10 +534,7 @@ START_TEST(many_are_copied_at_the_same_time)
 
         ck_assert_ptr_nonnull(sum);
         ck_assert(RUN("qemu-img", "compare", "-q", "-f", "raw", "-F", "qcow2", source, paths[i]));
-        if (first)
-            ck_assert_str_eq(sum, first);
-        else
-            first = g_steal_pointer(&sum);
+        ck_assert_str_eq(sum, first);
         g_free(paths[i]);
     }
 }

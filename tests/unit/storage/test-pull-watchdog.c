@@ -4,7 +4,9 @@
 #include "coordinator/storage/pull/watchdog.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "protocol/clock.h"
@@ -71,13 +73,29 @@ START_TEST(a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothin
 }
 END_TEST
 
-START_TEST(a_reader_that_is_gone_leaves_nothing_open)
+START_TEST(a_reader_that_is_dead_is_cut_off_at_once)
+{
+    const pid_t reader = fork();
+
+    if (reader == 0)
+        _exit(lull_pull_watchdog_new(ends[0], NULL) ? 0 : 1); /* which nobody frees */
+    ck_assert_int_eq(waitpid(reader, NULL, 0), reader);
+    ck_assert(is_shut(PATIENCE_MS));
+}
+END_TEST
+
+START_TEST(one_that_stands_still_itself_goes_all_the_same)
 {
     LullPullWatchdog *watchdog = lull_pull_watchdog_new(ends[0], NULL);
+    g_autofree char *children = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+    g_autofree char *process = NULL;
 
     ck_assert_ptr_nonnull(watchdog);
+    ck_assert(g_file_get_contents(children, &process, NULL, NULL));
+    ck_assert_int_eq(kill((pid_t)g_ascii_strtoll(process, NULL, 10), SIGSTOP), 0);
     lull_pull_watchdog_free(watchdog);
-    ck_assert(is_shut(PATIENCE_MS));
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+    ck_assert(!is_shut(0));
 }
 END_TEST
 
@@ -92,7 +110,8 @@ make_suite(void)
     tcase_add_test(cases, only_what_waits_without_a_sign_is_counted);
     tcase_add_test(cases, a_reader_that_leaves_answers_where_they_are_is_cut_off);
     tcase_add_test(cases, a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothing_to_take);
-    tcase_add_test(cases, a_reader_that_is_gone_leaves_nothing_open);
+    tcase_add_test(cases, a_reader_that_is_dead_is_cut_off_at_once);
+    tcase_add_test(cases, one_that_stands_still_itself_goes_all_the_same);
     suite_add_tcase(suite, cases);
     return suite;
 }
