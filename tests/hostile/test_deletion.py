@@ -87,7 +87,8 @@ def test_one_that_is_deleted_in_any_phase_lets_go_and_leaves_nothing(arena, kind
 
     assert frozen == (phase in ("freeze", "cut", "proof"))
     assert not guest.frozen
-    assert len(machine.cuts()) - cuts == (phase in ("cut", "proof", "thaw")), "cut after it was known"
+    if phase != "freeze":  # the cut is what comes next there, and may be quicker than the word of the deletion
+        assert len(machine.cuts()) - cuts == (phase in ("cut", "proof", "thaw")), "cut after it was known"
     wait_for(lambda: arena.is_clean(machine.name), "nothing left")
     assert not arena.api.stored() and not machine.job_runs()
     following = arena.snap("following", machine.name)
