@@ -27,8 +27,6 @@ struct _LullPullWatchdog {
     gint64 beaten_at;
 };
 
-extern char **environ;
-
 /* Everything else that is open closes with the exec. */
 static int
 spawn(pid_t *ret_process, int connection, int beats)
