@@ -251,6 +251,7 @@ RIGHTS = {
     "persistentvolumeclaims": "get list watch",
     "persistentvolumes": "get",
     "pods": "get list watch",
+    "resourcequotas": "list",
     "nodes": "get list watch",
     "events": "create patch",
     "datavolumes.cdi.kubevirt.io": "get list watch",
