@@ -4,7 +4,6 @@
 #include "coordinator/storage/csi/cut-decide.h"
 
 #include "coordinator/model/meta.h"
-#include "protocol/clock.h"
 #include "protocol/error.h"
 
 #define BEING_CREATED "snapshot.storage.kubernetes.io/volumesnapshot-being-created"
@@ -117,8 +116,10 @@ give_up(const LullCsiRow *row, LullError code, const char *why, GError **error)
 static gint64
 idle_end(const LullCsiCutView *view, const LullCsiFacts *facts)
 {
-    if (!view->held || facts->step < LULL_CSI_POSTED || facts->step > LULL_CSI_TAKEN)
+    if (!view->held || facts->step > LULL_CSI_TAKEN)
         return G_MAXINT64;
+    if (facts->step == LULL_CSI_WANTED)
+        return facts->since + LULL_CSI_POST_MAX;
     return facts->since + IDLE_MAX + IDLE_PER_VOLUME * view->n;
 }
 

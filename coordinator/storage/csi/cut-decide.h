@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "protocol/clock.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -21,7 +22,7 @@ typedef enum {
 
 typedef struct {
     LullCsiStep step;
-    gint64 since;      /* boot clock: when it was first seen there */
+    gint64 since;      /* boot clock: when it was first seen there; WANTED: when it was to be posted */
     char *error;       /* the storage's own words, the last ones; NULL: none. No reason to doubt a cut */
     gboolean final;    /* it goes no further: it was refused, or is gone */
     gint64 cut_time;   /* CUT: nanoseconds since 1970 on the storage's clock, for people; 0: not told */
@@ -37,6 +38,9 @@ lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *sn
 
 /* What the VolumeSnapshot itself tells, which is late but has errors that nothing else has. */
 gboolean lull_csi_facts_see_snapshot(LullCsiFacts *self, LullJson *snapshot, gint64 now);
+
+/* So long the API server may take to answer the POSTs, while a guest stands still. */
+#define LULL_CSI_POST_MAX LULL_SEC(4)
 
 typedef struct {
     const char *volume;   /* the machine's name */

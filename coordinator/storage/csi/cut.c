@@ -6,8 +6,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define MAX_WORKERS 8           /* as many connections are kept */
-#define TOO_SLOW    LULL_SEC(4) /* for one POST, while a guest stands still */
+#define MAX_WORKERS 8 /* as many connections are kept */
 
 /* The content promises its volumes: one that is left out would be called saved, and is not. */
 static gboolean
@@ -29,6 +28,13 @@ check_machine(const LullCsiContent *content, const LullVm *vm, GError **error)
     return TRUE;
 }
 
+/* With the lock. How long the POSTs would take, as long as the slowest dry run each. */
+static gint64
+expected(const LullCsiCut *self)
+{
+    return self->slowest * ((self->n + MAX_WORKERS - 1) / MAX_WORKERS);
+}
+
 static gboolean
 try_all(LullCsiCut *self, GError **error)
 {
@@ -39,11 +45,11 @@ try_all(LullCsiCut *self, GError **error)
         g_cond_wait(&self->changed, &self->lock);
     if (self->refusal)
         g_propagate_error(error, g_error_copy(self->refusal));
-    else if (self->slowest > TOO_SLOW)
+    else if (expected(self) > LULL_CSI_POST_MAX)
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
-                    "the API server took %" G_GINT64_FORMAT " ms to answer what a cut asks it: no guest is "
-                    "frozen for so long",
-                    self->slowest / LULL_MSEC(1));
+                    "the API server took up to %" G_GINT64_FORMAT " ms to answer each of %u requests that a "
+                    "cut makes: no guest is frozen for so long",
+                    self->slowest / LULL_MSEC(1), self->n);
     else
         good = TRUE;
     g_mutex_unlock(&self->lock);
@@ -113,6 +119,19 @@ wait_for_cuts(LullCsiCut *self, const LullCutTerms *terms, LullCsiRow *rows, GEr
     }
 }
 
+/* With the lock. */
+static void
+post_all(LullCsiCut *self)
+{
+    const gint64 now = lull_clock_boottime();
+
+    for (guint i = 0; i < self->n; i++)
+        if (self->volumes[i].facts.step == LULL_CSI_WANTED)
+            self->volumes[i].facts.since = now;
+    self->go = TRUE;
+    g_cond_broadcast(&self->changed);
+}
+
 gboolean
 lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
@@ -127,8 +146,7 @@ lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
     if (terms->cancel)
         handler = g_cancellable_connect(terms->cancel, G_CALLBACK(on_cancelled), self, NULL);
     g_mutex_lock(&self->lock);
-    self->go = TRUE;
-    g_cond_broadcast(&self->changed);
+    post_all(self);
     good = wait_for_cuts(self, terms, rows, error);
     self->over = TRUE;
     g_cond_broadcast(&self->changed);

@@ -29,7 +29,7 @@ facts_of(guint sort)
 static gboolean
 is_hopeless(const LullCsiCutView *view, const LullCsiFacts *facts)
 {
-    const gboolean idle = facts->step == LULL_CSI_POSTED || facts->step == LULL_CSI_TAKEN;
+    const gboolean idle = facts->step <= LULL_CSI_TAKEN;
 
     if (facts->step == LULL_CSI_CUT)
         return FALSE;
@@ -99,6 +99,26 @@ START_TEST(a_guest_that_waits_is_not_kept_waiting_for_who_is_not_there)
     facts.step = LULL_CSI_TAKEN;
     view.held = FALSE;
     ck_assert_int_eq(lull_csi_cut_decide(&view, &again, &error), LULL_CSI_WAIT);
+    ck_assert_int_eq(again, view.until);
+}
+END_TEST
+
+START_TEST(a_guest_that_waits_is_not_kept_waiting_for_a_server_that_does_not_answer)
+{
+    LullCsiFacts facts = {.step = LULL_CSI_WANTED, .since = NOW};
+    const LullCsiRow row = {"root", "vs-root", &facts};
+    LullCsiCutView view = {.rows = &row, .n = 1, .held = TRUE, .now = NOW, .until = NOW + LULL_SEC(30)};
+    g_autoptr(GError) error = NULL;
+    gint64 again = 0;
+
+    ck_assert_int_eq(lull_csi_cut_decide(&view, &again, &error), LULL_CSI_WAIT);
+    ck_assert_int_eq(again, NOW + LULL_CSI_POST_MAX);
+    view.now = again;
+    ck_assert_int_eq(lull_csi_cut_decide(&view, &again, &error), LULL_CSI_GIVE_UP);
+    ck_assert_error(error, LULL_ERROR_TIMED_OUT);
+    ck_assert_ptr_nonnull(strstr(error->message, "the API server has not answered"));
+    view.held = FALSE;
+    ck_assert_int_eq(lull_csi_cut_decide(&view, &again, NULL), LULL_CSI_WAIT);
     ck_assert_int_eq(again, view.until);
 }
 END_TEST
@@ -207,6 +227,7 @@ make_suite(void)
 
     tcase_add_test(tcase, whatever_is_known_of_two_volumes_has_one_verdict);
     tcase_add_test(tcase, a_guest_that_waits_is_not_kept_waiting_for_who_is_not_there);
+    tcase_add_test(tcase, a_guest_that_waits_is_not_kept_waiting_for_a_server_that_does_not_answer);
     tcase_add_test(tcase, an_error_is_told_in_the_storages_own_words);
     tcase_add_test(tcase, a_content_tells_how_far_its_cut_is);
     tcase_add_test(tcase, what_is_known_is_never_taken_back);
