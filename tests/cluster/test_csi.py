@@ -284,6 +284,22 @@ def test_a_name_that_somebody_else_has_is_found_before_the_cut(cluster, machine,
     assert code == "exists" and "volume data: " in message
 
 
+def test_what_somebody_made_in_our_name_before_the_cut_is_no_cut_of_ours(cluster, machine, storage):
+    """Cut before the guest was frozen, and in all that can be seen of it as ours would be."""
+    storage.must("prepare", machine.uid, 1)
+    owner = {"apiVersion": machine.content["apiVersion"], "kind": machine.content["kind"], "uid": machine.uid,
+             "name": machine.content["metadata"]["name"], "controller": True, "blockOwnerDeletion": True}
+    forged = cluster.admin.create(
+        {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot",
+         "metadata": {"name": machine.snapshot("data"), "ownerReferences": [owner],
+                      "labels": {"lull.dev/content-uid": machine.uid, "lull.dev/attempt": "1"}},
+         "spec": {"source": {"persistentVolumeClaimName": "data"}, "volumeSnapshotClassName": "dir"}},
+        machine.namespace)
+    cluster.wait_cut(forged)
+    code, message = storage.refused("cut", 0, HELD)
+    assert code == "failed" and "volume data: " in message and "this attempt did not make it" in message
+
+
 # What is found before anything is posted.
 
 
@@ -385,27 +401,35 @@ def test_a_snapshot_that_goes_while_it_is_not_ready_is_told(cluster, machine, st
     cluster.driver.turn()
 
 
-def test_an_attempt_that_is_kept_leaves_nothing_of_the_others(cluster, machine, storage):
+@pytest.fixture
+def bystander(cluster, machine):
+    """Somebody else's, that carries our label."""
+    made = cluster.admin.create({"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot",
+                                 "metadata": {"name": "bystander", "labels": {"lull.dev/content-uid": machine.uid}},
+                                 "spec": {"source": {"persistentVolumeClaimName": "root"}}}, machine.namespace)
+    return made["metadata"]["name"]
+
+
+def test_an_attempt_that_is_kept_leaves_nothing_of_the_others(cluster, machine, storage, bystander, tmp_path):
     for attempt in (1, 2):
         storage.must("prepare", machine.uid, attempt)
         storage.must("cut", LONG, HELD)
     wait_state(storage, machine, 2, "done")
     storage.must("seal", machine.uid, 2)
-    assert sorted(machine.snapshots()) == [machine.snapshot(one, 2) for one in sorted(machine.volumes)]
+    kept = [machine.snapshot(one, 2) for one in sorted(machine.volumes)]
+    assert sorted(machine.snapshots()) == [bystander, *kept]
+    assert f"{bystander} carries the label" in (tmp_path / "storage-0.log").read_text()
     storage.must("introduce", machine.content, 2)
     storage.must("check", machine.uid)
 
 
-def test_all_of_a_content_is_removed_and_only_that(cluster, machine, namespace, storage):
-    bystander = cluster.admin.create(
-        {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot", "metadata": {"name": "bystander"},
-         "spec": {"source": {"persistentVolumeClaimName": "root"}}}, namespace)
+def test_all_of_a_content_is_removed_and_only_that(cluster, machine, storage, bystander):
     for attempt in (1, 2):
         storage.must("prepare", machine.uid, attempt)
         storage.must("cut", LONG, HELD)
     contents = [cluster.content_of(machine.read("root", attempt))["metadata"]["name"] for attempt in (1, 2)]
     storage.must("remove", machine.uid, 0)
-    assert list(machine.snapshots()) == [bystander["metadata"]["name"]]
+    assert list(machine.snapshots()) == [bystander]
     for name in contents:
         cluster.admin.wait_gone(CONTENTS, name)
 

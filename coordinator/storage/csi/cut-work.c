@@ -21,6 +21,15 @@ note_error(LullCsiVolumeCut *volume, const GError *error)
     volume->facts.final = TRUE;
 }
 
+static void
+set_foreign(GError **error)
+{
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_EXISTS,
+        "there is one already, and this attempt did not make it: delete it, or have whoever made it take "
+        "another name");
+}
+
 /* Ours by this name, made by a POST whose answer was lost. NULL without an error: it is not there. */
 static LullJson *
 find_posted(LullCsiCut *self, const LullCsiVolumeCut *volume, GError **error)
@@ -35,9 +44,9 @@ find_posted(LullCsiCut *self, const LullCsiVolumeCut *volume, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
-    if (lull_csi_snapshot_is_ours(found, self->content, volume->planned->backup, self->attempt))
+    if (lull_csi_snapshot_is_ours(found, volume->planned->object))
         return g_steal_pointer(&found);
-    g_set_error(error, LULL_ERROR, LULL_ERROR_EXISTS, "it is there already, and of somebody else");
+    set_foreign(error);
     return NULL;
 }
 
@@ -47,17 +56,26 @@ is_lost(const GError *error)
     return lull_error_is(error, LULL_ERROR_LOST) || lull_error_is(error, LULL_ERROR_TIMED_OUT);
 }
 
+/* One that is there before our first POST was made before the guest was held, whoever made it: nothing that
+ * it says of itself makes it this cut. */
 static LullJson *
-post(LullCsiCut *self, const LullCsiVolumeCut *volume, GError **error)
+post(LullCsiCut *self, LullCsiVolumeCut *volume, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     LullJson *made =
         lull_store_create(self->csi->store, &lull_csi_kind_snapshot, volume->planned->object, &problem);
 
-    if (made || (!is_lost(problem) && !lull_error_is(problem, LULL_ERROR_EXISTS))) {
-        if (problem)
-            g_propagate_error(error, g_steal_pointer(&problem));
+    if (made)
         return made;
+    if (is_lost(problem))
+        volume->doubted = TRUE;
+    if (!volume->doubted && lull_error_is(problem, LULL_ERROR_EXISTS)) {
+        set_foreign(error);
+        return NULL;
+    }
+    if (!is_lost(problem) && !lull_error_is(problem, LULL_ERROR_EXISTS)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
     }
     made = find_posted(self, volume, error);
     if (!made && error && !*error) /* there is none: that it was lost is the answer */

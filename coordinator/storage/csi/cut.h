@@ -19,6 +19,7 @@ typedef struct {
     gint64 look_at; /* when its content is to be read next, or it is to be posted */
     gint64 pause;
     gboolean busy;    /* somebody posts or reads it */
+    gboolean doubted; /* a POST of ours got no answer: it may be there; of who has it busy */
     LullWatch *watch; /* of its content; of the watches' thread */
 } LullCsiVolumeCut;
 

@@ -10,16 +10,6 @@
 
 /* What is kept of an attempt, and what goes. */
 
-static gboolean
-is_of_attempt(LullJson *snapshot, guint attempt)
-{
-    g_autofree char *number = g_strdup_printf("%u", attempt);
-
-    return g_str_equal(
-        lull_json_string(lull_json_at(snapshot, "metadata", "labels", NULL), LULL_CSI_LABEL_ATTEMPT, ""),
-        number);
-}
-
 /* What its class keeps beyond its VolumeSnapshot, and nobody wants: whoever may delete it reads that it is
  * there. We may not. */
 static void
@@ -52,6 +42,26 @@ remove_snapshot(LullCsi *self, LullJson *snapshot, gboolean unwanted, GError **e
     return FALSE;
 }
 
+/* All that attempts of @content made, but that of @kept (0: none). */
+static gboolean
+remove_others(LullCsi *self, const LullCsiContent *content, LullJson *items, guint kept, gboolean unwanted,
+              GError **error)
+{
+    for (size_t i = 0; i < json_object_array_length(items); i++) {
+        LullJson *snapshot = json_object_array_get_idx(items, i);
+        const guint attempt = lull_csi_snapshot_attempt(snapshot, content);
+
+        if (!attempt)
+            g_warning(
+                "VolumeSnapshot %s/%s carries the label %s of content %s, which does not own it: it is not "
+                "touched; take the label off, or delete it by hand",
+                content->ns, lull_meta_name(snapshot), LULL_CSI_LABEL_CONTENT, content->name);
+        else if (attempt != kept && !remove_snapshot(self, snapshot, unwanted, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 lull_csi_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                 GCancellable *cancel, GError **error)
@@ -68,9 +78,8 @@ lull_csi_remove(LullStorage *storage, const char *vm_uid, const char *content_ui
     items = lull_json_array(list, "items");
     if (!list)
         return FALSE;
-    for (size_t i = 0; i < json_object_array_length(items); i++)
-        if (!remove_snapshot(self, json_object_array_get_idx(items, i), attempt != 0, error))
-            return FALSE;
+    if (!remove_others(self, content, items, 0, attempt != 0, error))
+        return FALSE;
     if (!attempt)
         lull_csi_forget(self, content_uid);
     return TRUE;
@@ -120,13 +129,7 @@ lull_csi_seal(LullStorage *storage, const char *content_uid, guint attempt, Lull
 
     if (!list || !is_whole(content, attempt, items, error))
         return FALSE;
-    for (size_t i = 0; i < json_object_array_length(items); i++) {
-        LullJson *snapshot = json_object_array_get_idx(items, i);
-
-        if (!is_of_attempt(snapshot, attempt) && !remove_snapshot(self, snapshot, TRUE, error))
-            return FALSE;
-    }
-    return TRUE;
+    return remove_others(self, content, items, attempt, TRUE, error);
 }
 
 /* An API server that does not answer says nothing about what is there. */

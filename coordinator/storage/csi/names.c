@@ -187,16 +187,53 @@ lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *bac
     return snapshot;
 }
 
-gboolean
-lull_csi_snapshot_is_ours(LullJson *found, const LullCsiContent *content, const LullCsiBackup *backup,
-                          guint attempt)
+/* Of the one who controls it; "": nobody does. */
+static const char *
+controller_of(LullJson *object)
 {
-    LullJson *labels = lull_json_at(found, "metadata", "labels", NULL);
-    LullJson *source = lull_json_at(found, "spec", "source", NULL);
-    g_autofree char *number = g_strdup_printf("%u", attempt);
+    LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
 
-    return !lull_meta_is_deleting(found) &&
-           g_str_equal(lull_json_string(labels, LULL_CSI_LABEL_CONTENT, ""), content->uid) &&
-           g_str_equal(lull_json_string(labels, LULL_CSI_LABEL_ATTEMPT, ""), number) &&
-           g_str_equal(lull_json_string(source, "persistentVolumeClaimName", ""), backup->claim);
+    for (size_t i = 0; owners && i < json_object_array_length(owners); i++) {
+        LullJson *owner = json_object_array_get_idx(owners, i);
+
+        if (lull_json_bool(owner, "controller", FALSE))
+            return lull_json_string(owner, "uid", "");
+    }
+    return "";
+}
+
+static const char *
+label_in(LullJson *object, const char *key)
+{
+    return lull_json_string(lull_json_at(object, "metadata", "labels", NULL), key, "");
+}
+
+gboolean
+lull_csi_snapshot_is_ours(LullJson *found, LullJson *posted)
+{
+    static const char *const labels[] = {LULL_CSI_LABEL_CONTENT, LULL_CSI_LABEL_ATTEMPT};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(labels); i++)
+        if (!g_str_equal(label_in(found, labels[i]), label_in(posted, labels[i])))
+            return FALSE;
+    return !lull_meta_is_deleting(found) && g_str_equal(controller_of(found), controller_of(posted)) &&
+           lull_json_equal(lull_json_object(found, "spec"), lull_json_object(posted, "spec"));
+}
+
+guint
+lull_csi_snapshot_attempt(LullJson *found, const LullCsiContent *content)
+{
+    const char *name = lull_meta_name(found);
+    guint64 attempt = 0;
+
+    if (!name || !g_str_equal(controller_of(found), content->uid) ||
+        !g_ascii_string_to_unsigned(label_in(found, LULL_CSI_LABEL_ATTEMPT), 10, 1, G_MAXINT, &attempt, NULL))
+        return 0;
+    for (guint i = 0; i < content->backups->len; i++) {
+        g_autofree char *planned = lull_csi_snapshot_name(content->backups->pdata[i], (guint)attempt);
+
+        if (g_str_equal(planned, name))
+            return (guint)attempt;
+    }
+    return 0;
 }

@@ -46,8 +46,11 @@ char *lull_csi_selector(const char *content_uid, guint attempt) G_GNUC_WARN_UNUS
 LullJson *lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *backup, guint attempt,
                                    const char *class_name) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Is @found what lull_csi_snapshot_object() would have made? One of another attempt is not. */
-gboolean lull_csi_snapshot_is_ours(LullJson *found, const LullCsiContent *content,
-                                   const LullCsiBackup *backup, guint attempt);
+/* Is @found what a POST of @posted, of lull_csi_snapshot_object(), would have made? One of another attempt,
+ * or of another content of that name, is not. */
+gboolean lull_csi_snapshot_is_ours(LullJson *found, LullJson *posted);
+
+/* Which attempt of @content made @found, by its owner and its name: labels anybody can write. 0: none. */
+guint lull_csi_snapshot_attempt(LullJson *found, const LullCsiContent *content);
 
 G_END_DECLS

@@ -94,6 +94,13 @@ START_TEST(a_long_name_of_a_machine_becomes_a_label_that_is_allowed)
 }
 END_TEST
 
+static LullJson *
+owner_in(LullJson *snapshot)
+{
+    return json_object_array_get_idx(
+        lull_json_array(lull_json_object(snapshot, "metadata"), "ownerReferences"), 0);
+}
+
 START_TEST(only_what_this_attempt_made_of_this_claim_is_ours)
 {
     static const struct {
@@ -103,21 +110,51 @@ START_TEST(only_what_this_attempt_made_of_this_claim_is_ours)
         {{"metadata", "labels"}, LULL_CSI_LABEL_CONTENT, "another"},
         {{"metadata", "labels"}, LULL_CSI_LABEL_ATTEMPT, "2"},
         {{"spec", "source"}, "persistentVolumeClaimName", "another"},
-        {{"metadata"}, "deletionTimestamp", "2026-01-01T00:00:00Z"},
+        {{"spec", NULL}, "volumeSnapshotClassName", "another"},
+        {{"metadata", NULL}, "deletionTimestamp", "2026-01-01T00:00:00Z"},
     };
     g_autoptr(LullCsiContent) content = content_of("larry");
-    const LullCsiBackup *backup = content->backups->pdata[0];
+    g_autoptr(LullJson) posted = lull_csi_snapshot_object(content, content->backups->pdata[0], 1, "fast");
+    g_autoptr(LullJson) found = lull_json_dup(posted);
+    g_autoptr(LullJson) next = lull_csi_snapshot_object(content, content->backups->pdata[0], 2, "fast");
 
-    g_autoptr(LullJson) made = lull_csi_snapshot_object(content, backup, 1, "fast");
-    ck_assert(lull_csi_snapshot_is_ours(made, content, backup, 1));
-    ck_assert(!lull_csi_snapshot_is_ours(made, content, backup, 2));
+    lull_json_set_string(lull_json_object(found, "metadata"), "uid", "vs-uid");
+    lull_json_set_bool(lull_json_ensure(found, "status"), "readyToUse", TRUE);
+    ck_assert(lull_csi_snapshot_is_ours(found, posted));
+    ck_assert(!lull_csi_snapshot_is_ours(found, next));
     for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
-        g_autoptr(LullJson) changed = lull_json_dup(made);
+        g_autoptr(LullJson) changed = lull_json_dup(found);
         LullJson *place = lull_json_at(changed, changes[i].where[0], changes[i].where[1], NULL);
 
         lull_json_set_string(place, changes[i].key, changes[i].value);
-        ck_assert_msg(!lull_csi_snapshot_is_ours(changed, content, backup, 1), "%s", changes[i].key);
+        ck_assert_msg(!lull_csi_snapshot_is_ours(changed, posted), "%s", changes[i].key);
     }
+    lull_json_set_string(owner_in(found), "uid", "another");
+    ck_assert(!lull_csi_snapshot_is_ours(found, posted));
+}
+END_TEST
+
+START_TEST(an_attempt_has_made_what_its_content_owns_by_a_name_that_it_gives)
+{
+    g_autoptr(LullCsiContent) content = content_of("larry");
+    g_autoptr(LullJson) made = lull_csi_snapshot_object(content, content->backups->pdata[1], 3, "fast");
+    g_autoptr(LullJson) unowned = lull_json_dup(made);
+    g_autoptr(LullJson) others = lull_json_dup(made);
+    g_autoptr(LullJson) guest = lull_json_dup(made);
+    g_autoptr(LullJson) renamed = lull_json_dup(made);
+    g_autoptr(LullJson) relabeled = lull_json_dup(made);
+
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(made, content), 3);
+    json_object_object_del(lull_json_object(unowned, "metadata"), "ownerReferences");
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(unowned, content), 0);
+    lull_json_set_string(owner_in(others), "uid", "another");
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(others, content), 0);
+    lull_json_set_bool(owner_in(guest), "controller", FALSE);
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(guest, content), 0);
+    lull_json_set_string(lull_json_object(renamed, "metadata"), "name", "precious");
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(renamed, content), 0);
+    lull_json_set_string(lull_json_at(relabeled, "metadata", "labels", NULL), LULL_CSI_LABEL_ATTEMPT, "2");
+    ck_assert_uint_eq(lull_csi_snapshot_attempt(relabeled, content), 0);
 }
 END_TEST
 
@@ -167,6 +204,7 @@ make_suite(void)
     tcase_add_test(tcase, a_snapshot_has_claim_class_labels_and_owner);
     tcase_add_test(tcase, a_long_name_of_a_machine_becomes_a_label_that_is_allowed);
     tcase_add_test(tcase, only_what_this_attempt_made_of_this_claim_is_ours);
+    tcase_add_test(tcase, an_attempt_has_made_what_its_content_owns_by_a_name_that_it_gives);
     tcase_add_test(tcase, selectors_are_those_of_the_labels);
     tcase_add_test(tcase, a_content_that_lacks_what_is_needed_is_refused);
     suite_add_tcase(suite, tcase);
