@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: The Lull authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the storage of a cluster cuts of a frozen guest that writes all the time is what its disks were then, byte by
-byte, time after time. The driver itself fails a copy that changes underneath."""
+"""What is cut in a cluster of a frozen guest that writes all the time is what its disks were then, time after time: by
+the storage alone, byte by byte, and by a coordinator, to the line that the writer stood still at. The driver itself fails
+a copy that changes underneath."""
 
 import os
 import subprocess
@@ -11,8 +12,12 @@ import pytest
 import machine
 import rig
 from account import ServiceAccount, wait_allowed
+from coordinators import ACCOUNT, NAMESPACE, Coordinators
 from images import verify_disk
+from kinds import OWN
+from snapshots import Snapshots, note
 from storage import Machine, Storage
+from volumes import SNAPSHOTS
 
 CUTS = 50 if os.environ.get("LULL_CLUSTER_ALL") else 3
 LONG = 60000  # ms
@@ -20,16 +25,31 @@ HELD = True
 
 
 @pytest.fixture(scope="module")
-def guest(cluster, kubevirt):
+def running(cluster, kubevirt):
     namespace = cluster.create_namespace("cuts")
-    with rig.Host() as host, machine.running(cluster, kubevirt, host, namespace) as (_, guest):
-        yield guest
+    with rig.Host() as host, machine.running(cluster, kubevirt, host, namespace) as running:
+        yield running
     cluster.clear_namespace(namespace)
+
+
+@pytest.fixture
+def guest(running):
+    return running[1]
+
+
+@pytest.fixture(scope="module")
+def coordinator(installed, running, build):
+    account = installed.service_account(ACCOUNT, NAMESPACE)
+    wait_allowed(account.client(), "watch", "virtualmachinesnapshotcontents", OWN)
+    with Coordinators(installed, build) as coordinators:
+        coordinator = coordinators.start("node-a")
+        coordinator.wait_leads()
+        yield coordinator
 
 
 @pytest.fixture(scope="module")
 def storage(installed, build, tmp_path_factory):
-    account = ServiceAccount(installed, "lull-coordinator", "lull")
+    account = ServiceAccount(installed, ACCOUNT, NAMESPACE)
     wait_allowed(account.client(), "create", "volumesnapshots", "snapshot.storage.k8s.io")
     with open(tmp_path_factory.mktemp("cuts") / "storage.log", "wb") as log:
         storage = Storage(build, account.kubeconfig("cuts"), log)
@@ -38,7 +58,7 @@ def storage(installed, build, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def content(cluster, guest, storage):
+def content(cluster, running, storage):
     content = Machine(cluster, "cuts", *machine.DISKS)
     storage.must("introduce", content.content, 0)
     return content
@@ -73,3 +93,29 @@ def test_a_cut_is_what_the_frozen_disks_were(cluster, guest, storage, content, t
         assert_same(frozen[volume], cut)
         assert written[kind] <= verify_disk(cut, kind).lines <= guest.seq(kind)
     storage.must("remove", content.uid, attempt)
+
+
+def stood_still_at(guest, kind):
+    """The number of the line that took the writer of a disk longest."""
+    return max(guest.gaps(kind), key=lambda line: line[2])[0]
+
+
+@pytest.mark.parametrize("number", range(1, CUTS + 1))
+def test_a_snapshot_is_what_the_disks_were_when_the_writer_stood_still(cluster, guest, coordinator, number):
+    snapshots = Snapshots(cluster, "cuts")
+    name = f"snap-{number}"
+    cluster.driver.turn(delay="1s")  # longer than anything else keeps a writer
+    guest.assert_writes_resume(within=5)
+    guest.forget_gaps()
+    uid = snapshots.take(name)["metadata"]["uid"]
+    snapshots.wait_taken(name)
+    guest.assert_writes_resume(within=5)
+    report = note(snapshots.content(name), "quiesce-report")
+    assert (report["level"], report["proof"]) == ("fs", "held"), report
+    for volume, (_, kind, _) in machine.DISKS.items():
+        cut = cluster.admin.read(SNAPSHOTS, f"vmsnapshot-{uid}-volume-{volume}", "cuts")
+        lines = verify_disk(cluster.driver.snapshot_path(cluster.content_of(cut)), kind).lines
+        # That line was on the disk, and its sync held up; or it was yet to be written.
+        assert stood_still_at(guest, kind) - lines in (0, 1)
+    snapshots.delete(name)
+    snapshots.wait_gone(name)
