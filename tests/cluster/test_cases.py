@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: The Lull authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of docs/compatibility.md, by their numbers, on a real control plane and with real storage. The machines are
+off: no guest is needed."""
+
+import pytest
+
+from account import wait_allowed
+from coordinators import ACCOUNT, NAMESPACE, Coordinators
+from kinds import OWN
+from kubevirt import Volume
+from snapshots import Snapshots, reasons
+from volumes import SNAPSHOTS, claim
+from waiting import wait_for
+
+CLAIMS = "persistentvolumeclaims"
+CLOUDINIT = Volume("cloudinit", source="cloudInitNoCloud")
+FINALIZER = f"{OWN}/snapshot-source-protection"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coordinator(installed, build):
+    account = installed.service_account(ACCOUNT, NAMESPACE)
+    wait_allowed(account.client(), "watch", "virtualmachinesnapshotcontents", OWN)
+    with Coordinators(installed, build) as coordinators:
+        one = coordinators.make("node-a")
+        one.start("--check-interval=500")
+        one.wait_leads()
+        yield
+
+
+@pytest.fixture
+def snapshots(installed, namespace):
+    snapshots = Snapshots(installed, namespace)
+    yield snapshots
+    for one in installed.admin.list(snapshots.kind, namespace):
+        snapshots.delete(one["metadata"]["name"])
+        snapshots.wait_gone(one["metadata"]["name"])
+
+
+@pytest.fixture
+def claims(installed, namespace):
+    def make(*names):
+        for name in names:
+            installed.admin.create(claim(name), namespace)
+            installed.wait_bound(name, namespace)
+
+    return make
+
+
+@pytest.fixture
+def vm(kubevirt, namespace, claims):
+    """Off, with a disk and what it starts with."""
+    claims("root")
+    return kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root"), CLOUDINIT])
+
+
+def wait_free(vm):
+    wait_for(lambda: not vm.read()["status"].get("snapshotInProgress"), "the machine let go")
+    assert FINALIZER not in vm.read()["metadata"].get("finalizers", [])
+
+
+def conditions(status):
+    return [(one["type"], one["status"], one["reason"]) for one in status["conditions"]]
+
+
+def test_s2_s13_s53_a_machine_and_then_its_volume_are_waited_for_by_name(kubevirt, namespace, snapshots, claims):
+    snapshots.take("snap")
+    early = snapshots.wait_reason("snap", "Source does not exist")["status"]
+    assert (early["phase"], early["readyToUse"], early.get("sourceUID")) == ("InProgress", False, None)
+    vm = kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root"), CLOUDINIT])
+    snapshots.wait_reason("snap", f"Source not locked source {namespace}/larry volume doesnt exist: root")
+    assert not vm.read()["status"].get("snapshotInProgress")
+    claims("root")
+    assert snapshots.wait_taken("snap")["status"]["sourceUID"] == vm.uid
+    wait_free(vm)
+
+
+def test_s14_a_pod_that_uses_the_volume_of_a_machine_that_is_off_is_waited_for(installed, namespace, snapshots, vm):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": {
+        "nodeName": "node-a", "automountServiceAccountToken": False, "containers": [{"name": "it", "image": "none"}],
+        "volumes": [{"name": "it", "persistentVolumeClaim": {"claimName": "root"}}]}}
+    installed.admin.create(pod, namespace)
+    snapshots.take("snap")
+    snapshots.wait_reason("snap", "Source not locked source is offline but 1 pods using PVCs [root]")
+    assert not snapshots.content("snap")
+    installed.admin.must("DELETE", f"/api/v1/namespaces/{namespace}/pods/reader", {"gracePeriodSeconds": 0})
+    snapshots.wait_taken("snap")
+
+
+def test_s11_half_a_lock_is_made_whole_and_let_go(snapshots, vm):
+    vm.write_status(snapshotInProgress=f"snap.{OWN}")
+    snapshots.take("snap")
+    snapshots.wait_taken("snap")
+    wait_free(vm)
+
+
+def test_s17_s22_s31_a_content_and_its_volume_snapshot_are_as_clients_know_them(installed, namespace, snapshots, vm):
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    status = snapshots.wait_taken("snap")["status"]
+    content = snapshots.content("snap")
+    name = f"vmsnapshot-{uid}-volume-rootdisk"
+    [backup] = content["spec"]["volumeBackups"]
+    cut = installed.admin.read(SNAPSHOTS, name, namespace)
+    [owner] = cut["metadata"]["ownerReferences"]
+    assert content["metadata"]["name"] == f"vmsnapshot-content-{uid}"
+    assert content["metadata"]["finalizers"] == [f"{OWN}/vmsnapshotcontent-protection"]
+    assert content["spec"]["source"]["virtualMachine"]["spec"] == vm.read()["spec"]
+    assert (backup["volumeName"], backup["volumeSnapshotName"]) == ("rootdisk", name)
+    assert backup["persistentVolumeClaim"]["metadata"]["name"] == "root"
+    assert cut["spec"]["source"]["persistentVolumeClaimName"] == "root"
+    assert cut["spec"]["volumeSnapshotClassName"] == "dir"
+    assert cut["metadata"]["labels"].items() >= {"snapshot.kubevirt.io/source-vm-name": "larry",
+                                                 "snapshot.kubevirt.io/source-vm-namespace": namespace}.items()
+    assert (owner["kind"], owner["uid"]) == ("VirtualMachineSnapshotContent", content["metadata"]["uid"])
+    assert status["phase"] == "Succeeded" and status["creationTime"] == content["status"]["creationTime"]
+    assert conditions(status) == [("Progressing", "False", "Operation complete"), ("Ready", "True", "Ready")]
+    wait_free(vm)
+
+
+@pytest.fixture
+def uncut(installed, namespace):
+    """A claim of storage whose volumes no class cuts."""
+    made = claim("uncut", storage_class="classless")
+    made["spec"]["volumeName"] = f"{namespace}-uncut"
+    volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"{namespace}-uncut"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "16Mi"}, "volumeMode": "Block",
+        "storageClassName": "classless", "persistentVolumeReclaimPolicy": "Retain",
+        "csi": {"driver": "classless.example", "volumeHandle": "uncut"}}}
+    installed.admin.create({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                            "metadata": {"name": "classless"}, "provisioner": "classless.example"})
+    installed.admin.create(volume)
+    installed.admin.create(made, namespace)
+    installed.wait_bound("uncut", namespace)
+    yield Volume("second", "uncut")
+    installed.admin.delete(CLAIMS, "uncut", namespace)
+    installed.admin.delete("persistentvolumes", f"{namespace}-uncut")
+    installed.admin.delete("storageclasses.storage.k8s.io", "classless")
+
+
+def test_s18_s23_a_volume_that_no_class_cuts_is_left_out_and_missed(kubevirt, namespace, snapshots, claims, uncut):
+    claims("root")
+    kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root"), uncut, CLOUDINIT])
+    snapshots.take("snap")
+    status = snapshots.wait_taken("snap")["status"]
+    assert status["snapshotVolumes"] == {"includedVolumes": ["rootdisk"], "excludedVolumes": ["cloudinit", "second"]}
+    assert status["indications"] == ["PartialSnapshot"]
+    assert [one["indication"] for one in status["sourceIndications"]] == ["PartialSnapshot"]
+
+
+def test_s24_what_has_no_data_is_not_missed(snapshots, vm):
+    snapshots.take("snap")
+    status = snapshots.wait_taken("snap")["status"]
+    assert status["snapshotVolumes"] == {"includedVolumes": ["rootdisk"], "excludedVolumes": ["cloudinit"]}
+    assert not status.get("indications")
+
+
+def test_s45_a_volume_snapshot_that_vanished_is_missed_by_name(installed, namespace, snapshots, vm):
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    snapshots.wait_taken("snap")
+    name = f"vmsnapshot-{uid}-volume-rootdisk"
+    installed.admin.delete(SNAPSHOTS, name, namespace)
+    status = snapshots.wait("snap", lambda status: not status["readyToUse"], "not ready", 90)["status"]
+    assert (status["phase"], status["error"]["message"]) == ("Succeeded", f"VolumeSnapshots ({name}) missing")
+    assert reasons(status)["Progressing"] == "In error state"
+    wait_for(lambda: [one for one in installed.admin.list("events", namespace)
+                      if (one["type"], one["reason"]) == ("Warning", "VolumeSnapshotMissing")], "its event")
+
+
+def test_s55_a_status_that_was_emptied_is_made_again(installed, namespace, snapshots, vm):
+    snapshots.take("snap")
+    before = snapshots.wait_taken("snap")["status"]
+    installed.admin.merge(snapshots.kind, "snap", {"status": None}, namespace, "status")
+    after = snapshots.wait("snap", lambda status: status.get("snapshotVolumes") and status.get("readyToUse"), "again")
+    for member in ("phase", "sourceUID", "creationTime", "virtualMachineSnapshotContentName", "snapshotVolumes"):
+        assert after["status"][member] == before[member]
