@@ -170,6 +170,24 @@ if_known(gint64 usec)
 }
 
 LullJson *
+lull_attempt_cuts(LullJson *volumes)
+{
+    LullJson *cuts = NULL;
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *row = json_object_array_get_idx(volumes, i);
+        LullJson *identity = lull_json_object(row, "identity");
+
+        if (!identity)
+            continue;
+        if (!cuts)
+            cuts = json_object_new_object();
+        lull_json_take(cuts, lull_json_string(row, "name", ""), lull_json_dup(identity));
+    }
+    return cuts;
+}
+
+LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth)
 {
     const LullGuestHoldFacts *hold = record->hold;

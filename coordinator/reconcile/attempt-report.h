@@ -33,4 +33,9 @@ LullTruth lull_attempt_truth(const LullAttemptRecord *record) G_GNUC_WARN_UNUSED
 LullJson *
 lull_attempt_report(const LullAttemptRecord *record, const LullTruth *truth) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What the storage knows its cuts by, of rows as LullStorageOps.cut_volumes tells: {NAME: identity}; NULL:
+ * none.
+ */
+LullJson *lull_attempt_cuts(LullJson *volumes) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

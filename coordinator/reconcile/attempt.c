@@ -67,6 +67,7 @@ lull_attempt_outcome_free(LullAttemptOutcome *self)
     if (!self)
         return;
     lull_json_put(self->report);
+    lull_json_put(self->cuts);
     g_free(self);
 }
 
@@ -334,6 +335,7 @@ conclude(Attempt *self)
     outcome->reached =
         truth.final && self->cut_time && lull_level_satisfies(truth.level, self->order->require);
     outcome->report = lull_attempt_report(&record, &truth);
+    outcome->cuts = lull_attempt_cuts(record.volumes);
     return outcome;
 }
 

@@ -51,6 +51,7 @@ typedef struct {
     gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
     gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
+    LullJson *cuts; /* volumes' names to what the storage knows their cuts by; NULL: by their names alone */
 } LullAttemptOutcome;
 void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)

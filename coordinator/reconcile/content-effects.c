@@ -129,6 +129,8 @@ next_state(const LullContentView *view, LullContentStage stage, char *error)
     state.stage = stage;
     state.time = view->now;
     state.error = error;
+    if (stage == LULL_CONTENT_BEGUN || stage == LULL_CONTENT_FAILED)
+        state.cuts = NULL; /* of the one before */
     return state;
 }
 
@@ -205,6 +207,7 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
     }
     state->stage = LULL_CONTENT_CUT;
     state->time = outcome->cut_time;
+    state->cuts = outcome->cuts;
     return NULL;
 }
 
@@ -240,6 +243,7 @@ check_still_off(const LullContents *self, const LullContentView *view, const Lul
         return TRUE;
     g_message("%s: attempt %u: the machine was started while it was cut", view->snapshot_name, state->number);
     state->stage = LULL_CONTENT_BEGUN;
+    state->cuts = NULL;
     state->life = (char *)"";
     return TRUE;
 }

@@ -20,6 +20,7 @@ lull_content_state_free(LullContentState *self)
         return;
     g_free(self->life);
     g_free(self->error);
+    lull_json_put(self->cuts);
     g_free(self);
 }
 
@@ -41,6 +42,7 @@ lull_content_state_of(LullJson *content)
     self->life = g_strdup(lull_json_string(json, "life", ""));
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
     self->error = g_strdup(lull_json_string(json, "error", NULL));
+    self->cuts = lull_json_dup(lull_json_object(json, "cuts"));
     return self;
 }
 
@@ -64,5 +66,7 @@ lull_content_state_to_annotation(const LullContentState *self)
         lull_json_set_string(json, "time", when);
     }
     lull_json_set_string(json, "error", self->error);
+    if (self->cuts)
+        lull_json_take(json, "cuts", lull_json_dup(self->cuts));
     return g_strdup(lull_json_to_line(json));
 }

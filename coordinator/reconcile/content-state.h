@@ -30,6 +30,8 @@ typedef struct {
     char *life;          /* of the coordinator that began it; "" */
     gint64 time;         /* wall clock: of the cut, or of the failure; 0 */
     char *error;         /* NULL */
+    LullJson
+        *cuts; /* of attempt `number`: volumes' names to what the storage knows them by; NULL: none known */
 } LullContentState;
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)

@@ -252,7 +252,7 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
     if (!look_at_content(self, eyes, error))
         return NULL;
     if (eyes->storage && eyes->storage->ops->introduce)
-        eyes->storage->ops->introduce(eyes->storage, self->content, self->state->number);
+        eyes->storage->ops->introduce(eyes->storage, self->content, self->state->number, self->state->cuts);
     if (*self->snapshot_name &&
         !lull_effect_get(eyes->store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))
         return NULL;

@@ -48,8 +48,10 @@ typedef struct {
      * one may take their time to go. */
     gboolean named_by_attempt;
     /* Which object has a uid that other calls name, and the number of its attempt that counts, 0: none yet.
-     * Told before these, in each life; again does no harm. NULL: a storage that need not know. */
-    void (*introduce)(LullStorage *self, LullJson *content, guint attempt);
+     * @cuts: what is kept of what cut_volumes() told of that attempt, volumes' names to identities; NULL:
+     * nothing yet. Told before these, in each life; again does no harm. NULL: a storage that need not know.
+     */
+    void (*introduce)(LullStorage *self, LullJson *content, guint attempt, LullJson *cuts);
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
@@ -60,7 +62,8 @@ typedef struct {
      * go, is told to nobody, and goes with the attempt's data. */
     gboolean (*cut)(LullCut *cut, const LullCutTerms *terms, GError **error);
     /* What the storage tells of each volume, for reports: rows {name, copy?: "full|incremental", copyReason?,
-     * storageTime?, receivedAt?: boot clock, usec}. Lent by the cut. May be NULL, and may give NULL. */
+     * storageTime?, receivedAt?: boot clock, usec, identity?: an object by which the storage knows again what
+     * was cut, whatever has its name later}. Lent by the cut. May be NULL, and may give NULL. */
     LullJson *(*cut_volumes)(LullCut *cut);
     void (*cut_free)(LullCut *cut);
     /* How far the copying after the cut is. Not only looks: where it does not go on, as after a restart, it

@@ -41,8 +41,8 @@ number(LullJson *order, gsize i)
 static gboolean
 do_introduce(Driver *self, LullJson *order, LullJson *answer, GError **error)
 {
-    self->storage->ops->introduce(self->storage, json_object_array_get_idx(order, 1),
-                                  (guint)number(order, 2));
+    self->storage->ops->introduce(self->storage, json_object_array_get_idx(order, 1), (guint)number(order, 2),
+                                  json_object_array_get_idx(order, 3));
     return TRUE;
 }
 
@@ -71,6 +71,8 @@ do_cut(Driver *self, LullJson *order, LullJson *answer, GError **error)
 
     lull_json_set_double(answer, "ms", (double)(lull_clock_boottime() - begun) / 1000.0);
     lull_json_take(answer, "volumes", lull_json_dup(self->storage->ops->cut_volumes(self->cut)));
+    if (good) /* an attempt is over before anybody asks what became of its cuts */
+        g_clear_pointer(&self->cut, lull_cut_free);
     return good;
 }
 
@@ -141,7 +143,7 @@ static const struct {
     const char *name;
     OrderFunc run;
 } orders[] = {
-    {"introduce", do_introduce}, /* CONTENT, ATTEMPT */
+    {"introduce", do_introduce}, /* CONTENT, ATTEMPT, CUTS or none */
     {"prepare", do_prepare},     /* UID, ATTEMPT */
     {"cut", do_cut},             /* MS or 0, HELD */
     {"free", do_free},           /* what was prepared */

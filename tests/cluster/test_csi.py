@@ -391,6 +391,86 @@ def test_what_has_gone_is_missed_by_name(cluster, machine, storage):
     assert wait_state(storage, machine, 1, "absent")[-1]["problem"] == answer["message"]
 
 
+def cut_and_keep(storage, machine):
+    """Cut, ready, sealed; returns what is kept of it for later lives."""
+    storage.must("prepare", machine.uid, 1)
+    cuts = {one["name"]: one["identity"] for one in storage.must("cut", LONG, HELD)["volumes"]}
+    wait_state(storage, machine, 1, "done")
+    storage.must("seal", machine.uid, 1)
+    storage.must("introduce", machine.content, 1, cuts)
+    storage.must("check", machine.uid)
+    return cuts
+
+
+def make_again(cluster, machine, volume, **spec):
+    """Somebody deletes it, and makes one that looks the same, which gets ready."""
+    old = machine.read(volume)
+    cluster.admin.delete(SNAPSHOTS, old["metadata"]["name"], machine.namespace)
+    cluster.admin.wait_gone(SNAPSHOTS, old["metadata"]["name"], machine.namespace)
+    kept = {key: old["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+    cluster.admin.create({"apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": kept,
+                          "spec": spec or old["spec"]}, machine.namespace)
+    cluster.wait_ready(old["metadata"]["name"], machine.namespace)
+
+
+def test_another_by_the_name_of_a_cut_is_not_that_cut(cluster, machine, storage):
+    cluster.driver.turn(machine.handle("root"), upload="1h")
+    storage.must("prepare", machine.uid, 1)
+    storage.must("cut", LONG, HELD)
+    assert storage.must("poll", machine.uid, 1)["state"] == "running"
+    make_again(cluster, machine, "data")
+    cluster.driver.turn(machine.handle("root"))
+    assert wait_state(storage, machine, 1, "absent")[-1]["problem"] == (
+        f"VolumeSnapshots ({machine.snapshot('data')}) missing")
+    assert storage.refused("seal", machine.uid, 1)[0] == "not-found"
+
+
+def test_another_by_the_name_of_what_is_kept_is_told_to_be_missing_in_any_life(cluster, machine, storage, start,
+                                                                             kubeconfig):
+    cuts = cut_and_keep(storage, machine)
+    make_again(cluster, machine, "data")
+    later = start(kubeconfig)
+    later.must("introduce", machine.content, 1, cuts)
+    for one in (storage, later):
+        answer = one.do("check", machine.uid)
+        assert (answer.get("error"), answer["volumes"]) == ("not-found", ["data"])
+
+
+def test_a_cut_whose_content_is_forced_away_and_made_again_is_missing(cluster, machine, storage):
+    cut_and_keep(storage, machine)
+    content = cluster.content_of(machine.read("root"))
+    name = content["metadata"]["name"]
+    cluster.admin.delete(CONTENTS, name)
+    cluster.admin.merge(CONTENTS, name, {"metadata": {"finalizers": None}})
+    cluster.admin.wait(CONTENTS, name, lambda one: one["metadata"]["uid"] != content["metadata"]["uid"] and
+                       one.get("status", {}).get("readyToUse"), "cut again")
+    answer = storage.do("check", machine.uid)
+    assert (answer.get("error"), answer["volumes"]) == ("not-found", ["root"])
+
+
+def test_a_cut_that_is_not_ready_any_more_is_told(cluster, machine, storage):
+    cut_and_keep(storage, machine)
+    cluster.snapshots.suspend()
+    status = {"readyToUse": False, "error": {"message": "the array lost it"}}
+    cluster.admin.merge(SNAPSHOTS, machine.snapshot("data"), {"status": status}, machine.namespace, "status")
+    answer = storage.do("check", machine.uid)
+    assert (answer["error"], answer["message"], answer["volumes"]) == ("failed", "the array lost it", ["data"])
+
+
+def test_a_cut_that_a_backup_brings_back_is_the_one_that_it_was(cluster, machine, storage, keeping):
+    """Objects with other uids, of what the storage has still."""
+    cut_and_keep(storage, machine)
+    old = cluster.content_of(machine.read("data"))
+    new = f"{machine.namespace}-imported"
+    cluster.admin.create(
+        {"apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": {"name": new},
+         "spec": {"driver": old["spec"]["driver"], "deletionPolicy": "Retain", "source":
+                  {"snapshotHandle": old["status"]["snapshotHandle"]},
+                  "volumeSnapshotRef": {"name": machine.snapshot("data"), "namespace": machine.namespace}}})
+    make_again(cluster, machine, "data", source={"volumeSnapshotContentName": new})
+    storage.must("check", machine.uid)
+
+
 def test_a_snapshot_that_goes_while_it_is_not_ready_is_told(cluster, machine, storage):
     cluster.driver.turn(upload="1h")
     storage.must("prepare", machine.uid, 1)

@@ -11,7 +11,9 @@
 
 typedef struct {
     LullCsiContent *content;
-    guint attempt;
+    guint attempt; /* that counts */
+    guint cut;     /* whose cuts are known; 0: none */
+    LullJson *cuts;
 } Known;
 
 static void
@@ -20,11 +22,24 @@ known_free(gpointer data)
     Known *known = data;
 
     lull_csi_content_unref(known->content);
+    lull_json_put(known->cuts);
     g_free(known);
 }
 
+/* With the lock. What an attempt of this life cut is known before anybody is told. */
 static void
-introduce(LullStorage *storage, LullJson *object, guint attempt)
+note(Known *known, guint attempt, LullJson *cuts)
+{
+    known->attempt = attempt;
+    if (!cuts || known->cut == attempt)
+        return;
+    lull_json_put(known->cuts);
+    known->cuts = lull_json_dup(cuts);
+    known->cut = attempt;
+}
+
+static void
+introduce(LullStorage *storage, LullJson *object, guint attempt, LullJson *cuts)
 {
     LullCsi *self = (LullCsi *)storage;
     const char *uid = lull_meta_uid(object);
@@ -35,7 +50,7 @@ introduce(LullStorage *storage, LullJson *object, guint attempt)
     g_mutex_lock(&self->lock);
     known = uid ? g_hash_table_lookup(self->known, uid) : NULL;
     if (known)
-        known->attempt = attempt; /* nothing else of it changes */
+        note(known, attempt, cuts); /* nothing else of it changes */
     g_mutex_unlock(&self->lock);
     if (known)
         return;
@@ -46,10 +61,40 @@ introduce(LullStorage *storage, LullJson *object, guint attempt)
     }
     known = g_new0(Known, 1);
     known->content = g_steal_pointer(&content);
-    known->attempt = attempt;
+    note(known, attempt, cuts);
     g_mutex_lock(&self->lock);
     g_hash_table_replace(self->known, g_strdup(uid), known);
     g_mutex_unlock(&self->lock);
+}
+
+void
+lull_csi_note_cuts(LullCsi *self, const char *content_uid, guint attempt, LullJson *take_cuts)
+{
+    Known *known = NULL;
+
+    g_mutex_lock(&self->lock);
+    known = g_hash_table_lookup(self->known, content_uid);
+    if (known) {
+        lull_json_put(known->cuts);
+        known->cuts = g_steal_pointer(&take_cuts);
+        known->cut = attempt;
+    }
+    g_mutex_unlock(&self->lock);
+    lull_json_put(take_cuts);
+}
+
+LullJson *
+lull_csi_cuts_of(LullCsi *self, const char *content_uid, guint attempt)
+{
+    const Known *known = NULL;
+    LullJson *cuts = NULL;
+
+    g_mutex_lock(&self->lock);
+    known = g_hash_table_lookup(self->known, content_uid);
+    if (known && known->cuts && known->cut == attempt)
+        cuts = lull_json_dup(known->cuts);
+    g_mutex_unlock(&self->lock);
+    return cuts;
 }
 
 LullCsiContent *

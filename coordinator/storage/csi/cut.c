@@ -3,6 +3,7 @@
  */
 #include "coordinator/storage/csi/cut.h"
 
+#include "coordinator/storage/csi/identity.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -132,6 +133,13 @@ post_all(LullCsiCut *self)
     g_cond_broadcast(&self->changed);
 }
 
+static LullJson *
+identity_of(const LullCsiVolumeCut *volume)
+{
+    return lull_csi_identity_new(volume->uid, volume->facts.content_uid, volume->planned->driver,
+                                 volume->facts.handle);
+}
+
 gboolean
 lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
@@ -153,6 +161,7 @@ lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
     g_mutex_unlock(&self->lock);
     if (terms->cancel)
         g_cancellable_disconnect(terms->cancel, handler);
+    self->good = good;
     return good;
 }
 
@@ -176,10 +185,22 @@ lull_csi_cut_volumes(LullCut *cut)
         lull_json_set_string(row, "name", volume->planned->backup->volume);
         lull_json_set_string(row, "storageTime", when);
         lull_json_set_int(row, "receivedAt", volume->facts.since);
+        lull_json_take(row, "identity", identity_of(volume));
         json_object_array_add(self->rows, row);
     }
     g_mutex_unlock(&self->lock);
     return self->rows;
+}
+
+/* After the cut, when nobody is frozen any more: others look under that lock. */
+static void
+note_cuts(LullCsiCut *self)
+{
+    LullJson *cuts = json_object_new_object();
+
+    for (guint i = 0; i < self->n; i++)
+        lull_json_take(cuts, self->volumes[i].planned->backup->volume, identity_of(&self->volumes[i]));
+    lull_csi_note_cuts(self->csi, self->content->uid, self->attempt, cuts);
 }
 
 void
@@ -194,6 +215,8 @@ lull_csi_cut_free(LullCut *cut)
     for (guint i = 0; i < self->workers->len; i++)
         g_thread_join(self->workers->pdata[i]);
     lull_csi_cut_unwatch(self);
+    if (self->good)
+        note_cuts(self);
     for (guint i = 0; i < self->n; i++) {
         g_free(self->volumes[i].uid);
         lull_csi_facts_clear(&self->volumes[i].facts);

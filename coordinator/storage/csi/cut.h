@@ -43,6 +43,7 @@ typedef struct {
     gint64 slowest;  /* dry run */
     gboolean go;     /* post */
     gboolean over;   /* nothing more is to be posted, or read */
+    gboolean good;   /* all were cut in time; of who cuts */
 } LullCsiCut;
 
 /* With the lock, which is given up until something changes, or that time (boot clock) comes. */

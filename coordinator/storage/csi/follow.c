@@ -7,6 +7,7 @@
 #include "coordinator/storage/csi/follow-decide.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "protocol/clock.h"
+#include "protocol/error.h"
 
 #define LOOK_AGAIN LULL_SEC(30)   /* all of them, whatever the watch told: it may hang */
 #define NAP        LULL_MSEC(250) /* of one poll, for news */
@@ -87,7 +88,7 @@ end(gpointer data)
 }
 
 static Follow *
-follow_new(LullCsi *csi, LullCsiContent *content, guint attempt)
+follow_new(LullCsi *csi, LullCsiContent *content, guint attempt, LullJson *cuts)
 {
     Follow *self = g_atomic_rc_box_new0(Follow);
 
@@ -96,13 +97,7 @@ follow_new(LullCsi *csi, LullCsiContent *content, guint attempt)
     self->attempt = attempt;
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
-    self->rows = g_array_new(FALSE, TRUE, sizeof(LullCsiFollowed));
-    g_array_set_clear_func(self->rows, (GDestroyNotify)lull_csi_followed_clear);
-    for (guint i = 0; i < content->backups->len; i++) {
-        const LullCsiFollowed row = {.name = lull_csi_snapshot_name(content->backups->pdata[i], attempt)};
-
-        g_array_append_val(self->rows, row);
-    }
+    self->rows = lull_csi_followed_new(content, attempt, cuts);
     return self;
 }
 
@@ -171,13 +166,14 @@ static Follow *
 follow_of(LullCsi *self, LullCsiContent *content, guint attempt)
 {
     g_autofree char *key = key_of(content->uid, attempt);
+    g_autoptr(LullJson) cuts = lull_csi_cuts_of(self, content->uid, attempt);
     g_autoptr(Follow) made = NULL;
     Follow *follow = NULL;
 
     g_mutex_lock(&self->lock);
     follow = g_hash_table_lookup(self->follows, key);
     if (!follow) {
-        made = follow_new(self, content, attempt);
+        made = follow_new(self, content, attempt, cuts);
         follow = made;
         g_hash_table_insert(self->follows, g_steal_pointer(&key), g_atomic_rc_box_acquire(follow));
     }
@@ -235,6 +231,32 @@ ask(Follow *self, LullCopyProgress *progress, GError **error)
     return TRUE;
 }
 
+/* All are ready, and the very VolumeSnapshots that were cut: are their contents, too? */
+static gboolean
+look_behind(LullCsi *self, const LullCsiContent *content, guint attempt, LullCopyProgress *progress,
+            GError **error)
+{
+    g_autoptr(LullJson) cuts = lull_csi_cuts_of(self, content->uid, attempt);
+
+    for (guint i = 0; i < content->backups->len; i++) {
+        const LullCsiBackup *backup = content->backups->pdata[i];
+        g_autoptr(GError) problem = NULL;
+        g_autofree char *name = NULL;
+
+        if (lull_csi_look_behind(self, lull_json_object(cuts, backup->volume), NULL, &problem))
+            continue;
+        if (!lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return FALSE;
+        }
+        name = lull_csi_snapshot_name(backup, attempt);
+        progress->state = LULL_COPY_ABSENT;
+        progress->problem = g_strdup_printf("VolumeSnapshots (%s) missing: %s", name, problem->message);
+        break;
+    }
+    return TRUE;
+}
+
 gboolean
 lull_csi_poll(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
               LullCopyProgress *ret_progress, GError **error)
@@ -249,6 +271,8 @@ lull_csi_poll(LullStorage *storage, const char *vm_uid, const char *content_uid,
     g_mutex_lock(&follow->lock);
     good = ask(follow, ret_progress, error);
     g_mutex_unlock(&follow->lock);
+    if (good && ret_progress->state == LULL_COPY_DONE)
+        good = look_behind(self, content, attempt, ret_progress, error);
     if (!good || ret_progress->state != LULL_COPY_RUNNING)
         lull_csi_forget_follow(self, content_uid, attempt);
     return good;

@@ -4,6 +4,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/follow-decide.h"
 #include "coordinator/storage/csi/follow.h"
+#include "coordinator/storage/csi/identity.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "coordinator/storage/csi/private.h"
 #include "protocol/error.h"
@@ -96,20 +97,21 @@ find_named(LullJson *items, const char *name)
 
 /* All of it is there, and ready? */
 static gboolean
-is_whole(const LullCsiContent *content, guint attempt, LullJson *items, GError **error)
+is_whole(LullCsi *self, const LullCsiContent *content, guint attempt, LullJson *items, GError **error)
 {
-    g_autofree LullCsiFollowed *rows = g_new0(LullCsiFollowed, MAX(content->backups->len, 1));
+    g_autoptr(LullJson) cuts = lull_csi_cuts_of(self, content->uid, attempt);
+    g_autoptr(GArray) rows = lull_csi_followed_new(content, attempt, cuts);
     g_autofree char *problem = NULL;
     LullCsiState state;
     guint permille = 0;
 
-    for (guint i = 0; i < content->backups->len; i++) {
-        rows[i].name = lull_csi_snapshot_name(content->backups->pdata[i], attempt);
-        (void)lull_csi_followed_see(&rows[i], find_named(items, rows[i].name));
+    for (guint i = 0; i < rows->len; i++) {
+        LullCsiFollowed *row = &g_array_index(rows, LullCsiFollowed, i);
+
+        (void)lull_csi_followed_see(row, find_named(items, row->name));
     }
-    state = lull_csi_follow_decide(rows, content->backups->len, &permille, &problem);
-    for (guint i = 0; i < content->backups->len; i++)
-        lull_csi_followed_clear(&rows[i]);
+    state =
+        lull_csi_follow_decide((const LullCsiFollowed *)(gpointer)rows->data, rows->len, &permille, &problem);
     if (state != LULL_CSI_READY)
         g_set_error(error, LULL_ERROR, state == LULL_CSI_MISSING ? LULL_ERROR_NOT_FOUND : LULL_ERROR_BUSY,
                     "%s", problem ? problem : "the VolumeSnapshots are not ready to use yet");
@@ -127,22 +129,74 @@ lull_csi_seal(LullStorage *storage, const char *content_uid, guint attempt, Lull
     g_autoptr(LullJson) list = content ? lull_csi_list(self, content, 0, error) : NULL;
     LullJson *items = lull_json_array(list, "items");
 
-    if (!list || !is_whole(content, attempt, items, error))
+    if (!list || !is_whole(self, content, attempt, items, error))
         return FALSE;
     return remove_others(self, content, items, attempt, TRUE, error);
 }
 
-/* An API server that does not answer says nothing about what is there. */
-static gboolean
-is_there(LullCsi *self, const LullCsiContent *content, const char *name)
+gboolean
+lull_csi_look_behind(LullCsi *self, LullJson *identity, LullJson *snapshot, GError **error)
 {
+    const char *uid = snapshot ? lull_meta_uid(snapshot) : lull_csi_identity_snapshot(identity);
+    const char *bound =
+        lull_json_string(lull_json_object(snapshot, "status"), "boundVolumeSnapshotContentName", NULL);
+    g_autofree char *name = snapshot ? g_strdup(bound) : lull_csi_content_name(uid);
+    g_autoptr(LullJson) content =
+        name ? lull_store_get(self->store, &lull_csi_kind_content, NULL, name, error) : NULL;
+
+    if (name && !content)
+        return FALSE;
+    if (content && lull_csi_identity_has_content(identity, uid, content))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
+                "what is there by its name is not what was cut: it was made, or cut, again");
+    return FALSE;
+}
+
+typedef struct {
+    GPtrArray *volumes; /* names, of those that the error is about */
+    GString *missing;   /* names of VolumeSnapshots */
+    char *unready;      /* what is wrong with the first that is there and cannot be used; NULL: nothing */
+} Findings;
+
+static void
+find_unready(Findings *self, const LullCsiBackup *backup, LullJson *snapshot)
+{
+    LullJson *status = lull_json_object(snapshot, "status");
+
+    if (lull_json_bool(status, "readyToUse", FALSE) || self->unready || self->missing->len)
+        return;
+    self->unready = g_strdup(
+        lull_json_string(lull_json_object(status, "error"), "message", "it is not ready to use any more"));
+    g_ptr_array_add(self->volumes, g_strdup(backup->volume));
+}
+
+static void
+find_missing(Findings *self, const LullCsiBackup *backup, const char *name)
+{
+    if (!self->missing->len)
+        g_ptr_array_set_size(self->volumes, 0); /* worse than what is not ready */
+    g_ptr_array_add(self->volumes, g_strdup(backup->volume));
+    g_string_append_printf(self->missing, "%s%s", self->missing->len ? "," : "", name);
+}
+
+/* An API server that does not answer says nothing about what is there. */
+static void
+check_volume(LullCsi *self, const LullCsiContent *content, const LullCsiBackup *backup, guint attempt,
+             LullJson *identity, Findings *findings)
+{
+    g_autofree char *name = lull_csi_snapshot_name(backup, attempt);
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) found =
         lull_store_get(self->store, &lull_csi_kind_snapshot, content->ns, name, &problem);
 
-    if (!found)
-        return !lull_error_is(problem, LULL_ERROR_NOT_FOUND);
-    return !lull_meta_is_deleting(found);
+    if (found && !lull_meta_is_deleting(found))
+        (void)lull_csi_look_behind(self, identity,
+                                   lull_csi_identity_has_snapshot(identity, found) ? NULL : found, &problem);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) || (found && lull_meta_is_deleting(found)))
+        find_missing(findings, backup, name);
+    else if (found)
+        find_unready(findings, backup, found);
 }
 
 gboolean
@@ -151,21 +205,23 @@ lull_csi_check(LullStorage *storage, const char *content_uid, GPtrArray **ret_vo
     LullCsi *self = (LullCsi *)storage;
     guint attempt = 0;
     g_autoptr(LullCsiContent) content = lull_csi_find(self, content_uid, &attempt, error);
+    g_autoptr(LullJson) cuts = content ? lull_csi_cuts_of(self, content_uid, attempt) : NULL;
     g_autoptr(GPtrArray) volumes = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GString) missing = g_string_new(NULL);
+    g_autofree char *unready = NULL;
+    Findings findings = {volumes, missing, NULL};
 
     for (guint i = 0; content && i < content->backups->len; i++) {
         const LullCsiBackup *backup = content->backups->pdata[i];
-        g_autofree char *name = lull_csi_snapshot_name(backup, attempt);
 
-        if (is_there(self, content, name))
-            continue;
-        g_ptr_array_add(volumes, g_strdup(backup->volume));
-        g_string_append_printf(missing, "%s%s", missing->len ? "," : "", name);
+        check_volume(self, content, backup, attempt, lull_json_object(cuts, backup->volume), &findings);
     }
+    unready = findings.unready;
     if (missing->len)
         g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "VolumeSnapshots (%s) missing", missing->str);
+    else if (unready)
+        g_set_error_literal(error, LULL_ERROR, LULL_ERROR_FAILED, unready);
     if (ret_volumes)
         *ret_volumes = g_steal_pointer(&volumes);
-    return content && !missing->len;
+    return content && !missing->len && !unready;
 }

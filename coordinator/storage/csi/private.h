@@ -25,6 +25,11 @@ typedef struct {
 LullCsiContent *lull_csi_find(LullCsi *self, const char *content_uid, guint *ret_attempt,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What an attempt cut: volumes' names to identities (identity.h), for the caller; NULL: not known. It is
+ * known from the cut on, and in later lives by who introduces the content. */
+LullJson *lull_csi_cuts_of(LullCsi *self, const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
+void lull_csi_note_cuts(LullCsi *self, const char *content_uid, guint attempt, LullJson *take_cuts);
+
 /* It is gone. */
 void lull_csi_forget(LullCsi *self, const char *content_uid);
 
@@ -50,6 +55,10 @@ void lull_csi_planned_clear(LullCsiPlanned *self);
  * cannot be: before anything is frozen. */
 GArray *lull_csi_plan(LullCsi *self, LullCsiContent *content, guint attempt,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Is the content behind a VolumeSnapshot that cut? @snapshot: what has its name, where that is not known to
+ * be the one that was cut; NULL: it is. NOT_FOUND: it is not, or is gone. */
+gboolean lull_csi_look_behind(LullCsi *self, LullJson *identity, LullJson *snapshot, GError **error);
 
 /* The operations of storage.h. */
 LullCut *lull_csi_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,

@@ -3,6 +3,7 @@
  */
 #include "coordinator/storage/csi/follow-decide.h"
 
+#include "coordinator/storage/csi/identity.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 
@@ -64,6 +65,8 @@ START_TEST(what_is_wrong_is_told_in_the_words_that_clients_know)
 }
 END_TEST
 
+#define VERY "'metadata':{'uid':'vs-1'}"
+
 START_TEST(a_snapshot_says_whether_it_is_there_and_ready)
 {
     static const struct {
@@ -71,18 +74,22 @@ START_TEST(a_snapshot_says_whether_it_is_there_and_ready)
         gboolean there, ready;
         const char *error;
     } cases[] = {
-        {"{}", TRUE, FALSE, NULL},
-        {"{'status':{'readyToUse':false}}", TRUE, FALSE, NULL},
-        {"{'status':{'readyToUse':true}}", TRUE, TRUE, NULL},
-        {"{'status':{'readyToUse':'true'}}", TRUE, FALSE, NULL},
-        {"{'status':{'readyToUse':false,'error':{'message':'x'}}}", TRUE, FALSE, "x"},
-        {"{'metadata':{'deletionTimestamp':'2026-01-01T00:00:00Z'},'status':{'readyToUse':true}}", FALSE,
-         TRUE, NULL},
+        {"{" VERY "}", TRUE, FALSE, NULL},
+        {"{" VERY ",'status':{'readyToUse':false}}", TRUE, FALSE, NULL},
+        {"{" VERY ",'status':{'readyToUse':true}}", TRUE, TRUE, NULL},
+        {"{" VERY ",'status':{'readyToUse':'true'}}", TRUE, FALSE, NULL},
+        {"{" VERY ",'status':{'readyToUse':false,'error':{'message':'x'}}}", TRUE, FALSE, "x"},
+        {"{'metadata':{'uid':'vs-1','deletionTimestamp':'2026-01-01T00:00:00Z'},'status':{'readyToUse':true}"
+         "}",
+         FALSE, TRUE, NULL},
+        {"{'metadata':{'uid':'vs-2'},'status':{'readyToUse':true}}", FALSE, TRUE, NULL}, /* made again */
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(LullJson) snapshot = json(cases[i].snapshot);
-        g_auto(LullCsiFollowed) row = {.name = g_strdup("a"), .there = !cases[i].there};
+        g_auto(LullCsiFollowed) row = {.name = g_strdup("a"),
+                                       .identity = lull_csi_identity_new("vs-1", "vsc-1", "dir", "h-1"),
+                                       .there = !cases[i].there};
 
         ck_assert(lull_csi_followed_see(&row, snapshot));
         ck_assert_int_eq(row.there, cases[i].there);
@@ -96,6 +103,29 @@ START_TEST(a_snapshot_says_whether_it_is_there_and_ready)
 }
 END_TEST
 
+START_TEST(what_nobody_knows_to_be_cut_is_missing)
+{
+    g_autoptr(LullJson) object =
+        json("{'apiVersion':'snapshot.lull.dev/v1beta1','metadata':{'name':'c','namespace':'shop','uid':'u'},"
+             "'spec':{'volumeBackups':[{'volumeName':'root','volumeSnapshotName':'a',"
+             "'persistentVolumeClaim':{'metadata':{'name':'root'}}},{'volumeName':'data',"
+             "'volumeSnapshotName':'b','persistentVolumeClaim':{'metadata':{'name':'data'}}}]}}");
+    g_autoptr(LullCsiContent) content = lull_csi_content_new(object, NULL);
+    g_autoptr(LullJson) cuts = json("{'root':{'snapshot':'vs-1'}}");
+    g_autoptr(LullJson) snapshot = json("{" VERY ",'status':{'readyToUse':true}}");
+    g_autoptr(GArray) rows = lull_csi_followed_new(content, 2, cuts);
+    g_autofree char *problem = NULL;
+    guint permille = 0;
+
+    for (guint i = 0; i < rows->len; i++)
+        (void)lull_csi_followed_see(&g_array_index(rows, LullCsiFollowed, i), snapshot);
+    ck_assert_int_eq(
+        lull_csi_follow_decide((LullCsiFollowed *)(gpointer)rows->data, rows->len, &permille, &problem),
+        LULL_CSI_MISSING);
+    ck_assert_str_eq(problem, "VolumeSnapshots (b.2) missing");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -106,6 +136,7 @@ make_suite(void)
     tcase_add_test(tcase, a_content_without_volumes_is_ready);
     tcase_add_test(tcase, what_is_wrong_is_told_in_the_words_that_clients_know);
     tcase_add_test(tcase, a_snapshot_says_whether_it_is_there_and_ready);
+    tcase_add_test(tcase, what_nobody_knows_to_be_cut_is_missing);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -43,7 +43,8 @@ typedef struct {
 extern Fake fake;
 
 void fake_reset(void);
-void fake_storage_reset(void); /* part of it */
+void fake_storage_reset(void);   /* part of it */
+void fake_storage_restart(void); /* in another life it knows what it is told again */
 void fake_note(char letter);
 const char *fake_story(void);     /* until the next call; for the thread of the test alone */
 const char *fake_recovered(void); /* what was recovered last, by uid or place */

@@ -11,7 +11,7 @@ static GHashTable *stored; /* "uid" sealed, or "uid.N" an attempt */
 static GHashTable *beside; /* restores that left something beside the images -> of which contents */
 static GHashTable
     *begun; /* contents -> restores that have begun to put them in place; mutex, as for all sets */
-static GHashTable *introduced; /* uids of contents */
+static GHashTable *introduced; /* uids of contents -> the attempt whose cuts are known, as a key, or "" */
 static gint users;             /* who works on the disks of the machine just now */
 static gint overlaps;
 
@@ -29,15 +29,29 @@ fake_storage_reset(void)
     stored = table_new(stored, NULL);
     beside = table_new(beside, g_free);
     begun = table_new(begun, g_free);
-    introduced = table_new(introduced, NULL);
+    fake_storage_restart();
     users = overlaps = 0;
 }
 
-static void
-introduce(LullStorage *self, LullJson *content, guint attempt)
+void
+fake_storage_restart(void)
 {
     g_mutex_lock(&mutex);
-    g_hash_table_add(introduced, g_strdup(lull_meta_uid(content)));
+    introduced = table_new(introduced, g_free);
+    g_mutex_unlock(&mutex);
+}
+
+#define CUT_OF "attempt" /* of an identity: its key */
+
+static void
+introduce(LullStorage *self, LullJson *content, guint attempt, LullJson *cuts)
+{
+    const char *uid = lull_meta_uid(content);
+    const char *cut = lull_json_string(lull_json_object(cuts, "vda"), CUT_OF, NULL);
+
+    g_mutex_lock(&mutex);
+    if (cut || !g_hash_table_contains(introduced, uid))
+        g_hash_table_replace(introduced, g_strdup(uid), g_strdup(cut ? cut : ""));
     g_mutex_unlock(&mutex);
 }
 
@@ -53,6 +67,21 @@ knows(const char *content_uid, GError **error)
     if (!found)
         g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "%s: never introduced", content_uid);
     return found;
+}
+
+/* Nor are names: others may have them by now. */
+static gboolean
+knows_cut(const char *content_uid, const char *key, GError **error)
+{
+    g_autofree char *known = NULL;
+
+    g_mutex_lock(&mutex);
+    known = g_strdup(g_hash_table_lookup(introduced, content_uid));
+    g_mutex_unlock(&mutex);
+    if (g_strcmp0(known, key) == 0)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "%s: nobody has told what was cut", key);
+    return FALSE;
 }
 
 guint
@@ -77,7 +106,9 @@ leave_disks(void)
 
 typedef struct {
     LullCut cut;
-    char *key;
+    char *uid, *key;
+    LullJson *rows;
+    gboolean good;
 } FakeCut;
 
 static char *
@@ -158,6 +189,7 @@ prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint atte
     }
     cut = g_new0(FakeCut, 1);
     cut->cut.storage = self;
+    cut->uid = g_strdup(content_uid);
     cut->key = key_of(content_uid, attempt);
     store_key(cut->key, TRUE);
     use_disks();
@@ -171,15 +203,41 @@ perform_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
     fake.terms = *terms;
     if (fake.refuse_cut)
         g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no cut");
+    ((FakeCut *)cut)->good = !fake.refuse_cut;
     return !fake.refuse_cut;
+}
+
+static LullJson *
+cut_volumes(LullCut *cut)
+{
+    FakeCut *self = (FakeCut *)cut;
+    LullJson *row = NULL;
+
+    if (self->rows)
+        return self->rows;
+    self->rows = json_object_new_array();
+    row = json_object_new_object();
+    lull_json_set_string(row, "name", "vda");
+    lull_json_set_string(lull_json_ensure(row, "identity"), CUT_OF, self->key);
+    json_object_array_add(self->rows, row);
+    return self->rows;
 }
 
 static void
 cut_free(LullCut *cut)
 {
+    FakeCut *self = (FakeCut *)cut;
+
+    if (self->good) {
+        g_mutex_lock(&mutex);
+        g_hash_table_replace(introduced, g_strdup(self->uid), g_strdup(self->key));
+        g_mutex_unlock(&mutex);
+    }
     leave_disks();
-    g_free(((FakeCut *)cut)->key);
-    g_free(cut);
+    lull_json_put(self->rows);
+    g_free(self->uid);
+    g_free(self->key);
+    g_free(self);
 }
 
 static gboolean
@@ -188,7 +246,7 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
-    if (!knows(content_uid, error))
+    if (!knows(content_uid, error) || !knows_cut(content_uid, key, error))
         return FALSE;
     if (fake.fail_poll > 0) {
         fake.fail_poll--;
@@ -212,7 +270,7 @@ seal(LullStorage *self, const char *content_uid, guint attempt, LullJson *conten
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
-    if (!knows(content_uid, error))
+    if (!knows(content_uid, error) || !knows_cut(content_uid, key, error))
         return FALSE;
     if (fake.fail_seal > 0) {
         fake.fail_seal--;
@@ -378,6 +436,7 @@ fake_storage(void)
     static LullStorageOps ops = {.introduce = introduce,
                                  .prepare = prepare,
                                  .cut = perform_cut,
+                                 .cut_volumes = cut_volumes,
                                  .cut_free = cut_free,
                                  .poll = poll_copy,
                                  .seal = seal,

@@ -158,6 +158,7 @@ void
 world_restart(World *world)
 {
     end_life(world);
+    fake_storage_restart();
     begin_life(world);
 }
 
