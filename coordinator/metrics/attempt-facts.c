@@ -108,12 +108,19 @@ append(GString *line, const char *key, const char *value)
     g_string_append_c(line, '"');
 }
 
+void
+lull_append_msec(GString *text, gint64 usec)
+{
+    g_string_append_printf(text, "%.1f", (double)usec / 1000.0);
+}
+
 static void
 append_msec(GString *line, const char *key, gint64 usec)
 {
-    if (usec >= 0)
-        g_string_append_printf(line, " %s=%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, key, usec / 1000,
-                               usec / 100 % 10);
+    if (usec < 0)
+        return;
+    g_string_append_printf(line, " %s=", key);
+    lull_append_msec(line, usec);
 }
 
 char *

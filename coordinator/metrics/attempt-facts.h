@@ -49,6 +49,10 @@ const char *lull_attempt_reason(const LullAttemptFacts *facts);
 /* All words that the above may give; NULL ends. */
 const char *const *lull_attempt_reasons(void);
 
+/* @usec as milliseconds with one digit behind the point, rounded as the report's times are: who compares a
+ * line with a report finds the same figure. */
+void lull_append_msec(GString *text, gint64 usec);
+
 /* One line of key=value, values quoted where they need it and at most 512 bytes long. */
 char *lull_attempt_line(const LullAttemptFacts *facts) G_GNUC_WARN_UNUSED_RESULT;
 

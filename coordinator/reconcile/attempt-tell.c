@@ -49,9 +49,10 @@ list_cuts(LullJson *report, GString *cuts)
         LullJson *row = json_object_array_get_idx(volumes, i);
         const gint64 at = usec_of(row, "cutReceivedAtMs");
 
-        if (at >= 0)
-            g_string_append_printf(cuts, "%s%s:%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, cuts->len ? "," : "",
-                                   lull_json_string(row, "name", ""), at / 1000, at / 100 % 10);
+        if (at < 0)
+            continue;
+        g_string_append_printf(cuts, "%s%s:", cuts->len ? "," : "", lull_json_string(row, "name", ""));
+        lull_append_msec(cuts, at);
     }
 }
 

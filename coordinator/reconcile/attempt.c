@@ -295,10 +295,10 @@ tell(const Attempt *self, const LullAttemptOutcome *outcome, const GError *probl
         .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
     };
 
-    for (guint i = 0; i < self->n_notes; i++)
-        g_string_append_printf(steps, "%s%s:%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, i ? "," : "",
-                               lull_attempt_verb_to_string(self->notes[i].verb), self->notes[i].took / 1000,
-                               self->notes[i].took / 100 % 10);
+    for (guint i = 0; i < self->n_notes; i++) {
+        g_string_append_printf(steps, "%s%s:", i ? "," : "", lull_attempt_verb_to_string(self->notes[i].verb));
+        lull_append_msec(steps, self->notes[i].took);
+    }
     telling.steps = steps->str;
     lull_attempt_tell(self->tools->metrics, self->order, &telling, outcome, problem);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/metrics/attempt-facts.h"
+#include "protocol/json.h"
 #include "protocol/names.h"
 #include "tests/lib/check-main.h"
 
@@ -69,6 +70,20 @@ START_TEST(test_what_is_not_known_is_left_out_and_what_is_asked_for_always_is_th
     must_read(&facts,
               "attempt: vm=\"\" snapshot=\"\" attempt=3 result=failed level=none proof=none witness=none "
               "agent=none why=\"no room: 3 MiB are needed\"");
+}
+END_TEST
+
+static const gint64 times[] = {0, 1, 49, 50, 51, 999, 1050, 21850, 125850, 125870, 125899, 125949, 125950, 3600000000};
+
+START_TEST(test_a_time_is_the_same_in_the_line_and_in_the_report)
+{
+    g_autoptr(LullJson) report = json_object_new_object();
+    g_autoptr(GString) line = g_string_new("{\"windowMs\":");
+
+    lull_json_set_double(report, "windowMs", (double)times[_i] / 1000.0);
+    lull_append_msec(line, times[_i]);
+    g_string_append_c(line, '}');
+    ck_assert_str_eq(line->str, lull_json_to_line(report));
 }
 END_TEST
 
@@ -192,6 +207,7 @@ make_suite(void)
 
     tcase_add_test(tcase, test_a_line_has_all_that_is_known);
     tcase_add_test(tcase, test_what_is_not_known_is_left_out_and_what_is_asked_for_always_is_there);
+    tcase_add_loop_test(tcase, test_a_time_is_the_same_in_the_line_and_in_the_report, 0, G_N_ELEMENTS(times));
     tcase_add_loop_test(tcase, test_what_a_guest_says_stays_on_its_line_and_in_its_value, 0,
                         G_N_ELEMENTS(whys));
     tcase_add_test(tcase, test_what_a_guest_says_has_an_end);
