@@ -296,7 +296,8 @@ tell(const Attempt *self, const LullAttemptOutcome *outcome, const GError *probl
     };
 
     for (guint i = 0; i < self->n_notes; i++) {
-        g_string_append_printf(steps, "%s%s:", i ? "," : "", lull_attempt_verb_to_string(self->notes[i].verb));
+        g_string_append_printf(steps, "%s%s:", i ? "," : "",
+                               lull_attempt_verb_to_string(self->notes[i].verb));
         lull_append_msec(steps, self->notes[i].took);
     }
     telling.steps = steps->str;

@@ -73,7 +73,8 @@ START_TEST(test_what_is_not_known_is_left_out_and_what_is_asked_for_always_is_th
 }
 END_TEST
 
-static const gint64 times[] = {0, 1, 49, 50, 51, 999, 1050, 21850, 125850, 125870, 125899, 125949, 125950, 3600000000};
+static const gint64 times[] = {0,     1,      49,     50,     51,     999,    1050,
+                               21850, 125850, 125870, 125899, 125949, 125950, 3600000000};
 
 START_TEST(test_a_time_is_the_same_in_the_line_and_in_the_report)
 {
