@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "coordinator/cluster/freeze-calls.h"
 #include "coordinator/cluster/group-store.h"
 #include "coordinator/cluster/leading.h"
 #include "coordinator/cluster/machine-store.h"
@@ -30,12 +31,17 @@
 #define LEAD_RETRY_MS     1000
 #define WATCH_RETRY_MS    100
 
+#define BY_LIBVIRT  "libvirt"
+#define BY_KUBEVIRT "kubevirt"
+#define BY_EITHER   "auto"
+
 struct _LullClusterDaemon {
     int lock_fd;
     GMainContext *context;
     char *node, *selector, *identity;
     LullIntents *intents;
     LullHost *host;
+    LullFreezeCalls *freeze_calls; /* NULL: nobody else freezes */
     LullWatch *instances;
     GSource *instances_retry;
     char *instances_selector;
@@ -65,6 +71,7 @@ lull_cluster_options_clear(LullClusterOptions *self)
     g_clear_pointer(&self->api_group, g_free);
     g_clear_pointer(&self->pods_dir, g_free);
     g_clear_pointer(&self->state_dir, g_free);
+    g_clear_pointer(&self->stock_freeze, g_free);
 }
 
 static void
@@ -84,6 +91,7 @@ lull_cluster_options_complete(LullClusterOptions *self, GError **error)
     fill(&self->ns, "LULL_NAMESPACE", NULL);
     fill(&self->api_group, "LULL_API_GROUP", LULL_GROUP_SNAPSHOT_OWN);
     fill(&self->pods_dir, "LULL_PODS_DIR", LULL_KUBELET_PODS);
+    fill(&self->stock_freeze, "LULL_STOCK_FREEZE", BY_EITHER);
     if (!self->state_dir)
         self->state_dir = lull_place_state_dir();
     if (self->attempt_pause <= 0)
@@ -94,6 +102,13 @@ lull_cluster_options_complete(LullClusterOptions *self, GError **error)
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
                     "--api-group %s: expected " LULL_GROUP_SNAPSHOT_OWN " or " LULL_GROUP_SNAPSHOT,
                     self->api_group);
+        return FALSE;
+    }
+    if (!g_str_equal(self->stock_freeze, BY_LIBVIRT) && !g_str_equal(self->stock_freeze, BY_KUBEVIRT) &&
+        !g_str_equal(self->stock_freeze, BY_EITHER)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "--stock-freeze %s: expected " BY_EITHER ", " BY_LIBVIRT " or " BY_KUBEVIRT,
+                    self->stock_freeze);
         return FALSE;
     }
     if (self->node && lull_name_is_valid(self->node))
@@ -143,6 +158,23 @@ open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **r
     self->recorder =
         self->store ? lull_recorder_new(self->event_store, &lull_recorder_of_cluster, error) : NULL;
     return self->recorder != NULL;
+}
+
+/* Until now guests were only thawed. */
+static gboolean
+choose_who_freezes(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+{
+    LullKubeConfig *config = NULL;
+
+    if (g_str_equal(options->stock_freeze, BY_LIBVIRT))
+        return TRUE;
+    config = lull_kube_config_find(options->kubeconfig, options->context, error);
+    self->freeze_calls =
+        config ? lull_freeze_calls_new(config, g_str_equal(options->stock_freeze, BY_EITHER), error) : NULL;
+    if (!self->freeze_calls)
+        return FALSE;
+    lull_host_set_freeze_api(self->host, lull_freeze_calls_api(self->freeze_calls));
+    return TRUE;
 }
 
 static gboolean
@@ -353,7 +385,7 @@ lull_cluster_daemon_start(const LullClusterOptions *options, GError **error)
     name_ourselves(self, options);
     self->lock_fd = lull_state_dir_take(options->state_dir, error);
     if (self->lock_fd < 0 || !thaw_first(self, options, intents, error) ||
-        !open_stores(self, options, &ns, error) ||
+        !open_stores(self, options, &ns, error) || !choose_who_freezes(self, options, error) ||
         !refuse_beside_a_rival(self, options->api_group, ns, error) || !start_node(self, options, error))
         return NULL;
     stand_for_election(self, options, ns);
@@ -397,6 +429,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->event_store, lull_store_free);
     g_clear_pointer(&self->election_store, lull_store_free);
     g_clear_pointer(&self->host, lull_host_free);
+    g_clear_pointer(&self->freeze_calls, lull_freeze_calls_free);
     g_clear_pointer(&self->intents, lull_intents_free);
     g_free(self->instances_selector);
     g_free(self->node);

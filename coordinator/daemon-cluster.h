@@ -12,14 +12,15 @@ G_BEGIN_DECLS
 typedef struct _LullClusterDaemon LullClusterDaemon;
 
 typedef struct {
-    char *node;       /* its name in the cluster */
-    char *pod;        /* NULL: none that has a name */
-    char *ns;         /* where the coordinators' lease is; NULL: the configuration's */
-    char *kubeconfig; /* paths, separated by colons; NULL: as a pod's */
-    char *context;    /* NULL: the current one */
-    char *api_group;  /* of our kinds */
-    char *pods_dir;   /* the kubelet's */
-    char *state_dir;  /* intents/, lock */
+    char *node;         /* its name in the cluster */
+    char *pod;          /* NULL: none that has a name */
+    char *ns;           /* where the coordinators' lease is; NULL: the configuration's */
+    char *kubeconfig;   /* paths, separated by colons; NULL: as a pod's */
+    char *context;      /* NULL: the current one */
+    char *api_group;    /* of our kinds */
+    char *pods_dir;     /* the kubelet's */
+    char *state_dir;    /* intents/, lock */
+    char *stock_freeze; /* who freezes guests of stock agents: "libvirt" (we, by it), "kubevirt", "auto" */
     int attempt_pause;
     int check_interval;
     int lease;

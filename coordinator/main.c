@@ -104,6 +104,10 @@ parse(int *argc, char ***argv, Arguments *arguments, GError **error)
          "that the kinds are in there (LULL_API_GROUP, snapshot.lull.dev)", "GROUP"},
         {"pods-dir", 0, 0, G_OPTION_ARG_FILENAME, &cluster->pods_dir,
          "where the kubelet keeps pods (/var/lib/kubelet/pods)", "DIR"},
+        {"stock-freeze", 0, 0, G_OPTION_ARG_STRING, &cluster->stock_freeze,
+         "who freezes guests of stock agents there: libvirt, kubevirt, or auto: kubevirt where it runs "
+         "(LULL_STOCK_FREEZE, auto)",
+         "WHO"},
         {"print-crds", 0, 0, G_OPTION_ARG_STRING, &arguments->crds,
          "print the definitions of the kinds for a cluster, in snapshot.kubevirt.io or snapshot.lull.dev",
          "GROUP"},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/guest/agent-reply.h"
+#include "coordinator/guest/freeze-api.h"
 #include "coordinator/guest/hold.h"
 #include "coordinator/guest/line.h"
 
@@ -21,6 +22,10 @@ struct _LullGuestHold {
     LullLine line;  /* closed: the guest could not be reached */
     char *op;
     char *uid;
+    char *ns;   /* of its API; NULL: it has none */
+    char *name; /* there */
+    /* That freezes it where its agent is a stock one; NULL: we do. */
+    const LullFreezeApi *freeze_api;
     LullJson *volumes; /* as lull_guest_hold_identities() makes them */
     LullJson *rows;    /* file systems as prepare saw them, with their disks */
     LullJson *unread;  /* the agent's answer to the freeze, whose rows nobody has read yet; NULL: none */

@@ -1,12 +1,10 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
-
 #include "coordinator/guest/agent-call.h"
 #include "coordinator/guest/hold-private.h"
-#include "coordinator/guest/host-private.h"
-#include "coordinator/guest/host-dead-man.h"
+#include "coordinator/guest/link.h"
+#include "coordinator/guest/stock-way.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -14,40 +12,58 @@
 /* Stock qemu-ga: it says how many file systems it froze and nothing else, knows no lease, and runs on after
  * its caller has given up. So: time-outs of ours, thaws until it says thawed, and a dead man beside us. */
 
-#define CALL_USEC   LULL_SEC(2)
-#define FREEZE_USEC LULL_SEC(10)
-#define RETRY_USEC  LULL_MSEC(50)
+#define RETRY_USEC LULL_MSEC(50)
 
 typedef struct {
-    LullHostDeadMan *dead_man;
+    const LullStockWay *way;
+    gpointer keeper; /* the way's; NULL: nothing was begun */
     LullEventCounts before;
-    gint64 freeze_sent; /* boot clock; 0: nothing of ours is in the guest */
-    gint64 count;
+    LullStockFreeze freeze;
 } StockState;
 
-/* Whoever froze a guest has his reasons, and the thaw is his. */
-static gboolean
-is_frozen_by_others(LullGuestHold *self, gint64 budget_usec, GError **error)
+gboolean
+lull_stock_ask(LullGuestHold *self, gint64 timeout_usec, gboolean *ret_frozen, GError **error)
 {
     g_autoptr(LullJson) status =
-        lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, MIN(budget_usec, CALL_USEC), error);
-    gboolean frozen = TRUE;
+        lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, timeout_usec, error);
 
     if (!status)
+        return FALSE;
+    if (lull_reply_is_frozen(status, ret_frozen))
         return TRUE;
-    if (!lull_reply_is_frozen(status, &frozen))
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent says neither frozen nor thawed");
-    else if (frozen)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, LULL_FROZEN_BY_OTHERS);
-    return frozen;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent says neither frozen nor thawed");
+    return FALSE;
 }
 
-/* A frozen agent has this command switched off: somebody was faster. */
-static gboolean
-is_refused_as_frozen(const GError *error)
+gboolean
+lull_stock_is_free(LullGuestHold *self, gint64 timeout_usec, GError **error)
 {
-    return lull_error_is(error, LULL_ERROR_FAILED) &&
-           (strstr(error->message, "frozen state") || strstr(error->message, "has been disabled"));
+    gboolean frozen = TRUE;
+
+    if (!lull_stock_ask(self, timeout_usec, &frozen, error))
+        return FALSE;
+    if (frozen)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, LULL_FROZEN_BY_OTHERS);
+    return !frozen;
+}
+
+/* A freeze API that does not answer is none to do without: who is to thaw then? */
+static gboolean
+choose_way(LullGuestHold *self, StockState *state, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    state->way = self->freeze_api ? &lull_stock_way_kubevirt : &lull_stock_way_libvirt;
+    state->keeper = state->way->start(self, &problem);
+    if (!state->keeper && self->freeze_api && self->freeze_api->optional &&
+        lull_error_is(problem, LULL_ERROR_UNSUPPORTED)) {
+        g_clear_error(&problem);
+        state->way = &lull_stock_way_libvirt;
+        state->keeper = state->way->start(self, &problem);
+    }
+    if (!state->keeper)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return state->keeper != NULL;
 }
 
 static gboolean
@@ -58,13 +74,8 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
     g_autoptr(LullJson) fsinfo = NULL;
 
     self->state = state;
-    if (is_frozen_by_others(self, budget_usec, &error)) {
-        lull_guest_hold_fail(self, error);
-        return FALSE;
-    }
-    state->dead_man = lull_host_dead_man_start(lull_host_uri(self->host),
-                                               lull_host_domain_uuid(self->host, self->uid), &error);
-    if (!state->dead_man) {
+    if (!lull_stock_is_free(self, MIN(budget_usec, LULL_STOCK_CALL_USEC), &error) ||
+        !choose_way(self, state, &error)) {
         lull_guest_hold_fail(self, error);
         return FALSE;
     }
@@ -80,7 +91,8 @@ stock_prepare(LullGuestHold *self, gint64 budget_usec)
 static gboolean
 stock_thaw_once(LullLine *line, gint64 *total, GError **error)
 {
-    g_autoptr(LullJson) thaw = lull_agent_call(line->domain, "guest-fsfreeze-thaw", NULL, CALL_USEC, error);
+    g_autoptr(LullJson) thaw =
+        lull_agent_call(line->domain, "guest-fsfreeze-thaw", NULL, LULL_STOCK_CALL_USEC, error);
     g_autoptr(LullJson) status = NULL;
     gboolean frozen = TRUE;
     gint64 count = 0;
@@ -95,7 +107,7 @@ stock_thaw_once(LullLine *line, gint64 *total, GError **error)
     /* a thaw that undid something needs no second look; it is the last word of a serial agent */
     if (*total > 0)
         return TRUE;
-    status = lull_agent_call(line->domain, "guest-fsfreeze-status", NULL, CALL_USEC, error);
+    status = lull_agent_call(line->domain, "guest-fsfreeze-status", NULL, LULL_STOCK_CALL_USEC, error);
     if (!status)
         return FALSE;
     if (!lull_reply_is_frozen(status, &frozen))
@@ -133,34 +145,12 @@ stock_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     StockState *state = self->state;
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullJson) reply = NULL;
 
-    if (!lull_host_dead_man_arm(state->dead_man, lease_usec, &error)) {
-        lull_guest_hold_fail(self, error);
-        return FALSE;
-    }
     state->before = lull_host_event_counts(self->host, self->uid);
-    state->freeze_sent = lull_clock_boottime();
-    reply = lull_agent_call(self->line.domain, "guest-fsfreeze-freeze", NULL, MIN(FREEZE_USEC, lease_usec),
-                            &error);
-    self->facts.freeze_usec = lull_clock_boottime() - state->freeze_sent;
-    if (is_refused_as_frozen(error)) {
-        state->freeze_sent = 0;
-        g_clear_error(&error);
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_BUSY, LULL_FROZEN_BY_OTHERS);
-        lull_guest_hold_fail(self, error);
-        return FALSE;
-    }
-    if (reply && !lull_reply_count(reply, &state->count))
-        g_set_error(&error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "the agent's answer to the freeze is not a count");
-    else if (reply && state->count == 0)
-        lull_guest_hold_find_nothing(self, &error);
-    if (error) {
-        lull_guest_hold_fail(self, error);
-        return FALSE;
-    }
-    return TRUE;
+    if (state->way->freeze(self, state->keeper, lease_usec, &state->freeze, &error))
+        return TRUE;
+    lull_guest_hold_fail(self, error);
+    return FALSE;
 }
 
 /* The agent's own word, right before the thaw: somebody may have thawed the guest behind our back. */
@@ -168,12 +158,10 @@ static void
 check_still_frozen(LullGuestHold *self)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(LullJson) status =
-        lull_agent_call(self->line.domain, "guest-fsfreeze-status", NULL, CALL_USEC, &error);
     gboolean frozen = FALSE;
     const char *gone = NULL;
 
-    if (status && lull_reply_is_frozen(status, &frozen)) {
+    if (lull_stock_ask(self, LULL_STOCK_CALL_USEC, &frozen, &error)) {
         if (!frozen)
             lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
     } else if (lull_guest_hold_guest_is_gone(self->line.domain, &gone)) {
@@ -195,8 +183,20 @@ check_undisturbed(LullGuestHold *self, gint64 thawed)
         lull_guest_hold_break(self, "the agent came or went while frozen", FALSE);
     if (after.lifecycle != state->before.lifecycle)
         lull_guest_hold_break(self, "the guest's state changed while frozen", FALSE);
-    if (thawed < state->count)
+    if (thawed < MAX(state->freeze.count, 1))
         lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
+}
+
+/* The guest is thawed, of @thawed file systems. */
+static void
+judge(LullGuestHold *self, gint64 thawed)
+{
+    const StockState *state = self->state;
+
+    check_undisturbed(self, thawed);
+    self->facts.held = !self->facts.broken;
+    lull_rows_judge_by_count(self->rows, state->freeze.count ? state->freeze.count : thawed);
+    lull_guest_hold_set_rows(self, self->rows);
 }
 
 static gboolean
@@ -207,28 +207,25 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
     g_autoptr(GError) error = NULL;
     gint64 thawed = 0;
 
-    if (!state->dead_man)
+    if (!state->keeper)
         return TRUE;
     if (self->facts.frozen)
         check_still_frozen(self);
-    if (state->freeze_sent && !lull_stock_thaw_until(&self->line, start + budget_usec, &thawed, &error)) {
+    if (state->freeze.sent && !lull_stock_thaw_until(&self->line, start + budget_usec, &thawed, &error)) {
         lull_guest_hold_break(self, error->message, lull_error_is(error, LULL_ERROR_TIMED_OUT));
-        g_warning("%s: %s: the host dead man goes on trying", self->uid, error->message);
+        if (state->way->rescue)
+            state->way->rescue(self, state->keeper);
+        g_warning("%s: %s: %s goes on trying", self->uid, error->message, state->way->dead_man);
         return FALSE; /* not released: it thaws at its deadline */
     }
-    if (state->freeze_sent) {
+    if (state->freeze.sent) {
         const gint64 now = lull_clock_boottime();
         self->facts.thaw_usec = now - start;
-        self->facts.window_usec = now - state->freeze_sent;
+        self->facts.window_usec = now - state->freeze.sent;
     }
-    if (self->facts.frozen) {
-        check_undisturbed(self, thawed);
-        self->facts.held = !self->facts.broken;
-        lull_rows_judge_by_count(self->rows, state->count);
-        lull_guest_hold_set_rows(self, self->rows);
-    }
-    lull_host_dead_man_release(state->dead_man);
-    return TRUE;
+    if (self->facts.frozen)
+        judge(self, thawed);
+    return state->way->release(self, state->keeper);
 }
 
 static void
@@ -236,7 +233,8 @@ stock_free(LullGuestHold *self)
 {
     StockState *state = self->state;
 
-    lull_host_dead_man_free(state->dead_man);
+    if (state->keeper)
+        state->way->free(state->keeper);
     g_free(state);
 }
 

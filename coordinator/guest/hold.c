@@ -129,6 +129,9 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self = g_new0(LullGuestHold, 1);
     self->op = g_strdup(op);
     self->uid = g_strdup(vm->uid);
+    self->ns = g_strdup(vm->ns);
+    self->name = g_strdup(vm->name);
+    self->freeze_api = vm->ns ? lull_host_freeze_api(host) : NULL;
     self->volumes = lull_guest_hold_identities(vm);
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
@@ -215,6 +218,8 @@ lull_guest_hold_free(LullGuestHold *self)
     lull_json_put(self->unread);
     g_free(self->op);
     g_free(self->uid);
+    g_free(self->ns);
+    g_free(self->name);
     g_free(self);
 }
 

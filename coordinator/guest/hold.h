@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  * Our agent: prepare, freeze with a lease, renewals on a thread and connection of their own (the caller
  * may block in a cut meanwhile), thaw with its verdict. Stock: freeze and thaw by agent commands with our
  * time-outs, a host dead man (a process of its own, started before the freeze) that thaws on end of
- * file from this process or at the deadline, and agent and lifecycle events noted from freeze to thaw. */
+ * file from this process or at the deadline, and agent and lifecycle events noted from freeze to thaw. Where
+ * the host has a freeze API (freeze-api.h), that freezes instead, and its timer is the dead man. */
 
 /* Nobody may ask for a longer hold; after it the holder has the grace to thaw before the dead man does. */
 #define LULL_GUEST_HOLD_MAX   LULL_SEC(3600)

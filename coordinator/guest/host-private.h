@@ -17,6 +17,8 @@ void lull_host_let_go(LullHost *reached);
 /* The domain's uuid, of the machine whose uid is @uid. */
 const char *lull_host_domain_uuid(const LullHost *self, const char *uid);
 
+const LullFreezeApi *lull_host_freeze_api(const LullHost *self); /* NULL: none was set */
+
 /* UNSUPPORTED: it is a node, with as many libvirts as machines. */
 gboolean lull_host_check_single(const LullHost *self, GError **error);
 

@@ -31,6 +31,7 @@ typedef struct {
 
 struct _LullHost {
     gatomicrefcount refs;
+    const LullFreezeApi *freeze_api;
     LullLaunchers *launchers; /* of a node, which has nothing else; NULL: a libvirt */
     LullLaunchers *keeper;    /* of a launcher; NULL: a libvirt that has what it has */
     char *only;               /* and its domain's uuid */
@@ -111,6 +112,18 @@ const char *
 lull_host_domain_uuid(const LullHost *self, const char *uid)
 {
     return self->only ? self->only : uid;
+}
+
+void
+lull_host_set_freeze_api(LullHost *self, const LullFreezeApi *api)
+{
+    self->freeze_api = api;
+}
+
+const LullFreezeApi *
+lull_host_freeze_api(const LullHost *self)
+{
+    return self->freeze_api;
 }
 
 gboolean

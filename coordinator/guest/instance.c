@@ -374,8 +374,10 @@ lull_instance_dress(const LullInstance *self, LullVm *vm)
     g_autofree char *domain_uuid = g_steal_pointer(&vm->uid);
     g_autofree char *tpm = self->tpm ? lull_volume_of_tpm(self->name) : NULL;
 
+    g_free(vm->ns);
     g_free(vm->name);
     g_free(vm->place);
+    vm->ns = g_strdup(self->ns);
     vm->name = g_strdup(self->name);
     vm->uid = g_strdup(self->uid);
     vm->place = g_strconcat(self->pod, "/", domain_uuid, NULL);

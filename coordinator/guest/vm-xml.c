@@ -369,6 +369,7 @@ lull_vm_free(LullVm *self)
     if (!self)
         return;
     g_free(self->domain);
+    g_free(self->ns);
     g_free(self->name);
     g_free(self->uid);
     g_free(self->place);

@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
     char *domain; /* libvirt's name */
+    char *ns;     /* in a cluster the name space of its objects; else NULL */
     char *name;   /* the API's: the domain's if DNS-1123, else vm-<first 8 of the uuid> */
     char *uid;    /* the domain's uuid; in a cluster its object's */
     char *place;  /* where its host finds it without asking anybody, also in another life; NULL: by its uid */

@@ -168,7 +168,10 @@ judge(Call *call, LullKubeLink *self, const LullDial *dial, CURLcode code, const
         g_prefix_error(&call->error, "%s %s: ", request->method, request->path);
         return;
     }
-    call->answer = body->len ? lull_json_parse(body->str, (gssize)body->len, &problem) : NULL;
+    if (request->wordless && call->http >= 200 && call->http <= 299)
+        call->answer = json_object_new_object();
+    else if (body->len)
+        call->answer = lull_json_parse(body->str, (gssize)body->len, &problem);
     if (call->http < 200 || call->http > 299)
         call->error = lull_status_to_error(call->answer, call->http);
     else if (!json_object_is_type(call->answer, json_type_object))
@@ -252,10 +255,12 @@ lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gbool
                        GError **error)
 {
     Call call = {.request = request, .begun = lull_clock_boottime()};
+    gint64 patience;
 
     g_mutex_lock(&self->lock);
-    call.deadline = call.begun + self->patience;
+    patience = request->patience ? MIN(request->patience, self->patience) : self->patience;
     g_mutex_unlock(&self->lock);
+    call.deadline = call.begun + patience;
     call.body = request->body ? lull_json_to_line(request->body) : NULL;
     do
         try_once(&call, self);

@@ -38,12 +38,14 @@ typedef struct {
     const char *content_type;
     LullJson *body;      /* lent; NULL: none */
     gboolean repeatable; /* it may happen twice */
+    gboolean wordless;   /* nobody wants to know what the answer says, if it is that it was done */
+    gint64 patience;     /* less than the link's; 0: as the link has it */
 } LullKubeRequest;
 
-/* The answer, an object. An error of the server has the code of its Status; else LOST (it is away, or went
- * away: what is not repeatable may or may not have happened, and the message says so), TIMED_OUT (the same),
- * DENIED (certificates), INVALID (the answer is nonsense or too large). *@ret_repeated (may be NULL): an
- * earlier try may have happened too. */
+/* The answer, an object; an empty one for a wordless request. An error of the server has the code of its
+ * Status; else LOST (it is away, or went away: what is not repeatable may or may not have happened, and the
+ * message says so), TIMED_OUT (the same), DENIED (certificates), INVALID (the answer is nonsense or too
+ * large). *@ret_repeated (may be NULL): an earlier try may have happened too. */
 LullJson *lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gboolean *ret_repeated,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

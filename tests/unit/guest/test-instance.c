@@ -319,6 +319,7 @@ START_TEST(a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved)
     const LullVmVolume *unnamed = vm->volumes->pdata[2];
 
     lull_instance_dress(self, vm);
+    ck_assert_str_eq(vm->ns, "shop");
     ck_assert_str_eq(vm->name, "larry");
     ck_assert_str_eq(vm->uid, "vm-1");
     ck_assert_str_eq(vm->place, POD_A "/5d307ca9-b3ef-428c-8861-06e72d69f223");
