@@ -38,7 +38,7 @@
 struct _LullClusterDaemon {
     int lock_fd;
     GMainContext *context;
-    char *node, *selector, *identity;
+    char *node, *group, *selector, *identity;
     LullIntents *intents;
     LullHost *host;
     LullFreezeCalls *freeze_calls; /* NULL: nobody else freezes */
@@ -347,8 +347,12 @@ stand_for_election(LullClusterDaemon *self, const LullClusterOptions *options, c
     const LullLeaderOptions election = {ns, lease, self->identity, &lull_election_usual};
 
     self->leader = lull_leader_new(self->election_store, &election, on_election, self);
-    self->leading_tools = (LullLeadingTools){self->store, self->recorder, self->leader, self->node,
-                                             LULL_MSEC(options->attempt_pause)};
+    self->leading_tools = (LullLeadingTools){.store = self->store,
+                                             .recorder = self->recorder,
+                                             .leader = self->leader,
+                                             .node = self->node,
+                                             .group = self->group,
+                                             .attempt_pause = LULL_MSEC(options->attempt_pause)};
 }
 
 static void
@@ -357,6 +361,7 @@ name_ourselves(LullClusterDaemon *self, const LullClusterOptions *options)
     g_autofree char *random = g_uuid_string_random();
 
     self->node = g_strdup(options->node);
+    self->group = g_strdup(options->api_group);
     self->selector = g_strconcat(LULL_LABEL_NODE "=", options->node, NULL);
     self->instances_selector = g_strconcat(LULL_LABEL_INSTANCE_NODE "=", options->node, NULL);
     self->identity = g_strconcat(options->pod ? options->pod : options->node, "_", random, NULL);
@@ -433,6 +438,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->intents, lull_intents_free);
     g_free(self->instances_selector);
     g_free(self->node);
+    g_free(self->group);
     g_free(self->selector);
     g_free(self->identity);
     if (self->lock_fd >= 0)

@@ -5,8 +5,12 @@
 
 #include "coordinator/cluster/lead-store.h"
 #include "coordinator/cluster/machine-source.h"
+#include "coordinator/cluster/volume-class.h"
+#include "coordinator/cluster/volume-status.h"
 #include "coordinator/reconcile/grant-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/storage/csi/kinds.h"
+#include "protocol/names.h"
 
 struct _LullLeading {
     LullStore *store; /* takes no write once another leads */
@@ -15,13 +19,35 @@ struct _LullLeading {
     LullSnapshotSource source;
     LullSnapshots snapshots;
     LullGrants grants;
+    LullVolumeStatuses statuses;
     LullLoop *snapshot_loop, *grant_loop;
+    LullLoop *status_loop; /* NULL: that is another's */
 };
 
 static gboolean
 leads(gpointer leader, gint64 *ret_term)
 {
     return lull_leader_leads(leader, ret_term);
+}
+
+/* In another group than KubeVirt's its controller is there, or that status nobody's. */
+static gboolean
+start_statuses(LullLeading *self, const char *group, GMainContext *context, GError **error)
+{
+    const LullReconciler status = {.name = "volume-status",
+                                   .kind = &lull_kind_plain_machine,
+                                   .also = {&lull_csi_kind_class, &lull_csi_kind_profile,
+                                            &lull_kind_storage_class, &lull_csi_kind_claim,
+                                            &lull_kind_data_volume},
+                                   .refs = lull_volume_status_refs,
+                                   .pass = lull_volume_status_pass,
+                                   .user_data = &self->statuses};
+
+    if (!g_str_equal(group, LULL_GROUP_SNAPSHOT))
+        return TRUE;
+    self->statuses = (LullVolumeStatuses){self->store};
+    self->status_loop = lull_loop_new(self->store, &status);
+    return lull_loop_start(self->status_loop, context, error);
 }
 
 LullLeading *
@@ -45,7 +71,8 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->grant_loop = lull_loop_new(self->store, &grant);
     if (!lull_loop_start(self->snapshot_loop, context, error) ||
-        !lull_loop_start(self->grant_loop, context, error))
+        !lull_loop_start(self->grant_loop, context, error) ||
+        !start_statuses(self, tools->group, context, error))
         return NULL;
     return g_steal_pointer(&self);
 }
@@ -57,6 +84,7 @@ lull_leading_free(LullLeading *self)
         return;
     g_clear_pointer(&self->snapshot_loop, lull_loop_free);
     g_clear_pointer(&self->grant_loop, lull_loop_free);
+    g_clear_pointer(&self->status_loop, lull_loop_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->store, lull_store_free);
     g_free(self->node);

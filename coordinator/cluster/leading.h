@@ -8,8 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* What the leader of a cluster's coordinators does, as long as it leads: snapshots, and the grants of their
- * attempts. Everything of it is forgotten when another leads. */
+/* What the leader of a cluster's coordinators does, as long as it leads: snapshots, the grants of their
+ * attempts, and, in KubeVirt's group, what machines say of their volumes. Everything of it is forgotten when
+ * another leads. */
 typedef struct _LullLeading LullLeading;
 
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
     LullRecorder *recorder;
     LullLeader *leader;
     const char *node;     /* ours */
+    const char *group;    /* LullApiGroup.name */
     gint64 attempt_pause; /* between attempts: after the first that failed */
 } LullLeadingTools;
 

@@ -5,11 +5,10 @@
 
 #include <string.h>
 
+#include "coordinator/cluster/volume-class.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-source.h"
-#include "coordinator/storage/csi/class-decide.h"
-#include "coordinator/storage/csi/fitness.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "coordinator/storage/csi/volumes.h"
 #include "protocol/error.h"
@@ -23,22 +22,13 @@ const LullKind lull_kind_pod = {
     .doc = "What runs on a node.",
 };
 
-const LullKind lull_kind_data_volume = {
-    .group = "cdi.kubevirt.io",
-    .version = "v1beta1",
-    .kind = "DataVolume",
-    .plural = "datavolumes",
-    .singular = "datavolume",
-    .doc = "A claim that is filled with something.",
-};
-
 /* One machine, as its volumes are read. */
 typedef struct {
     LullStore *store;
     LullJson *vm;
     const char *ns;
     LullJson *classes; /* list of VolumeSnapshotClasses */
-    GPtrArray *names;  /* of claims, lent by the volumes */
+    GPtrArray *names;  /* of claims */
     LullJson *rows;    /* volumeSnapshotStatuses */
     char *problem;     /* the first, by the names of claims */
     char *problem_of;  /* that claim */
@@ -166,37 +156,29 @@ look_whether_ready(Reading *self, const char *name, LullJson *claim, GError **er
     return TRUE;
 }
 
-/* *@ret_problem: why there is no class for it; NULL: there is one. Which one is chosen again before the cut.
- */
+/* Why it cannot be cut; NULL: it can. */
 static gboolean
 look_for_class(Reading *self, const LullCsiVolume *volume, LullJson *claim, char **ret_problem,
                GError **error)
 {
-    const char *storage_class = lull_json_string(lull_json_object(claim, "spec"), "storageClassName", NULL);
-    const char *name = lull_json_string(lull_json_object(claim, "spec"), "volumeName", "");
-    LullCsiClassQuestion question = {.storage_class = storage_class,
-                                     .volume = volume->name,
-                                     .classes = lull_json_array(self->classes, "items")};
-    g_autoptr(LullJson) bound = NULL;
-    g_autoptr(LullJson) profile = NULL;
-    g_autoptr(GError) problem = NULL;
+    const LullVolumeClasses classes = {self->store, self->vm, lull_json_array(self->classes, "items")};
+    g_auto(LullVolumeClass) class = {0};
 
-    if ((*name && !lull_effect_get(self->store, &lull_csi_kind_volume, NULL, name, &bound, error)) ||
-        (storage_class &&
-         !lull_effect_get(self->store, &lull_csi_kind_profile, NULL, storage_class, &profile, error)))
+    if (!lull_volume_class_look(&classes, volume, claim, &class, error))
         return FALSE;
-    question.profile = profile;
-    question.driver =
-        bound && lull_csi_volume_is_fit(claim, bound, &problem) ? lull_csi_volume_driver(bound) : "";
-    if (bound && !problem && lull_csi_class_choose(&question, &problem))
-        return TRUE;
-    /* It can be mended, and is worth to be waited for. */
-    if (problem && lull_error_is(problem, LULL_ERROR_INVALID))
-        note_problem(self, volume->claim, g_strdup(problem->message));
-    *ret_problem = g_strdup(problem ? problem->message : "PVC not bound");
+    if (class.mendable)
+        note_problem(self, volume->claim, g_strdup(class.problem));
+    *ret_problem = g_steal_pointer(&class.problem);
     return TRUE;
 }
 
+static gboolean
+get_claim(Reading *self, const LullCsiVolume *volume, LullJson **ret_claim, GError **error)
+{
+    return lull_effect_get(self->store, &lull_csi_kind_claim, self->ns, volume->claim, ret_claim, error);
+}
+
+/* For a snapshot of it, now. */
 static gboolean
 read_volume(Reading *self, const LullCsiVolume *volume, GError **error)
 {
@@ -205,16 +187,51 @@ read_volume(Reading *self, const LullCsiVolume *volume, GError **error)
     LullJson *row = NULL;
 
     if (volume->claim) {
-        g_ptr_array_add(self->names, volume->claim);
-        if (!lull_effect_get(self->store, &lull_csi_kind_claim, self->ns, volume->claim, &claim, error) ||
+        g_ptr_array_add(self->names, g_strdup(volume->claim));
+        if (!get_claim(self, volume, &claim, error) ||
             !look_whether_ready(self, volume->claim, claim, error) ||
             (claim && !look_for_class(self, volume, claim, &problem, error)))
             return FALSE;
     }
-    row = lull_csi_volume_status(volume, claim, problem);
+    if (!claim)
+        problem = g_strdup("PVC not found");
+    row = lull_csi_volume_status(volume, problem);
     if (claim)
         lull_json_take(row, "persistentVolumeClaim", lull_json_dup(claim));
     json_object_array_add(self->rows, row);
+    return TRUE;
+}
+
+/* For who only wants to know. */
+static gboolean
+read_status(Reading *self, const LullCsiVolume *volume, GError **error)
+{
+    g_autoptr(LullJson) claim = NULL;
+    g_autofree char *problem = NULL;
+
+    if (!volume->claim)
+        problem = g_strdup("PVC not found");
+    else if (!get_claim(self, volume, &claim, error) || !look_for_class(self, volume, claim, &problem, error))
+        return FALSE;
+    json_object_array_add(self->rows, lull_csi_volume_status(volume, problem));
+    return TRUE;
+}
+
+/* A cluster without VolumeSnapshots has none. */
+static gboolean
+list_classes(Reading *self, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    self->classes = lull_store_list(self->store, &lull_csi_kind_class, NULL, NULL, &problem);
+    if (self->classes)
+        return TRUE;
+    if (!lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    self->classes = json_object_new_object();
+    lull_json_take(self->classes, "items", json_object_new_array());
     return TRUE;
 }
 
@@ -245,27 +262,43 @@ look_at_pods(Reading *self, GError **error)
     return TRUE;
 }
 
+typedef gboolean (*ReadFunc)(Reading *self, const LullCsiVolume *volume, GError **error);
+
+static gboolean
+read_all(Reading *self, gboolean online, ReadFunc each, GError **error)
+{
+    g_autoptr(LullJson) backend = NULL;
+    g_autoptr(GPtrArray) volumes = NULL;
+
+    self->names = g_ptr_array_new_with_free_func(g_free);
+    self->rows = json_object_new_array();
+    if (!list_classes(self, error) || !list_backend(self, online, &backend, error))
+        return FALSE;
+    volumes = lull_csi_volumes_of(self->vm, lull_json_array(backend, "items"));
+    for (guint i = 0; i < volumes->len; i++)
+        if (!each(self, volumes->pdata[i], error))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean
 lull_machine_tell_volumes(LullStore *store, LullJson *vm, gboolean online, GError **error)
 {
     g_auto(Reading) self = {.store = store, .vm = vm, .ns = lull_meta_namespace(vm)};
-    g_autoptr(LullJson) backend = NULL;
-    g_autoptr(GPtrArray) volumes = NULL;
     LullJson *status = lull_json_ensure(vm, "status");
 
-    self.names = g_ptr_array_new();
-    self.rows = json_object_new_array();
-    self.classes = lull_store_list(store, &lull_csi_kind_class, NULL, NULL, error);
-    if (!self.classes || !list_backend(&self, online, &backend, error))
-        return FALSE;
-    volumes = lull_csi_volumes_of(vm, lull_json_array(backend, "items"));
-    for (guint i = 0; i < volumes->len; i++)
-        if (!read_volume(&self, volumes->pdata[i], error))
-            return FALSE;
-    if (!online && !look_at_pods(&self, error))
+    if (!read_all(&self, online, read_volume, error) || (!online && !look_at_pods(&self, error)))
         return FALSE;
     lull_json_take(status, "volumeSnapshotStatuses", g_steal_pointer(&self.rows));
     if (self.problem)
         lull_json_set_string(status, LULL_SOURCE_PROBLEM, self.problem);
     return TRUE;
+}
+
+LullJson *
+lull_machine_volume_statuses(LullStore *store, LullJson *vm, GError **error)
+{
+    g_auto(Reading) self = {.store = store, .vm = vm, .ns = lull_meta_namespace(vm)};
+
+    return read_all(&self, TRUE, read_status, error) ? g_steal_pointer(&self.rows) : NULL;
 }

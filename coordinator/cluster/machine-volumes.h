@@ -8,11 +8,15 @@
 G_BEGIN_DECLS
 
 extern const LullKind lull_kind_pod;
-extern const LullKind lull_kind_data_volume; /* CDI's */
 
 /* Into the status of @vm: which of its volumes a snapshot would hold, each with its claim, and why it cannot
  * be locked yet, as snapshot-source.h has them. @online: it has an instance. */
 gboolean lull_machine_tell_volumes(LullStore *store, LullJson *vm, gboolean online, GError **error);
+
+/* status.volumeSnapshotStatuses of @vm, as clients see them: whether each of its volumes could be cut, and
+ * why not, as the classes are now. One whose claim is yet to be made counts as what it will be. May block. */
+LullJson *
+lull_machine_volume_statuses(LullStore *store, LullJson *vm, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Why a claim cannot be snapshotted yet, in the reference's words; NULL: it can. @claim and @data_volume
  * (which owns it) may be NULL: not there. Pure. */

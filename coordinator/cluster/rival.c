@@ -7,7 +7,6 @@
 #include "protocol/clock.h"
 #include "protocol/names.h"
 
-#define KUBEVIRTS      "virt-controller"
 #define USUAL_DURATION 15
 #define CLOCKS_DIFFER  LULL_SEC(60)
 
@@ -64,7 +63,7 @@ lull_rival_find(LullJson *leases, const char *group, const char *ns, gint64 now)
 
         if (!name || !where || !is_alive(lease, now))
             continue;
-        if (g_str_equal(name, KUBEVIRTS) && g_str_equal(group, LULL_GROUP_SNAPSHOT))
+        if (g_str_equal(name, LULL_RIVAL_KUBEVIRT) && g_str_equal(group, LULL_GROUP_SNAPSHOT))
             return tell_kubevirt(lease);
         if (g_str_equal(name, ours) && !g_str_equal(where, ns))
             return tell_other(lease, group);

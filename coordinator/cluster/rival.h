@@ -7,6 +7,9 @@
 
 G_BEGIN_DECLS
 
+/* The name of KubeVirt's lease, in whatever name space it runs. */
+#define LULL_RIVAL_KUBEVIRT "virt-controller"
+
 /* Whether another controller that lives has @group, by its lease: KubeVirt's has LULL_GROUP_SNAPSHOT wherever
  * it runs, and so may a coordinator of another namespace than @ns. @leases: an array. @now: wall clock; times
  * in a lease are of another one. Returns what to tell people, NULL: there is none. Pure. */

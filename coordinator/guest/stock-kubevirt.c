@@ -86,8 +86,7 @@ kubevirt_freeze(LullGuestHold *self, gpointer data, gint64 lease_usec, LullStock
     if (!lull_stock_is_free(self, LULL_STOCK_CALL_USEC, error))
         return FALSE;
     ret_freeze->sent = lull_clock_boottime();
-    answered =
-        api->freeze(api->data, self->ns, self->name, lull_stock_timer(lease_usec), patience, &problem);
+    answered = api->freeze(api->data, self->ns, self->name, lull_stock_timer(lease_usec), patience, &problem);
     self->facts.freeze_usec = lull_clock_boottime() - ret_freeze->sent;
     if (answered) {
         keeper->sent = TRUE;

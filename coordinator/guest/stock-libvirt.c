@@ -31,8 +31,7 @@ static gboolean
 read_count(LullGuestHold *self, LullJson *reply, gint64 *ret_count, GError **error)
 {
     if (!lull_reply_count(reply, ret_count))
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "the agent's answer to the freeze is not a count");
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "the agent's answer to the freeze is not a count");
     else if (*ret_count == 0)
         lull_guest_hold_find_nothing(self, error);
     else

@@ -10,7 +10,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define MAX_KINDS 5 /* its own and those it depends on */
+#define MAX_KINDS 6 /* its own and those it depends on */
 
 static const LullBackoff pass_backoff = {LULL_MSEC(20), LULL_SEC(60), 0.3};
 
@@ -102,8 +102,9 @@ index_set(LullLoop *self, const char *key, GStrv take_refs)
 }
 
 static void
-poke_dependents(LullLoop *self, const char *ref)
+poke_dependents(LullLoop *self, const LullKind *kind, const char *ns, const char *name)
 {
+    g_autofree char *ref = lull_loop_ref(kind, ns, name);
     GHashTable *keys = g_hash_table_lookup(self->by_ref, ref);
     GHashTableIter iter;
     gpointer key = NULL;
@@ -124,15 +125,14 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
     LullLoop *self = watched->loop;
     const char *ns = lull_meta_namespace(object), *name = lull_meta_name(object);
     g_autofree char *key = NULL;
-    g_autofree char *ref = NULL;
 
     if (type == LULL_WATCH_ERROR)
         watch_later(watched);
     if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !name)
         return;
     if (watched->kind != self->reconciler.kind) {
-        ref = lull_loop_ref(watched->kind, ns ? ns : "", name);
-        poke_dependents(self, ref);
+        poke_dependents(self, watched->kind, ns ? ns : "", name);
+        poke_dependents(self, watched->kind, ns ? ns : "", LULL_LOOP_ANY);
         return;
     }
     if (!ns)

@@ -27,13 +27,15 @@ typedef gboolean (*LullPassFunc)(gpointer user_data, const char *ns, const char 
  * one of these is a reason to look at the object. Called on the watches' context; must not block. */
 typedef GStrv (*LullRefsFunc)(LullJson *object);
 
-/* The reference of an object: "<plural>/<namespace>/<name>"; @ns: "" of a kind without namespaces. */
+/* The reference of an object: "<plural>/<namespace>/<name>"; @ns: "" of a kind without namespaces. With
+ * LULL_LOOP_ANY for a name it is of all that are there, and of those to come. */
+#define LULL_LOOP_ANY "*"
 char *lull_loop_ref(const LullKind *kind, const char *ns, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct {
     const char *name;        /* for logs and the thread */
     const LullKind *kind;    /* its own */
-    const LullKind *also[4]; /* kinds of what it depends on; NULL ends */
+    const LullKind *also[5]; /* kinds of what it depends on; NULL ends */
     LullRefsFunc refs;
     LullPassFunc pass;
     gpointer user_data;

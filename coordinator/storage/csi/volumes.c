@@ -96,17 +96,13 @@ lull_csi_volumes_of(LullJson *vm, LullJson *claims)
 }
 
 LullJson *
-lull_csi_volume_status(const LullCsiVolume *volume, LullJson *claim, const char *problem)
+lull_csi_volume_status(const LullCsiVolume *volume, const char *problem)
 {
     LullJson *status = json_object_new_object();
     g_autofree char *unsupported =
         g_strdup_printf("Snapshot is not supported for this volumeSource type [%s]", volume->name);
-    const char *reason = problem;
+    const char *reason = volume->claim || volume->backend ? problem : unsupported;
 
-    if (!claim)
-        reason = "PVC not found";
-    if (!volume->claim && !volume->backend)
-        reason = unsupported;
     lull_json_set_string(status, "name", volume->name);
     lull_json_set_bool(status, "enabled", reason == NULL);
     lull_json_set_string(status, "reason", reason);

@@ -30,9 +30,8 @@ gboolean lull_csi_needs_backend(LullJson *vm, gboolean is_live);
 #define LULL_CSI_LABEL_BACKEND "persistent-state-for"
 
 /* Whether it can be cut, {name, enabled, reason?}, as in the machine's status.volumeSnapshotStatuses and in
- * the reference's words. @claim: the PersistentVolumeClaim, NULL: there is none. @problem: why no
- * VolumeSnapshotClass could be chosen for it, NULL: one was. */
-LullJson *lull_csi_volume_status(const LullCsiVolume *volume, LullJson *claim,
-                                 const char *problem) G_GNUC_WARN_UNUSED_RESULT;
+ * the reference's words. @problem: why its claim cannot, NULL: it can; of one that is of no type that can be
+ * on a claim that is the reason. */
+LullJson *lull_csi_volume_status(const LullCsiVolume *volume, const char *problem) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -34,7 +34,7 @@ static const struct {
     const char *said;
     const char *is; /* NULL: refused */
 } freezers[] = {
-    {NULL, "auto"},           {"auto", "auto"}, {"libvirt", "libvirt"},
+    {NULL, "auto"},           {"auto", "auto"},   {"libvirt", "libvirt"},
     {"kubevirt", "kubevirt"}, {"KubeVirt", NULL}, {"", NULL},
 };
 

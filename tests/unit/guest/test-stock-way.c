@@ -9,10 +9,8 @@
 static const struct {
     gint64 lease, seconds;
 } timers[] = {
-    {LULL_SEC(20), 20},         {LULL_SEC(20) + 1, 21},
-    {LULL_SEC(20) - 1, 20},     {1, 1},
-    {0, 1},                     {-LULL_SEC(5), 1},
-    {LULL_GUEST_HOLD_MAX, 3600}, {G_MAXINT64, 3600},
+    {LULL_SEC(20), 20}, {LULL_SEC(20) + 1, 21},      {LULL_SEC(20) - 1, 20}, {1, 1}, {0, 1},
+    {-LULL_SEC(5), 1},  {LULL_GUEST_HOLD_MAX, 3600}, {G_MAXINT64, 3600},
 };
 
 START_TEST(test_a_timer_has_whole_seconds_and_is_never_none)

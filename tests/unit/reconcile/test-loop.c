@@ -191,6 +191,35 @@ START_TEST(test_looks_again_when_something_it_depends_on_changes)
 }
 END_TEST
 
+static GStrv
+refs_to_all_contents(LullJson *object)
+{
+    GStrv refs = g_new0(char *, 2);
+
+    refs[0] = lull_loop_ref(&lull_kind_content, lull_meta_namespace(object), LULL_LOOP_ANY);
+    return refs;
+}
+
+START_TEST(test_looks_again_when_any_of_a_kind_that_it_depends_on_comes)
+{
+    Passes passes = {0};
+    const LullReconciler reconciler = {
+        "test", &lull_kind_snapshot, {&lull_kind_content}, refs_to_all_contents, pass, &passes};
+    LullLoop *loop = lull_loop_new(store, &reconciler);
+    g_autoptr(GError) error = NULL;
+
+    create_snapshot();
+    ck_assert(lull_loop_start(loop, context, &error));
+    run_until(&passes, 1);
+    create(&lull_kind_content,
+           "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+           "'metadata':{'name':'stranger','namespace':'default'},'spec':{'source':{},'volumeBackups':[]}}");
+    run_until(&passes, 2);
+    ck_assert_str_eq(passes.last, "default/snap");
+    finish(loop, &passes);
+}
+END_TEST
+
 START_TEST(test_looks_again_after_an_act_a_conflict_an_error_and_a_while)
 {
     Passes passes = {.conflicts = 2, .errors = 2, .acts = 2, .again_usec = LULL_MSEC(30)};
@@ -236,6 +265,7 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_looks_at_what_is_there_and_at_what_comes);
     tcase_add_test(tcase, test_looks_again_when_something_it_depends_on_changes);
+    tcase_add_test(tcase, test_looks_again_when_any_of_a_kind_that_it_depends_on_comes);
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
     tcase_add_test(tcase, test_failures_are_counted_on_while_what_was_begun_may_fail_again);
     suite_add_tcase(suite, tcase);
