@@ -10,6 +10,7 @@ A guest of tests/lib/guest/rig.py may really be that machine: named vm.domain, o
 the socket of its libvirtd given to start(), so that it is found where a kubelet would have the launcher's.
 """
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -23,6 +24,7 @@ VMS = "virtualmachines.kubevirt.io"
 VMIS = "virtualmachineinstances.kubevirt.io"
 DATA_VOLUMES = "datavolumes.cdi.kubevirt.io"
 PROFILES = "storageprofiles.cdi.kubevirt.io"
+LEASES = "leases.coordination.k8s.io"
 AGENT_CONNECTED = "AgentConnected"
 PAUSED = "Paused"
 
@@ -86,6 +88,21 @@ class KubeVirt:
                                "metadata": {"name": storage_class}, "spec": {}})
         status = {"storageClass": storage_class, "snapshotClass": snapshot_class}
         self.admin.merge(PROFILES, storage_class, {"status": status}, subresource="status")
+
+    @contextlib.contextmanager
+    def controller(self, namespace="kubevirt"):
+        """Its controller lives, to go by its lease."""
+        if not self.admin.find("namespaces", namespace):
+            self.cluster.create_namespace(namespace)
+        renewed = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+        self.admin.create({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "virt-controller"},
+            "spec": {"holderIdentity": "virt-controller-7", "leaseDurationSeconds": 15, "renewTime": renewed}},
+            namespace)
+        try:
+            yield
+        finally:
+            self.admin.delete(LEASES, "virt-controller", namespace)
 
     def write_settings(self, *feature_gates, namespace="kubevirt"):
         """The KubeVirt resource, with its feature gates."""
