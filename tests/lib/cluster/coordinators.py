@@ -62,6 +62,10 @@ class Coordinators:
             path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
             self.cluster.admin.call("DELETE", path, {"gracePeriodSeconds": 0})
 
+    def forget_leader(self):
+        """The lease of one that was killed is over at once, not when its time is."""
+        self.cluster.admin.delete("leases.coordination.k8s.io", f"coordinator.{self.group}", NAMESPACE)
+
     def make(self, node, group=None, **environment):
         """One that has not been started."""
         name = f"coordinator-{node}-{len(self.all)}-{os.urandom(3).hex()}"
