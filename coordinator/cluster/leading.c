@@ -4,6 +4,7 @@
 #include "coordinator/cluster/leading.h"
 
 #include "coordinator/cluster/lead-store.h"
+#include "coordinator/cluster/machine-revisions.h"
 #include "coordinator/cluster/machine-source.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
@@ -64,7 +65,10 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     self->store = lull_store_lead_new(tools->store, tools->leader);
     self->node = g_strdup(tools->node);
     self->book = lull_grant_book_new();
-    self->source = (LullSnapshotSource){lull_machine_complete, self->store, self->node};
+    self->source = (LullSnapshotSource){.complete = lull_machine_complete,
+                                        .keep = lull_machine_keep_revisions,
+                                        .user_data = self->store,
+                                        .node = self->node};
     self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
     self->grants =
         (LullGrants){self->store, self->book, self->node, tools->attempt_pause, leads, tools->leader};

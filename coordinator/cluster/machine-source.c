@@ -3,12 +3,19 @@
  */
 #include "coordinator/cluster/machine-source.h"
 
+#include "coordinator/cluster/machine-revisions.h"
 #include "coordinator/cluster/machine-volumes.h"
 #include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-source.h"
 #include "protocol/error.h"
+
+static const LullField revision_fields[] = {
+    {.name = "data", .type = LULL_FIELD_ANY, .doc = "What it was."},
+    {.name = "revision", .type = LULL_FIELD_INT, .doc = "Of several the last one has the highest."},
+    {.name = NULL},
+};
 
 const LullKind lull_kind_revision = {
     .group = "apps",
@@ -17,6 +24,7 @@ const LullKind lull_kind_revision = {
     .plural = "controllerrevisions",
     .singular = "controllerrevision",
     .doc = "Something as it once was.",
+    .fields = revision_fields,
 };
 
 /* What is not there in @from is not there any more. */
@@ -69,6 +77,20 @@ take_running_spec(LullStore *store, LullJson *vm, LullJson *instance, GError **e
     return TRUE;
 }
 
+static gboolean
+tell_of_revisions(LullStore *store, LullJson *vm, GError **error)
+{
+    LullJson *status = lull_json_ensure(vm, "status");
+    g_autofree char *problem = NULL;
+
+    if (lull_json_string(status, LULL_SOURCE_PROBLEM, NULL))
+        return TRUE; /* that has to be mended first */
+    if (!lull_machine_look_for_revisions(store, vm, &problem, error))
+        return FALSE;
+    lull_json_set_string(status, LULL_SOURCE_PROBLEM, problem);
+    return TRUE;
+}
+
 gboolean
 lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
 {
@@ -80,5 +102,6 @@ lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
         (instance && !take_running_spec(store, vm, instance, error)))
         return FALSE;
     lull_json_set_bool(lull_json_ensure(vm, "status"), LULL_SOURCE_SPARSE, TRUE);
-    return lull_machine_tell_volumes(store, vm, instance != NULL, error);
+    return lull_machine_tell_volumes(store, vm, instance != NULL, error) &&
+           tell_of_revisions(store, vm, error);
 }

@@ -84,6 +84,18 @@ captured_vm(LullJson *vm)
     return captured;
 }
 
+/* The same, with a spec that is good when the machine is gone. */
+static LullJson *
+capture(const LullSnapshotView *view, const LullSnapshotSource *source, GError **error)
+{
+    g_autoptr(LullJson) captured = captured_vm(view->vm);
+
+    if (source && source->keep &&
+        !source->keep(source->user_data, view->snapshot, view->vm, lull_json_ensure(captured, "spec"), error))
+        return NULL;
+    return g_steal_pointer(&captured);
+}
+
 static gboolean
 create_content(LullStore *store, const LullSnapshotView *view, const LullSnapshotSource *source,
                GError **error)
@@ -92,8 +104,12 @@ create_content(LullStore *store, const LullSnapshotView *view, const LullSnapsho
     g_autofree char *policy = lull_policy_to_annotation(view->policy);
     LullJson *meta = lull_json_ensure(content, "metadata");
     LullJson *spec = lull_json_ensure(content, "spec");
-    LullJson *finalizers = json_object_new_array();
+    g_autoptr(LullJson) captured = capture(view, source, error);
+    LullJson *finalizers = NULL;
 
+    if (!captured)
+        return FALSE;
+    finalizers = json_object_new_array();
     lull_json_set_string(content, "apiVersion", LULL_GROUP_SNAPSHOT "/v1beta1");
     lull_json_set_string(content, "kind", lull_kind_content.kind);
     lull_json_set_string(meta, "name", view->content_name);
@@ -104,7 +120,7 @@ create_content(LullStore *store, const LullSnapshotView *view, const LullSnapsho
     if (source && source->node)
         lull_json_set_string(lull_json_ensure(meta, "labels"), LULL_LABEL_NODE, source->node);
     lull_json_set_string(spec, "virtualMachineSnapshotName", view->name);
-    lull_json_take(lull_json_ensure(spec, "source"), "virtualMachine", captured_vm(view->vm));
+    lull_json_take(lull_json_ensure(spec, "source"), "virtualMachine", g_steal_pointer(&captured));
     lull_json_take(spec, "volumeBackups", volume_backups(view));
     if (!lull_effect_create(store, &lull_kind_content, content, error))
         return FALSE;

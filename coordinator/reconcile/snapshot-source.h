@@ -16,8 +16,12 @@ G_BEGIN_DECLS
  *   be snapshotted. */
 typedef struct {
     gboolean (*complete)(gpointer user_data, LullJson *vm, GError **error); /* in place; may block */
-    gpointer user_data;
-    const char *node; /* sees to a new content as long as nothing is granted; NULL: there are no nodes */
+    /* What @spec, that of @vm to be kept, refers to and what goes with the machine is kept for @snapshot,
+     * too, before its content is made; @spec may be changed. May block, and be called again. NULL: nothing
+     * is. */
+    gboolean (*keep)(gpointer user_data, LullJson *snapshot, LullJson *vm, LullJson *spec, GError **error);
+    gpointer user_data; /* of both */
+    const char *node;   /* sees to a new content as long as nothing is granted; NULL: there are no nodes */
 } LullSnapshotSource;
 
 #define LULL_SOURCE_PROBLEM "snapshotProblem"

@@ -8,12 +8,13 @@ import pytest
 from account import wait_allowed
 from coordinators import ACCOUNT, NAMESPACE, Coordinators
 from kinds import OWN
-from kubevirt import Volume
+from kubevirt import VMS, Volume, owner
 from snapshots import Snapshots, reasons
 from volumes import SNAPSHOTS, claim
 from waiting import wait_for
 
 CLAIMS = "persistentvolumeclaims"
+REVISIONS = "controllerrevisions.apps"
 CLOUDINIT = Volume("cloudinit", source="cloudInitNoCloud")
 FINALIZER = f"{OWN}/snapshot-source-protection"
 
@@ -165,6 +166,41 @@ def test_s45_a_volume_snapshot_that_vanished_is_missed_by_name(installed, namesp
     assert reasons(status)["Progressing"] == "In error state"
     wait_for(lambda: [one for one in installed.admin.list("events", namespace)
                       if (one["type"], one["reason"]) == ("Warning", "VolumeSnapshotMissing")], "its event")
+
+
+@pytest.fixture
+def typed(kubevirt, namespace, claims):
+    """Off, with an instance type and a preference, whose revisions are not there yet."""
+    claims("root")
+    vm = kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root")],
+                            instancetype={"name": "medium", "revisionName": "larry-medium-1"},
+                            preference={"name": "debian"})
+    vm.write_status(preferenceRef={"name": "debian", "controllerRevisionRef": {"name": "larry-debian-1"}})
+    return vm
+
+
+def create_revision(vm, name, **data):
+    vm.admin.create({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": data,
+                     "metadata": {"name": name, "ownerReferences": [owner(vm.read())]}}, vm.namespace)
+
+
+def test_s52_revisions_of_instance_type_and_preference_outlive_the_machine(installed, namespace, snapshots, typed):
+    snapshots.take("snap")
+    snapshots.wait_reason("snap", f"Source not locked source {namespace}/larry revision of its instancetype doesnt "
+                          "exist: larry-medium-1")
+    create_revision(typed, "larry-medium-1", cpu=2)
+    create_revision(typed, "larry-debian-1", bus="virtio")
+    uid = snapshots.wait_taken("snap")["metadata"]["uid"]
+    wait_free(typed)
+    installed.admin.delete(VMS, "larry", namespace)
+    installed.admin.wait_gone(REVISIONS, "larry-debian-1", namespace)
+    kept = snapshots.content("snap")["spec"]["source"]["virtualMachine"]["spec"]
+    for member, name, data in (("instancetype", "snap-medium-1", {"cpu": 2}),
+                               ("preference", "snap-debian-1", {"bus": "virtio"})):
+        revision = installed.admin.read(REVISIONS, name, namespace)
+        assert kept[member]["revisionName"] == name
+        assert revision["data"] == data
+        assert [one["uid"] for one in revision["metadata"]["ownerReferences"]] == [uid]
 
 
 def test_s55_a_status_that_was_emptied_is_made_again(installed, namespace, snapshots, vm):
