@@ -77,16 +77,28 @@ def test_s2_s13_s53_a_machine_and_then_its_volume_are_waited_for_by_name(kubevir
     wait_free(vm)
 
 
-def test_s14_a_pod_that_uses_the_volume_of_a_machine_that_is_off_is_waited_for(installed, namespace, snapshots, vm):
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": {
+@pytest.fixture
+def reader(installed, namespace, vm):
+    """The name of a pod that uses the machine's volume."""
+    installed.admin.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": {
         "nodeName": "node-a", "automountServiceAccountToken": False, "containers": [{"name": "it", "image": "none"}],
-        "volumes": [{"name": "it", "persistentVolumeClaim": {"claimName": "root"}}]}}
-    installed.admin.create(pod, namespace)
+        "volumes": [{"name": "it", "persistentVolumeClaim": {"claimName": "root"}}]}}, namespace)
+    return "reader"
+
+
+def test_s14_a_pod_that_uses_the_volume_of_a_machine_that_is_off_is_waited_for(installed, namespace, snapshots, reader):
     snapshots.take("snap")
     snapshots.wait_reason("snap", "Source not locked source is offline but 1 pods using PVCs [root]")
     assert not snapshots.content("snap")
-    installed.admin.must("DELETE", f"/api/v1/namespaces/{namespace}/pods/reader", {"gracePeriodSeconds": 0})
+    installed.admin.must("DELETE", f"/api/v1/namespaces/{namespace}/pods/{reader}", {"gracePeriodSeconds": 0})
     snapshots.wait_taken("snap")
+
+
+def test_s15_a_pod_that_uses_the_volume_of_a_machine_that_runs_is_in_nobodys_way(snapshots, vm, reader):
+    vm.start("node-b")  # where no coordinator is: it goes no further than to its lock and its grant
+    snapshots.take("snap")
+    snapshots.wait_grant("snap", "node-b", 1)
+    assert vm.read()["status"]["snapshotInProgress"] == f"snap.{OWN}"
 
 
 def test_s11_half_a_lock_is_made_whole_and_let_go(snapshots, vm):
