@@ -70,6 +70,13 @@ take_part(const char **cursor, gboolean bare, guint64 *ret_nsec)
     return TRUE;
 }
 
+/* 0 means something else than very short. */
+static gint64
+at_least_one(gint64 usec, gboolean is_something)
+{
+    return usec == 0 && is_something ? 1 : usec;
+}
+
 static gboolean
 parse(const char *text, gint64 *ret_usec)
 {
@@ -87,7 +94,7 @@ parse(const char *text, gint64 *ret_usec)
     } while (*cursor);
     if (total > G_MAXINT64)
         return FALSE;
-    *ret_usec = (gint64)(total / NSEC_PER_USEC) * (negative ? -1 : 1);
+    *ret_usec = at_least_one((gint64)(total / NSEC_PER_USEC), total > 0) * (negative ? -1 : 1);
     return TRUE;
 }
 
@@ -124,6 +131,7 @@ lull_duration_from_json(LullJson *value, gint64 *ret_usec, GError **error)
                     seconds);
         return FALSE;
     }
-    *ret_usec = llround(seconds * G_USEC_PER_SEC);
+    *ret_usec =
+        at_least_one(llround(fabs(seconds) * G_USEC_PER_SEC), fabs(seconds) > 0) * (seconds < 0 ? -1 : 1);
     return TRUE;
 }
