@@ -8,6 +8,7 @@
 #include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/grant-effects.h"
+#include "coordinator/reconcile/offline-vm.h"
 #include "coordinator/reconcile/snapshot-source.h"
 #include "protocol/names.h"
 
@@ -57,6 +58,46 @@ look_at_locks(LullJson *vm, LullJson *status, const char *group)
         lull_json_set_bool(status, LULL_MACHINE_LOOSE, TRUE);
 }
 
+/* Would it be off if nobody did anything? */
+static gboolean
+is_wanted_off(LullJson *vm)
+{
+    LullJson *spec = lull_json_object(vm, "spec");
+    const char *strategy = lull_json_string(spec, "runStrategy", "");
+
+    return g_str_equal(strategy, "Halted") || g_str_equal(strategy, "Manual") ||
+           (!*strategy && !lull_json_bool(spec, "running", TRUE));
+}
+
+/* An instance that is over says how. Without one there is what KubeVirt has seen: a machine that is wanted
+ * off and is stopped was asked to end; between two lives of one that is wanted on nobody knows what its last
+ * one came to.
+ */
+static const char *
+end_of(LullJson *vm, LullJson *status, LullJson *instance)
+{
+    const char *phase = lull_json_string(lull_json_object(instance, "status"), "phase", "");
+
+    if (instance)
+        return g_str_equal(phase, "Succeeded") ? LULL_MACHINE_END_STOPPED : LULL_MACHINE_END_CRASHED;
+    return is_wanted_off(vm) && g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped")
+               ? LULL_MACHINE_END_STOPPED
+               : NULL;
+}
+
+static void
+look_at_end(LullJson *vm, LullJson *status, LullJson *instance)
+{
+    const char *uid = lull_meta_uid(vm), *instance_uid = lull_meta_uid(instance);
+    g_autofree char *life = g_strdup_printf("%s/%" G_GINT64_FORMAT "/%s", uid ? uid : "",
+                                            lull_json_int(lull_json_object(vm, "metadata"), "generation", 0),
+                                            instance_uid ? instance_uid : "");
+
+    lull_json_set_string(status, LULL_MACHINE_END, end_of(vm, status, instance));
+    lull_json_set_string(status, LULL_MACHINE_LIFE, life);
+    lull_json_set_string(status, "printableStatus", "Stopped");
+}
+
 /* One that cannot be understood is nowhere, and on. */
 static void
 look_at_instance(LullJson *vm, LullJson *status, LullJson *document)
@@ -66,6 +107,10 @@ look_at_instance(LullJson *vm, LullJson *status, LullJson *document)
         instance && instance->node && !instance->migrating &&
         (instance->state == LULL_INSTANCE_RUNNING || instance->state == LULL_INSTANCE_PAUSED);
 
+    if (instance && instance->state == LULL_INSTANCE_ENDED) {
+        look_at_end(vm, status, document);
+        return;
+    }
     lull_json_set_string(status, LULL_MACHINE_NODE, there ? instance->node : "");
     lull_json_set_string(status, "printableStatus",
                          instance && instance->state == LULL_INSTANCE_PAUSED ? "Paused" : "Running");
@@ -78,11 +123,13 @@ lull_machine_look(LullJson *vm, LullJson *instance, const char *group)
 
     json_object_object_del(status, LULL_MACHINE_NODE);
     json_object_object_del(status, LULL_MACHINE_LOOSE);
+    json_object_object_del(status, LULL_MACHINE_END);
+    json_object_object_del(status, LULL_MACHINE_LIFE);
     look_at_locks(vm, status, group);
     if (instance)
         look_at_instance(vm, status, instance);
     else
-        lull_json_set_string(status, "printableStatus", "Stopped");
+        look_at_end(vm, status, NULL);
 }
 
 void

@@ -23,8 +23,8 @@ char *lull_machine_lock_owner(const char *group, const char *text) G_GNUC_WARN_U
 char *lull_machine_finalizer(const char *group) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Changes @vm in place: locks are owners; its status says where it runs (LULL_MACHINE_NODE), whether our lock
- * lacks its finalizer (LULL_MACHINE_LOOSE), and, as of now, whether it is off or paused. @instance: its
- * VirtualMachineInstance, NULL: there is none. */
+ * lacks its finalizer (LULL_MACHINE_LOOSE), and, as of now, whether it is off or paused; of one that is off
+ * also how it ended (offline-vm.h). @instance: its VirtualMachineInstance, NULL: there is none. */
 void lull_machine_look(LullJson *vm, LullJson *instance, const char *group);
 
 /* What is still to be written for it to be as @patch, a merge patch of its status with owners in the place of

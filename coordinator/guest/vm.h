@@ -26,6 +26,7 @@ typedef enum {
     LULL_VM_END_FAILED,   /* to start */
     LULL_VM_END_REVERTED, /* to one of libvirt's own snapshots */
     LULL_VM_END_RESTORED, /* its disks are others since: those of a snapshot that was not at rest */
+    LULL_VM_END_UNSEEN,   /* a cluster's: nobody saw it, and nobody may say that it was asked to */
     LULL_VM_END_N
 } LullVmEnd;
 

@@ -58,6 +58,8 @@ lull_attempt_order_free(LullAttemptOrder *self)
     g_strfreev(self->volumes);
     lull_json_put(self->earlier);
     lull_json_put(self->content);
+    g_free(self->life);
+    g_free(self->problem);
     g_free(self);
 }
 
@@ -68,6 +70,7 @@ lull_attempt_outcome_free(LullAttemptOutcome *self)
         return;
     lull_json_put(self->report);
     lull_json_put(self->cuts);
+    g_free(self->life);
     g_free(self);
 }
 
@@ -336,6 +339,7 @@ conclude(Attempt *self)
     outcome->reached =
         truth.final && self->cut_time && lull_level_satisfies(truth.level, self->order->require);
     outcome->report = lull_attempt_report(&record, &truth);
+    outcome->life = g_strdup(self->order->life);
     outcome->cuts = lull_attempt_cuts(record.volumes);
     return outcome;
 }
@@ -366,7 +370,11 @@ static gboolean
 attempt_init(Attempt *self, GError **error)
 {
     self->op = g_uuid_string_random();
-    self->vm = self->order->content ? lull_vm_of_content(self->order->content)
+    if (self->order->problem) {
+        g_set_error_literal(error, LULL_ERROR, LULL_ERROR_INVALID, self->order->problem);
+        return FALSE;
+    }
+    self->vm = self->order->content ? lull_vm_of_content(self->order->content, self->order->end)
                                     : lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;

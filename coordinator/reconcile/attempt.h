@@ -39,6 +39,9 @@ typedef struct {
     char **volumes;    /* that the content promises; NULL: none */
     gboolean by_claim; /* what is cut are the claims of `volumes`, also those that are no disk of the guest */
     LullJson *content; /* of a machine that is off and that no host knows; NULL: the host is asked for it */
+    LullVmEnd end;     /* `content`: how it ended */
+    char *life;        /* `content`: for the outcome; see LullRest */
+    char *problem;     /* why nothing may be cut; NULL: it may */
     gint64 deadline;   /* boot clock; 0: none */
 } LullAttemptOrder;
 void lull_attempt_order_free(LullAttemptOrder *self);
@@ -51,6 +54,7 @@ typedef struct {
     gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
     gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
+    char *life;          /* of a machine that was off; NULL: it was not */
     LullJson *cuts; /* volumes' names to what the storage knows their cuts by; NULL: by their names alone */
 } LullAttemptOutcome;
 void lull_attempt_outcome_free(LullAttemptOutcome *self);

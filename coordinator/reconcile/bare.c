@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/model/report.h"
+#include "coordinator/reconcile/offline-vm.h"
 
 static LullVmState
 state_of(LullJson *vm)
@@ -19,7 +20,7 @@ state_of(LullJson *vm)
 LullJson *
 lull_bare_report(LullJson *vm, const char *op, guint attempt, LullLevel require, gboolean *ret_reached)
 {
-    const LullTruthFacts facts = {.vm = state_of(vm), .end = LULL_VM_END_SHUTDOWN, .no_volumes = TRUE};
+    const LullTruthFacts facts = {.vm = state_of(vm), .end = lull_machine_end(vm), .no_volumes = TRUE};
     const LullTruth truth = lull_truth_of(&facts);
     const char *names[8] = {NULL};
 

@@ -10,6 +10,7 @@
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/grant-effects.h"
 #include "coordinator/reconcile/news.h"
+#include "coordinator/reconcile/rest.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -211,37 +212,25 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
     return NULL;
 }
 
-/* In a cluster: on no node, and so in no host. One that is gone is as good as that. */
-static gboolean
-is_off(const LullContents *self, const LullContentView *view, gboolean *ret_off, GError **error)
-{
-    const char *machine =
-        lull_meta_name(lull_json_at(view->content, "spec", "source", "virtualMachine", NULL));
-    g_autoptr(LullJson) vm = NULL;
-
-    if (!lull_effect_get(self->store, &lull_kind_vm, view->ns, machine ? machine : "", &vm, error))
-        return FALSE;
-    *ret_off = !lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL);
-    return TRUE;
-}
-
 /* Whoever started a machine while it was cut as one that is off has written to what is called at rest: the
- * attempt counts as one of a life before, whose data goes. */
+ * attempt counts as one of a life before, whose data goes. *@error_text says so, in the place of what was
+ * there. */
 static gboolean
 check_still_off(const LullContents *self, const LullContentView *view, const LullAttemptOutcome *outcome,
-                LullContentState *state, GError **error)
+                LullContentState *state, char **error_text, GError **error)
 {
-    const char *level = lull_json_string(outcome ? outcome->report : NULL, "level", "");
-    gboolean off = FALSE;
+    g_auto(LullRest) now = {0};
+    const char *broken = NULL;
 
-    if (!self->duty || state->stage != LULL_CONTENT_CUT ||
-        !g_str_equal(level, lull_level_to_string(LULL_LEVEL_STOPPED)))
+    if (state->stage != LULL_CONTENT_CUT || !outcome->life)
         return TRUE;
-    if (!is_off(self, view, &off, error))
+    if (!lull_rest_look(self->store, view->content, &now, error))
         return FALSE;
-    if (off)
+    broken = lull_rest_broken(outcome->life, &now);
+    if (!broken)
         return TRUE;
-    g_message("%s: attempt %u: the machine was started while it was cut", view->snapshot_name, state->number);
+    g_free(*error_text);
+    *error_text = g_strdup(broken);
     state->stage = LULL_CONTENT_BEGUN;
     state->cuts = NULL;
     state->life = (char *)"";
@@ -261,9 +250,9 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     lull_jobs_state(self->jobs, id, &result, &problem);
     outcome = result;
     text = judge(self, view, outcome, problem, &state);
-    state.error = text;
-    if (!check_still_off(self, view, outcome, &state, error))
+    if (!check_still_off(self, view, outcome, &state, &text, error))
         return FALSE;
+    state.error = text;
     if (text)
         g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
     if (!write_state(self, view, &state, outcome ? outcome->report : NULL, error))
@@ -273,11 +262,13 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     return TRUE;
 }
 
-/* What an earlier life began counts as an attempt, but nobody has to wait for the next one. */
+/* What an earlier life began counts as an attempt, but nobody has to wait for the next one. What this life
+ * gave up has its reason, and its pause. */
 static gboolean
 record_discard(const LullContents *self, const LullContentView *view, GError **error)
 {
-    const LullContentState state = next_state(view, LULL_CONTENT_FAILED, NULL);
+    char *why = *view->state->life ? NULL : view->state->error;
+    const LullContentState state = next_state(view, LULL_CONTENT_FAILED, why);
 
     if (!write_state(self, view, &state, NULL, error))
         return FALSE;
@@ -402,13 +393,16 @@ static gboolean
 start_attempt(const LullContents *self, const LullContentView *view, GError **error)
 {
     LullContentTask *task = NULL;
-    gboolean off = FALSE;
+    g_auto(LullRest) rest = {0};
 
-    if (self->duty && !is_off(self, view, &off, error))
+    if (self->duty && !lull_rest_look(self->store, view->content, &rest, error))
         return FALSE;
     task = task_new(self, view, view->state->number);
     task->order = order_of(self, view);
-    task->order->content = off ? lull_json_dup(view->content) : NULL;
+    task->order->content = rest.off ? lull_json_dup(view->content) : NULL;
+    task->order->end = rest.end;
+    task->order->life = g_steal_pointer(&rest.life);
+    task->order->problem = g_steal_pointer(&rest.problem);
     start(self, view, LULL_JOB_ATTEMPT, lull_content_run_attempt, task,
           (GDestroyNotify)lull_attempt_outcome_free);
     return TRUE;

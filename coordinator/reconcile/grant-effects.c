@@ -7,6 +7,7 @@
 #include "coordinator/reconcile/content-view.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/grant-decide.h"
+#include "coordinator/reconcile/rest.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -48,7 +49,7 @@ snapshot_of(LullJson *content)
     return lull_json_string(lull_json_object(content, "spec"), "virtualMachineSnapshotName", "");
 }
 
-/* One that is off, or gone, can be worked on anywhere. */
+/* One that is off, or gone, also where another has its name, can be worked on anywhere. */
 static gboolean
 find_place(Look *self, const LullGrants *grants, const char *ns, GError **error)
 {
@@ -58,6 +59,8 @@ find_place(Look *self, const LullGrants *grants, const char *ns, GError **error)
 
     if (name && !lull_effect_get(grants->store, &lull_kind_vm, ns, name, &vm, error))
         return FALSE;
+    if (!lull_machine_is(vm, self->content))
+        g_clear_pointer(&vm, json_object_put);
     node = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL);
     self->place = node && !*node ? NULL : g_strdup(node ? node : grants->node);
     self->view.placed = self->place != NULL;

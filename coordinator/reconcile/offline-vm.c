@@ -18,8 +18,18 @@ volume_of(LullJson *backup)
     return volume;
 }
 
+LullVmEnd
+lull_machine_end(LullJson *vm)
+{
+    const char *end = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_END, "");
+
+    if (g_str_equal(end, LULL_MACHINE_END_STOPPED))
+        return LULL_VM_END_SHUTDOWN;
+    return g_str_equal(end, LULL_MACHINE_END_CRASHED) ? LULL_VM_END_CRASHED : LULL_VM_END_UNSEEN;
+}
+
 LullVm *
-lull_vm_of_content(LullJson *content)
+lull_vm_of_content(LullJson *content, LullVmEnd end)
 {
     LullJson *spec = lull_json_object(content, "spec");
     LullJson *machine = lull_json_at(spec, "source", "virtualMachine", NULL);
@@ -31,7 +41,7 @@ lull_vm_of_content(LullJson *content)
     vm->domain = g_strdup(vm->name);
     vm->uid = g_strdup(uid ? uid : "");
     vm->state = LULL_VM_STOPPED;
-    vm->end = LULL_VM_END_SHUTDOWN;
+    vm->end = end;
     vm->volumes = lull_vm_volumes_new();
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++)
         g_ptr_array_add(vm->volumes, volume_of(json_object_array_get_idx(backups, i)));

@@ -90,6 +90,9 @@ lull_truth_unrest(LullVmEnd end)
         [LULL_VM_END_RESTORED] =
             "the VM was off, but it did not run since a restore brought back disks of a guest that had not "
             "switched itself off",
+        [LULL_VM_END_UNSEEN] = "the VM was off, but whether the guest switched itself off is not known: "
+                               "KubeVirt does not say that "
+                               "it was stopped, or its run strategy would have it run",
     };
 
     return reasons[end < LULL_VM_END_N ? end : LULL_VM_END_UNKNOWN];

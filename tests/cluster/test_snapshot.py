@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of a guest on a node of the cluster: by our coordinators, with the cluster's storage."""
 
+import itertools
+
 import pytest
 
 import rig
@@ -14,6 +16,7 @@ from snapshots import Snapshots, note, reasons
 from volumes import SNAPSHOTS, claim
 from waiting import wait_for
 
+numbers = itertools.count(1)
 CLAIMS = {"root": ("vda", "ext4", "64Mi"), "data": ("vdb", "xfs", "320Mi")}
 
 
@@ -52,7 +55,7 @@ def coordinator(installed, build):
     wait_allowed(account.client(), "watch", "virtualmachinesnapshotcontents", OWN)
     with Coordinators(installed, build) as coordinators:
         one = coordinators.make("node-a")
-        one.start("--check-interval=500")
+        one.start("--check-interval=500", "--attempt-pause=500")
         one.wait_leads()
         yield one
 
@@ -105,3 +108,39 @@ def test_a_machine_that_is_off_is_cut_as_it_is(installed, kubevirt, vm, snapshot
     backup = snapshots.content("off")["spec"]["volumeBackups"][0]
     assert backup["persistentVolumeClaim"]["spec"] == installed.admin.read(
         "persistentvolumeclaims", "other", vm.namespace)["spec"]
+
+
+@pytest.fixture
+def idle(installed, kubevirt, vm, request):
+    """A machine of its own that is off."""
+    name = f"idle-{next(numbers)}"
+    installed.admin.create(claim(name), vm.namespace)
+    installed.wait_bound(name, vm.namespace)
+    return kubevirt.create_vm(name, vm.namespace, [Volume("disk", name)], **getattr(request, "param", {}))
+
+
+@pytest.mark.parametrize("idle", [{"runStrategy": "Always"}], indirect=True)
+def test_a_machine_between_two_lives_is_not_called_stopped(snapshots, idle):
+    """How the last one ended nobody has seen: its node may have died."""
+    snapshots.take("between", idle.name)
+    status = snapshots.wait_taken("between")["status"]
+    report = note(snapshots.content("between"), "quiesce-report")
+    assert (report["level"], status["indications"]) == ("crash", ["NoGuestAgent"])
+    assert "not known" in report["proofReason"]
+
+
+def test_a_machine_that_is_started_while_it_is_cut_is_not_called_stopped(installed, snapshots, idle):
+    handle = installed.driver.handle(idle.name, idle.namespace)
+    installed.driver.turn(handle, delay="1h")
+    uid = snapshots.take("off", idle.name)["metadata"]["uid"]
+    first = f"vmsnapshot-{uid}-volume-disk"
+    cut = installed.admin.wait(SNAPSHOTS, first, bool, "made", idle.namespace)
+    wait_for(lambda: installed.driver.is_cutting(cut), "a cut begun")
+    idle.start("node-b")
+    installed.driver.turn(handle)
+    snapshots.wait("off", lambda status: "started while it was cut" in status.get("error", {}).get("message", ""),
+                   "told why that does not count")
+    idle.stop()
+    snapshots.wait_taken("off")
+    report = note(snapshots.content("off"), "quiesce-report")
+    assert (report["level"], report["attempt"] > 1) == ("stopped", True)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/cluster/machine-view.h"
+#include "coordinator/reconcile/offline-vm.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 
@@ -65,6 +66,80 @@ START_TEST(test_a_machine_without_an_instance_is_off)
     lull_machine_look(vm, NULL, OWN);
     ck_assert_str_eq(status_of(vm, "printableStatus"), "Stopped");
     ck_assert_ptr_null(status_of(vm, "nodeName"));
+}
+END_TEST
+
+static const struct {
+    const char *spec, *status, *phase; /* of its instance; NULL: there is none */
+    LullVmEnd end;
+} ends[] = {
+    {"'runStrategy':'Halted'", "'printableStatus':'Stopped'", NULL, LULL_VM_END_SHUTDOWN},
+    {"'runStrategy':'Manual'", "'printableStatus':'Stopped'", NULL, LULL_VM_END_SHUTDOWN},
+    {"'running':false", "'printableStatus':'Stopped'", NULL, LULL_VM_END_SHUTDOWN},
+    /* nobody asked it to end */
+    {"'runStrategy':'Always'", "'printableStatus':'Stopped'", NULL, LULL_VM_END_UNSEEN},
+    {"'runStrategy':'RerunOnFailure'", "'printableStatus':'Stopped'", NULL, LULL_VM_END_UNSEEN},
+    {"'runStrategy':'Once'", "'printableStatus':'Stopped'", NULL, LULL_VM_END_UNSEEN},
+    {"'running':true", "'printableStatus':'Stopped'", NULL, LULL_VM_END_UNSEEN},
+    {"", "'printableStatus':'Stopped'", NULL, LULL_VM_END_UNSEEN},
+    /* nobody says that it did */
+    {"'runStrategy':'Halted'", "'printableStatus':'Stopping'", NULL, LULL_VM_END_UNSEEN},
+    {"'runStrategy':'Halted'", "'printableStatus':'CrashLoopBackOff'", NULL, LULL_VM_END_UNSEEN},
+    {"'runStrategy':'Halted'", "", NULL, LULL_VM_END_UNSEEN},
+    {"'runStrategy':'Always'", "'end':'stopped'", NULL, LULL_VM_END_UNSEEN},
+    /* it did, and is looked at before it is run again, or taken away */
+    {"'runStrategy':'Always'", "", "Succeeded", LULL_VM_END_SHUTDOWN},
+    {"'runStrategy':'Halted'", "'printableStatus':'Stopped'", "Failed", LULL_VM_END_CRASHED},
+};
+
+START_TEST(test_a_machine_that_is_off_was_stopped_only_where_somebody_can_say_so)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'larry','namespace':'shop','uid':'u'},'spec':{%s},'status':{%s}}", ends[_i].spec,
+        ends[_i].status);
+    g_autofree char *phase = g_strdup_printf("'phase':'%s','nodeName':'node-a'", ends[_i].phase);
+    g_autoptr(LullJson) vm = json(text);
+    g_autoptr(LullJson) vmi = ends[_i].phase ? instance(phase) : NULL;
+
+    lull_machine_look(vm, vmi, OWN);
+    ck_assert_str_eq(status_of(vm, "printableStatus"), "Stopped");
+    ck_assert_ptr_null(status_of(vm, "nodeName"));
+    ck_assert_int_eq(lull_machine_end(vm), ends[_i].end);
+}
+END_TEST
+
+START_TEST(test_whoever_is_gone_is_not_known_to_have_been_stopped)
+{
+    ck_assert_int_eq(lull_machine_end(NULL), LULL_VM_END_UNSEEN);
+}
+END_TEST
+
+static const char *
+life_of(const char *meta, const char *vmi)
+{
+    g_autoptr(LullJson) vm = machine(meta, "'life':'mine'");
+    g_autoptr(LullJson) over = vmi ? instance("'phase':'Succeeded'") : NULL;
+
+    if (over)
+        lull_json_set_string(lull_json_object(over, "metadata"), "uid", vmi);
+    lull_machine_look(vm, over, OWN);
+    return g_intern_string(status_of(vm, LULL_MACHINE_LIFE));
+}
+
+START_TEST(test_a_machine_that_was_started_changed_or_made_again_has_another_life)
+{
+    static const struct {
+        const char *meta, *vmi;
+    } lives[] = {{",'generation':3", NULL},
+                 {",'generation':4", NULL},
+                 {",'generation':3,'uid':'another'", NULL},
+                 {",'generation':3", "i-1"},
+                 {",'generation':3", "i-2"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(lives); i++)
+        for (gsize k = 0; k < G_N_ELEMENTS(lives); k++)
+            ck_assert((life_of(lives[i].meta, lives[i].vmi) == life_of(lives[k].meta, lives[k].vmi)) ==
+                      (i == k));
 }
 END_TEST
 
@@ -144,6 +219,10 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_locks_of_either_controller_are_told_apart, 0, G_N_ELEMENTS(locks));
     tcase_add_test(tcase, test_a_machine_without_an_instance_is_off);
     tcase_add_loop_test(tcase, test_a_machine_is_where_its_instance_runs, 0, G_N_ELEMENTS(instances));
+    tcase_add_loop_test(tcase, test_a_machine_that_is_off_was_stopped_only_where_somebody_can_say_so, 0,
+                        G_N_ELEMENTS(ends));
+    tcase_add_test(tcase, test_whoever_is_gone_is_not_known_to_have_been_stopped);
+    tcase_add_test(tcase, test_a_machine_that_was_started_changed_or_made_again_has_another_life);
     tcase_add_test(tcase, test_nobody_says_of_himself_what_we_say_of_him);
     tcase_add_loop_test(tcase, test_writes_what_is_missing_and_no_more, 0, G_N_ELEMENTS(plans));
     suite_add_tcase(suite, tcase);
