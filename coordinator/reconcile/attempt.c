@@ -400,6 +400,7 @@ outcome_of(Attempt *self, const char *reason, GError **error)
         if (self->view.cut == LULL_TRIED_FAILED) {
             outcome = g_new0(LullAttemptOutcome, 1);
             outcome->cut_failed = TRUE;
+            outcome->held = self->view.freeze == LULL_TRIED_DONE;
         }
         g_propagate_error(error, g_steal_pointer(&self->error));
         return outcome;

@@ -52,7 +52,8 @@ typedef struct {
     gboolean reached; /* this is as good as it gets, and at least the level required */
     gboolean again;   /* not reached, but another attempt may do better */
     gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
-    gboolean cut_failed; /* the storage did not cut: nothing else is set, and the error says why */
+    gboolean cut_failed; /* the storage did not cut: nothing but `held` is set, and the error says why */
+    gboolean held;       /* `cut_failed`: while a guest stood still for it */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
     char *life;          /* of a machine that was off; NULL: it was not */
     LullJson *cuts; /* volumes' names to what the storage knows their cuts by; NULL: by their names alone */

@@ -17,7 +17,7 @@
 #include "protocol/names.h"
 #include "protocol/step.h"
 
-/* Each froze the guest, or may have. */
+/* Before a storage that refuses, and keeps nobody waiting, is believed. */
 #define MAX_FAILED_CUTS 2
 
 static LullContentTask *
@@ -80,6 +80,20 @@ stored_report(const LullContentView *view)
     return text ? lull_json_parse(text, -1, NULL) : NULL;
 }
 
+/* What attempts to quiesce the guest came to: where none could tell, why. */
+static LullJson *
+earlier_of(const LullContentView *view)
+{
+    LullJson *report = stored_report(view);
+
+    if (report || !view->state->error)
+        return report;
+    report = json_object_new_object();
+    lull_json_set_string(report, "proof", "none");
+    lull_json_set_string(report, "proofReason", view->state->error);
+    return report;
+}
+
 static LullAttemptOrder *
 order_of(const LullContents *self, const LullContentView *view)
 {
@@ -91,7 +105,7 @@ order_of(const LullContents *self, const LullContentView *view)
     order->snapshot = g_strconcat(view->ns, "/", view->snapshot_name, NULL);
     order->number = view->state->number;
     order->unquiesced = view->unquiesced;
-    order->earlier = view->unquiesced ? stored_report(view) : NULL;
+    order->earlier = view->unquiesced ? earlier_of(view) : NULL;
     order->require = view->policy->require;
     order->exclude = g_strdupv(view->policy->exclude);
     order->volumes = promised_volumes(view->content);
@@ -99,8 +113,8 @@ order_of(const LullContents *self, const LullContentView *view)
         order->deadline = lull_clock_boottime() + (view->deadline - view->now);
     order->by_claim = self->duty != NULL;
     if (self->duty) {
-        const gint64 end =
-            lull_grant_book_begun_at(self->duty->book, view->uid, lull_clock_boottime()) + LULL_GRANT_WORK;
+        const gint64 end = lull_grant_book_begun_at(self->duty->book, view->uid, lull_clock_boottime()) +
+                           (view->unquiesced ? LULL_GRANT_PATIENCE : LULL_GRANT_WORK);
 
         order->deadline = order->deadline ? MIN(order->deadline, end) : end;
     }
@@ -162,7 +176,9 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
 static char *
 not_reached(const LullContentView *view, LullJson *report)
 {
-    const char *why = lull_json_string(report, "proofReason", "the attempts were interrupted");
+    const char *error = view->state->error;
+    const char *why =
+        lull_json_string(report, "proofReason", error ? error : "the attempts were interrupted");
 
     return g_strdup_printf("required level not reached: %s is required, %s was reached%s%s",
                            lull_level_to_string(view->policy->require),
@@ -177,6 +193,14 @@ record_refusal(const LullContents *self, const LullContentView *view, GError **e
     const LullContentState state = next_state(view, LULL_CONTENT_REFUSED, text);
 
     return write_state(self, view, &state, NULL, error);
+}
+
+/* Then it may be in time yet, as long as its snapshot is waited for. */
+static gboolean
+is_late(const GError *problem)
+{
+    return lull_error_is(problem, LULL_ERROR_TIMED_OUT) || lull_error_is(problem, LULL_ERROR_LOST) ||
+           lull_error_is(problem, LULL_ERROR_BUSY);
 }
 
 /* Into @state, which says FAILED; returns what went wrong. */
@@ -195,7 +219,7 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
     }
     if (!outcome || outcome->cut_failed) {
         state->failed_cuts += outcome ? 1 : 0;
-        if (state->failed_cuts >= MAX_FAILED_CUTS)
+        if (outcome && !outcome->held && !is_late(problem) && state->failed_cuts >= MAX_FAILED_CUTS)
             state->stage = LULL_CONTENT_GIVEN_UP;
         return g_strdup(problem ? problem->message : "the attempt came to nothing");
     }
@@ -246,6 +270,7 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     const LullAttemptOutcome *outcome = NULL;
     g_autofree char *text = NULL;
     LullContentState state = next_state(view, LULL_CONTENT_FAILED, NULL);
+    gboolean counts = FALSE;
 
     lull_jobs_state(self->jobs, id, &result, &problem);
     outcome = result;
@@ -253,9 +278,10 @@ record_attempt(const LullContents *self, const LullContentView *view, GError **e
     if (!check_still_off(self, view, outcome, &state, &text, error))
         return FALSE;
     state.error = text;
+    counts = outcome && state.stage != LULL_CONTENT_BEGUN;
     if (text)
         g_message("%s: attempt %u: %s", view->snapshot_name, state.number, text);
-    if (!write_state(self, view, &state, outcome ? outcome->report : NULL, error))
+    if (!write_state(self, view, &state, counts ? outcome->report : NULL, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_REPORTED);
     lull_jobs_drop(self->jobs, id);

@@ -26,7 +26,7 @@ typedef struct {
     guint number;        /* of the last attempt begun; 0: none */
     guint quiesced;      /* attempts begun that ask the guest to be quiet, and may have frozen it */
     gboolean unquiesced; /* the last one begun does not ask the guest */
-    guint failed_cuts;   /* attempts that stopped the guest for a cut, which failed */
+    guint failed_cuts;   /* attempts that came as far as a cut, which failed */
     char *life;          /* of the coordinator that began it; "" */
     gint64 time;         /* wall clock: of the cut, or of the failure; 0 */
     char *error;         /* NULL */

@@ -37,9 +37,15 @@ decide_unclaimed(const LullGrantView *view)
 static gint64
 work_end(const LullGrantView *view)
 {
-    return view->stage == LULL_CONTENT_BEGUN && !is_unclaimed(view)
-               ? view->begun_at + LULL_GRANT_WORK + LULL_GRANT_SLACK
-               : 0;
+    gint64 end = view->begun_at + LULL_GRANT_WORK;
+
+    if (view->stage != LULL_CONTENT_BEGUN || is_unclaimed(view))
+        return 0;
+    if (view->unquiesced)
+        end = view->begun_at + LULL_GRANT_PATIENCE;
+    if (view->unquiesced && view->deadline)
+        end = MIN(end, view->deadline);
+    return end + LULL_GRANT_SLACK;
 }
 
 /* Whoever began it is at work, or would have said what became of it. */

@@ -15,16 +15,18 @@ typedef struct {
     gboolean deleting;
     gboolean wanted; /* its snapshot still waits for it */
     LullContentStage stage;
-    guint number;       /* of the last attempt begun; 0: none */
-    guint granted;      /* the attempt that is granted; 0: none */
-    gboolean ours;      /* that in this term */
-    gboolean misplaced; /* that to a node where the machine is not */
-    gboolean placed;    /* there is a node for the machine now */
-    gboolean orphaned;  /* the node that sees to it is no more */
-    gint64 granted_at;  /* when this leader saw the grant first */
-    gint64 valid_for;   /* of the grant */
-    gint64 begun_at;    /* when this leader saw first that attempt `number` has begun */
-    gint64 retry_at;    /* when the next attempt may begin; 0: now */
+    guint number;        /* of the last attempt begun; 0: none */
+    guint granted;       /* the attempt that is granted; 0: none */
+    gboolean ours;       /* that in this term */
+    gboolean misplaced;  /* that to a node where the machine is not */
+    gboolean placed;     /* there is a node for the machine now */
+    gboolean orphaned;   /* the node that sees to it is no more */
+    gint64 granted_at;   /* when this leader saw the grant first */
+    gint64 valid_for;    /* of the grant */
+    gint64 begun_at;     /* when this leader saw first that attempt `number` has begun */
+    gboolean unquiesced; /* that one holds no guest */
+    gint64 deadline;     /* of the snapshot; 0: none */
+    gint64 retry_at;     /* when the next attempt may begin; 0: now */
 } LullGrantView;
 
 typedef enum {

@@ -8,6 +8,7 @@
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/grant-decide.h"
 #include "coordinator/reconcile/rest.h"
+#include "coordinator/reconcile/snapshot-view.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -102,6 +103,7 @@ look_at_grant(Look *self, const LullGrants *grants)
     lull_grant_book_see(grants->book, uid, grant, state->number, view->now);
     view->stage = state->stage;
     view->number = state->number;
+    view->unquiesced = state->unquiesced;
     view->granted = grant ? grant->attempt : 0;
     view->ours = grant && grant->term == self->term;
     view->valid_for = grant ? grant->valid_for : 0;
@@ -116,6 +118,7 @@ static gboolean
 look(Look *self, const LullGrants *grants, const char *ns, const char *name, GError **error)
 {
     g_autoptr(LullJson) snapshot = NULL;
+    gint64 deadline = 0;
 
     self->view.now = lull_clock_boottime();
     if (!grants->leads(grants->leader, &self->term)) {
@@ -133,6 +136,9 @@ look(Look *self, const LullGrants *grants, const char *ns, const char *name, GEr
         !find_place(self, grants, ns, error) || !look_at_node(self, grants, error))
         return FALSE;
     self->view.wanted = lull_content_is_wanted(name, snapshot);
+    deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
+    if (deadline)
+        self->view.deadline = MAX(self->view.now + deadline - lull_clock_realtime(), 1);
     look_at_grant(self, grants);
     return TRUE;
 }

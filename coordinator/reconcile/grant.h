@@ -23,8 +23,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGrant, lull_grant_free)
 
 /* Whoever claimed one works no longer than this, by his own clock and from before the claim; so long the
  * leader waits, from after it saw the claim, before it takes the node for lost. */
-#define LULL_GRANT_WORK  (120 * G_USEC_PER_SEC)
-#define LULL_GRANT_VALID (30 * G_USEC_PER_SEC)
+#define LULL_GRANT_WORK (120 * G_USEC_PER_SEC)
+/* One that holds no guest may take as long as its snapshot is waited for, and no longer than this. */
+#define LULL_GRANT_PATIENCE ((gint64)3600 * G_USEC_PER_SEC)
+#define LULL_GRANT_VALID    (30 * G_USEC_PER_SEC)
 
 /* That clocks may differ by over such times, and a freeze begun in the last moment may take. */
 #define LULL_GRANT_SLACK (45 * G_USEC_PER_SEC)

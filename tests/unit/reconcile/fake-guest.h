@@ -21,6 +21,8 @@ typedef struct {
     LullWitnessVerdict witness; /* where both readings are there */
     gboolean gone;              /* the machine */
     gboolean refuse_storage, refuse_hold, refuse_prepare, refuse_freeze, refuse_cut, break_hold;
+    gboolean refuse_held_cut;                             /* one that a guest stands still for */
+    LullError cut_error;                                  /* that a cut fails with */
     gboolean refuse_witness, refuse_first, refuse_second; /* its making, and its readings */
     gboolean unconfirmed;                                 /* the thaw: it stays frozen */
     gboolean nothing;                                     /* in the guest that could be frozen */

@@ -201,10 +201,10 @@ perform_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
     fake_note('c');
     fake.terms = *terms;
-    if (fake.refuse_cut)
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "no cut");
-    ((FakeCut *)cut)->good = !fake.refuse_cut;
-    return !fake.refuse_cut;
+    ((FakeCut *)cut)->good = !fake.refuse_cut && !(fake.refuse_held_cut && terms->held);
+    if (!((FakeCut *)cut)->good)
+        g_set_error(error, LULL_ERROR, fake.cut_error, "no cut");
+    return ((FakeCut *)cut)->good;
 }
 
 static LullJson *

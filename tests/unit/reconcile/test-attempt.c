@@ -349,7 +349,7 @@ START_TEST(test_thaws_when_the_cut_fails)
 
     fake.refuse_cut = TRUE;
     outcome = attempt(LULL_LEVEL_CRASH, &error);
-    ck_assert(outcome->cut_failed && !outcome->reached && !outcome->report);
+    ck_assert(outcome->cut_failed && outcome->held && !outcome->reached && !outcome->report);
     ck_assert_str_eq(error->message, "no cut");
     ck_assert_str_eq(fake_story(), "shpf1ct");
 }

@@ -16,7 +16,9 @@ check_step(const LullGrantView *view, const LullGrantStep *step)
 {
     const gboolean unclaimed = view->granted > view->number;
     const gboolean at_work = view->stage == LULL_CONTENT_BEGUN && !unclaimed &&
-                             view->now < view->begun_at + LULL_GRANT_WORK + LULL_GRANT_SLACK;
+                             view->now < view->begun_at +
+                                             (view->unquiesced ? LULL_GRANT_PATIENCE : LULL_GRANT_WORK) +
+                                             LULL_GRANT_SLACK;
 
     MUST(step->reason != NULL);
     switch (step->verb) {
@@ -44,9 +46,10 @@ check_step(const LullGrantView *view, const LullGrantStep *step)
 
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
-    static const gint64 times[] = {0, NOW, NOW + LULL_GRANT_VALID, LATER, NOW + 2 * LULL_GRANT_WORK};
+    static const gint64 times[] = {
+        0, NOW, NOW + LULL_GRANT_VALID, LATER, NOW + 2 * LULL_GRANT_WORK, NOW + 2 * LULL_GRANT_PATIENCE};
 
-    for (guint bits = 0; bits < 1u << 8; bits++)
+    for (guint bits = 0; bits < 1u << 9; bits++)
         for (int stage = 0; stage < LULL_CONTENT_N; stage++)
             for (guint numbers = 0; numbers < 9; numbers++)
                 for (gsize i = 0; i < G_N_ELEMENTS(times); i++) {
@@ -60,6 +63,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .placed = (bits & 32) != 0,
                         .orphaned = (bits & 64) != 0,
                         .retry_at = bits & 128 ? LATER : 0,
+                        .unquiesced = (bits & 256) != 0,
                         .stage = (LullContentStage)stage,
                         .number = numbers % 3,
                         .granted = numbers / 3,
@@ -100,6 +104,28 @@ static const struct {
     {{WANTED, BEGUN, .orphaned = TRUE}, LULL_GRANT_WAIT},
     {{.exists = TRUE, .wanted = TRUE, .placed = TRUE, BEGUN, .now = NOW + LULL_GRANT_WORK + LULL_GRANT_SLACK},
      LULL_GRANT_GIVE},
+    /* nobody is frozen: it may take as long as its snapshot is waited for, or very long */
+    {{.exists = TRUE,
+      .wanted = TRUE,
+      .placed = TRUE,
+      BEGUN,
+      .unquiesced = TRUE,
+      .now = NOW + LULL_GRANT_WORK + LULL_GRANT_SLACK},
+     LULL_GRANT_WAIT},
+    {{.exists = TRUE,
+      .wanted = TRUE,
+      .placed = TRUE,
+      BEGUN,
+      .unquiesced = TRUE,
+      .now = NOW + LULL_GRANT_PATIENCE + LULL_GRANT_SLACK},
+     LULL_GRANT_GIVE},
+    {{.exists = TRUE,
+      .orphaned = TRUE,
+      BEGUN,
+      .unquiesced = TRUE,
+      .deadline = NOW + 1,
+      .now = NOW + 1 + LULL_GRANT_SLACK},
+     LULL_GRANT_ADOPT},
     /* it came to nothing: the next number, after the pause */
     {{WANTED, .stage = LULL_CONTENT_FAILED, .number = 1, .granted = 1}, LULL_GRANT_GIVE},
     {{WANTED, .stage = LULL_CONTENT_FAILED, .number = 1, .granted = 1, .retry_at = LATER}, LULL_GRANT_WAIT},

@@ -39,6 +39,12 @@ refuse_cut(World *world)
 }
 
 static void
+refuse_held_cut(World *world)
+{
+    fake.refuse_held_cut = TRUE;
+}
+
+static void
 lose_copy(World *world)
 {
     fake.lose_copy = LULL_COPY_FAILED;
@@ -117,7 +123,10 @@ static const struct {
      0},
     {break_hold, "'lull.dev/require':'fs'", "", "Failed", "shpf1c2trshpf1c2trr", "required level not reached",
      0},
-    {refuse_cut, "", "", "Failed", "shpf1ctrshpf1ctrr", "no cut", 0},
+    {refuse_held_cut, "", "", "Succeeded", "shpf1ctrshpf1ctrscS", "", 1},
+    {refuse_held_cut, "'lull.dev/require':'fs'", "", "Failed", "shpf1ctrshpf1ctrr",
+     "required level not reached: fs is required, nothing was reached: no cut", 0},
+    {refuse_cut, "", "", "Failed", "shpf1ctrshpf1ctrscrr", "no cut", 0},
     {lose_copy, "", "", "Succeeded", "shpf1c2t", "the copy was lost", 1},
     {find_no_copy, "", "", "Succeeded", "shpf1c2t", "the copy was lost", 1},
     {NULL, "", ",'failureDeadline':'-1s'", "Failed", "", "snapshot deadline exceeded", 0},

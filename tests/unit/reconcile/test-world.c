@@ -163,8 +163,69 @@ START_TEST(test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails)
     ck_assert_str_eq(lull_condition_reason(snapshot, "Failure"), "no cut");
     ck_assert_str_eq(fake_story(), "shpf1ctr"
                                    "shpf1ctr"
+                                   "scr"
                                    "r");
     world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_what_is_not_cut_while_the_guest_waits_is_cut_while_it_does_not)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) report = NULL;
+
+    world_init(&world, (guint32)_i);
+    fake.refuse_held_cut = TRUE;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_str_eq(fake_story(), "shpf1ctr"
+                                   "shpf1ctr"
+                                   "scS");
+    content = world_content(&world);
+    report = lull_json_parse(lull_meta_annotation(content, LULL_ANNOTATION_REPORT), -1, NULL);
+    ck_assert_str_eq(lull_json_string(report, "level", ""), "crash");
+    ck_assert_str_eq(lull_json_string(report, "proof", ""), "none");
+    ck_assert_str_eq(lull_json_string(report, "proofReason", ""), "no cut");
+    world_clear(&world);
+}
+END_TEST
+
+/* The storage may have much to do; who may wait how long is said by the deadline. */
+START_TEST(test_a_cut_that_is_late_is_tried_again_while_nobody_waits_frozen)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    fake.refuse_cut = TRUE;
+    fake.cut_error = LULL_ERROR_TIMED_OUT;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    for (guint i = 0; world_count('s') < 6; i++) {
+        ck_assert_uint_lt(i, 3000);
+        world_pass(&world);
+    }
+    ck_assert_uint_eq(world_count('f'), 2);
+    fake.refuse_cut = FALSE;
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_uint_eq(world_count('f'), 2);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_a_machine_that_waits_for_nothing_is_tried_twice_where_its_storage_refuses)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    world_set_power(&world, FALSE);
+    fake.refuse_cut = TRUE;
+    take_snapshot(&world, "", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Failed");
+    ck_assert_uint_eq(world_count('c'), 2);
     world_clear(&world);
 }
 END_TEST
@@ -280,6 +341,10 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_guest_that_never_keeps_still_is_cut_without_a_freeze_in_the_end, 0, 5);
     tcase_add_loop_test(tcase, test_whoever_dies_no_guest_is_frozen_more_than_twice, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_a_guest_is_not_stopped_again_and_again_for_a_cut_that_fails, 0, 3);
+    tcase_add_loop_test(tcase, test_what_is_not_cut_while_the_guest_waits_is_cut_while_it_does_not, 0, 3);
+    tcase_add_loop_test(tcase, test_a_cut_that_is_late_is_tried_again_while_nobody_waits_frozen, 0, 3);
+    tcase_add_loop_test(tcase, test_a_machine_that_waits_for_nothing_is_tried_twice_where_its_storage_refuses,
+                        0, 3);
     tcase_add_loop_test(tcase, test_a_lock_of_an_owner_that_does_not_exist_is_void, 0, 2);
     tcase_add_loop_test(tcase, test_past_its_deadline_it_fails_and_its_source_is_free, 0, 3);
     tcase_add_loop_test(tcase, test_a_copy_that_cannot_be_looked_at_is_looked_for_less_and_less_often, 0, 3);
