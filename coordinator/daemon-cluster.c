@@ -41,7 +41,7 @@ struct _LullClusterDaemon {
     char *node, *group, *selector, *identity;
     LullIntents *intents;
     LullHost *host;
-    LullFreezeCalls *freeze_calls; /* NULL: nobody else freezes */
+    LullFreezeCalls *freeze_calls;
     LullWatch *instances;
     GSource *instances_retry;
     char *instances_selector;
@@ -164,13 +164,12 @@ open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **r
 static gboolean
 choose_who_freezes(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
-    LullKubeConfig *config = NULL;
+    const LullFreezeUse use = g_str_equal(options->stock_freeze, BY_LIBVIRT)  ? LULL_FREEZE_BY_US
+                              : g_str_equal(options->stock_freeze, BY_EITHER) ? LULL_FREEZE_BY_EITHER
+                                                                              : LULL_FREEZE_BY_API;
+    LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
 
-    if (g_str_equal(options->stock_freeze, BY_LIBVIRT))
-        return TRUE;
-    config = lull_kube_config_find(options->kubeconfig, options->context, error);
-    self->freeze_calls =
-        config ? lull_freeze_calls_new(config, g_str_equal(options->stock_freeze, BY_EITHER), error) : NULL;
+    self->freeze_calls = config ? lull_freeze_calls_new(config, use, error) : NULL;
     if (!self->freeze_calls)
         return FALSE;
     lull_host_set_freeze_api(self->host, lull_freeze_calls_api(self->freeze_calls));

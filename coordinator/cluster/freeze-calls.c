@@ -71,7 +71,7 @@ unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GErro
 }
 
 LullFreezeCalls *
-lull_freeze_calls_new(LullKubeConfig *take_config, gboolean optional, GError **error)
+lull_freeze_calls_new(LullKubeConfig *take_config, LullFreezeUse use, GError **error)
 {
     LullKubeLink *link = lull_kube_link_new(take_config, error);
     LullFreezeCalls *self;
@@ -80,7 +80,7 @@ lull_freeze_calls_new(LullKubeConfig *take_config, gboolean optional, GError **e
         return NULL;
     self = g_new0(LullFreezeCalls, 1);
     self->link = link;
-    self->api = (LullFreezeApi){optional, check, freeze, unfreeze, self};
+    self->api = (LullFreezeApi){use, check, freeze, unfreeze, self};
     return self;
 }
 

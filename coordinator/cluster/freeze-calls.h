@@ -12,8 +12,7 @@ G_BEGIN_DECLS
  * passes them on to it. On connections of its own. */
 typedef struct _LullFreezeCalls LullFreezeCalls;
 
-/* @optional: LullFreezeApi.optional. */
-LullFreezeCalls *lull_freeze_calls_new(LullKubeConfig *take_config, gboolean optional,
+LullFreezeCalls *lull_freeze_calls_new(LullKubeConfig *take_config, LullFreezeUse use,
                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_freeze_calls_free(LullFreezeCalls *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullFreezeCalls, lull_freeze_calls_free)

@@ -356,7 +356,7 @@ thaw_frozen(LullGuestHold *self, gint64 until)
             take_verdict(self, &thaw);
             return TRUE;
         }
-        if (lull_guest_hold_guest_is_gone(self->line.domain, &gone)) {
+        if (lull_guest_fate(&self->line, &gone) != LULL_GUEST_HERE) {
             lull_guest_hold_break(self, gone, FALSE);
             return TRUE;
         }
@@ -392,7 +392,7 @@ lull_agent_end(LullLine *line, const char *op, gint64 until, GError **error)
         args = json_object_new_object();
         lull_json_set_string(args, "op", op);
         aborted = lull_agent_call(line->domain, LULL_CMD_ABORT, args, CALL_USEC, &problem);
-        if (aborted || lull_agent_denies(problem) || lull_guest_hold_guest_is_gone(line->domain, &gone))
+        if (aborted || lull_agent_denies(problem) || lull_guest_fate(line, &gone) != LULL_GUEST_HERE)
             return TRUE;
         if (lull_clock_boottime() >= until) {
             g_propagate_error(error, g_steal_pointer(&problem));

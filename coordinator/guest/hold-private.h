@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/guest/agent-reply.h"
+#include "coordinator/guest/elsewhere.h"
 #include "coordinator/guest/freeze-api.h"
 #include "coordinator/guest/hold.h"
 #include "coordinator/guest/line.h"
@@ -46,14 +47,13 @@ void lull_guest_hold_break(LullGuestHold *self, const char *reason, gboolean tim
 /* Notes that a freeze was answered with nothing frozen, as an error too. */
 void lull_guest_hold_find_nothing(LullGuestHold *self, GError **error);
 
-/* The guest cannot answer any more; @ret_reason is a constant. */
-gboolean lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason);
-
 /* Sets the report's rows. */
 void lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows);
 
-/* Stock: thaws until the guest says that it is thawed; FALSE when @until (boot clock) came first. */
-gboolean lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **error);
+/* Stock: thaws until the guest says that it is thawed, wherever it may be by then; FALSE when @until (boot
+ * clock) came first. */
+gboolean lull_stock_thaw_until(LullLine *line, const LullGuestElsewhere *elsewhere, gint64 until,
+                               gint64 *ret_count, GError **error);
 
 /* Ours: ends @op whatever came of it. */
 gboolean lull_agent_end(LullLine *line, const char *op, gint64 until, GError **error);

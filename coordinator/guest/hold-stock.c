@@ -51,12 +51,12 @@ lull_stock_is_free(LullGuestHold *self, gint64 timeout_usec, GError **error)
 static gboolean
 choose_way(LullGuestHold *self, StockState *state, GError **error)
 {
+    const LullFreezeUse use = self->freeze_api ? self->freeze_api->use : LULL_FREEZE_BY_US;
     g_autoptr(GError) problem = NULL;
 
-    state->way = self->freeze_api ? &lull_stock_way_kubevirt : &lull_stock_way_libvirt;
+    state->way = use == LULL_FREEZE_BY_US ? &lull_stock_way_libvirt : &lull_stock_way_kubevirt;
     state->keeper = state->way->start(self, &problem);
-    if (!state->keeper && self->freeze_api && self->freeze_api->optional &&
-        lull_error_is(problem, LULL_ERROR_UNSUPPORTED)) {
+    if (!state->keeper && use == LULL_FREEZE_BY_EITHER && lull_error_is(problem, LULL_ERROR_UNSUPPORTED)) {
         g_clear_error(&problem);
         state->way = &lull_stock_way_libvirt;
         state->keeper = state->way->start(self, &problem);
@@ -117,22 +117,50 @@ stock_thaw_once(LullLine *line, gint64 *total, GError **error)
     return !frozen;
 }
 
-gboolean
-lull_stock_thaw_until(LullLine *line, gint64 until, gint64 *ret_count, GError **error)
+typedef enum { THAWED, FROZEN, LOST } Thawing;
+
+/* One try. LOST: no other will do. */
+static Thawing
+stock_try(LullLine *line, const LullGuestElsewhere *elsewhere, gint64 *total, GError **error)
 {
-    const char *gone = NULL;
+    const char *reason = NULL;
+    g_autoptr(GError) problem = NULL;
+
+    lull_line_mend(line);
+    if (stock_thaw_once(line, total, error))
+        return THAWED;
+    switch (lull_guest_fate(line, &reason)) {
+    case LULL_GUEST_ENDED:
+        return THAWED;
+    case LULL_GUEST_AWAY:
+        if (lull_guest_thaw_elsewhere(elsewhere, &problem) || lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+            return THAWED;
+        g_clear_error(error);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return elsewhere->api ? FROZEN : LOST;
+    case LULL_GUEST_HERE:
+    case LULL_GUEST_N:
+        break;
+    }
+    return FROZEN;
+}
+
+gboolean
+lull_stock_thaw_until(LullLine *line, const LullGuestElsewhere *elsewhere, gint64 until, gint64 *ret_count,
+                      GError **error)
+{
     gint64 total = 0;
 
     for (;;) {
         g_autoptr(GError) problem = NULL;
+        const Thawing thawing = stock_try(line, elsewhere, &total, &problem);
 
-        lull_line_mend(line);
-        if (stock_thaw_once(line, &total, &problem) || lull_guest_hold_guest_is_gone(line->domain, &gone)) {
+        if (thawing == THAWED) {
             if (ret_count)
                 *ret_count = total;
             return TRUE;
         }
-        if (lull_clock_boottime() >= until) {
+        if (thawing == LOST || lull_clock_boottime() >= until) {
             g_propagate_prefixed_error(error, g_steal_pointer(&problem), "thaw: ");
             return FALSE;
         }
@@ -164,7 +192,7 @@ check_still_frozen(LullGuestHold *self)
     if (lull_stock_ask(self, LULL_STOCK_CALL_USEC, &frozen, &error)) {
         if (!frozen)
             lull_guest_hold_break(self, LULL_BROKEN_FOREIGN_THAW, FALSE);
-    } else if (lull_guest_hold_guest_is_gone(self->line.domain, &gone)) {
+    } else if (lull_guest_fate(&self->line, &gone) != LULL_GUEST_HERE) {
         lull_guest_hold_break(self, gone, FALSE);
     } else {
         const gboolean late = lull_error_is(error, LULL_ERROR_TIMED_OUT);
@@ -203,6 +231,7 @@ static gboolean
 stock_thaw(LullGuestHold *self, gint64 budget_usec)
 {
     const gint64 start = lull_clock_boottime();
+    const LullGuestElsewhere elsewhere = {self->freeze_api, self->ns, self->name};
     StockState *state = self->state;
     g_autoptr(GError) error = NULL;
     gint64 thawed = 0;
@@ -211,10 +240,10 @@ stock_thaw(LullGuestHold *self, gint64 budget_usec)
         return TRUE;
     if (self->facts.frozen)
         check_still_frozen(self);
-    if (state->freeze.sent && !lull_stock_thaw_until(&self->line, start + budget_usec, &thawed, &error)) {
+    if (state->freeze.sent &&
+        !lull_stock_thaw_until(&self->line, &elsewhere, start + budget_usec, &thawed, &error)) {
         lull_guest_hold_break(self, error->message, lull_error_is(error, LULL_ERROR_TIMED_OUT));
-        if (state->way->rescue)
-            state->way->rescue(self, state->keeper);
+        (void)lull_guest_thaw_elsewhere(&elsewhere, NULL); /* a second way to it, wherever it is */
         g_warning("%s: %s: %s goes on trying", self->uid, error->message, state->way->dead_man);
         return FALSE; /* not released: it thaws at its deadline */
     }

@@ -3,7 +3,6 @@
  */
 #include "coordinator/guest/hold.h"
 
-#include <libvirt/virterror.h>
 #include <string.h>
 
 #include "coordinator/guest/agent-call.h"
@@ -44,27 +43,6 @@ lull_guest_hold_find_nothing(LullGuestHold *self, GError **error)
 {
     self->facts.nothing = TRUE;
     g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "the agent found nothing to freeze");
-}
-
-gboolean
-lull_guest_hold_guest_is_gone(LullDomain *domain, const char **ret_reason)
-{
-    int state = VIR_DOMAIN_NOSTATE;
-
-    if (virDomainGetState(domain, &state, NULL, 0) < 0) {
-        if (virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
-            return FALSE;              /* libvirt may be away; that says nothing about the guest */
-        *ret_reason = "guest stopped"; /* one that was defined nowhere goes with that */
-        return TRUE;
-    }
-    switch (state) {
-    case VIR_DOMAIN_SHUTOFF:
-    case VIR_DOMAIN_CRASHED:
-        *ret_reason = "guest stopped";
-        return TRUE;
-    default:
-        return FALSE;
-    }
 }
 
 void
@@ -226,47 +204,65 @@ lull_guest_hold_free(LullGuestHold *self)
 /* A freeze whose sender died while it waited in libvirt may land after a thaw: there is a second one. And the
  * dead man may still be there, who must not take the next freeze for the one that it waits for. */
 static gboolean
-recover_stock(LullLine *line, gint64 until, GError **error)
+recover_stock(LullLine *line, const LullGuestElsewhere *elsewhere, gint64 until, GError **error)
 {
     gint64 undone = 0;
 
-    if (!lull_stock_thaw_until(line, until, NULL, error))
+    if (!lull_stock_thaw_until(line, elsewhere, until, NULL, error))
         return FALSE;
     g_usleep((gulong)SETTLE_USEC);
-    if (!lull_stock_thaw_until(line, until, &undone, error))
+    if (!lull_stock_thaw_until(line, elsewhere, until, &undone, error))
         return FALSE;
     if (undone > 0)
         g_usleep((gulong)SETTLE_USEC); /* for the dead man it began anew */
     return TRUE;
 }
 
+/* What is left of our agent's freeze its lease ends, wherever the guest is. */
 static gboolean
-recover(LullLine *line, const char *op, LullAgentKind agent, gint64 until, GError **error)
+recover(LullLine *line, const LullGuestLeft *left, const LullGuestElsewhere *elsewhere, gint64 until,
+        GError **error)
 {
     const char *reason = NULL;
+    const LullGuestFate fate = lull_guest_fate(line, &reason);
 
-    if (agent == LULL_AGENT_NONE || lull_guest_hold_guest_is_gone(line->domain, &reason))
+    if (left->agent == LULL_AGENT_NONE || fate == LULL_GUEST_ENDED)
         return TRUE;
-    return agent == LULL_AGENT_LULL ? lull_agent_end(line, op, until, error)
-                                    : recover_stock(line, until, error);
+    if (left->agent == LULL_AGENT_STOCK)
+        return recover_stock(line, elsewhere, until, error);
+    return fate == LULL_GUEST_AWAY || lull_agent_end(line, left->op, until, error);
+}
+
+/* Nothing here leads to it, because of @problem. */
+static gboolean
+recover_unreached(const LullGuestLeft *left, const LullGuestElsewhere *elsewhere, const GError *problem,
+                  GError **error)
+{
+    const gboolean gone = lull_error_is(problem, LULL_ERROR_NOT_FOUND);
+    g_autoptr(GError) why = NULL;
+
+    if (gone && (left->agent != LULL_AGENT_STOCK || !left->ns))
+        return TRUE; /* and with it whatever was frozen */
+    if (left->agent == LULL_AGENT_STOCK && lull_guest_thaw_elsewhere(elsewhere, &why))
+        return TRUE;
+    if (gone && lull_error_is(why, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_error_copy(gone ? why : problem));
+    return FALSE;
 }
 
 gboolean
-lull_guest_hold_recover(LullHost *host, const char *where, const char *op, LullAgentKind agent,
-                        gint64 budget_usec, GError **error)
+lull_guest_hold_recover(LullHost *host, const LullGuestLeft *left, gint64 budget_usec, GError **error)
 {
     const gint64 until = lull_clock_boottime() + budget_usec;
+    const LullGuestElsewhere elsewhere = {lull_host_freeze_api(host), left->ns, left->name};
     g_autoptr(GError) problem = NULL;
     LullLine line = {NULL};
     gboolean recovered;
 
-    if (lull_line_open(&line, host, where, &problem)) {
-        recovered = recover(&line, op, agent, until, error);
-        lull_line_close(&line);
-        return recovered;
-    }
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-        return TRUE; /* gone, and with it whatever was frozen */
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return FALSE;
+    if (!lull_line_open(&line, host, left->where, &problem))
+        return recover_unreached(left, &elsewhere, problem, error);
+    recovered = recover(&line, left, &elsewhere, until, error);
+    lull_line_close(&line);
+    return recovered;
 }

@@ -83,11 +83,19 @@ const LullGuestHoldFacts *lull_guest_hold_facts(const LullGuestHold *self); /* l
 void lull_guest_hold_free(LullGuestHold *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGuestHold, lull_guest_hold_free)
 
-/* After a restart: ends op @op of the VM that is @where (its uid, or its place, if it had one), which an
- * earlier life of this process may have frozen. Ours: thaw by op, then abort. Stock: fsfreeze-thaw if the
- * intent says stock. Bounded; TRUE when the guest is known to be thawed of it (or gone). */
-gboolean lull_guest_hold_recover(LullHost *host, const char *where, const char *op, LullAgentKind agent,
-                                 gint64 budget_usec, GError **error);
+/* What an earlier life of this process may have left frozen; lent. */
+typedef struct {
+    const char *op;
+    const char *where;     /* the VM's uid, or its place, if it had one */
+    const char *ns, *name; /* of its API; @ns NULL: it has none */
+    LullAgentKind agent;
+} LullGuestLeft;
+
+/* After a restart: ends that operation. Ours: thaw by op, then abort. Stock: fsfreeze-thaw, by KubeVirt if
+ * the guest is not here any more. Bounded; TRUE when the guest is known to be thawed of it, or gone for good.
+ */
+gboolean
+lull_guest_hold_recover(LullHost *host, const LullGuestLeft *left, gint64 budget_usec, GError **error);
 
 /* The witness: write and flush requests of every disk, from the host, in one call, on a connection of its
  * own. */

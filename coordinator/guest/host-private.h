@@ -19,6 +19,8 @@ const char *lull_host_domain_uuid(const LullHost *self, const char *uid);
 
 const LullFreezeApi *lull_host_freeze_api(const LullHost *self); /* NULL: none was set */
 
+gboolean lull_host_is_launcher(const LullHost *self);
+
 /* UNSUPPORTED: it is a node, with as many libvirts as machines. */
 gboolean lull_host_check_single(const LullHost *self, GError **error);
 

@@ -31,10 +31,10 @@ typedef struct {
 
 struct _LullHost {
     gatomicrefcount refs;
-    const LullFreezeApi *freeze_api;
-    LullLaunchers *launchers; /* of a node, which has nothing else; NULL: a libvirt */
-    LullLaunchers *keeper;    /* of a launcher; NULL: a libvirt that has what it has */
-    char *only;               /* and its domain's uuid */
+    const LullFreezeApi *freeze_api; /* atomic: a thaw may be tried meanwhile */
+    LullLaunchers *launchers;        /* of a node, which has nothing else; NULL: a libvirt */
+    LullLaunchers *keeper;           /* of a launcher; NULL: a libvirt that has what it has */
+    char *only;                      /* and its domain's uuid */
     char *uri;
     GAsyncQueue *messages;
     GThread *worker;
@@ -117,13 +117,19 @@ lull_host_domain_uuid(const LullHost *self, const char *uid)
 void
 lull_host_set_freeze_api(LullHost *self, const LullFreezeApi *api)
 {
-    self->freeze_api = api;
+    g_atomic_pointer_set(&self->freeze_api, api);
 }
 
 const LullFreezeApi *
 lull_host_freeze_api(const LullHost *self)
 {
-    return self->freeze_api;
+    return g_atomic_pointer_get((LullFreezeApi **)&self->freeze_api);
+}
+
+gboolean
+lull_host_is_launcher(const LullHost *self)
+{
+    return self->keeper != NULL;
 }
 
 gboolean

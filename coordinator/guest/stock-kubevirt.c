@@ -118,17 +118,10 @@ kubevirt_release(LullGuestHold *self, gpointer keeper)
     return !((const Keeper *)keeper)->unanswered;
 }
 
-static void
-kubevirt_rescue(LullGuestHold *self, gpointer keeper)
-{
-    unfreeze(self, keeper);
-}
-
 const LullStockWay lull_stock_way_kubevirt = {
     .dead_man = "KubeVirt's timer",
     .start = kubevirt_start,
     .freeze = kubevirt_freeze,
     .release = kubevirt_release,
-    .rescue = kubevirt_rescue,
     .free = g_free,
 };

@@ -28,8 +28,6 @@ typedef struct {
                        GError **error);
     /* The guest has said that it is thawed. FALSE: a freeze of ours may still come to it. */
     gboolean (*release)(LullGuestHold *self, gpointer keeper);
-    /* It has not, in time; NULL: nothing more can be done. */
-    void (*rescue)(LullGuestHold *self, gpointer keeper);
     void (*free)(gpointer keeper);
 } LullStockWay;
 

@@ -46,6 +46,7 @@ lull_intent_free(LullIntent *self)
         return;
     g_free(self->op);
     g_free(self->vm_uid);
+    g_free(self->vm_ns);
     g_free(self->vm_name);
     g_free(self->place);
     g_free(self->boot_id);
@@ -135,6 +136,7 @@ lull_intents_write(LullIntents *self, const char *op, const LullVm *vm, LullAgen
     lull_json_set_int(json, "version", 1);
     lull_json_set_string(json, "op", op);
     lull_json_set_string(json, "vm", vm->uid);
+    lull_json_set_string(json, "vmNamespace", vm->ns);
     lull_json_set_string(json, "vmName", vm->name);
     lull_json_set_string(json, "place", vm->place);
     lull_json_set_string(json, "bootId", self->boot_id ? self->boot_id : "");
@@ -213,6 +215,7 @@ read_one(const char *path, const char *op, GError **error)
         return NULL;
     intent->op = g_strdup(op);
     intent->vm_uid = g_strdup(lull_json_string(json, "vm", ""));
+    intent->vm_ns = g_strdup(lull_json_string(json, "vmNamespace", NULL));
     intent->vm_name = g_strdup(lull_json_string(json, "vmName", ""));
     intent->place = g_strdup(lull_json_string(json, "place", NULL));
     intent->boot_id = g_strdup(lull_json_string(json, "bootId", ""));
@@ -260,12 +263,16 @@ may_stand_frozen(const LullIntents *self, const LullIntent *intent)
 static gboolean
 thaw_one(const Recovery *recovery, const LullIntent *intent, GError **error)
 {
+    const LullGuestLeft left = {.op = intent->op,
+                                .where = intent->place ? intent->place : intent->vm_uid,
+                                .ns = intent->vm_ns,
+                                .name = intent->vm_name,
+                                .agent = intent->agent};
     gboolean thawed;
 
     if (recovery->claims && !lull_claims_take(recovery->claims, intent->vm_uid, "a thaw that is due", error))
         return FALSE;
-    thawed = lull_guest_hold_recover(recovery->host, intent->place ? intent->place : intent->vm_uid,
-                                     intent->op, intent->agent, recovery->budget, error) &&
+    thawed = lull_guest_hold_recover(recovery->host, &left, recovery->budget, error) &&
              lull_intents_remove(recovery->intents, intent->op, error);
     if (recovery->claims)
         lull_claims_release(recovery->claims, intent->vm_uid);

@@ -19,7 +19,8 @@ typedef enum { LULL_INTENT_ENGAGED = 0, LULL_INTENT_FREEZING } LullIntentStage;
 typedef struct {
     char *op;
     char *vm_uid;
-    char *vm_name; /* for people */
+    char *vm_ns;   /* of its API; NULL: it has none */
+    char *vm_name; /* there */
     char *place;   /* LullVm.place, by which it is found before the store is; NULL: by its uid */
     char *boot_id; /* the host's: after a reboot of it there is nothing left to thaw */
     LullAgentKind agent;

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests of stock agents, frozen through KubeVirt's subresources: what is claimed then, and who thaws when."""
 
+import os
+import signal
+
 import pytest
 
 import machine
@@ -10,6 +13,7 @@ from account import wait_allowed
 from coordinators import ACCOUNT, NAMESPACE, Coordinators
 from images import verify_disk
 from kinds import OWN
+from leftovers import processes
 from snapshots import Snapshots, note
 from virtapi import GROUP, VirtApi
 from volumes import SNAPSHOTS
@@ -209,6 +213,26 @@ def test_a_coordinator_that_starts_again_thaws_before_anything_else(virt_api, co
     one.start("--attempt-pause=500")
     guest.assert_writes_resume(within=5)
     assert virt_api.done == ["freeze"]
+
+
+@pytest.mark.parametrize("who", ["libvirt", "kubevirt"])
+def test_a_guest_that_was_left_frozen_and_migrated_is_thawed_where_it_is(virt_api, coordinators, vm, guest, host,
+                                                                         snapshots, who):
+    one = start(coordinators, step="coordinator.frozen=stop", who=who)
+    snapshots.take("snap")
+    wait_for(lambda: rig.is_stopped(one), "the guest frozen")
+    for pid in processes("dead-man", below=f"launcher:{coordinators.cluster.path('pods', 'node-a')}/"):
+        os.kill(pid, signal.SIGKILL)
+    one.kill()
+    virt_api.lose_timer()
+    vm.migrate("node-b", host.socket)
+    try:
+        guest.assert_frozen("ext4")
+        one.start("--attempt-pause=500")
+        guest.assert_writes_resume(within=15)
+        assert virt_api.done[-1] == "unfreeze" and "timer" not in virt_api.done
+    finally:
+        vm.migrate("node-a", host.socket)
 
 
 def test_while_the_api_server_is_gone_the_timer_thaws_and_nothing_is_claimed(installed, virt_api, coordinators, guest,

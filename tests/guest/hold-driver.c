@@ -178,13 +178,19 @@ do_free(Driver *driver, char **words, LullJson *answer, GError **error)
     return TRUE;
 }
 
-/* recover OP lull|stock MS [PLACE] */
+/* recover OP lull|stock MS [PLACE [NAMESPACE NAME]] */
 static gboolean
 do_recover(Driver *driver, char **words, LullJson *answer, GError **error)
 {
-    return lull_guest_hold_recover(driver->host, words[4] ? words[4] : driver->vm->uid, words[1],
-                                   g_str_equal(words[2], "lull") ? LULL_AGENT_LULL : LULL_AGENT_STOCK,
-                                   LULL_MSEC(number(words[3])), error);
+    LullGuestLeft left = {.op = words[1],
+                          .where = words[4] ? words[4] : driver->vm->uid,
+                          .agent = g_str_equal(words[2], "lull") ? LULL_AGENT_LULL : LULL_AGENT_STOCK};
+
+    if (words[4] && words[5]) {
+        left.ns = words[5];
+        left.name = words[6];
+    }
+    return lull_guest_hold_recover(driver->host, &left, LULL_MSEC(number(words[3])), error);
 }
 
 static gboolean

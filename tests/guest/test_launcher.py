@@ -215,8 +215,15 @@ def test_another_life_thaws_without_being_told_who_is_where(either, kubelet, dri
         either.assert_writes_resume(within=2)
 
 
-def test_one_whose_pod_is_gone_needs_no_thaw_and_one_that_nobody_told_of_is_not_called_gone(larry, driver, kubelet):
-    assert driver.must("recover", uuid(), "lull", 2000, f"{uuid()}/{larry.uuid}")
+def test_one_whose_pod_is_gone_may_be_frozen_elsewhere_unless_it_has_a_lease(larry, driver, kubelet):
+    place = f"{uuid()}/{larry.uuid}"
+    assert driver.must("recover", uuid(), "lull", 2000, place, "shop", "larry")
+    answer = driver("recover", uuid(), "stock", 2000, place, "shop", "larry")
+    assert not answer["ok"] and answer["code"] == "lost", answer
+    assert answer["usec"] < 1000000
+
+
+def test_one_that_nobody_told_of_is_not_called_gone(driver, kubelet):
     answer = driver("recover", uuid(), "lull", 2000, "vm-larry")
     assert not answer["ok"] and answer["code"] == "lost", answer
 

@@ -62,6 +62,10 @@ class VirtApi:
     def pass_on(self):
         self._pass.set()
 
+    def lose_timer(self):
+        """As when the machine migrates: the timer is its launcher's."""
+        self._stop_timer()
+
     def count(self, subresource):
         with self._lock:
             return sum(1 for one, _ in self.asked if one == subresource)

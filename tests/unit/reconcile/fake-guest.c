@@ -233,7 +233,7 @@ lull_guest_hold_free(LullGuestHold *self)
     g_free(self);
 }
 
-static char recovered[64];
+static char recovered[128];
 
 const char *
 fake_recovered(void)
@@ -242,11 +242,11 @@ fake_recovered(void)
 }
 
 gboolean
-lull_guest_hold_recover(LullHost *host, const char *where, const char *op, LullAgentKind agent,
-                        gint64 budget_usec, GError **error)
+lull_guest_hold_recover(LullHost *host, const LullGuestLeft *left, gint64 budget_usec, GError **error)
 {
     fake_note('t');
-    g_strlcpy(recovered, where, sizeof recovered);
+    (void)g_snprintf(recovered, sizeof recovered, "%s, %s/%s", left->where, left->ns ? left->ns : "",
+                     left->name);
     frozen = FALSE;
     return TRUE;
 }

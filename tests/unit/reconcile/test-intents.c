@@ -121,18 +121,18 @@ START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
 }
 END_TEST
 
-START_TEST(test_a_guest_with_a_place_is_looked_for_there_and_any_other_by_its_uid)
+START_TEST(test_a_guest_with_a_place_is_looked_for_there_or_by_its_name_and_any_other_by_its_uid)
 {
-    const LullVm placed = {.uid = "v3", .name = "moe", .place = "pod/uuid"};
+    const LullVm placed = {.uid = "v3", .ns = "shop", .name = "moe", .place = "pod/uuid"};
 
     ck_assert(lull_intents_write(intents, "op-1", &placed, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
-    ck_assert_str_eq(fake_recovered(), "pod/uuid");
+    ck_assert_str_eq(fake_recovered(), "pod/uuid, shop/moe");
     ck_assert(lull_intents_write(intents, "op-2", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
     ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
-    ck_assert_str_eq(fake_recovered(), "v1");
+    ck_assert_str_eq(fake_recovered(), "v1, /larry");
 }
 END_TEST
 
@@ -207,7 +207,8 @@ make_suite(void)
     tcase_add_test(tcase, test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it);
     tcase_add_test(tcase, test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze_yet);
     tcase_add_test(tcase, test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent);
-    tcase_add_test(tcase, test_a_guest_with_a_place_is_looked_for_there_and_any_other_by_its_uid);
+    tcase_add_test(tcase,
+                   test_a_guest_with_a_place_is_looked_for_there_or_by_its_name_and_any_other_by_its_uid);
     tcase_add_test(tcase, test_an_intent_that_does_not_say_how_far_it_got_is_thawed);
     tcase_add_test(tcase, test_recovery_passes_over_what_this_life_works_on_until_it_is_left);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
