@@ -14,6 +14,7 @@
 #include "coordinator/daemon-cluster.h"
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
+#include "coordinator/init.h"
 #include "coordinator/model/manifests.h"
 #include "coordinator/storage/pull/guard.h"
 #include "coordinator/storage/pull/watchdog.h"
@@ -236,6 +237,8 @@ main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
     g_autoptr(GError) error = NULL;
 
+    if (argc > 1 && g_str_equal(argv[1], LULL_INIT_WORD))
+        return lull_init_main(argc - 1, argv + 1);
     if (argc > 1 && g_str_equal(argv[1], "dead-man"))
         return lull_host_dead_man_main(argc, argv);
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))

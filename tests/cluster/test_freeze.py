@@ -205,6 +205,15 @@ def test_when_the_coordinator_dies_kubevirts_timer_thaws(virt_api, coordinators,
     assert virt_api.asked == [FREEZE]
 
 
+def test_where_we_freeze_the_guest_is_thawed_before_the_coordinators_container_ends(coordinators, guest, snapshots):
+    one = coordinators.make("node-a", contained=True, LULL_STOCK_FREEZE="libvirt")
+    one.start("--attempt-pause=500", step="coordinator.frozen=kill")
+    snapshots.take("snap")
+    one.wait_dead()
+    assert guest.agent("guest-fsfreeze-status") == "thawed"
+    assert one.has_said("ended by signal 9")
+
+
 def test_a_coordinator_that_starts_again_thaws_before_anything_else(virt_api, coordinators, guest, snapshots):
     one = start(coordinators, step="coordinator.frozen=kill")
     snapshots.take("snap")
@@ -228,6 +237,7 @@ def test_a_guest_that_was_left_frozen_and_migrated_is_thawed_where_it_is(virt_ap
     vm.migrate("node-b", host.socket)
     try:
         guest.assert_frozen("ext4")
+        coordinators.forget_leader()
         one.start("--attempt-pause=500")
         guest.assert_writes_resume(within=15)
         assert virt_api.done[-1] == "unfreeze" and "timer" not in virt_api.done

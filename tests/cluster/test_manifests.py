@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -51,6 +52,48 @@ def test_what_is_shipped_can_be_applied_again(installed):
         installed.kubectl("apply", "--server-side", "--force-conflicts", "-k", directory(group))
         done = installed.run_kubectl("diff", "--server-side", "--force-conflicts", "-k", directory(group))
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def recipe():
+    """The instructions of the image's last stage, one a line."""
+    with open(os.path.join(PACKAGING, "Containerfile")) as file:
+        lines = re.sub(r"^#.*\n", "", file.read(), flags=re.M).replace("\\\n", " ").splitlines()
+    return lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")):]
+
+
+def test_the_image_is_what_the_daemon_set_runs():
+    with open(os.path.join(PACKAGING, "base", "daemonset.yaml")) as file:
+        container, = yaml.safe_load(file)["spec"]["template"]["spec"]["containers"]
+    entrypoint, = [line for line in recipe() if line.startswith("ENTRYPOINT ")]
+    assert json.loads(entrypoint.removeprefix("ENTRYPOINT ")) == container["command"]
+    assert container["command"][1:] == ["init"]
+
+
+def packages_with(names):
+    """These and all that they depend on, as this machine knows them."""
+    told = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Pre-Depends},${Depends}\n"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    depends = {}
+    for line in told.splitlines():
+        package, _, needs = line.partition(" ")
+        depends[package] = [re.match(r"[a-z0-9.+-]*", one.strip())[0] for one in re.split("[,|]", needs)]
+    found = set()
+    while names:
+        found |= set(names)
+        names = {need for name in names for need in depends.get(name, []) if need} - found
+    return found
+
+
+def test_the_image_has_the_libraries_that_its_program_needs(build):
+    install, = [line for line in recipe() if "apt-get install" in line]
+    there = packages_with(re.findall(r" (lib[\w.+-]+)", install))
+    told = subprocess.run(["objdump", "-p", os.path.join(build, "coordinator/lull-coordinator")], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    needed = [one for one in re.findall(r"NEEDED +(\S+)", told) if not re.match("lib(asan|ubsan)", one)]
+    assert len(needed) > 8
+    for library in needed:
+        owners = subprocess.run(["dpkg-query", "-S", f"*/{library}"], check=True, text=True, stdout=subprocess.PIPE)
+        assert there & {line.partition(":")[0] for line in owners.stdout.splitlines()}, library
 
 
 def test_the_definitions_are_accepted_whole(installed, group):

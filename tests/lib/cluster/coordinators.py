@@ -66,8 +66,9 @@ class Coordinators:
         """The lease of one that was killed is over at once, not when its time is."""
         self.cluster.admin.delete("leases.coordination.k8s.io", f"coordinator.{self.group}", NAMESPACE)
 
-    def make(self, node, group=None, **environment):
-        """One that has not been started."""
+    def make(self, node, group=None, contained=False, **environment):
+        """One that has not been started. @contained: with the first process of a container, and all its others end
+        with that."""
         name = f"coordinator-{node}-{len(self.all)}-{os.urandom(3).hex()}"
         pod = self.cluster.create_pod(name, NAMESPACE, node, service_account=ACCOUNT)
         self.pods.append(pod)
@@ -76,6 +77,8 @@ class Coordinators:
         arguments = [self.program, "--kubeconfig", self.account.kubeconfig(name, pod), "--state-dir",
                      os.path.join(directory, "state"), "--api-group", group or self.group,
                      "--pods-dir", self.cluster.path("pods", node)]
+        if contained:
+            arguments = ["unshare", "--pid", "--fork", "--kill-child", self.program, "init", *arguments[1:]]
         log = self.cluster.path("log", f"{name}.log")
         environment = {"LULL_NODE": node, "LULL_POD": name, "LULL_NAMESPACE": NAMESPACE, **environment}
         self.all.append(Coordinator(name, node, arguments, log, directory, environment))
