@@ -53,6 +53,15 @@ exclude(LullVm *vm, const char *const *names, GError **error)
     return TRUE;
 }
 
+static void
+set_gone(const LullVm *vm, const char *name, const char *why, GError **error)
+{
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                "VM %s: volume \"%s\" cannot be saved any more: %s: plug it in again, or delete the "
+                "snapshot and take another one",
+                vm->name, name, why);
+}
+
 /* One that was unplugged since would be called saved, and is not. */
 static gboolean
 check_promised(const LullVm *vm, const char *const *names, GError **error)
@@ -62,10 +71,7 @@ check_promised(const LullVm *vm, const char *const *names, GError **error)
 
         if (volume && !volume->excluded)
             continue;
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "VM %s: volume \"%s\" cannot be saved any more: %s: plug it in again, or delete the "
-                    "snapshot and take another one",
-                    vm->name, names[i], volume ? volume->excluded : "it is gone");
+        set_gone(vm, names[i], volume ? volume->excluded : "it is gone", error);
         return FALSE;
     }
     return TRUE;
@@ -93,10 +99,18 @@ lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude_names, const 
     return check_promised(vm, promised, error);
 }
 
-void
-lull_attempt_choose_promised(LullVm *vm, const char *const *promised)
+gboolean
+lull_attempt_choose_promised(LullVm *vm, const char *const *promised, GError **error)
 {
+    g_autofree char *state = lull_volume_of_tpm(vm->name);
+
     leave_out_unpromised(vm, promised, "it is not among the volumes that the content promises");
+    for (gsize i = 0; promised && promised[i]; i++)
+        if (!find_volume(vm, promised[i]) && !g_str_equal(promised[i], state)) {
+            set_gone(vm, promised[i], "it is gone", error);
+            return FALSE;
+        }
+    return TRUE;
 }
 
 GPtrArray *

@@ -16,8 +16,9 @@ G_BEGIN_DECLS
 gboolean lull_attempt_choose_volumes(LullVm *vm, const char *const *exclude, const char *const *promised,
                                      GError **error);
 
-/* The same where claims are cut, and not disks: what is promised need be no disk of the guest. */
-void lull_attempt_choose_promised(LullVm *vm, const char *const *promised);
+/* The same where claims are cut, and not disks: what is promised need be no disk of the guest, but be one of
+ * its volumes still, or what it keeps of its firmware's state. */
+gboolean lull_attempt_choose_promised(LullVm *vm, const char *const *promised, GError **error);
 
 /* Target devices of the volumes that are cut, lent by @vm, NULL-terminated: what a witness is asked about. */
 GPtrArray *lull_attempt_cut_disks(const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;

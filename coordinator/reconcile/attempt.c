@@ -378,10 +378,12 @@ attempt_init(Attempt *self, GError **error)
                                     : lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
     if (!self->vm)
         return FALSE;
-    if (self->order->by_claim)
-        lull_attempt_choose_promised(self->vm, (const char *const *)self->order->volumes);
-    else if (!lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
-                                          (const char *const *)self->order->volumes, error))
+    if (self->order->by_claim &&
+        !lull_attempt_choose_promised(self->vm, (const char *const *)self->order->volumes, error))
+        return FALSE;
+    if (!self->order->by_claim &&
+        !lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
+                                     (const char *const *)self->order->volumes, error))
         return FALSE;
     self->view.unasked =
         self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);

@@ -364,11 +364,20 @@ def test_a_controller_whose_lease_is_long_over_is_told_before_anything_is_posted
 def test_a_claim_that_is_not_bound_is_told_before_anything_is_posted(cluster, namespace, storage):
     machine = Machine(cluster, namespace, "root")
     document = {**machine.content, "metadata": {**machine.content["metadata"], "uid": "another"}}
-    document["spec"]["volumeBackups"][0]["persistentVolumeClaim"]["metadata"]["name"] = "pending"
-    cluster.admin.create(claim("pending", storage_class="none-such"), namespace)
+    pending = cluster.admin.create(claim("pending", storage_class="none-such"), namespace)
+    document["spec"]["volumeBackups"][0]["persistentVolumeClaim"]["metadata"] = pending["metadata"]
     storage.must("introduce", document, 0)
     code, message = storage.refused("prepare", "another", 1)
     assert code == "busy" and "claim pending is not bound" in message
+
+
+def test_another_claim_by_the_name_of_one_that_is_meant_is_told_before_anything_is_posted(cluster, machine, storage):
+    cluster.admin.delete("persistentvolumeclaims", "data", machine.namespace)
+    cluster.admin.wait_gone("persistentvolumeclaims", "data", machine.namespace)
+    cluster.admin.create(claim("data"), machine.namespace)
+    cluster.wait_bound("data", machine.namespace)
+    code, message = storage.refused("prepare", machine.uid, 1)
+    assert code == "invalid" and "volume data: " in message and "another one has its name" in message
 
 
 def test_a_content_that_nobody_introduced_is_not_guessed(storage):

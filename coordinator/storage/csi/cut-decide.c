@@ -45,8 +45,35 @@ see_error(LullCsiFacts *self, LullJson *object)
     return TRUE;
 }
 
+static const char *
+source_of(LullJson *content)
+{
+    return lull_json_string(lull_json_at(content, "spec", "source", NULL), "volumeHandle", "");
+}
+
+static gboolean
+is_of_another(LullJson *content, const char *volume)
+{
+    return !g_str_equal(source_of(content), volume);
+}
+
+static gboolean
+set_of_another(LullCsiFacts *self, LullJson *content, const char *volume)
+{
+    if (self->final)
+        return FALSE;
+    g_free(self->error);
+    self->error =
+        g_strdup_printf("it is cut of volume %s, and not of %s, which the claim was on: take another "
+                        "snapshot",
+                        source_of(content), volume);
+    self->final = TRUE;
+    return TRUE;
+}
+
 gboolean
-lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *snapshot_uid, gint64 now)
+lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *snapshot_uid,
+                           const char *volume, gint64 now)
 {
     LullJson *status = lull_json_object(content, "status");
     const char *of = lull_json_string(lull_json_at(content, "spec", "volumeSnapshotRef", NULL), "uid", "");
@@ -56,6 +83,8 @@ lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *sn
 
     if (!g_str_equal(of, snapshot_uid))
         return FALSE;
+    if (self->step < LULL_CSI_CUT && is_of_another(content, volume))
+        return set_of_another(self, content, volume);
     if (!self->content_uid)
         self->content_uid = g_strdup(lull_meta_uid(content));
     news = see_error(self, content);

@@ -32,9 +32,10 @@ typedef struct {
 void lull_csi_facts_clear(LullCsiFacts *self);
 
 /* What a VolumeSnapshotContent tells of the VolumeSnapshot @snapshot_uid; one of another is not looked at.
- * What is known is never taken back. TRUE: something is new. */
-gboolean
-lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *snapshot_uid, gint64 now);
+ * @volume: the driver's name for what is to be cut: a content of another volume is no cut. What is known is
+ * never taken back. TRUE: something is new. */
+gboolean lull_csi_facts_see_content(LullCsiFacts *self, LullJson *content, const char *snapshot_uid,
+                                    const char *volume, gint64 now);
 
 /* What the VolumeSnapshot itself tells, which is late but has errors that nothing else has. */
 gboolean lull_csi_facts_see_snapshot(LullCsiFacts *self, LullJson *snapshot, gint64 now);

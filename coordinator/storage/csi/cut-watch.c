@@ -48,8 +48,8 @@ on_content(LullWatchType type, LullJson *object, gpointer user_data)
     for (guint i = 0; i < self->n; i++) {
         LullCsiVolumeCut *volume = &self->volumes[i];
 
-        if (volume->uid &&
-            lull_csi_facts_see_content(&volume->facts, object, volume->uid, lull_clock_boottime()))
+        if (volume->uid && lull_csi_facts_see_content(&volume->facts, object, volume->uid,
+                                                      volume->planned->volume, lull_clock_boottime()))
             g_cond_broadcast(&self->changed);
     }
     g_mutex_unlock(&self->lock);

@@ -126,7 +126,8 @@ look(LullCsiCut *self, LullCsiVolumeCut *volume)
     volume->pause = MIN(volume->pause * 2, LONGEST_LOOK);
     volume->look_at = lull_clock_boottime() + volume->pause;
     if (content)
-        (void)lull_csi_facts_see_content(&volume->facts, content, volume->uid, lull_clock_boottime());
+        (void)lull_csi_facts_see_content(&volume->facts, content, volume->uid, volume->planned->volume,
+                                         lull_clock_boottime());
     if (snapshot)
         (void)lull_csi_facts_see_snapshot(&volume->facts, snapshot, lull_clock_boottime());
     if (gone && lull_error_is(gone, LULL_ERROR_NOT_FOUND))

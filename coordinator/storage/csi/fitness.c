@@ -17,11 +17,19 @@
 #define CLOCKS_APART       LULL_SEC(30)
 
 gboolean
-lull_csi_claim_is_fit(LullJson *claim, GError **error)
+lull_csi_claim_is_fit(LullJson *claim, const char *uid, GError **error)
 {
     const char *name = lull_meta_name(claim);
     const char *phase = lull_json_string(lull_json_object(claim, "status"), "phase", "Pending");
 
+    if (uid && g_strcmp0(uid, lull_meta_uid(claim)) != 0) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_INVALID,
+            "claim %s was deleted, and another one has its name: what is on that is not what was asked "
+            "for; delete the snapshot, and take another one",
+            name);
+        return FALSE;
+    }
     if (lull_meta_is_deleting(claim)) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
                     "claim %s is being deleted, and cannot be cut any more", name);
@@ -43,6 +51,12 @@ const char *
 lull_csi_volume_driver(LullJson *volume)
 {
     return lull_json_string(lull_json_at(volume, "spec", "csi", NULL), "driver", "");
+}
+
+const char *
+lull_csi_volume_handle(LullJson *volume)
+{
+    return lull_json_string(lull_json_at(volume, "spec", "csi", NULL), "volumeHandle", "");
 }
 
 gboolean

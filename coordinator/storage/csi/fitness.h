@@ -10,12 +10,16 @@ G_BEGIN_DECLS
 /* What has to be so before a guest is frozen for a cut. Pure: from objects of the API server to an error that
  * says what is not. BUSY: it may pass by itself. */
 
-/* Is the claim bound, to a volume that has room for snapshots by CSI, and that is its? */
-gboolean lull_csi_claim_is_fit(LullJson *claim, GError **error);
+/* Is the claim the one that is meant (@uid; NULL: nobody knows), and bound, to a volume that has room for
+ * snapshots by CSI, and that is its? */
+gboolean lull_csi_claim_is_fit(LullJson *claim, const char *uid, GError **error);
 gboolean lull_csi_volume_is_fit(LullJson *claim, LullJson *volume, GError **error);
 
 /* Of a volume that is fit: the driver that cuts it. Lent. */
 const char *lull_csi_volume_driver(LullJson *volume);
+
+/* And its name for it. */
+const char *lull_csi_volume_handle(LullJson *volume);
 
 /* Is there room for @n more VolumeSnapshots in each of these ResourceQuotas? NO_SPACE. */
 gboolean lull_csi_quotas_are_fit(LullJson *quotas, guint n, GError **error);

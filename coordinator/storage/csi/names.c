@@ -22,6 +22,7 @@ backup_free(gpointer data)
 
     g_free(backup->volume);
     g_free(backup->claim);
+    g_free(backup->uid);
     g_free(backup->snapshot);
     g_free(backup);
 }
@@ -55,9 +56,9 @@ lull_csi_content_unref(LullCsiContent *self)
 static gboolean
 add_backup(LullCsiContent *self, LullJson *row, GError **error)
 {
+    LullJson *object = lull_json_object(row, "persistentVolumeClaim");
     const char *volume = lull_json_string(row, "volumeName", "");
-    const char *claim =
-        lull_json_string(lull_json_at(row, "persistentVolumeClaim", "metadata", NULL), "name", "");
+    const char *claim = lull_meta_name(object) ? lull_meta_name(object) : "";
     const char *snapshot = lull_json_string(row, "volumeSnapshotName", "");
     LullCsiBackup *backup = NULL;
 
@@ -71,6 +72,7 @@ add_backup(LullCsiContent *self, LullJson *row, GError **error)
     backup = g_new0(LullCsiBackup, 1);
     backup->volume = g_strdup(volume);
     backup->claim = g_strdup(claim);
+    backup->uid = g_strdup(lull_meta_uid(object));
     backup->snapshot = g_strdup(snapshot);
     g_ptr_array_add(self->backups, backup);
     return TRUE;

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 typedef struct {
     char *volume;   /* the machine's name for it */
     char *claim;    /* its PersistentVolumeClaim, in the content's namespace */
+    char *uid;      /* of that; NULL: the content does not tell */
     char *snapshot; /* the name that the content has for its VolumeSnapshot */
 } LullCsiBackup;
 

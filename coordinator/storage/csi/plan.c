@@ -15,6 +15,7 @@ lull_csi_planned_clear(LullCsiPlanned *self)
 {
     g_clear_pointer(&self->snapshot, g_free);
     g_clear_pointer(&self->driver, g_free);
+    g_clear_pointer(&self->volume, g_free);
     g_clear_pointer(&self->object, lull_json_put);
 }
 
@@ -56,12 +57,12 @@ get_profile(Reading *self, const char *storage_class, LullJson **ret_profile, GE
 }
 
 static LullJson *
-get_volume(Reading *self, LullJson *claim, GError **error)
+get_volume(Reading *self, LullJson *claim, const char *uid, GError **error)
 {
     const char *name = lull_json_string(lull_json_object(claim, "spec"), "volumeName", "");
     g_autoptr(LullJson) volume = NULL;
 
-    if (!lull_csi_claim_is_fit(claim, error))
+    if (!lull_csi_claim_is_fit(claim, uid, error))
         return NULL;
     volume = lull_store_get(self->csi->store, &lull_csi_kind_volume, NULL, name, error);
     if (!volume || !lull_csi_volume_is_fit(claim, volume, error))
@@ -74,7 +75,7 @@ plan_volume(Reading *self, const LullCsiBackup *backup, LullCsiPlanned *planned,
 {
     g_autoptr(LullJson) claim =
         lull_store_get(self->csi->store, &lull_csi_kind_claim, self->content->ns, backup->claim, error);
-    g_autoptr(LullJson) volume = claim ? get_volume(self, claim, error) : NULL;
+    g_autoptr(LullJson) volume = claim ? get_volume(self, claim, backup->uid, error) : NULL;
     const char *storage_class = lull_json_string(lull_json_object(claim, "spec"), "storageClassName", NULL);
     LullCsiClassQuestion question = {.storage_class = storage_class,
                                      .volume = backup->volume,
@@ -89,6 +90,7 @@ plan_volume(Reading *self, const LullCsiBackup *backup, LullCsiPlanned *planned,
         return FALSE;
     planned->backup = backup;
     planned->driver = g_strdup(question.driver);
+    planned->volume = g_strdup(lull_csi_volume_handle(volume));
     planned->snapshot = lull_csi_snapshot_name(backup, self->attempt);
     planned->object = lull_csi_snapshot_object(self->content, backup, self->attempt, lull_meta_name(class));
     return TRUE;

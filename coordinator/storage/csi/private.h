@@ -47,6 +47,7 @@ typedef struct {
     const LullCsiBackup *backup; /* lent by the content */
     char *snapshot;              /* name of its VolumeSnapshot */
     char *driver;
+    char *volume;     /* that driver's name for what is on the claim */
     LullJson *object; /* to be posted */
 } LullCsiPlanned;
 void lull_csi_planned_clear(LullCsiPlanned *self);

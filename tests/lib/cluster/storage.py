@@ -118,11 +118,10 @@ class Machine:
         for name in volumes:
             if not cluster.admin.find("persistentvolumeclaims", name, namespace):
                 cluster.admin.create(claim(name, storage_class=storage_class), namespace)
-        for name in volumes:
-            cluster.wait_bound(name, namespace)
+        uids = {name: cluster.wait_bound(name, namespace)["metadata"]["uid"] for name in volumes}
         document = content("vmsnapshot-content-x")
         document["spec"]["volumeBackups"] = [
-            {"volumeName": name, "persistentVolumeClaim": {"metadata": {"name": name}},
+            {"volumeName": name, "persistentVolumeClaim": {"metadata": {"name": name, "uid": uids[name]}},
              "volumeSnapshotName": self.snapshot(name)} for name in volumes]
         self.content = cluster.admin.create(document, namespace)
         self.uid = self.content["metadata"]["uid"]

@@ -143,7 +143,7 @@ START_TEST(an_error_is_told_in_the_storages_own_words)
 }
 END_TEST
 
-#define REF   "'spec':{'volumeSnapshotRef':{'uid':'vs'}}"
+#define REF   "'spec':{'volumeSnapshotRef':{'uid':'vs'},'source':{'volumeHandle':'vol'}}"
 #define NOTED "'annotations':{'snapshot.storage.kubernetes.io/volumesnapshot-being-created':'yes'}"
 
 START_TEST(a_content_tells_how_far_its_cut_is)
@@ -173,10 +173,29 @@ START_TEST(a_content_tells_how_far_its_cut_is)
         g_autoptr(LullJson) content = json(cases[i].content);
         g_auto(LullCsiFacts) facts = {.step = LULL_CSI_POSTED};
 
-        ck_assert_int_eq(lull_csi_facts_see_content(&facts, content, "vs", NOW),
+        ck_assert_int_eq(lull_csi_facts_see_content(&facts, content, "vs", "vol", NOW),
                          cases[i].step != LULL_CSI_POSTED);
         ck_assert_msg(facts.step == cases[i].step, "%s", cases[i].content);
-        ck_assert(!lull_csi_facts_see_content(&facts, content, "vs", NOW + 1)); /* nothing new */
+        ck_assert(!lull_csi_facts_see_content(&facts, content, "vs", "vol", NOW + 1)); /* nothing new */
+    }
+}
+END_TEST
+
+START_TEST(what_is_cut_of_another_volume_is_no_cut)
+{
+    g_autoptr(LullJson) other =
+        json("{'metadata':{'uid':'c'},'spec':{'volumeSnapshotRef':{'uid':'vs'},'source':{'volumeHandle':"
+             "'other'}},'status':{'creationTime':5,'snapshotHandle':'h'}}");
+    g_autoptr(LullJson) none = json("{'metadata':{'uid':'c'},'spec':{'volumeSnapshotRef':{'uid':'vs'}}}");
+    LullJson *const contents[] = {other, none};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(contents); i++) {
+        g_auto(LullCsiFacts) facts = {.step = LULL_CSI_POSTED};
+
+        ck_assert(lull_csi_facts_see_content(&facts, contents[i], "vs", "vol", NOW));
+        ck_assert_int_eq(facts.step, LULL_CSI_POSTED);
+        ck_assert(facts.final && strstr(facts.error, "not of vol"));
+        ck_assert(!lull_csi_facts_see_content(&facts, contents[i], "vs", "vol", NOW)); /* nothing new */
     }
 }
 END_TEST
@@ -191,9 +210,9 @@ START_TEST(what_is_known_is_never_taken_back)
     g_autoptr(LullJson) going = json("{'metadata':{'uid':'vs','deletionTimestamp':'2026-01-01T00:00:00Z'}}");
     g_auto(LullCsiFacts) facts = {.step = LULL_CSI_POSTED};
 
-    ck_assert(lull_csi_facts_see_content(&facts, cut, "vs", NOW));
-    ck_assert(!lull_csi_facts_see_content(&facts, before, "vs", NOW + 1));
-    ck_assert(!lull_csi_facts_see_content(&facts, again, "vs", NOW + 2));
+    ck_assert(lull_csi_facts_see_content(&facts, cut, "vs", "vol", NOW));
+    ck_assert(!lull_csi_facts_see_content(&facts, before, "vs", "vol", NOW + 1));
+    ck_assert(!lull_csi_facts_see_content(&facts, again, "vs", "vol", NOW + 2));
     (void)lull_csi_facts_see_snapshot(&facts, going, NOW + 3);
     ck_assert_int_eq(facts.step, LULL_CSI_CUT);
     ck_assert(!facts.final);
@@ -230,6 +249,7 @@ make_suite(void)
     tcase_add_test(tcase, a_guest_that_waits_is_not_kept_waiting_for_a_server_that_does_not_answer);
     tcase_add_test(tcase, an_error_is_told_in_the_storages_own_words);
     tcase_add_test(tcase, a_content_tells_how_far_its_cut_is);
+    tcase_add_test(tcase, what_is_cut_of_another_volume_is_no_cut);
     tcase_add_test(tcase, what_is_known_is_never_taken_back);
     tcase_add_test(tcase, a_snapshot_tells_errors_that_nothing_else_has);
     suite_add_tcase(suite, tcase);

@@ -36,10 +36,22 @@ START_TEST(only_a_claim_that_is_bound_and_stays_is_fit)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(LullJson) claim = json(cases[i].claim);
         g_autoptr(GError) error = NULL;
-        const gboolean fit = lull_csi_claim_is_fit(claim, &error);
+        const gboolean fit = lull_csi_claim_is_fit(claim, NULL, &error);
 
         check(fit, error, cases[i].expected, cases[i].claim);
     }
+}
+END_TEST
+
+START_TEST(only_the_claim_that_is_meant_is_fit_and_not_the_next_by_its_name)
+{
+    g_autoptr(LullJson) claim =
+        json("{'metadata':{'name':'c','uid':'u'},'spec':{'volumeName':'v'},'status':{'phase':'Bound'}}");
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_csi_claim_is_fit(claim, "u", &error));
+    ck_assert(!lull_csi_claim_is_fit(claim, "before", &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
 }
 END_TEST
 
@@ -161,6 +173,7 @@ make_suite(void)
     TCase *tcase = tcase_create("fitness");
 
     tcase_add_test(tcase, only_a_claim_that_is_bound_and_stays_is_fit);
+    tcase_add_test(tcase, only_the_claim_that_is_meant_is_fit_and_not_the_next_by_its_name);
     tcase_add_test(tcase, only_a_volume_of_csi_that_is_this_claims_is_fit);
     tcase_add_test(tcase, all_that_are_needed_must_fit_into_each_quota);
     tcase_add_test(tcase, a_lease_that_is_long_over_says_that_nobody_would_cut);

@@ -73,6 +73,7 @@ count_intents(void)
 static LullMetrics *metrics; /* NULL: nobody counts */
 static gint64 deadline;
 static const char *promised; /* names of volumes; NULL: none */
+static gboolean by_claim;
 static const char *excluded; /* by the user; NULL: none */
 static LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
 
@@ -91,6 +92,7 @@ attempt(LullLevel require, GError **error)
     order->earlier = earlier ? lull_json_dup(earlier) : NULL;
     order->require = require;
     order->deadline = deadline;
+    order->by_claim = by_claim;
     order->volumes = promised ? g_strsplit(promised, ",", 0) : NULL;
     order->exclude = excluded ? g_strsplit(excluded, ",", 0) : NULL;
     outcome = lull_attempt_run(&tools, order, cancel, error);
@@ -365,6 +367,27 @@ START_TEST(test_begins_nothing_where_a_promised_volume_is_gone)
     ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
     ck_assert_msg(strstr(error->message, "\"vdc\"") != NULL, "%s", error->message);
     ck_assert_str_eq(fake_story(), "");
+}
+END_TEST
+
+/* In a cluster, where claims are cut; one that only keeps firmware's state is no volume that an instance
+ * lists. */
+START_TEST(test_begins_nothing_where_a_promised_claim_is_none_of_the_machines_any_more)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    by_claim = TRUE;
+    promised = "vda,vdc";
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert(lull_error_is(error, LULL_ERROR_INVALID));
+    ck_assert_msg(strstr(error->message, "\"vdc\"") != NULL, "%s", error->message);
+    ck_assert_str_eq(fake_story(), "");
+    promised = "vda,persistent-state-for-larry";
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert(outcome->reached);
+    by_claim = FALSE;
+    promised = NULL;
 }
 END_TEST
 
@@ -826,6 +849,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_hold_that_broke_does_not_count, 0, 2);
     tcase_add_test(tcase, test_a_noisy_witness_breaks_what_the_guest_calls_held);
     tcase_add_test(tcase, test_begins_nothing_where_a_promised_volume_is_gone);
+    tcase_add_test(tcase, test_begins_nothing_where_a_promised_claim_is_none_of_the_machines_any_more);
     tcase_add_test(tcase, test_thaws_when_the_cut_fails);
     tcase_add_test(tcase, test_asks_nobody_to_hold_still_for_the_configuration_alone);
     tcase_add_test(tcase, test_asks_nobody_when_there_is_no_room);
