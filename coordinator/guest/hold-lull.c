@@ -21,7 +21,6 @@
 
 typedef struct {
     gint64 asked; /* boot clock: when the prepare was sent that was accepted */
-    gint64 hold_budget_usec;
     char *epoch;
     char *boot_id;
     LullLine line; /* the renewals' own */
@@ -199,7 +198,7 @@ wait_prepared(LullGuestHold *self, gint64 until, GError **error)
         if (!reply || !lull_reply_status(reply, &status, error))
             return FALSE;
         if (status.phase == LULL_PHASE_PREPARED && g_strcmp0(status.op, self->op) == 0) {
-            state->hold_budget_usec = status.hold_budget_usec;
+            self->facts.hold_budget = status.hold_budget_usec;
             lull_json_put(self->rows);
             self->rows = g_steal_pointer(&status.filesystems);
             return TRUE;
@@ -249,7 +248,7 @@ static gboolean
 epoch_freeze(LullGuestHold *self, gint64 lease_usec, gint64 total_usec)
 {
     EpochState *state = self->state;
-    const gint64 total = state->hold_budget_usec ? MIN(total_usec, state->hold_budget_usec) : total_usec;
+    const gint64 total = self->facts.hold_budget ? MIN(total_usec, self->facts.hold_budget) : total_usec;
     const gint64 lease = cap_lease(MIN(lease_usec, total));
     const gint64 until = lull_clock_boottime() + total;
     g_autoptr(GError) error = NULL;

@@ -42,6 +42,8 @@ typedef struct {
     char *broken; /* why it was not */
     gboolean unconfirmed; /* after the thaw: the guest did not say that nothing of ours is left in it; the
                              lease or the dead man goes on, and a recovery must be tried later */
+    gint64 hold_budget; /* usec that its writers hold at most once it is frozen, as told when prepared; 0: as
+                           long as anybody may ask for */
     gint64 prepare_usec;
     gint64 freeze_usec; /* our agent: its own figure; stock: request to reply */
     gint64 thaw_usec;   /* 0: the guest did not tell, or did not answer; so for the window */

@@ -162,13 +162,16 @@ write_intent(Attempt *self)
 static void
 freeze(Attempt *self)
 {
-    const gboolean ours = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
+    const LullGuestHoldFacts *hold = lull_guest_hold_facts(self->hold);
+    const gboolean ours = hold->agent == LULL_AGENT_LULL;
     const gint64 lease = self->tools->lease ? self->tools->lease : LULL_MSEC(LULL_LEASE_MS);
     gint64 total = LULL_MSEC(LULL_FREEZE_MAX_MS);
 
     self->freeze_asked = lull_clock_boottime();
     if (self->view.deadline)
         total = MIN(total, self->view.deadline - self->freeze_asked);
+    if (hold->hold_budget)
+        total = MIN(total, hold->hold_budget); /* a cut after that is none of data that anybody held */
     self->freeze_end = self->freeze_asked + (ours ? total : MIN(total, STOCK_DEADLINE));
     lull_frozen_begin(self->place, self->freeze_asked);
     self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : STOCK_DEADLINE, total));

@@ -178,6 +178,7 @@ gboolean
 lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 {
     fake_note('p');
+    self->facts.hold_budget = fake.hold_budget;
     if (fake.refuse_prepare)
         self->facts.problem = (char *)"vetoed";
     if (fake.on_prepared)

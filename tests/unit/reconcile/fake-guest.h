@@ -29,6 +29,7 @@ typedef struct {
     gboolean separate_cuts;                               /* each volume at an instant of its own */
     gboolean named_by_attempt;                            /* the snapshots of volumes */
     LullCopyState lose_copy;                              /* RUNNING: it is not lost */
+    gint64 hold_budget;                                   /* of the writers; 0: none */
     gint putting;                                         /* a restore's data in place takes long */
     gint copying;                                         /* the copies of what was cut do not end */
     gint deaf;                                            /* asked to power off it does not */

@@ -123,11 +123,14 @@ START_TEST(test_a_cut_is_not_waited_for_longer_than_the_guest_is_kept)
 {
     static const struct {
         LullAgentKind agent;
+        gint64 budget;  /* of its writers */
         gint64 longest; /* 0: it is not frozen */
     } cases[] = {
-        {LULL_AGENT_LULL, LULL_MSEC(LULL_FREEZE_MAX_MS)},
-        {LULL_AGENT_STOCK, LULL_SEC(20)},
-        {LULL_AGENT_NONE, 0},
+        {LULL_AGENT_LULL, 0, LULL_MSEC(LULL_FREEZE_MAX_MS)},
+        {LULL_AGENT_LULL, LULL_SEC(3), LULL_SEC(3)},
+        {LULL_AGENT_LULL, LULL_SEC(600), LULL_MSEC(LULL_FREEZE_MAX_MS)},
+        {LULL_AGENT_STOCK, 0, LULL_SEC(20)},
+        {LULL_AGENT_NONE, 0, 0},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -135,6 +138,7 @@ START_TEST(test_a_cut_is_not_waited_for_longer_than_the_guest_is_kept)
         g_autoptr(LullAttemptOutcome) outcome = NULL;
 
         fake.agent = cases[i].agent;
+        fake.hold_budget = cases[i].budget;
         outcome = attempt(LULL_LEVEL_CRASH, NULL);
         ck_assert_int_eq(fake.terms.held, cases[i].longest > 0);
         ck_assert_ptr_eq(fake.terms.cancel, cancel);
