@@ -180,6 +180,22 @@ def test_s45_a_volume_snapshot_that_vanished_is_missed_by_name(installed, namesp
                       if (one["type"], one["reason"]) == ("Warning", "VolumeSnapshotMissing")], "its event")
 
 
+def test_s48_volume_snapshots_may_go_from_a_cluster_and_come_again(installed, snapshots, vm):
+    snapshots.take("kept")
+    snapshots.wait_taken("kept")
+    with installed.without_snapshots():
+        status = snapshots.wait("kept", lambda status: not status["readyToUse"], "not ready", 90)["status"]
+        assert status["phase"] == "Succeeded" and status["error"]["message"].endswith("missing")
+        snapshots.delete("kept")
+        snapshots.wait_gone("kept")
+        snapshots.take("without")
+        status = snapshots.wait_taken("without")["status"]
+        assert status["snapshotVolumes"] == {"includedVolumes": [], "excludedVolumes": ["cloudinit", "rootdisk"]}
+        assert status["indications"] == ["PartialSnapshot"]
+    snapshots.take("again")
+    assert snapshots.wait_taken("again")["status"]["snapshotVolumes"]["includedVolumes"] == ["rootdisk"]
+
+
 @pytest.fixture
 def typed(kubevirt, namespace, claims):
     """Off, with an instance type and a preference, whose revisions are not there yet."""

@@ -130,8 +130,16 @@ lull_csi_list(LullCsi *self, const LullCsiContent *content, guint attempt, GErro
 {
     g_autofree char *selector = lull_csi_selector(content->uid, attempt);
     const LullListOptions options = {.label_selector = selector};
+    g_autoptr(GError) problem = NULL;
+    LullJson *list = lull_store_list(self->store, &lull_csi_kind_snapshot, content->ns, &options, &problem);
 
-    return lull_store_list(self->store, &lull_csi_kind_snapshot, content->ns, &options, error);
+    if (!list && lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+        list = json_object_new_object(); /* the cluster has no VolumeSnapshots any more */
+        lull_json_take(list, "items", json_object_new_array());
+    } else if (!list) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+    }
+    return list;
 }
 
 void

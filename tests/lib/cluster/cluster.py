@@ -26,10 +26,11 @@ from csi import Driver
 from kubeapi import ApiError, Client, path_to
 from pki import Authority
 from process import Process
-from volumes import CONTENTS, SNAPSHOTS, claim, content_name, volume_snapshot
+from volumes import CLASSES, CONTENTS, SNAPSHOTS, claim, content_name, volume_snapshot
 from waiting import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 LIMIT = 120  # seconds; a kubectl that ends never fails the test
 # Without nodes and pods: what keeps volumes, name spaces, quotas, roles, policies and owners going.
 CONTROLLERS = ",".join((
@@ -220,7 +221,7 @@ class Cluster:
         """@more: arguments in this life, say --goaway-chance=0.02."""
         self.api.start(*more)
         self.api.wait_until(lambda: self.admin.call("GET", "/readyz")[0] == 200, "readiness")
-        for definition in self.admin.list("customresourcedefinitions.apiextensions.k8s.io"):
+        for definition in self.admin.list(DEFINITIONS):
             path = path_to(definition["metadata"]["name"]) + "?limit=1"
             self.api.wait_until(lambda: self.admin.call("GET", path)[0] == 200, f"an answer from {path}")
 
@@ -254,6 +255,24 @@ class Cluster:
             yield
         finally:
             self.csi_options = before
+            self._restart_csi()
+
+    @contextlib.contextmanager
+    def without_snapshots(self):
+        """Meanwhile there are no VolumeSnapshots, nor anything of their kind. Those that there were are gone for good."""
+        definitions = [self.admin.read(DEFINITIONS, resource) for resource in (SNAPSHOTS, CONTENTS, CLASSES)]
+        classes = self.admin.list(CLASSES)
+        for one in definitions:  # in this order: who removes the first needs the others
+            self.admin.delete(DEFINITIONS, one["metadata"]["name"])
+            self.admin.wait_gone(DEFINITIONS, one["metadata"]["name"])
+        try:
+            yield
+        finally:
+            for one in definitions:
+                self.admin.create(as_new(one))
+                self.admin.wait(DEFINITIONS, one["metadata"]["name"], is_established, "established")
+            for one in classes:
+                wait_for(lambda: self._try_create(as_new(one)), "classes of snapshots again")
             self._restart_csi()
 
     def _restart_csi(self):
@@ -339,7 +358,7 @@ class Cluster:
             self.admin.create(document)
         for document in documents:
             if document["kind"] == "CustomResourceDefinition":
-                self.admin.wait("customresourcedefinitions.apiextensions.k8s.io", document["metadata"]["name"],
+                self.admin.wait(DEFINITIONS, document["metadata"]["name"],
                                 is_established, "established")
 
     def kubectl(self, *arguments, kubeconfig=None, stdin=None):
@@ -374,6 +393,12 @@ class Cluster:
         """For a report of a failed test."""
         return "\n".join(f"--- {process.name}, {'runs' if process.runs() else 'has ended'}\n{process.tail(2000)}"
                          for process in self.processes)
+
+
+def as_new(document):
+    """What one would write to have it as it was."""
+    metadata = {key: value for key, value in document["metadata"].items() if key in ("name", "labels", "annotations")}
+    return {**{key: value for key, value in document.items() if key != "status"}, "metadata": metadata}
 
 
 def is_established(definition):
