@@ -13,6 +13,7 @@
 #include "coordinator/guest/host.h"
 #include "coordinator/guest/instance.h"
 #include "coordinator/guest/pod-socket.h"
+#include "coordinator/metrics/outlook.h"
 #include "coordinator/model/api-group.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/places.h"
@@ -34,6 +35,9 @@
 #define BY_LIBVIRT  "libvirt"
 #define BY_KUBEVIRT "kubevirt"
 #define BY_EITHER   "auto"
+
+/* The loop may wait for the API server, each watch that is begun for half a minute. */
+#define STANDSTILL LULL_SEC(300)
 
 struct _LullClusterDaemon {
     int lock_fd;
@@ -58,6 +62,7 @@ struct _LullClusterDaemon {
     LullLeadingTools leading_tools;
     LullLeading *leading; /* NULL: it does not lead, or cannot begin yet */
     GSource *lead_retry;
+    LullOutlook outlook;
 };
 
 void
@@ -72,6 +77,7 @@ lull_cluster_options_clear(LullClusterOptions *self)
     g_clear_pointer(&self->pods_dir, g_free);
     g_clear_pointer(&self->state_dir, g_free);
     g_clear_pointer(&self->stock_freeze, g_free);
+    g_clear_pointer(&self->metrics_listen, g_free);
 }
 
 static void
@@ -123,20 +129,21 @@ lull_cluster_options_complete(LullClusterOptions *self, GError **error)
 
 /* A connection of its own each: what hangs for one is no matter to the others. */
 static LullStore *
-open_store(const LullClusterOptions *options, char **ret_ns, GError **error)
+open_store(LullClusterDaemon *self, const LullClusterOptions *options, char **ret_ns, GError **error)
 {
+    const LullKubeLimits limits = {.metrics = self->outlook.metrics};
     LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
 
     if (config && ret_ns)
         *ret_ns = g_strdup(options->ns ? options->ns : config->ns);
-    return config ? lull_store_kube_new(config, error) : NULL;
+    return config ? lull_store_kube_new_with(config, &limits, error) : NULL;
 }
 
 /* The kinds as reconcilers know them: the group's, and machines with their locks. */
 static LullStore *
-open_view(const LullClusterOptions *options, GError **error)
+open_view(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
-    LullStore *kube = open_store(options, NULL, error);
+    LullStore *kube = open_store(self, options, NULL, error);
     LullStore *all = NULL;
 
     if (!kube)
@@ -151,10 +158,10 @@ open_view(const LullClusterOptions *options, GError **error)
 static gboolean
 open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **ret_ns, GError **error)
 {
-    self->election_store = open_store(options, ret_ns, error);
-    self->event_store = self->election_store ? open_view(options, error) : NULL;
-    self->cut_store = self->event_store ? open_store(options, NULL, error) : NULL;
-    self->store = self->cut_store ? open_view(options, error) : NULL;
+    self->election_store = open_store(self, options, ret_ns, error);
+    self->event_store = self->election_store ? open_view(self, options, error) : NULL;
+    self->cut_store = self->event_store ? open_store(self, options, NULL, error) : NULL;
+    self->store = self->cut_store ? open_view(self, options, error) : NULL;
     self->recorder =
         self->store ? lull_recorder_new(self->event_store, &lull_recorder_of_cluster, error) : NULL;
     return self->recorder != NULL;
@@ -266,16 +273,18 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     self->book = lull_grant_book_new();
     self->content_loop = lull_loop_new(self->store, &content);
     self->duty = (LullContentDuty){self->node, self->book};
-    self->contents = (LullContents){
-        .store = self->store,
-        .jobs = self->jobs,
-        .tools = {self->host, self->storage, self->intents, self->claims, LULL_MSEC(options->lease)},
-        .loop = self->content_loop,
-        .life = self->identity,
-        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
-        .recorder = self->recorder,
-        .duty = &self->duty,
-        .bare = TRUE};
+    self->contents =
+        (LullContents){.store = self->store,
+                       .jobs = self->jobs,
+                       .tools = {self->host, self->storage, self->intents, self->claims,
+                                 LULL_MSEC(options->lease), self->outlook.metrics},
+                       .loop = self->content_loop,
+                       .life = self->identity,
+                       .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
+                       .recorder = self->recorder,
+                       .duty = &self->duty,
+                       .bare = TRUE};
+    lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
     if (!find_leftovers(self, error) || !hear_instances(self, error) ||
         !lull_loop_start(self->content_loop, self->context, error))
         return FALSE;
@@ -318,6 +327,7 @@ on_change(gpointer data)
     LullClusterDaemon *self = change->daemon;
 
     stop_leading(self);
+    lull_metrics_set_leader(self->outlook.metrics, change->leads);
     g_message("%s %s", self->node, change->leads ? "leads" : "does not lead any more");
     if (!change->leads || !try_to_lead(self))
         return G_SOURCE_REMOVE;
@@ -351,7 +361,25 @@ stand_for_election(LullClusterDaemon *self, const LullClusterOptions *options, c
                                              .leader = self->leader,
                                              .node = self->node,
                                              .group = self->group,
-                                             .attempt_pause = LULL_MSEC(options->attempt_pause)};
+                                             .attempt_pause = LULL_MSEC(options->attempt_pause),
+                                             .metrics = self->outlook.metrics};
+}
+
+static char *
+find_server(gpointer metrics)
+{
+    return lull_metrics_server_is_away(metrics)
+               ? g_strdup("the API server does not answer; it is asked all the time")
+               : NULL;
+}
+
+static gboolean
+start_telling(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+{
+    if (!lull_outlook_open(&self->outlook, options->metrics_listen, STANDSTILL, self->context, error))
+        return FALSE;
+    lull_health_ask(self->outlook.health, "store", find_server, self->outlook.metrics);
+    return TRUE;
 }
 
 static void
@@ -389,17 +417,26 @@ lull_cluster_daemon_start(const LullClusterOptions *options, GError **error)
     name_ourselves(self, options);
     self->lock_fd = lull_state_dir_take(options->state_dir, error);
     if (self->lock_fd < 0 || !thaw_first(self, options, intents, error) ||
-        !open_stores(self, options, &ns, error) || !choose_who_freezes(self, options, error) ||
+        !start_telling(self, options, error) || !open_stores(self, options, &ns, error) ||
+        !choose_who_freezes(self, options, error) ||
         !refuse_beside_a_rival(self, options->api_group, ns, error) || !start_node(self, options, error))
         return NULL;
     stand_for_election(self, options, ns);
+    lull_outlook_ready(&self->outlook, TRUE);
     return g_steal_pointer(&self);
+}
+
+const char *
+lull_cluster_daemon_metrics_address(const LullClusterDaemon *self)
+{
+    return lull_outlook_address(&self->outlook);
 }
 
 /* The lease is given back first: another leads while our guests are let go. */
 gboolean
 lull_cluster_daemon_stop(LullClusterDaemon *self)
 {
+    lull_outlook_ready(&self->outlook, FALSE);
     stop_leading(self);
     g_clear_pointer(&self->leader, lull_leader_free);
     stop_leading(self);
@@ -411,6 +448,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
 {
     if (!self)
         return;
+    lull_outlook_close(&self->outlook);
     stop_leading(self);
     g_clear_pointer(&self->leader, lull_leader_free);
     stop_leading(self);
@@ -435,6 +473,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->host, lull_host_free);
     g_clear_pointer(&self->freeze_calls, lull_freeze_calls_free);
     g_clear_pointer(&self->intents, lull_intents_free);
+    lull_outlook_clear(&self->outlook);
     g_free(self->instances_selector);
     g_free(self->node);
     g_free(self->group);

@@ -12,15 +12,16 @@ G_BEGIN_DECLS
 typedef struct _LullClusterDaemon LullClusterDaemon;
 
 typedef struct {
-    char *node;         /* its name in the cluster */
-    char *pod;          /* NULL: none that has a name */
-    char *ns;           /* where the coordinators' lease is; NULL: the configuration's */
-    char *kubeconfig;   /* paths, separated by colons; NULL: as a pod's */
-    char *context;      /* NULL: the current one */
-    char *api_group;    /* of our kinds */
-    char *pods_dir;     /* the kubelet's */
-    char *state_dir;    /* intents/, lock */
-    char *stock_freeze; /* who freezes guests of stock agents: "libvirt" (we, by it), "kubevirt", "auto" */
+    char *node;           /* its name in the cluster */
+    char *pod;            /* NULL: none that has a name */
+    char *ns;             /* where the coordinators' lease is; NULL: the configuration's */
+    char *kubeconfig;     /* paths, separated by colons; NULL: as a pod's */
+    char *context;        /* NULL: the current one */
+    char *api_group;      /* of our kinds */
+    char *pods_dir;       /* the kubelet's */
+    char *state_dir;      /* intents/, lock */
+    char *stock_freeze;   /* who freezes guests of stock agents: "libvirt" (we, by it), "kubevirt", "auto" */
+    char *metrics_listen; /* where figures and health are told; NULL: nowhere */
     int attempt_pause;
     int check_interval;
     int lease;
@@ -35,6 +36,9 @@ gboolean lull_cluster_options_complete(LullClusterOptions *self, GError **error)
 /* Starts everything on the thread-default main context. LULL_ERROR_BUSY: another controller has the group. */
 LullClusterDaemon *
 lull_cluster_daemon_start(const LullClusterOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Lent; NULL: nowhere. */
+const char *lull_cluster_daemon_metrics_address(const LullClusterDaemon *self);
 
 /* As lull_daemon_stop(). */
 gboolean lull_cluster_daemon_stop(LullClusterDaemon *self);

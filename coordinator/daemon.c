@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "coordinator/guest/host.h"
-#include "coordinator/metrics/endpoint.h"
+#include "coordinator/metrics/outlook.h"
 #include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/manual-hold.h"
@@ -39,9 +39,7 @@ struct _LullDaemon {
     LullJobs *jobs;
     LullRecorder *recorder;
     GSource *sweep, *store_look;
-    LullMetrics *metrics; /* this and the two below: NULL where nobody is told */
-    LullHealth *health;
-    LullEndpoint *endpoint;
+    LullOutlook outlook;
     LullSnapshots snapshots;
     LullContents contents;
     LullRestores restores;
@@ -134,16 +132,16 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         (LullContents){.store = self->store,
                        .jobs = self->jobs,
                        .tools = {self->host, self->storage, self->intents, self->claims,
-                                 LULL_MSEC(options->lease), self->metrics},
+                                 LULL_MSEC(options->lease), self->outlook.metrics},
                        .loop = self->content_loop,
                        .life = g_uuid_string_random(),
                        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
                        .recorder = self->recorder};
     self->restores = (LullRestores){self->store,  self->jobs,         self->host,    self->storage,
                                     self->claims, self->restore_loop, self->recorder};
-    lull_loop_set_metrics(self->snapshot_loop, self->metrics, lull_metrics_snapshot);
-    lull_loop_set_metrics(self->content_loop, self->metrics, NULL);
-    lull_loop_set_metrics(self->restore_loop, self->metrics, lull_metrics_restore);
+    lull_loop_set_metrics(self->snapshot_loop, self->outlook.metrics, lull_metrics_snapshot);
+    lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
+    lull_loop_set_metrics(self->restore_loop, self->outlook.metrics, lull_metrics_restore);
 }
 
 static char *
@@ -164,7 +162,7 @@ on_store_look(gpointer data)
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) nothing = lull_store_get(self->store, &lull_kind_snapshot, "default", "-", &error);
 
-    lull_health_say(self->health, "store",
+    lull_health_say(self->outlook.health, "store",
                     error && !lull_error_is(error, LULL_ERROR_NOT_FOUND) ? error->message : NULL);
     return G_SOURCE_CONTINUE;
 }
@@ -175,17 +173,14 @@ start_telling(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
 {
     if (!options->metrics_listen)
         return TRUE;
-    self->metrics = lull_metrics_new();
-    self->health = lull_health_new(0);
-    lull_metrics_set_leader(self->metrics, TRUE);
-    lull_health_say(self->health, "start", "it is about to start");
-    lull_health_ask(self->health, "libvirt", find_libvirt, self->host);
-    lull_health_listen(self->health, context);
+    if (!lull_outlook_open(&self->outlook, options->metrics_listen, 0, context, error))
+        return FALSE;
+    lull_metrics_set_leader(self->outlook.metrics, TRUE);
+    lull_health_ask(self->outlook.health, "libvirt", find_libvirt, self->host);
     self->store_look = g_timeout_source_new(STORE_LOOK_MS);
     g_source_set_callback(self->store_look, on_store_look, self, NULL);
     (void)g_source_attach(self->store_look, context);
-    self->endpoint = lull_endpoint_new(options->metrics_listen, self->metrics, self->health, error);
-    return self->endpoint != NULL;
+    return TRUE;
 }
 
 static gboolean
@@ -217,7 +212,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
     lull_restore_admit_serve(self->server, self->store);
     lull_intents_start_retrying(self->intents, self->host, self->claims);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
-    lull_manual_holds_set_metrics(self->holds, self->metrics);
+    lull_manual_holds_set_metrics(self->holds, self->outlook.metrics);
     lull_manual_holds_serve(self->holds, self->server, context);
     self->verifications = lull_verifications_new(self->store, self->storage, self->jobs);
     lull_verifications_serve(self->verifications, self->server, context);
@@ -245,20 +240,20 @@ lull_daemon_start(const LullDaemonOptions *options, GError **error)
     make_loops(self, options);
     if (!start_serving(self, options, context, error))
         return NULL;
-    lull_health_say(self->health, "start", NULL);
+    lull_outlook_ready(&self->outlook, TRUE);
     return g_steal_pointer(&self);
 }
 
 const char *
 lull_daemon_metrics_address(const LullDaemon *self)
 {
-    return self->endpoint ? lull_endpoint_address(self->endpoint) : NULL;
+    return lull_outlook_address(&self->outlook);
 }
 
 gboolean
 lull_daemon_stop(LullDaemon *self)
 {
-    lull_health_say(self->health, "stop", "it is about to end");
+    lull_outlook_ready(&self->outlook, FALSE);
     g_clear_pointer(&self->holds, lull_manual_holds_free);
     g_clear_pointer(&self->server, lull_server_free);
     return lull_jobs_stop(self->jobs, STOP_BUDGET);
@@ -270,11 +265,10 @@ lull_daemon_free(LullDaemon *self)
 {
     if (!self)
         return;
-    g_clear_pointer(&self->endpoint, lull_endpoint_free);
     if (self->store_look)
         g_source_destroy(self->store_look);
     g_clear_pointer(&self->store_look, g_source_unref);
-    g_clear_pointer(&self->health, lull_health_free);
+    lull_outlook_close(&self->outlook);
     g_clear_pointer(&self->holds, lull_manual_holds_free);
     g_clear_pointer(&self->server, lull_server_free);
     if (self->jobs)
@@ -297,7 +291,7 @@ lull_daemon_free(LullDaemon *self)
     g_clear_pointer(&self->store, lull_store_free);
     g_clear_pointer(&self->host, lull_host_free);
     g_clear_pointer(&self->intents, lull_intents_free);
-    g_clear_pointer(&self->metrics, lull_metrics_free);
+    lull_outlook_clear(&self->outlook);
     if (self->lock_fd >= 0)
         close(self->lock_fd);
     g_free(self);

@@ -185,6 +185,14 @@ run_until_told(GMainLoop *loop, const char *ready)
     notify("STOPPING=1");
 }
 
+/* Of figures; NULL: nobody asked for them. */
+static void
+tell_address(const char *address)
+{
+    if (address)
+        (void)fprintf(stderr, "lull-coordinator: metrics on http://%s/metrics\n", address);
+}
+
 static int
 run_host(LullDaemonOptions *options, GMainLoop *loop)
 {
@@ -196,9 +204,7 @@ run_host(LullDaemonOptions *options, GMainLoop *loop)
     daemon = lull_daemon_start(options, &error);
     if (!daemon)
         return fail(error, 1);
-    if (lull_daemon_metrics_address(daemon))
-        (void)fprintf(stderr, "lull-coordinator: metrics on http://%s/metrics\n",
-                      lull_daemon_metrics_address(daemon));
+    tell_address(lull_daemon_metrics_address(daemon));
     ready = g_strconcat("on ", options->socket, NULL);
     run_until_told(loop, ready);
     if (!lull_daemon_stop(daemon))
@@ -214,6 +220,7 @@ run_cluster(LullClusterOptions *options, const LullDaemonOptions *host, GMainLoo
     g_autofree char *ready = NULL;
 
     options->state_dir = g_strdup(host->state_dir);
+    options->metrics_listen = g_strdup(host->metrics_listen);
     options->lease = host->lease;
     options->attempt_pause = host->attempt_pause;
     options->check_interval = host->check_interval;
@@ -222,6 +229,7 @@ run_cluster(LullClusterOptions *options, const LullDaemonOptions *host, GMainLoo
     daemon = lull_cluster_daemon_start(options, &error);
     if (!daemon)
         return fail(error, 1);
+    tell_address(lull_cluster_daemon_metrics_address(daemon));
     ready = g_strdup_printf("on node %s, for %s", options->node, options->api_group);
     run_until_told(loop, ready);
     if (!lull_cluster_daemon_stop(daemon))

@@ -23,6 +23,7 @@ struct _LullLeading {
     LullVolumeStatuses statuses;
     LullLoop *snapshot_loop, *grant_loop;
     LullLoop *status_loop; /* NULL: that is another's */
+    LullMetrics *metrics;
 };
 
 static gboolean
@@ -48,6 +49,7 @@ start_statuses(LullLeading *self, const char *group, GMainContext *context, GErr
         return TRUE;
     self->statuses = (LullVolumeStatuses){self->store};
     self->status_loop = lull_loop_new(self->store, &status);
+    lull_loop_set_metrics(self->status_loop, self->metrics, NULL);
     return lull_loop_start(self->status_loop, context, error);
 }
 
@@ -74,6 +76,9 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
         (LullGrants){self->store, self->book, self->node, tools->attempt_pause, leads, tools->leader};
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->grant_loop = lull_loop_new(self->store, &grant);
+    self->metrics = tools->metrics;
+    lull_loop_set_metrics(self->snapshot_loop, self->metrics, lull_metrics_snapshot);
+    lull_loop_set_metrics(self->grant_loop, self->metrics, NULL);
     if (!lull_loop_start(self->snapshot_loop, context, error) ||
         !lull_loop_start(self->grant_loop, context, error) ||
         !start_statuses(self, tools->group, context, error))
@@ -89,6 +94,7 @@ lull_leading_free(LullLeading *self)
     g_clear_pointer(&self->snapshot_loop, lull_loop_free);
     g_clear_pointer(&self->grant_loop, lull_loop_free);
     g_clear_pointer(&self->status_loop, lull_loop_free);
+    lull_metrics_forget_objects(self->metrics);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->store, lull_store_free);
     g_free(self->node);

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/leader.h"
 #include "coordinator/store/recorder.h"
 
@@ -20,6 +21,7 @@ typedef struct {
     const char *node;     /* ours */
     const char *group;    /* LullApiGroup.name */
     gint64 attempt_pause; /* between attempts: after the first that failed */
+    LullMetrics *metrics; /* NULL: nobody counts */
 } LullLeadingTools;
 
 /* On the thread that runs @context. */

@@ -3,6 +3,8 @@
  */
 #include "coordinator/metrics/metrics.h"
 
+#include <stdatomic.h>
+
 #include "coordinator/metrics/objects.h"
 #include "protocol/clock.h"
 
@@ -149,6 +151,7 @@ struct _LullMetrics {
     AgentSeries agents[G_N_ELEMENTS(agents) - 1];
     LullSeries *requests[N_METHODS][N_CODES];
     LullSeries *request_spans[N_METHODS];
+    atomic_bool server_away;
 };
 
 static LullSeries *
@@ -341,12 +344,20 @@ code_of(long http)
 void
 lull_metrics_request(LullMetrics *self, const char *method, long http, gint64 usec)
 {
+    if (self)
+        atomic_store(&self->server_away, http == 0);
     for (guint i = 0; self && methods[i]; i++) {
         if (!g_str_equal(method, methods[i]))
             continue;
         lull_series_add(self->requests[i][code_of(http)], 1);
         lull_series_observe(self->request_spans[i], usec);
     }
+}
+
+gboolean
+lull_metrics_server_is_away(LullMetrics *self)
+{
+    return self && atomic_load(&self->server_away);
 }
 
 void
@@ -368,4 +379,13 @@ lull_metrics_restore(LullMetrics *self, LullJson *restore, gboolean deleted)
 {
     if (self)
         lull_objects_see_restore(self->restores, restore, deleted, lull_clock_realtime());
+}
+
+void
+lull_metrics_forget_objects(LullMetrics *self)
+{
+    if (!self)
+        return;
+    lull_objects_forget(self->snapshots);
+    lull_objects_forget(self->restores);
 }

@@ -47,6 +47,9 @@ LullQueueSeries lull_metrics_queue(LullMetrics *self, const char *name);
  * is frozen. */
 void lull_metrics_request(LullMetrics *self, const char *method, long http, gint64 usec);
 
+/* Whether the last request to an API server was not answered. */
+gboolean lull_metrics_server_is_away(LullMetrics *self);
+
 /* A watch of an API server began once more. May be called while a guest is frozen. */
 void lull_metrics_watch_restart(LullMetrics *self);
 
@@ -54,5 +57,8 @@ void lull_metrics_watch_restart(LullMetrics *self);
  * One thread. */
 void lull_metrics_snapshot(LullMetrics *self, LullJson *snapshot, gboolean deleted);
 void lull_metrics_restore(LullMetrics *self, LullJson *restore, gboolean deleted);
+
+/* They are another coordinator's to tell from now on. The same thread. */
+void lull_metrics_forget_objects(LullMetrics *self);
 
 G_END_DECLS

@@ -53,12 +53,31 @@ lull_objects_free(LullObjects *self)
     g_free(self);
 }
 
+/* What is told of it. */
 static void
-forget(LullObjects *self, const char *key, Object *object)
+take_back(LullObjects *self, const Object *object)
 {
     lull_series_add(self->series.phases[object->phase], -1);
     lull_registry_drop(self->series.registry, object->stamp);
+}
+
+static void
+forget(LullObjects *self, const char *key, Object *object)
+{
+    take_back(self, object);
     g_hash_table_remove(self->objects, key);
+}
+
+void
+lull_objects_forget(LullObjects *self)
+{
+    GHashTableIter iter;
+    gpointer object = NULL;
+
+    g_hash_table_iter_init(&iter, self->objects);
+    while (g_hash_table_iter_next(&iter, NULL, &object))
+        take_back(self, object);
+    g_hash_table_remove_all(self->objects);
 }
 
 static Object *

@@ -34,6 +34,9 @@ typedef struct {
 LullObjects *lull_objects_new(const LullObjectSeries *series) G_GNUC_WARN_UNUSED_RESULT;
 void lull_objects_free(LullObjects *self); /* before the registry */
 
+/* They are not seen any more; none of them is told, or awaited. */
+void lull_objects_forget(LullObjects *self);
+
 /* @now: wall clock. */
 void lull_objects_see_snapshot(LullObjects *self, LullJson *snapshot, gboolean deleted, gint64 now);
 void lull_objects_see_restore(LullObjects *self, LullJson *restore, gboolean deleted, gint64 now);
