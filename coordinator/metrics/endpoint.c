@@ -126,14 +126,14 @@ address_of(GSocket *socket)
 }
 
 static GSocket *
-open_socket(const char *listen, GError **error)
+open_at(const char *listen, GError **error)
 {
     g_autoptr(GSocketAddress) address = parse_address(listen);
     g_autoptr(GSocket) socket = NULL;
 
     if (!address) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "--metrics-listen %s: expected an address and a port: 127.0.0.1:9180, [::1]:9180",
+                    "--metrics-listen %s: expected an address and a port: 127.0.0.1:9180, [::1]:9180, *:9180",
                     listen);
         return NULL;
     }
@@ -146,6 +146,23 @@ open_socket(const char *listen, GError **error)
         return NULL;
     }
     return g_steal_pointer(&socket);
+}
+
+/* All addresses are those of IPv6, of which those of IPv4 are a part, or, where there is no IPv6, those of
+ * IPv4.
+ */
+static GSocket *
+open_socket(const char *listen, GError **error)
+{
+    const gboolean all = g_str_has_prefix(listen, "*:");
+    g_autofree char *six = all ? g_strconcat("[::]", listen + 1, NULL) : NULL;
+    g_autofree char *four = all ? g_strconcat("0.0.0.0", listen + 1, NULL) : NULL;
+    GSocket *socket = NULL;
+
+    if (!four)
+        return open_at(listen, error);
+    socket = open_at(six, NULL);
+    return socket ? socket : open_at(four, error);
 }
 
 LullEndpoint *

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  * still, and whoever is at the other end costs bounded memory and time, none of it where guests are held. */
 typedef struct _LullEndpoint LullEndpoint;
 
-/* @listen: "127.0.0.1:9180", "[::1]:9180"; port 0: any. INVALID: it is none. What is lent must outlive it. */
+/* @listen: "127.0.0.1:9180", "[::1]:9180", "*:9180" (all addresses); port 0: any. INVALID: it is none. What
+ * is lent must outlive it. */
 LullEndpoint *lull_endpoint_new(const char *listen, LullMetrics *metrics, LullHealth *health,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_endpoint_free(LullEndpoint *self);

@@ -179,7 +179,7 @@ def test_without_the_option_nothing_listens(build, directory):
         process.stderr.close()
 
 
-@pytest.mark.parametrize("listen", ["", "9180", "localhost:9180", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "::1:80", "[::1]", "[]:1", ":9180"])
+@pytest.mark.parametrize("listen", ["", "9180", "localhost:9180", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "::1:80", "[::1]", "[]:1", ":9180", "*"])
 def test_an_address_that_is_none_is_refused_with_an_example(start, listen):
     coordinator = start(listen)
 
@@ -194,6 +194,13 @@ def test_a_port_that_somebody_has_is_refused(start):
 
         assert coordinator.process.wait(30) == 1
     assert f"--metrics-listen {listen}: " in coordinator.said() and "in use" in coordinator.said()
+
+
+def test_a_star_is_all_addresses(start):
+    coordinator = start("*:0")
+    coordinator.address = ("127.0.0.1", coordinator.address[1])
+
+    assert coordinator.get("/healthz")[0] == 200
 
 
 def test_six_is_an_address_too(start):

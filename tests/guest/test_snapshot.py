@@ -7,8 +7,6 @@ import datetime
 import os
 import re
 import subprocess
-import urllib.error
-import urllib.request
 
 import libvirt
 import pytest
@@ -17,6 +15,7 @@ import exposition
 import rest
 import rig
 from api import RESTORES, SNAP_LARRY, Api, condition, indications, reason, report
+from endpoint import Endpoint
 from images import verify_disk
 
 
@@ -79,31 +78,21 @@ def test_a_quiesced_snapshot_is_proven_and_whole(api, coordinator, guest):
     assert coordinator.lull("delete", "snap-larry", "--wait").returncode == 0
 
 
-def ask(coordinator, path):
-    """(status, text) of the endpoint for figures."""
-    address = re.findall(r"metrics on (http://.+)/metrics", coordinator.log())[-1]
-    try:
-        with urllib.request.urlopen(address + path, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, refusal.read().decode()
-
-
-def figures(coordinator):
-    status, text = ask(coordinator, "/metrics")
-    assert status == 200
-    return exposition.parse(text)
+@pytest.fixture
+def endpoint(coordinator):
+    return Endpoint(coordinator.log_path)
 
 
 @pytest.mark.parametrize("kind", ["lull", "stock"])
-def test_what_became_of_a_snapshot_is_in_the_figures_and_in_one_line_of_the_log(api, coordinator, guest, kind):
-    before, lines = figures(coordinator), len(exposition.attempts(coordinator.log()))
+def test_what_became_of_a_snapshot_is_in_the_figures_and_in_one_line_of_the_log(
+    api, coordinator, endpoint, guest, kind
+):
+    before, lines = endpoint.figures(), len(exposition.attempts(coordinator.log()))
     with agent(guest, kind):
         snapshot = api.snap("counted", guest.name)
-    rig.wait_for(lambda: figures(coordinator)["lull_snapshot_ready_seconds"].value("_count")
+    rig.wait_for(lambda: endpoint.figures()["lull_snapshot_ready_seconds"].value("_count")
                  == before["lull_snapshot_ready_seconds"].value("_count") + 1, 10, "it is counted as ready")
-    told, now = report(snapshot), figures(coordinator)
+    told, now = report(snapshot), endpoint.figures()
     (line,) = exposition.attempts(coordinator.log())[lines:]
 
     def grown(name, suffix="", **labels):
@@ -126,8 +115,8 @@ def test_what_became_of_a_snapshot_is_in_the_figures_and_in_one_line_of_the_log(
     assert line["window-is"] == told["windowIs"] and "why" not in line
     assert re.fullmatch(r"vda:[0-9.]+,vdb:[0-9.]+", line["cuts"])
     api.delete("counted")
-    rig.wait_for(lambda: "kubevirt_vmsnapshot_succeeded_timestamp_seconds" not in figures(coordinator)
-                 or names not in figures(coordinator)["kubevirt_vmsnapshot_succeeded_timestamp_seconds"].labels(),
+    rig.wait_for(lambda: "kubevirt_vmsnapshot_succeeded_timestamp_seconds" not in endpoint.figures()
+                 or names not in endpoint.figures()["kubevirt_vmsnapshot_succeeded_timestamp_seconds"].labels(),
                  20, "it is told no more")
 
 
@@ -135,24 +124,24 @@ def rest_time(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def test_a_guest_that_stands_still_is_told_as_long_as_it_does(coordinator, guest):
+def test_a_guest_that_stands_still_is_told_as_long_as_it_does(coordinator, endpoint, guest):
     assert coordinator.lull("freeze", guest.name, "--for", "60s").returncode == 0
-    frozen = figures(coordinator)
+    frozen = endpoint.figures()
     assert coordinator.lull("thaw", guest.name).returncode == 0
 
     assert frozen["lull_frozen_guests"].value() == 1
     assert 0 < frozen["lull_oldest_frozen_guest_age_seconds"].value() < 60
-    assert figures(coordinator)["lull_frozen_guests"].value() == 0
+    assert endpoint.figures()["lull_frozen_guests"].value() == 0
 
 
-def test_figures_and_health_are_told_while_libvirt_hangs(coordinator, host):
-    rig.wait_for(lambda: ask(coordinator, "/readyz") == (200, "ok\n"), 20, "it is ready")
+def test_figures_and_health_are_told_while_libvirt_hangs(endpoint, host):
+    rig.wait_for(endpoint.is_ready, 20, "it is ready")
     with host.stopped_libvirtd():
-        rig.wait_for(lambda: ask(coordinator, "/readyz")[0] == 503, 60, "it is not ready")
-        assert ask(coordinator, "/readyz")[1].startswith(f"libvirt: libvirt at {host.uri} is away")
-        assert figures(coordinator)["lull_frozen_guests"].value() == 0
-        assert ask(coordinator, "/healthz") == (200, "ok\n")
-    rig.wait_for(lambda: ask(coordinator, "/readyz") == (200, "ok\n"), 60, "it is ready again")
+        rig.wait_for(lambda: not endpoint.is_ready(), 60, "it is not ready")
+        assert endpoint.ask("/readyz")[1].startswith(f"libvirt: libvirt at {host.uri} is away")
+        assert endpoint.figures()["lull_frozen_guests"].value() == 0
+        assert endpoint.ask("/healthz") == (200, "ok\n")
+    rig.wait_for(endpoint.is_ready, 60, "it is ready again")
 
 
 def test_a_stock_agent_is_believed_with_a_quiet_witness(api, guest):

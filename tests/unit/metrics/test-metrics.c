@@ -189,6 +189,17 @@ START_TEST(test_requests_are_counted_by_method_and_code)
 }
 END_TEST
 
+START_TEST(test_a_server_is_away_from_a_request_that_it_does_not_answer_until_one_that_it_does)
+{
+    ck_assert(!lull_metrics_server_is_away(NULL));
+    ck_assert(!lull_metrics_server_is_away(metrics));
+    lull_metrics_request(metrics, "GET", 0, 1);
+    ck_assert(lull_metrics_server_is_away(metrics));
+    lull_metrics_request(metrics, "PATCH", 503, 1);
+    ck_assert(!lull_metrics_server_is_away(metrics));
+}
+END_TEST
+
 START_TEST(test_a_method_that_is_none_is_not_counted)
 {
     lull_metrics_request(metrics, "BREW", 200, 1);
@@ -281,6 +292,21 @@ START_TEST(test_what_is_gone_is_told_no_more)
 }
 END_TEST
 
+START_TEST(test_what_is_anothers_to_tell_is_forgotten_and_seen_anew)
+{
+    see(READY, FALSE);
+    lull_metrics_forget_objects(metrics);
+    lull_metrics_forget_objects(metrics);
+    lull_metrics_forget_objects(NULL);
+    ck_assert_ptr_null(value_of(KUBEVIRT));
+    must_be("lull_snapshots{phase=\"Succeeded\"}", "0");
+    see(READY, FALSE);
+    must_be(KUBEVIRT, "1767323045");
+    must_be("lull_snapshots{phase=\"Succeeded\"}", "1");
+    must_be("lull_snapshots_ended_total{result=\"ready\"}", "0");
+}
+END_TEST
+
 START_TEST(test_what_ended_before_is_not_counted_as_ended)
 {
     see(READY, FALSE);
@@ -345,11 +371,14 @@ make_suite(void)
     tcase_add_test(tcase, test_who_is_frozen_is_told_as_long_as_he_is);
     tcase_add_test(tcase, test_places_have_an_end_and_come_back);
     tcase_add_loop_test(tcase, test_requests_are_counted_by_method_and_code, 0, G_N_ELEMENTS(requests));
+    tcase_add_test(tcase,
+                   test_a_server_is_away_from_a_request_that_it_does_not_answer_until_one_that_it_does);
     tcase_add_test(tcase, test_a_method_that_is_none_is_not_counted);
     tcase_add_test(tcase, test_queues_are_told_by_their_names);
     tcase_add_test(tcase, test_who_leads_is_told);
     tcase_add_test(tcase, test_a_snapshot_is_timed_once_from_its_creation_until_it_is_ready);
     tcase_add_test(tcase, test_what_is_gone_is_told_no_more);
+    tcase_add_test(tcase, test_what_is_anothers_to_tell_is_forgotten_and_seen_anew);
     tcase_add_test(tcase, test_what_ended_before_is_not_counted_as_ended);
     tcase_add_test(tcase, test_a_failure_counts_once_and_what_is_deleted_on_the_way_is_none);
     tcase_add_test(tcase, test_restores_are_timed_and_their_failures_counted);
