@@ -16,7 +16,7 @@ KINDS = {
     "virtualmachinerestores": "VirtualMachineRestore",
     "virtualmachines": "VirtualMachine",
 }
-REASONS = {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict", 410: "Expired", 422: "Invalid"}
+REASONS = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict", 410: "Expired", 422: "Invalid"}
 
 
 def condition(type_, status, reason):
@@ -127,6 +127,8 @@ class Api:
         self.port = None
         self.objects = {}
         self.events = []
+        self.lists = {}  # of other kinds, by their plurals
+        self.denied = set()  # plurals that may not be read
         self.requests = []
         self.authorization = None  # of the last request
         self.answers = {}  # (method, path): (code, body), instead of what would be said
@@ -177,16 +179,28 @@ class Api:
     def writes(self):
         return [(method, path, body) for method, path, body in self.requests if method != "GET"]
 
+    def _discover(self, group, version=None):
+        if group not in self.groups:
+            return 404, b"404 page not found\n"
+        if version is None:
+            return 200, {"kind": "APIGroup", "name": group}
+        return 200, {"kind": "APIResourceList", "resources": [{"name": plural} for plural in KINDS]}
+
     def handle(self, method, parts, body):
         if parts[0] == "version":
             return 200, {"major": "1", "minor": "0", "gitVersion": "v0"}
-        if parts[0] == "api":
+        if parts[0] == "apis" and len(parts) < 4:
+            return self._discover(*parts[1:])
+        # api VERSION or apis GROUP VERSION, then [namespaces NS] PLURAL [NAME [SUBRESOURCE]]
+        rest = parts[2 if parts[0] == "api" else 3:]
+        rest = rest[2:] if rest[0] == "namespaces" else rest
+        plural, name = rest[0], rest[1] if len(rest) > 1 else None
+        if plural in self.denied:
+            return 403, status(403, f'{plural} is forbidden: User "me" cannot list resource "{plural}"')
+        if plural in self.lists:
+            return 200, {"kind": "List", "metadata": {}, "items": self.lists[plural]}
+        if plural == "events":
             return 200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": self.events}
-        if len(parts) == 2:
-            served = parts[1] in self.groups
-            return (200, {"kind": "APIGroup", "name": parts[1]}) if served else (404, b"404 page not found\n")
-        # apis GROUP VERSION namespaces NS PLURAL [NAME [SUBRESOURCE]]
-        plural, name = parts[5], parts[6] if len(parts) > 6 else None
         if plural not in KINDS:
             return 404, status(404, f"{plural} is not served")
         if method == "POST":

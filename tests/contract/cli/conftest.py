@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the command line's tests: the real binary, against a server that a test scripts."""
 
+import json
 import os
+import ssl
 import subprocess
 
 import pytest
 
 import fakeapi
 import scratch
+from pki import Authority
 
+OWN, KUBEVIRTS = "snapshot.lull.dev", "snapshot.kubevirt.io"
 READY = [fakeapi.condition("Ready", "True", "Ready")]
 
 
@@ -93,3 +97,46 @@ def make_ready(api):
                        status={"phase": "Succeeded", "readyToUse": True, "conditions": READY,
                                "snapshotVolumes": {"includedVolumes": ["rootdisk"], "excludedVolumes": ["cdrom"]}})
     return make
+
+
+def write_kubeconfig(path, port, contexts, **cluster):
+    """@contexts: name to namespace, the first is the current one."""
+    with open(path, "w") as file:
+        json.dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": next(iter(contexts)),
+            "clusters": [{"name": "here", "cluster": {"server": f"https://127.0.0.1:{port}", **cluster}}],
+            "users": [{"name": "me", "user": {"token": "sesame"}}],
+            "contexts": [{"name": name, "context": {"cluster": "here", "user": "me", "namespace": namespace}}
+                         for name, namespace in contexts.items()]}, file)
+    return path
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    authority = Authority(tmp_path_factory.mktemp("pki") / "keys")
+    authority.issue("server", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1")
+    return authority
+
+
+@pytest.fixture
+def cluster(authority):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(authority.path("server.crt"), authority.path("server.key"))
+    server = fakeapi.Api(None, tls, groups=(OWN, KUBEVIRTS), namespace="web")
+    server.start()
+    add_machine(server, "larry", ROOT_DISK)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def kubeconfig(cluster, authority, place):
+    return write_kubeconfig(os.path.join(place, "kubeconfig"), cluster.port, {"first": "web", "second": "mail"},
+                            **{"certificate-authority": authority.path("ca.crt")})
+
+
+def in_cluster(program, kubeconfig):
+    """The binary with KUBECONFIG set, as users of kubectl have it."""
+    lull = Lull(program, "")
+    lull.environment["KUBECONFIG"] = kubeconfig
+    return lull

@@ -2,20 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line with a cluster as its target: which one, which group, which namespace, and what goes wrong."""
 
-import json
 import os
-import ssl
 
 import pytest
 
 import conftest
 import fakeapi
-from pki import Authority
+from conftest import KUBEVIRTS, OWN
 from waiting import wait_for
 
-OWN, KUBEVIRTS = "snapshot.lull.dev", "snapshot.kubevirt.io"
 MACHINES = "/apis/kubevirt.io/v1/namespaces/web/virtualmachines"
-SNAPSHOTS = f"/apis/{OWN}/v1beta1/namespaces/web/virtualmachinesnapshots"
 SNAPSHOT = """apiVersion: {group}/v1beta1
 kind: VirtualMachineSnapshot
 metadata: {{name: nightly, namespace: {namespace}}}
@@ -23,48 +19,9 @@ spec: {{source: {{apiGroup: kubevirt.io, kind: VirtualMachine, name: larry}}}}
 """
 
 
-def write_kubeconfig(path, port, contexts, **cluster):
-    """@contexts: name to namespace, the first is the current one."""
-    with open(path, "w") as file:
-        json.dump({
-            "apiVersion": "v1", "kind": "Config", "current-context": next(iter(contexts)),
-            "clusters": [{"name": "here", "cluster": {"server": f"https://127.0.0.1:{port}", **cluster}}],
-            "users": [{"name": "me", "user": {"token": "sesame"}}],
-            "contexts": [{"name": name, "context": {"cluster": "here", "user": "me", "namespace": namespace}}
-                         for name, namespace in contexts.items()]}, file)
-    return path
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    authority = Authority(tmp_path_factory.mktemp("pki") / "keys")
-    authority.issue("server", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1")
-    return authority
-
-
-@pytest.fixture
-def cluster(authority):
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(authority.path("server.crt"), authority.path("server.key"))
-    server = fakeapi.Api(None, tls, groups=(OWN, KUBEVIRTS), namespace="web")
-    server.start()
-    conftest.add_machine(server, "larry", conftest.ROOT_DISK)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def kubeconfig(cluster, authority, place):
-    return write_kubeconfig(os.path.join(place, "kubeconfig"), cluster.port, {"first": "web", "second": "mail"},
-                            **{"certificate-authority": authority.path("ca.crt")})
-
-
 @pytest.fixture
 def lull(program, kubeconfig):
-    """With KUBECONFIG set, as users of kubectl have it."""
-    runner = conftest.Lull(program, "")
-    runner.environment["KUBECONFIG"] = kubeconfig
-    return runner
+    return conftest.in_cluster(program, kubeconfig)
 
 
 def paths(api):
@@ -222,7 +179,7 @@ def test_server_that_is_away_is_told(lull, cluster):
 
 
 def test_server_that_is_not_the_one_trusted_is_told(lull, cluster, place):
-    lull.environment["KUBECONFIG"] = write_kubeconfig(os.path.join(place, "other"), cluster.port, {"first": "web"})
+    lull.environment["KUBECONFIG"] = conftest.write_kubeconfig(os.path.join(place, "other"), cluster.port, {"first": "web"})
     result = lull("vms")
     assert result.returncode == 1
     assert "see the certificates of the kubeconfig" in result.stderr
