@@ -16,9 +16,8 @@ lull_rival_lease_name(const char *group)
     return g_strconcat("coordinator.", group, NULL);
 }
 
-/* Who stops gives it back, or lets it run out. */
-static gboolean
-is_alive(LullJson *lease, gint64 now)
+gboolean
+lull_rival_lease_is_alive(LullJson *lease, gint64 now)
 {
     LullJson *spec = lull_json_object(lease, "spec");
     const gint64 duration = CLAMP(lull_json_int(spec, "leaseDurationSeconds", USUAL_DURATION), 0, 3600);
@@ -61,7 +60,7 @@ lull_rival_find(LullJson *leases, const char *group, const char *ns, gint64 now)
         LullJson *lease = json_object_array_get_idx(leases, i);
         const char *name = lull_meta_name(lease), *where = lull_meta_namespace(lease);
 
-        if (!name || !where || !is_alive(lease, now))
+        if (!name || !where || !lull_rival_lease_is_alive(lease, now))
             continue;
         if (g_str_equal(name, LULL_RIVAL_KUBEVIRT) && g_str_equal(group, LULL_GROUP_SNAPSHOT))
             return tell_kubevirt(lease);

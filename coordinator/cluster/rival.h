@@ -16,6 +16,10 @@ G_BEGIN_DECLS
 char *
 lull_rival_find(LullJson *leases, const char *group, const char *ns, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether somebody holds it, and renews it: who stops gives it back, or lets it run out. Clocks may differ by
+ * a minute. */
+gboolean lull_rival_lease_is_alive(LullJson *lease, gint64 now);
+
 /* The name of our own lease. */
 char *lull_rival_lease_name(const char *group) G_GNUC_WARN_UNUSED_RESULT;
 
