@@ -197,6 +197,17 @@ lull_client_find_group(LullClient *self, GError **error)
     return self->group;
 }
 
+LullJson *
+lull_client_list_kinds(LullClient *self, GError **error)
+{
+    const char *group = lull_client_find_group(self, error);
+    g_autofree char *path =
+        group ? g_strconcat("/apis/", group, "/", lull_kind_snapshot.version, NULL) : NULL;
+    const LullTransfer request = {.method = "GET", .path = path, .timeout_ms = self->call_ms};
+
+    return path ? exchange_object(self, &request, error) : NULL;
+}
+
 char *
 lull_client_path(LullClient *self, const LullKind *kind, const char *ns, const char *name, GError **error)
 {

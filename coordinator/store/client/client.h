@@ -31,6 +31,9 @@ void lull_client_set_patience(LullClient *self, gint64 usec);
 /* The group that has the kinds of snapshots; NULL, UNSUPPORTED: an API server has none of ours. Lent. */
 const char *lull_client_find_group(LullClient *self, GError **error);
 
+/* What is served of that group: {"resources": [{"name": PLURAL}]}. */
+LullJson *lull_client_list_kinds(LullClient *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The path of an object or collection, see url.h. */
 char *lull_client_path(LullClient *self, const LullKind *kind, const char *ns, const char *name,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
