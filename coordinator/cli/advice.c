@@ -50,9 +50,17 @@ tells_of_stuck(const LullReport *report)
     return report->proof_reason && strstr(report->proof_reason, LULL_THAWED_YET);
 }
 
+static void
+advise_to_switch_off(GPtrArray *advice, const char *vm, const LullMachineWords *words)
+{
+    advise(advice, "Or take it while the machine is off: %s %s, then lull snapshot %s", words->shutdown, vm,
+           vm);
+}
+
 /* The freeze was tried, and did not come to what it should. */
 static void
-advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *report, const char *vm)
+advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *report, const char *vm,
+                    const LullMachineWords *words)
 {
     if (tells_of_stuck(report))
         advise(advice,
@@ -60,8 +68,8 @@ advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *rep
                "thaw it "
                "all the time: look for errors of its disk in the guest's log (dmesg) and on the host. Where "
                "it stays "
-               "so, reset the machine: virsh reset %s",
-               vm);
+               "so, reset the machine: %s %s",
+               words->reset, vm);
     else if (report && g_str_equal(report->witness, "noisy"))
         advise(
             advice,
@@ -79,18 +87,18 @@ advise_on_quiescing(GPtrArray *advice, LullJson *snapshot, const LullReport *rep
             "The guest could not be brought to rest, for the reason given above. Try again: lull snapshot %s "
             "--require fs --retry; lull doctor %s says what stands in the way.",
             vm, vm);
-    advise(advice, "Or take it while the machine is off: virsh shutdown %s, then lull snapshot %s", vm, vm);
+    advise_to_switch_off(advice, vm, words);
 }
 
 static void
-advise_on_agent(GPtrArray *advice, const char *vm)
+advise_on_agent(GPtrArray *advice, const char *vm, const LullMachineWords *words)
 {
     advise(
         advice,
         "No agent answered in the guest: install lull-agent there and start it. lull doctor %s says what is "
         "missing and how to mend it.",
         vm);
-    advise(advice, "Or take it while the machine is off: virsh shutdown %s, then lull snapshot %s", vm, vm);
+    advise_to_switch_off(advice, vm, words);
 }
 
 /* All that is missing of what was asked for is an application, and there is none to ask. */
@@ -116,17 +124,17 @@ advise_on_failure(GPtrArray *advice, LullJson *snapshot, const LullReport *repor
 
 /* Its disks are as they were left. */
 static void
-advise_on_end(GPtrArray *advice, const char *vm)
+advise_on_end(GPtrArray *advice, const char *vm, const LullMachineWords *words)
 {
     advise(
         advice,
         "The machine was off, but nothing shows that the guest had brought its disks to rest. Have it switch "
-        "itself off: virsh start %s, virsh shutdown %s, then lull snapshot %s",
-        vm, vm, vm);
+        "itself off: %s %s, %s %s, then lull snapshot %s",
+        words->start, vm, words->shutdown, vm, vm);
 }
 
 GPtrArray *
-lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
+lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report, const LullMachineWords *words)
 {
     GPtrArray *advice = g_ptr_array_new_with_free_func(g_free);
     const LullOutcome outcome = lull_outcome_of(&lull_kind_snapshot, snapshot, NULL);
@@ -135,13 +143,13 @@ lull_advice_of_snapshot(LullJson *snapshot, const LullReport *report)
     if (outcome == LULL_OUTCOME_PENDING || lull_meta_is_deleting(snapshot))
         return advice;
     if (indicates(snapshot, "NoGuestAgent") && !indicates(snapshot, "Online"))
-        advise_on_end(advice, vm);
+        advise_on_end(advice, vm, words);
     else if (indicates(snapshot, "NoGuestAgent"))
-        advise_on_agent(advice, vm);
+        advise_on_agent(advice, vm, words);
     else if (indicates(snapshot, "QuiesceFailed"))
-        advise_on_quiescing(advice, snapshot, report, vm);
+        advise_on_quiescing(advice, snapshot, report, vm, words);
     else if (indicates(snapshot, "Paused"))
-        advise(advice, "The machine was paused: virsh resume %s, then take another one.", vm);
+        advise(advice, "The machine was paused: %s %s, then take another one.", words->resume, vm);
     else if (outcome == LULL_OUTCOME_FAILED)
         advise_on_failure(advice, snapshot, report, vm);
     if (indicates(snapshot, "PartialSnapshot"))

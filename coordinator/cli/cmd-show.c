@@ -54,8 +54,8 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         page = lull_page_of_restore(object, lull_clock_realtime());
     } else {
         report = find_report(cli, object, &problem);
-        page =
-            lull_page_of_snapshot(object, report, problem ? problem->message : NULL, lull_clock_realtime());
+        page = lull_page_of_snapshot(object, report, problem ? problem->message : NULL,
+                                     lull_machine_words(cli->cluster), lull_clock_realtime());
     }
     events = events_of(cli, object);
     (void)printf("%s%s", page, events);

@@ -221,9 +221,9 @@ append_title(GString *page, const char *word, LullJson *object)
 }
 
 static void
-append_advice(GString *page, LullJson *snapshot, const LullReport *report)
+append_advice(GString *page, LullJson *snapshot, const LullReport *report, const LullMachineWords *words)
 {
-    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report, words);
 
     if (advice->len)
         heading(page, "What to do");
@@ -235,7 +235,8 @@ append_advice(GString *page, LullJson *snapshot, const LullReport *report)
 }
 
 char *
-lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *problem, gint64 now)
+lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *problem,
+                      const LullMachineWords *words, gint64 now)
 {
     GString *page = g_string_new(NULL);
     LullJson *status = lull_json_object(snapshot, "status");
@@ -261,7 +262,7 @@ lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *
             g_string_append_printf(page, "\n%" G_GINT64_FORMAT " more rows did not fit into the report.\n",
                                    report->omitted);
     }
-    append_advice(page, snapshot, report);
+    append_advice(page, snapshot, report, words);
     return g_string_free(page, FALSE);
 }
 

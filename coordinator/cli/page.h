@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "coordinator/cli/machine-words.h"
 #include "coordinator/cli/report-read.h"
 #include "protocol/json.h"
 
@@ -15,7 +16,7 @@ G_BEGIN_DECLS
 /* @report: of the snapshot's content, or its own; NULL: there is none. @problem: why a report there is could
  * not be read, or NULL. */
 char *lull_page_of_snapshot(LullJson *snapshot, const LullReport *report, const char *problem,
-                            gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+                            const LullMachineWords *words, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_page_of_restore(LullJson *restore, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What comes after either: the last of its events, a list of them; "" where there are none. */

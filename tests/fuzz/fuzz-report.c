@@ -14,7 +14,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GError) error = NULL;
     g_autoptr(LullReport) report = lull_report_read(text, &error);
     g_autoptr(LullJson) object = lull_json_parse("{\"metadata\":{\"name\":\"n\"}}", -1, NULL);
-    g_autofree char *page = lull_page_of_snapshot(object, report, error ? error->message : NULL, 0);
+    g_autofree char *page =
+        lull_page_of_snapshot(object, report, error ? error->message : NULL, lull_machine_words(FALSE), 0);
 
     FUZZ_MUST(!report == !!error);
     FUZZ_MUST(page && g_utf8_validate(page, -1, NULL));

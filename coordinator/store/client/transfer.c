@@ -33,8 +33,8 @@ set_socket_error(LullClient *self, CURLcode code, const LullTransfer *request, G
     else
         g_set_error(
             error, LULL_ERROR, LULL_ERROR_LOST,
-            "coordinator, on %s: it is not running (%s); start lull-coordinator, or name its socket with "
-            "--socket",
+            "coordinator, on %s: it is not running (%s); start lull-coordinator, name its socket with "
+            "--socket, or a cluster with --context or KUBECONFIG",
             socket_path, os ? g_strerror((int)os) : "nobody answers");
 }
 

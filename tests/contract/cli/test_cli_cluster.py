@@ -110,6 +110,13 @@ def test_snapshot_is_shown_waited_for_and_deleted(lull, cluster):
     assert not [key for key in cluster.objects if key[0] == "virtualmachinesnapshots"]
 
 
+def test_advice_is_for_a_cluster(lull, cluster):
+    cluster.add("virtualmachinesnapshots", "poor", spec={"source": {"name": "larry"}}, status={
+        "phase": "Succeeded", "readyToUse": True, "conditions": conftest.READY, "indications": ["Online", "NoGuestAgent"]})
+    output = lull("show", "poor").stdout
+    assert "virtctl stop larry" in output and "virsh" not in output
+
+
 def test_restore_is_created(lull, cluster):
     cluster.add("virtualmachinesnapshots", "nightly", spec={"source": {"name": "larry"}}, status={"readyToUse": True})
     cluster.objects["virtualmachines", "larry"]["status"]["printableStatus"] = "Stopped"

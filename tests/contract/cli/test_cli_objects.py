@@ -363,6 +363,7 @@ def test_coordinator_that_is_not_running_is_said_with_what_to_do(lull, place):
         result = lull("vms", "--socket", path)
         assert result.returncode == 1
         assert f"coordinator, on {path}: it is not running ({why}); start lull-coordinator" in result.stderr
+        assert "or a cluster with --context" in result.stderr
 
 
 def test_socket_that_may_not_be_opened_is_said_with_what_to_do(lull, api):

@@ -12,7 +12,7 @@
 
 /* All advice as one text, one sentence a line. */
 static char *
-advice_of(const char *state, const char *indications, const char *witness)
+advice_of(const char *state, const char *indications, const char *witness, gboolean cluster)
 {
     g_autofree char *text = g_strdup_printf("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},"
                                             "'status':{%s,'indications':[%s]}}",
@@ -21,7 +21,7 @@ advice_of(const char *state, const char *indications, const char *witness)
     g_autofree char *report_text =
         witness ? g_strdup_printf("{\"level\":\"crash\",\"witness\":\"%s\"}", witness) : NULL;
     g_autoptr(LullReport) report = report_text ? lull_report_read(report_text, NULL) : NULL;
-    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report, lull_machine_words(cluster));
     GString *all = g_string_new(NULL);
 
     for (guint i = 0; i < advice->len; i++)
@@ -55,12 +55,22 @@ static const struct {
 
 START_TEST(advice_follows_the_indications)
 {
-    g_autofree char *advice = advice_of(rows[_i].state, rows[_i].indications, rows[_i].witness);
+    g_autofree char *advice = advice_of(rows[_i].state, rows[_i].indications, rows[_i].witness, FALSE);
 
     ck_assert_msg(g_str_has_prefix(advice, rows[_i].first), "%s", advice);
     ck_assert_int_eq(*rows[_i].first == '\0', *advice == '\0');
     if (rows[_i].more)
         ck_assert_msg(strstr(advice, rows[_i].more) != NULL, "%s", advice);
+}
+END_TEST
+
+START_TEST(in_a_cluster_nobody_is_sent_to_virsh)
+{
+    g_autofree char *advice = advice_of(rows[_i].state, rows[_i].indications, rows[_i].witness, TRUE);
+    g_autofree char *on_host = advice_of(rows[_i].state, rows[_i].indications, rows[_i].witness, FALSE);
+
+    ck_assert_msg(!strstr(advice, "virsh"), "%s", advice);
+    ck_assert_int_eq(strstr(advice, "virtctl ") != NULL, strstr(on_host, "virsh ") != NULL);
 }
 END_TEST
 
@@ -83,7 +93,7 @@ START_TEST(no_other_try_is_advised_where_only_an_application_is_missing)
                         failures[_i].require);
     g_autoptr(LullJson) snapshot = json(text);
     g_autoptr(LullReport) report = lull_report_read(failures[_i].report, NULL);
-    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report, lull_machine_words(FALSE));
     const char *first = advice->pdata[0];
 
     ck_assert_int_eq(strstr(first, "--retry") != NULL, failures[_i].retry);
@@ -106,7 +116,7 @@ START_TEST(what_stands_frozen_comes_before_all_other_advice)
         g_strdup("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},'status':{" DONE
                  ",'indications':['Online','QuiesceFailed','QuiesceTimeout']}}");
     g_autoptr(LullJson) snapshot = json(text);
-    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report);
+    g_autoptr(GPtrArray) advice = lull_advice_of_snapshot(snapshot, report, lull_machine_words(FALSE));
 
     ck_assert_uint_gt(advice->len, 0);
     ck_assert(g_str_has_prefix(advice->pdata[0], "A file system in the guest was frozen still"));
@@ -121,6 +131,7 @@ make_suite(void)
     TCase *tests = tcase_create("all");
 
     tcase_add_loop_test(tests, advice_follows_the_indications, 0, G_N_ELEMENTS(rows));
+    tcase_add_loop_test(tests, in_a_cluster_nobody_is_sent_to_virsh, 0, G_N_ELEMENTS(rows));
     tcase_add_loop_test(tests, no_other_try_is_advised_where_only_an_application_is_missing, 0,
                         G_N_ELEMENTS(failures));
     tcase_add_loop_test(tests, what_stands_frozen_comes_before_all_other_advice, 0, G_N_ELEMENTS(stuck));

@@ -36,7 +36,7 @@ START_TEST(page_of_a_proven_snapshot_tells_it_all)
                   "'filesystems':[{'mountpoint':'/','type':'ext4','result':'frozen','reason':''},"
                   "{'mountpoint':'/mnt','type':'nfs','result':'skipped','reason':'a network file system'}],"
                   "'writers':[{'name':'postgresql','result':'held','holdMs':25.1,'message':''}]}");
-    g_autofree char *page = lull_page_of_snapshot(snapshot, report, NULL, NOON);
+    g_autofree char *page = lull_page_of_snapshot(snapshot, report, NULL, lull_machine_words(FALSE), NOON);
 
     ck_assert_str_eq(
         page, "snapshot/snap-larry\n"
@@ -83,7 +83,7 @@ START_TEST(page_of_a_failed_snapshot_says_why)
         json("{'metadata':{'name':'s'},'spec':{'source':{'name':'larry'}},'status':{'phase':'Failed','"
              "readyToUse':false,'error':{'message':'required level not reached'},"
              "'conditions':[{'type':'Failure','status':'True','reason':'required level not reached'}]}}");
-    g_autofree char *page = lull_page_of_snapshot(snapshot, NULL, NULL, NOON);
+    g_autofree char *page = lull_page_of_snapshot(snapshot, NULL, NULL, lull_machine_words(FALSE), NOON);
 
     ck_assert_str_eq(page, "snapshot/s\n"
                            "  machine     larry\n"
@@ -102,7 +102,7 @@ START_TEST(broken_freeze_is_not_dressed_up)
     g_autoptr(LullJson) snapshot = json("{'metadata':{'name':'s'}}");
     g_autoptr(LullReport) report = report_of(
         "{'agent':null,'level':'crash','proof':'broken','proofReason':'lease expired','witness':'noisy'}");
-    g_autofree char *page = lull_page_of_snapshot(snapshot, report, NULL, NOON);
+    g_autofree char *page = lull_page_of_snapshot(snapshot, report, NULL, lull_machine_words(FALSE), NOON);
 
     ck_assert_ptr_nonnull(strstr(page, "  level       crash: like a disk after a power cut"));
     ck_assert_ptr_nonnull(
@@ -121,7 +121,8 @@ START_TEST(hostile_texts_stay_on_their_line)
     g_autoptr(LullReport) report = report_of(
         "{'level':'app\\n  proof held','proof':'held\\u001b','filesystems':[{'mountpoint':'/\\n/','type':7}],"
         "'writers':[{'name':'w\\nx','message':'\\u001b'}]}");
-    g_autofree char *page = lull_page_of_snapshot(snapshot, report, "cannot\nbe read", NOON);
+    g_autofree char *page =
+        lull_page_of_snapshot(snapshot, report, "cannot\nbe read", lull_machine_words(FALSE), NOON);
     g_auto(GStrv) lines = g_strsplit(page, "\n", 0);
 
     ck_assert_ptr_null(strchr(page, '\033'));
