@@ -6,6 +6,7 @@
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/create.h"
 #include "coordinator/cli/follow.h"
+#include "coordinator/cli/machine-words.h"
 #include "coordinator/cli/names.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
@@ -34,6 +35,24 @@ get_snapshot(LullCli *cli, const char *name, GError **error)
         return NULL;
     }
     return g_steal_pointer(&snapshot);
+}
+
+/* Nobody restores in a cluster but KubeVirt's own controller, which has the other group. */
+static gboolean
+check_somebody_restores(LullCli *cli, const char *snapshot, GError **error)
+{
+    const char *group = cli->cluster ? lull_client_find_group(cli->client, error) : LULL_GROUP_SNAPSHOT;
+
+    if (!group)
+        return FALSE;
+    if (!g_str_equal(group, LULL_GROUP_SNAPSHOT_OWN))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                "snapshot \"%s\": nobody restores in a cluster what is in " LULL_GROUP_SNAPSHOT_OWN
+                " yet: nothing was done; make new claims whose dataSource are its VolumeSnapshots, which "
+                "kubectl get volumesnapshots -n %s lists",
+                snapshot, cli->ns);
+    return FALSE;
 }
 
 /* The coordinator may hear a moment later what the user did just now. */
@@ -170,9 +189,10 @@ look_at_target(LullCli *cli, const char *vm, LullJson *snapshot, const Options *
         if (i == HEARSAY_TRIES) {
             g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
                         "vm \"%s\": it is not off (%s), and would be overwritten: nothing was done; shut it "
-                        "down first (virsh shutdown %s), or say --stop to have it shut down and started "
+                        "down first (%s %s), or say --stop to have it shut down and started "
                         "again, or --when-stopped to have it overwritten as soon as it is off",
-                        vm, state_of(object), domain ? domain : vm);
+                        vm, state_of(object), lull_machine_words(cli->cluster)->shutdown,
+                        domain ? domain : vm);
             return FALSE;
         }
         g_usleep(HEARSAY_PAUSE);
@@ -200,12 +220,15 @@ warn_of_running(const Options *wanted, const char *vm, const char *restore)
 }
 
 static void
-say_gone(const char *vm)
+say_gone(const LullCli *cli, const char *vm)
 {
-    (void)fprintf(stderr,
-                  "lull: note: %s is not there any more: it is defined again with the uuid that it had, its "
-                  "disks are brought back, and it is left off\n",
-                  vm);
+    if (cli->cluster)
+        (void)fprintf(stderr, "lull: note: %s is not there: it is made\n", vm);
+    else
+        (void)fprintf(stderr,
+                      "lull: note: %s is not there any more: it is defined again with the uuid that it had, "
+                      "its disks are brought back, and it is left off\n",
+                      vm);
 }
 
 static LullExit
@@ -231,7 +254,7 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
         return LULL_EXIT_FAILED;
     }
     if (target == TARGET_GONE)
-        say_gone(to);
+        say_gone(cli, to);
     if (target == TARGET_RUNS)
         warn_of_running(wanted, to, lull_meta_name(restore));
     if (lull_cli_wants_wait(cli, wanted->wait, wanted->no_wait))
@@ -256,6 +279,8 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         return lull_cli_usage(error, "--stop and --when-stopped: one or the other");
     if (kind && kind != &lull_kind_snapshot)
         return lull_cli_usage(error, "%s: only a snapshot can be restored", argv[1]);
+    if (!check_somebody_restores(cli, name, error))
+        return LULL_EXIT_FAILED;
     return create(cli, name, &wanted, error);
 }
 
@@ -269,7 +294,10 @@ const LullCommand lull_command_restore = {
                "is one\n"
                "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
                "defined again\n"
-               "with the uuid that it had, and left off.",
+               "with the uuid that it had, and left off.\n\n"
+               "In a cluster Lull does not restore yet: it is asked of KubeVirt's own controller, where that "
+               "has the\n"
+               "snapshots.",
     .options = options,
     .min = 1,
     .max = 1,

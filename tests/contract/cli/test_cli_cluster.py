@@ -117,13 +117,40 @@ def test_advice_is_for_a_cluster(lull, cluster):
     assert "virtctl stop larry" in output and "virsh" not in output
 
 
-def test_restore_is_created(lull, cluster):
+@pytest.fixture
+def nightly(cluster):
+    """A snapshot of larry, who is off, where KubeVirt's controller has the group."""
+    cluster.groups = [KUBEVIRTS]
     cluster.add("virtualmachinesnapshots", "nightly", spec={"source": {"name": "larry"}}, status={"readyToUse": True})
     cluster.objects["virtualmachines", "larry"]["status"]["printableStatus"] = "Stopped"
+    return cluster
+
+
+def test_restore_is_asked_of_kubevirt(lull, nightly):
     assert lull("restore", "nightly", "--no-wait").returncode == 0
-    (_, path, body), = cluster.writes()
-    assert path == f"/apis/{OWN}/v1beta1/namespaces/web/virtualmachinerestores"
-    assert body["apiVersion"] == f"{OWN}/v1beta1"
+    (_, path, body), = nightly.writes()
+    assert path == f"/apis/{KUBEVIRTS}/v1beta1/namespaces/web/virtualmachinerestores"
+    assert body["apiVersion"] == f"{KUBEVIRTS}/v1beta1"
+
+
+def test_restore_that_nobody_would_do_is_refused_before_it_is_made(lull, nightly):
+    nightly.groups = [OWN, KUBEVIRTS]
+    result = lull("restore", "nightly", "--wait")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "nobody restores in a cluster" in result.stderr and "kubectl get volumesnapshots -n web" in result.stderr
+    assert not nightly.writes()
+
+
+def test_restore_of_what_runs_says_how_it_is_stopped_there(lull, nightly):
+    nightly.objects["virtualmachines", "larry"]["status"]["printableStatus"] = "Running"
+    result = lull("restore", "nightly", "--no-wait")
+    assert (result.returncode, "virtctl stop larry" in result.stderr) == (1, True), result.stderr
+    assert not nightly.writes()
+
+
+def test_restore_of_what_is_gone_promises_what_kubevirt_does(lull, nightly):
+    result = lull("restore", "nightly", "--to", "moe", "--no-wait")
+    assert (result.returncode, result.stderr) == (0, "lull: note: moe is not there: it is made\n")
 
 
 def test_file_is_applied_in_its_group_and_namespace(lull, cluster):
