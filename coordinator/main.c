@@ -135,6 +135,43 @@ check_lease(const LullDaemonOptions *options, GError **error)
     return FALSE;
 }
 
+/* What says how to reach libvirt, or who may reach this, means nothing in a cluster, and the other way round:
+ * one that is not heeded must not look as if it were. */
+static gboolean
+check_mode(const Arguments *arguments, gboolean cluster, GError **error)
+{
+    const LullDaemonOptions *host = &arguments->host;
+    const LullClusterOptions *node = &arguments->cluster;
+    const struct {
+        const char *name;
+        gboolean given, of_cluster;
+    } options[] = {
+        {"uri", host->uri != NULL, FALSE},          {"runtime-dir", host->runtime_dir != NULL, FALSE},
+        {"socket", host->socket != NULL, FALSE},    {"group", host->group != NULL, FALSE},
+        {"job-lease", host->job_lease != 0, FALSE}, {"kubeconfig", node->kubeconfig != NULL, TRUE},
+        {"context", node->context != NULL, TRUE},   {"api-group", node->api_group != NULL, TRUE},
+        {"pods-dir", node->pods_dir != NULL, TRUE}, {"stock-freeze", node->stock_freeze != NULL, TRUE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(options); i++) {
+        if (!options[i].given || options[i].of_cluster == cluster)
+            continue;
+        if (cluster)
+            g_set_error(
+                error, LULL_ERROR, LULL_ERROR_INVALID,
+                "--%s is for a plain host, and --node, or LULL_NODE, is for a cluster: one or the other",
+                options[i].name);
+        else
+            g_set_error(
+                error, LULL_ERROR, LULL_ERROR_INVALID,
+                "--%s is for a cluster: say which node of it this is with --node, or leave it out on a "
+                "plain host",
+                options[i].name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static int
 fail(const GError *error, int status)
 {
@@ -244,6 +281,7 @@ main(int argc, char **argv)
     g_autoptr(GMainContext) context = g_main_context_new();
     g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
     g_autoptr(GError) error = NULL;
+    gboolean cluster;
 
     if (argc > 1 && g_str_equal(argv[1], LULL_INIT_WORD))
         return lull_init_main(argc - 1, argv + 1);
@@ -263,10 +301,13 @@ main(int argc, char **argv)
     }
     if (arguments.crds)
         return print_crds(arguments.crds);
+    cluster = arguments.cluster.node || g_getenv("LULL_NODE");
+    if (!check_mode(&arguments, cluster, &error))
+        return fail(error, 2);
     (void)signal(SIGPIPE, SIG_IGN);
     /* Never the default one: libvirt's event loop, which is a thread of its own, takes that. */
     g_main_context_push_thread_default(context);
-    if (arguments.cluster.node || g_getenv("LULL_NODE"))
+    if (cluster)
         return run_cluster(&arguments.cluster, &arguments.host, loop);
     return run_host(&arguments.host, loop);
 }
