@@ -92,6 +92,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(text) if text else None
         api.requests.append((self.command, self.path, body))
         api.authorization = self.headers.get("Authorization")
+        api.user_agent = self.headers.get("User-Agent")
+        if self.command in api.hangs_up_on:
+            self.close_connection = True
+            return
         answer = api.answers.get((self.command, url.path))
         try:
             if answer is not None:
@@ -130,7 +134,8 @@ class Api:
         self.lists = {}  # of other kinds, by their plurals
         self.denied = set()  # plurals that may not be read
         self.requests = []
-        self.authorization = None  # of the last request
+        self.authorization = self.user_agent = None  # of the last request
+        self.hangs_up_on = ()  # methods that are heard, and not answered
         self.answers = {}  # (method, path): (code, body), instead of what would be said
         self.watches = queue.Queue()
         self.version = 100

@@ -10,6 +10,8 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
+#define AGENT "lull/" LULL_VERSION
+
 static void
 set_socket_error(LullClient *self, CURLcode code, const LullTransfer *request, GError **error)
 {
@@ -112,7 +114,9 @@ lull_transfer_begin(LullClient *self, const LullTransfer *request, GError **erro
                                   .path = request->path,
                                   .content_type = request->content_type,
                                   .body = request->body ? lull_json_to_line(request->body) : NULL,
-                                  .timeout = LULL_MSEC(request->timeout_ms)};
+                                  .once = g_str_equal(request->method, "POST"),
+                                  .timeout = LULL_MSEC(request->timeout_ms),
+                                  .agent = AGENT};
 
     if (!credential)
         return FALSE;

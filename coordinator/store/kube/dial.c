@@ -15,7 +15,7 @@
 
 #define CONNECT_MS  5000
 #define MAX_HEADERS (256 * 1024)
-#define USER_AGENT  "lull-coordinator/" LULL_VERSION
+#define COORDINATOR "lull-coordinator/" LULL_VERSION
 
 #define DEAD_AFTER_MS 15000 /* sent, and not even acknowledged */
 #define KEEPALIVE_S   15
@@ -189,7 +189,7 @@ lull_dial_begin(LullDial *self, const LullKubeConfig *config, LullCredential *ta
     curl_easy_setopt(self->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(self->easy, CURLOPT_PROXY, config->proxy ? config->proxy : "");
     curl_easy_setopt(self->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(self->easy, CURLOPT_USERAGENT, USER_AGENT);
+    curl_easy_setopt(self->easy, CURLOPT_USERAGENT, request->agent ? request->agent : COORDINATOR);
     curl_easy_setopt(self->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(self->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(self->easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);

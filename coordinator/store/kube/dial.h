@@ -31,6 +31,7 @@ typedef struct {
     const char *body;         /* NULL: none */
     gboolean once;            /* never to be sent twice, not even where a kept connection turns out dead */
     gint64 timeout;           /* 0: none, for watches */
+    const char *agent;        /* who asks, for audit logs; NULL: the coordinator */
 } LullDialRequest;
 
 void lull_dial_init(LullDial *self);

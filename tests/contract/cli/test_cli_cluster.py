@@ -33,6 +33,7 @@ def test_cluster_is_asked_with_the_users_token_in_its_contexts_namespace(lull, c
     assert (result.returncode, result.stdout) == (0, "virtualmachine.kubevirt.io/larry\n")
     assert paths(cluster) == [MACHINES]
     assert cluster.authorization == "Bearer sesame"
+    assert cluster.user_agent.startswith("lull/")
 
 
 def test_namespace_and_context_are_the_users(lull, cluster):
@@ -151,6 +152,13 @@ def test_restore_of_what_runs_says_how_it_is_stopped_there(lull, nightly):
 def test_restore_of_what_is_gone_promises_what_kubevirt_does(lull, nightly):
     result = lull("restore", "nightly", "--to", "moe", "--no-wait")
     assert (result.returncode, result.stderr) == (0, "lull: note: moe is not there: it is made\n")
+
+
+def test_what_may_have_been_made_is_not_asked_for_again(lull, cluster):
+    cluster.hangs_up_on = ("POST",)
+    result = lull("snapshot", "larry", "--no-wait")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(cluster.writes()) == 1
 
 
 def test_file_is_applied_in_its_group_and_namespace(lull, cluster):
