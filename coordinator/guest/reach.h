@@ -8,8 +8,9 @@
 G_BEGIN_DECLS
 
 /* One domain, for a process of its own that looks after it whatever becomes of the coordinator and of
- * libvirtd: the host dead man, the guard of a pull job. Such a process has one thread and no event loop, and
- * so no keep-alive: what waits for a daemon that stands still goes on when that does. */
+ * libvirtd: the host dead man, the guard of a pull job. Such a process has one thread, and one for the relay
+ * to a launcher, but no event loop, and so no keep-alive: what waits for a daemon that stands still goes on
+ * when that does. */
 typedef struct {
     const char *uri; /* lent, as is the other */
     const char *uid;

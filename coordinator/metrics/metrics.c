@@ -98,7 +98,7 @@ static const LullFamily families[N_FAMILIES] = {
               .bounds = SPANS},
     [FROZEN] = {"lull_frozen_guests",
                 "Guests that are frozen by this coordinator now, by hand or for a "
-                "snapshot, from the request to the end of the thaw.",
+                "snapshot, from the request to the end of the thaw; 512 at most are counted.",
                 LULL_FAMILY_GAUGE},
     [OLDEST_FROZEN] = {"lull_oldest_frozen_guest_age_seconds",
                        "For how long the one of these has been that was frozen first; 0 without any.",
