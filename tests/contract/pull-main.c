@@ -26,7 +26,7 @@ main(int argc, char **argv)
     LullPullVolume volume = {0};
 
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
-        return lull_pull_watchdog_main();
+        return lull_pull_watchdog_main(argc - 1, argv + 1);
     if (argc != 7)
         return 2;
     volume.socket = argv[1];

@@ -372,7 +372,7 @@ main(int argc, char **argv)
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_GUARD_WORD))
         return lull_pull_guard_main(argc - 1, argv + 1);
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
-        return lull_pull_watchdog_main();
+        return lull_pull_watchdog_main(argc - 1, argv + 1);
     if (argc != 3 || !lull_steps_init(&error)) {
         g_printerr("usage: hold-driver URI DIRECTORY\n");
         return 2;

@@ -197,7 +197,7 @@ lull_pull_server_new(const LullPullVolume *volume, LullPullTick tick, gpointer u
     self->bitmap = volume->bitmap ? g_strconcat("qemu:dirty-bitmap:", volume->bitmap, NULL) : NULL;
     if (!connect_to(self, volume, error) || !look(self, error))
         return NULL;
-    self->watchdog = lull_pull_watchdog_new(nbd_aio_get_fd(self->nbd), error);
+    self->watchdog = lull_pull_watchdog_new(nbd_aio_get_fd(self->nbd), volume->path, error);
     return self->watchdog ? g_steal_pointer(&self) : NULL;
 }
 

@@ -29,9 +29,9 @@ struct _LullPullWatchdog {
 
 /* Everything else that is open closes with the exec. */
 static int
-spawn(pid_t *ret_process, int connection, int beats)
+spawn(pid_t *ret_process, int connection, int beats, const char *copy)
 {
-    char *argv[] = {(char *)"/proc/self/exe", (char *)LULL_PULL_WATCHDOG_WORD, NULL};
+    char *argv[] = {(char *)"/proc/self/exe", (char *)LULL_PULL_WATCHDOG_WORD, (char *)copy, NULL};
     posix_spawn_file_actions_t actions;
     int rc = posix_spawn_file_actions_init(&actions);
 
@@ -47,7 +47,7 @@ spawn(pid_t *ret_process, int connection, int beats)
 }
 
 LullPullWatchdog *
-lull_pull_watchdog_new(int connection, GError **error)
+lull_pull_watchdog_new(int connection, const char *copy, GError **error)
 {
     g_autoptr(LullPullWatchdog) self = g_new0(LullPullWatchdog, 1);
     int pipe[2];
@@ -57,7 +57,7 @@ lull_pull_watchdog_new(int connection, GError **error)
     if (!g_unix_open_pipe(pipe, FD_CLOEXEC, error))
         return NULL;
     self->beats = pipe[1];
-    rc = spawn(&self->process, connection, pipe[0]);
+    rc = spawn(&self->process, connection, pipe[0], copy);
     close(pipe[0]);
     if (rc)
         lull_folder_errno(error, rc, "starting", "the watchdog of a connection to QEMU");
@@ -119,7 +119,7 @@ take_beats(gboolean *beat)
 
 /* Until it is to be shut. */
 static void
-keep_watch(void)
+keep_watch(const char *copy)
 {
     guint looks = 0;
 
@@ -133,7 +133,8 @@ keep_watch(void)
         looks = lull_pull_watchdog_count(looks, beat, is_waiting());
     }
     g_printerr(
-        "a reader of disks takes no answers: its connection is shut, so that the guest need not wait\n");
+        "%s: its reader takes no answers: the connection to QEMU is shut, so that the guest need not wait\n",
+        copy);
 }
 
 /* QEMU waits until it can write, and hears of nothing else meanwhile: so what it has written already has to
@@ -153,8 +154,10 @@ shut(void)
 }
 
 int
-lull_pull_watchdog_main(void)
+lull_pull_watchdog_main(int argc, char **argv)
 {
-    keep_watch();
+    if (argc != 2)
+        return 2;
+    keep_watch(argv[1]);
     return shut() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -577,6 +577,6 @@ int
 main(int argc, char **argv)
 {
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
-        return lull_pull_watchdog_main();
+        return lull_pull_watchdog_main(argc - 1, argv + 1);
     return lull_check_run(make_suite());
 }

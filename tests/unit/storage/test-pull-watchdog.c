@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "tests/lib/check-main.h"
 
 #define PATIENCE_MS 60000
+#define COPY        "/snapshots/of-larry/vda.qcow2"
 
 static int ends[2]; /* the reader's, the server's */
 
@@ -48,7 +50,7 @@ END_TEST
 
 START_TEST(a_reader_that_leaves_answers_where_they_are_is_cut_off)
 {
-    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], NULL);
+    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], COPY, NULL);
 
     ck_assert_ptr_nonnull(watchdog);
     ck_assert_int_eq(write(ends[1], "answer", 6), 6);
@@ -56,10 +58,25 @@ START_TEST(a_reader_that_leaves_answers_where_they_are_is_cut_off)
 }
 END_TEST
 
+START_TEST(whose_connection_it_was_is_told)
+{
+    g_autoptr(LullPullWatchdog) watchdog = NULL;
+    char told[512] = {0};
+    int log[2];
+
+    ck_assert_int_eq(pipe(log), 0);
+    ck_assert_int_eq(dup2(log[1], STDERR_FILENO), STDERR_FILENO);
+    watchdog = lull_pull_watchdog_new(ends[0], COPY, NULL);
+    ck_assert_int_eq(write(ends[1], "answer", 6), 6);
+    ck_assert_int_gt(read(log[0], told, sizeof told - 1), 0);
+    ck_assert_msg(strstr(told, COPY ": its reader takes no answers") != NULL, "%s", told);
+}
+END_TEST
+
 /* Longer than one may be without a sign. */
 START_TEST(a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothing_to_take)
 {
-    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], NULL);
+    g_autoptr(LullPullWatchdog) watchdog = lull_pull_watchdog_new(ends[0], COPY, NULL);
     char taken[6];
 
     ck_assert_ptr_nonnull(watchdog);
@@ -78,7 +95,7 @@ START_TEST(a_reader_that_is_dead_is_cut_off_at_once)
     const pid_t reader = fork();
 
     if (reader == 0)
-        _exit(lull_pull_watchdog_new(ends[0], NULL) ? 0 : 1); /* which nobody frees */
+        _exit(lull_pull_watchdog_new(ends[0], COPY, NULL) ? 0 : 1); /* which nobody frees */
     ck_assert_int_eq(waitpid(reader, NULL, 0), reader);
     ck_assert(is_shut(PATIENCE_MS));
 }
@@ -86,7 +103,7 @@ END_TEST
 
 START_TEST(one_that_stands_still_itself_goes_all_the_same)
 {
-    LullPullWatchdog *watchdog = lull_pull_watchdog_new(ends[0], NULL);
+    LullPullWatchdog *watchdog = lull_pull_watchdog_new(ends[0], COPY, NULL);
     g_autofree char *children = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
     g_autofree char *process = NULL;
 
@@ -109,6 +126,7 @@ make_suite(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, only_what_waits_without_a_sign_is_counted);
     tcase_add_test(cases, a_reader_that_leaves_answers_where_they_are_is_cut_off);
+    tcase_add_test(cases, whose_connection_it_was_is_told);
     tcase_add_test(cases, a_reader_that_gives_signs_is_left_alone_and_so_is_one_that_has_nothing_to_take);
     tcase_add_test(cases, a_reader_that_is_dead_is_cut_off_at_once);
     tcase_add_test(cases, one_that_stands_still_itself_goes_all_the_same);
@@ -120,6 +138,6 @@ int
 main(int argc, char **argv)
 {
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
-        return lull_pull_watchdog_main();
+        return lull_pull_watchdog_main(argc - 1, argv + 1);
     return lull_check_run(make_suite());
 }
