@@ -217,11 +217,21 @@ find_leftovers(LullClusterDaemon *self, GError **error)
 
 static void on_instance(LullWatchType type, LullJson *object, gpointer user_data);
 
+/* What there is now, and all that comes after that: of what went before nothing may stay, for beside the
+ * instance that came after it nobody could say which of the two the machine is.
+ */
 static gboolean
 hear_instances(LullClusterDaemon *self, GError **error)
 {
-    const LullWatchOptions options = {.label_selector = self->instances_selector};
+    const LullListOptions all = {.label_selector = self->instances_selector};
+    g_autoptr(LullJson) list = lull_store_list(self->store, &lull_kind_instance, NULL, &all, error);
+    const LullWatchOptions options = {
+        .since = lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL),
+        .label_selector = self->instances_selector};
 
+    if (!list)
+        return FALSE;
+    lull_host_hear_instances(self->host, lull_json_array(list, "items"));
     self->instances = lull_store_watch_selected(self->store, &lull_kind_instance, NULL, &options,
                                                 self->context, on_instance, self, error);
     return self->instances != NULL;

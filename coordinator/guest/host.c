@@ -688,6 +688,12 @@ lull_host_hear_instance(LullWatchType type, LullJson *instance, gpointer host)
 }
 
 void
+lull_host_hear_instances(LullHost *self, LullJson *instances)
+{
+    lull_launchers_hear_all(self->launchers, instances);
+}
+
+void
 lull_host_free(LullHost *self)
 {
     if (!self)

@@ -37,6 +37,9 @@ lull_host_open_node(const char *node, const char *pods_directory, GError **error
  * node's. Any thread. One that cannot be understood is warned about, and not found. */
 void lull_host_hear_instance(LullWatchType type, LullJson *instance, gpointer host);
 
+/* All that there are, an array: of those that went unheard, while nobody listened, nothing is left. */
+void lull_host_hear_instances(LullHost *self, LullJson *instances);
+
 /* Of a node: who freezes the guests of stock agents from now on, or thaws those that migrated. NULL: we
  * freeze, and nobody knows of these. Lent until the host is freed; before the first hold is made. */
 void lull_host_set_freeze_api(LullHost *self, const LullFreezeApi *api);

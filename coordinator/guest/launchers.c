@@ -82,6 +82,12 @@ close_idle(gpointer data)
     return NULL;
 }
 
+static GHashTable *
+make_instances(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lull_instance_free);
+}
+
 LullLaunchers *
 lull_launchers_new(const char *node, const char *pods_directory)
 {
@@ -91,8 +97,7 @@ lull_launchers_new(const char *node, const char *pods_directory)
     self->pods_directory = g_strdup(pods_directory);
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
-    self->instances =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lull_instance_free);
+    self->instances = make_instances();
     self->open = g_ptr_array_new();
     self->closer = g_thread_new("launchers", close_idle, self);
     return self;
@@ -116,24 +121,51 @@ lull_launchers_free(LullLaunchers *self)
     g_free(self);
 }
 
+/* NULL: it cannot be understood. */
+static LullInstance *
+read_instance(LullJson *instance)
+{
+    g_autoptr(GError) error = NULL;
+    LullInstance *heard = lull_instance_from_json(instance, NULL, &error);
+
+    if (error)
+        g_warning("%s", error->message);
+    return heard;
+}
+
 void
 lull_launchers_hear(LullLaunchers *self, LullWatchType type, LullJson *instance)
 {
     const char *uid = lull_meta_uid(instance);
-    g_autoptr(GError) error = NULL;
     LullInstance *heard = NULL;
 
     if (type == LULL_WATCH_BOOKMARK || type == LULL_WATCH_ERROR || !uid)
         return;
     if (type != LULL_WATCH_DELETED)
-        heard = lull_instance_from_json(instance, NULL, &error);
-    if (error)
-        g_warning("%s", error->message);
+        heard = read_instance(instance);
     g_mutex_lock(&self->lock);
     if (heard)
         g_hash_table_replace(self->instances, g_strdup(uid), heard);
     else
         g_hash_table_remove(self->instances, uid);
+    g_mutex_unlock(&self->lock);
+}
+
+void
+lull_launchers_hear_all(LullLaunchers *self, LullJson *instances)
+{
+    GHashTable *all = make_instances();
+
+    for (size_t i = 0; instances && i < json_object_array_length(instances); i++) {
+        LullJson *instance = json_object_array_get_idx(instances, i);
+        LullInstance *heard = lull_meta_uid(instance) ? read_instance(instance) : NULL;
+
+        if (heard)
+            g_hash_table_replace(all, g_strdup(lull_meta_uid(instance)), heard);
+    }
+    g_mutex_lock(&self->lock);
+    g_hash_table_unref(self->instances);
+    self->instances = all;
     g_mutex_unlock(&self->lock);
 }
 

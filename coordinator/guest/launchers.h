@@ -15,6 +15,9 @@ void lull_launchers_free(LullLaunchers *self);
 
 void lull_launchers_hear(LullLaunchers *self, LullWatchType type, LullJson *instance);
 
+/* All that there are, an array: what was heard of others is forgotten. */
+void lull_launchers_hear_all(LullLaunchers *self, LullJson *instances);
+
 /* The host of one machine, by its uid, or by a place (LullVm.place), for which nobody needs to have told of
  * it. NOT_FOUND: the pod of the place is gone; one that nobody told of is LOST. Each reach and keep has its
  * let-go, which never waits. */
