@@ -159,6 +159,24 @@ watch_begin(Watched *watched, GError **error)
     return watched->watch != NULL;
 }
 
+/* What went while nobody listened is told by nobody: so all are taken for gone, until they are told anew. */
+static void
+forget_all(Watched *watched)
+{
+    LullLoop *self = watched->loop;
+    g_autoptr(GList) keys = watched->kind == self->reconciler.kind ? g_hash_table_get_keys(self->refs) : NULL;
+
+    for (GList *each = keys; each; each = each->next) {
+        g_auto(GStrv) parts = g_strsplit(each->data, "/", 2);
+        g_autoptr(LullJson) gone = json_object_new_object();
+        LullJson *meta = lull_json_ensure(gone, "metadata");
+
+        lull_json_set_string(meta, "namespace", parts[0]);
+        lull_json_set_string(meta, "name", parts[1]);
+        on_event(LULL_WATCH_DELETED, gone, watched);
+    }
+}
+
 static gboolean
 on_restart(gpointer user_data)
 {
@@ -166,6 +184,7 @@ on_restart(gpointer user_data)
     g_autoptr(GError) error = NULL;
 
     g_clear_pointer(&watched->watch, lull_watch_stop);
+    forget_all(watched);
     if (!watch_begin(watched, &error)) {
         g_warning("%s: cannot watch %s, trying again: %s", watched->loop->reconciler.name,
                   watched->kind->plural, error->message);

@@ -6,6 +6,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/loop.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/store/local/local.h"
 #include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
@@ -82,14 +83,17 @@ run_until(Passes *passes, guint n)
     }
 }
 
+#define MAX_PENDING 4
+
 static void
 setup(void)
 {
+    const LullLocalLimits limits = {.max_pending = MAX_PENDING};
     g_autofree char *path = NULL;
 
     dir = g_dir_make_tmp("lull-loop-XXXXXX", NULL);
     path = g_build_filename(dir, "store.db", NULL);
-    store = lull_store_local_open(path, NULL);
+    store = lull_store_local_open_with(path, &limits, NULL);
     context = g_main_context_new();
     ck_assert_ptr_nonnull(store);
 }
@@ -122,12 +126,18 @@ create(const LullKind *kind, const char *text)
 }
 
 static void
-create_snapshot(void)
+create_named(const char *name)
 {
-    g_autoptr(LullJson) object = snapshot_json("snap", ",'namespace':'default'");
+    g_autoptr(LullJson) object = snapshot_json(name, ",'namespace':'default'");
     g_autoptr(LullJson) created = lull_store_create(store, &lull_kind_snapshot, object, NULL);
 
     ck_assert_ptr_nonnull(created);
+}
+
+static void
+create_snapshot(void)
+{
+    create_named("snap");
 }
 
 static LullLoop *
@@ -255,6 +265,39 @@ START_TEST(test_failures_are_counted_on_while_what_was_begun_may_fail_again)
 }
 END_TEST
 
+static guint n_gone;
+
+static void
+see(LullMetrics *metrics, LullJson *object, gboolean deleted)
+{
+    n_gone += deleted && g_strcmp0(lull_meta_name(object), "snap") == 0;
+}
+
+START_TEST(test_what_went_while_the_watch_lagged_is_seen_to_be_gone)
+{
+    g_autoptr(LullMetrics) metrics = lull_metrics_new();
+    Passes passes = {0};
+    const LullReconciler mine = {"test", &lull_kind_snapshot, {NULL}, lull_snapshot_refs, pass, &passes};
+    LullLoop *loop = NULL;
+
+    create_snapshot();
+    loop = lull_loop_new(store, &mine);
+    lull_loop_set_metrics(loop, metrics, see);
+    ck_assert(lull_loop_start(loop, context, NULL));
+    run_until(&passes, 1);
+    n_gone = 0;
+    for (guint i = 0; i <= MAX_PENDING; i++) {
+        g_autofree char *name = g_strdup_printf("other-%u", i);
+
+        create_named(name);
+    }
+    ck_assert(lull_store_remove(store, &lull_kind_snapshot, "default", "snap", NULL, NULL));
+    run_until(&passes, 1 + MAX_PENDING + 1 + 1); /* the others, and the one that is gone */
+    ck_assert_uint_eq(n_gone, 1);
+    finish(loop, &passes);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -267,6 +310,7 @@ make_suite(void)
     tcase_add_test(tcase, test_looks_again_when_something_it_depends_on_changes);
     tcase_add_test(tcase, test_looks_again_when_any_of_a_kind_that_it_depends_on_comes);
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
+    tcase_add_test(tcase, test_what_went_while_the_watch_lagged_is_seen_to_be_gone);
     tcase_add_test(tcase, test_failures_are_counted_on_while_what_was_begun_may_fail_again);
     suite_add_tcase(suite, tcase);
     return suite;
