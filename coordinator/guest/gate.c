@@ -79,6 +79,9 @@ lull_gate_opened(LullGate *self)
 const char *
 lull_gate_sent(LullGate *self, const guint8 *bytes, gsize n, gint64 now)
 {
+    if (self->untaken == 0)
+        self->untaken_until = now + LULL_GATE_CALL_USEC;
+    self->untaken += n;
     while (n > 0) {
         Head head;
 
@@ -96,6 +99,12 @@ lull_gate_sent(LullGate *self, const guint8 *bytes, gsize n, gint64 now)
             .until = now + (head.program == PROGRAM_QEMU ? LULL_GATE_AGENT_USEC : LULL_GATE_CALL_USEC)};
     }
     return NULL;
+}
+
+void
+lull_gate_taken(LullGate *self, gsize n)
+{
+    self->untaken -= MIN(n, self->untaken);
 }
 
 static int
@@ -165,6 +174,8 @@ lull_gate_until(const LullGate *self)
 {
     gint64 until = self->open_until;
 
+    if (self->untaken && (until == 0 || self->untaken_until < until))
+        until = self->untaken_until;
     for (guint i = 0; i < self->n_calls; i++)
         if (until == 0 || self->calls[i].until < until)
             until = self->calls[i].until;

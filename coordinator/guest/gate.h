@@ -24,8 +24,8 @@ G_BEGIN_DECLS
 #define LULL_GATE_UNASKED_PER_SECOND 1024
 #define LULL_GATE_UNASKED_LEAST      256 /* that one is counted as */
 
-/* Agent commands have time-outs of ours in the daemon, of 10 s at most; all else is answered at once, by one
- * that works. */
+/* Agent commands have time-outs of ours in the daemon, of 10 s at most; all else is taken and answered at
+ * once, by one that works. */
 #define LULL_GATE_OPEN_USEC  (10 * G_USEC_PER_SEC)
 #define LULL_GATE_CALL_USEC  (10 * G_USEC_PER_SEC)
 #define LULL_GATE_AGENT_USEC (15 * G_USEC_PER_SEC)
@@ -47,6 +47,8 @@ typedef struct {
     LullGateStream received;
     LullGateCall calls[LULL_GATE_CALLS];
     guint n_calls;
+    gsize untaken; /* bytes that were to pass to the daemon, and that it has not taken */
+    gint64 untaken_until;
     int answering;     /* which of them the message under way answers; -1: none */
     gint64 open_until; /* 0: opened */
     gint64 credit;     /* bytes that may come unasked */
@@ -63,7 +65,10 @@ void lull_gate_opened(LullGate *self);
 const char *lull_gate_sent(LullGate *self, const guint8 *bytes, gsize n, gint64 now);
 const char *lull_gate_received(LullGate *self, const guint8 *bytes, gsize n, gint64 now);
 
-/* Until when the daemon has time; 0: it owes nothing. */
+/* Of what lull_gate_sent() let pass the daemon took @n bytes more. */
+void lull_gate_taken(LullGate *self, gsize n);
+
+/* Until when the daemon has time, to take or to answer; 0: it owes nothing. */
 gint64 lull_gate_until(const LullGate *self);
 
 G_END_DECLS

@@ -158,14 +158,13 @@ fill(Flow *flow)
 }
 
 static gboolean
-drain(Flow *flow)
+drain(Flow *flow, gsize *ret_n)
 {
     const ssize_t n = send(flow->to, flow->bytes + flow->begin, flow->end - flow->begin, MSG_NOSIGNAL);
 
-    if (n < 0)
-        return errno == EINTR || errno == EAGAIN;
-    flow->begin += (gsize)n;
-    return TRUE;
+    *ret_n = n > 0 ? (gsize)n : 0;
+    flow->begin += *ret_n;
+    return n >= 0 || errno == EINTR || errno == EAGAIN;
 }
 
 static gboolean
@@ -180,10 +179,15 @@ move(LullRelay *self, const struct pollfd *client, const struct pollfd *daemon)
 {
     const gint64 now = lull_clock_boottime();
     const short in = POLLIN | POLLHUP | POLLERR;
+    const short out = POLLOUT | POLLHUP | POLLERR;
+    gsize taken = 0;
 
-    if (is_full(&self->up) && (daemon->revents & (POLLOUT | POLLERR)) && !drain(&self->up))
+    if (client->revents & (POLLHUP | POLLERR))
+        return FALSE; /* nobody wants an answer any more */
+    if (is_full(&self->up) && (daemon->revents & out) && !drain(&self->up, &taken))
         return FALSE;
-    if (is_full(&self->down) && (client->revents & (POLLOUT | POLLERR)) && !drain(&self->down))
+    lull_gate_taken(&self->gate, taken);
+    if (is_full(&self->down) && (client->revents & out) && !drain(&self->down, &taken))
         return FALSE;
     if (!is_full(&self->up) && (client->revents & in)) {
         if (!fill(&self->up) || self->up.ended)
@@ -214,9 +218,11 @@ run(LullRelay *self, int client)
     self->up = (Flow){.from = client, .to = self->daemon};
     self->down = (Flow){.from = self->daemon, .to = client};
     for (;;) {
+        const short wanted = events_of(&self->down, &self->up);
         struct pollfd fds[] = {
             {.fd = client, .events = events_of(&self->up, &self->down)},
-            {.fd = self->daemon, .events = events_of(&self->down, &self->up)},
+            /* one that hung up would tell so again and again */
+            {.fd = wanted ? self->daemon : -1, .events = wanted},
             {.fd = self->done[0], .events = POLLIN},
         };
         const gint64 until = lull_gate_until(&self->gate);
@@ -226,7 +232,7 @@ run(LullRelay *self, int client)
         if (ready < 0 && errno != EINTR)
             return;
         if (until && lull_clock_boottime() >= until) {
-            self->why = "it does not answer in time";
+            self->why = "it does not answer in time, or not take what it is sent";
             return;
         }
         if (ready <= 0)

@@ -7,9 +7,11 @@ import contextlib
 import dataclasses
 import json
 import os
+import select
 import shutil
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -357,6 +359,44 @@ def daemon(kubelet):
         one.close()
 
 
+class Between(Daemon):
+    """In a pod, and all that passes is libvirt's, but for what @change makes of its messages. Once told to be deaf it
+    reads nothing more, and asks each client whether it is alive, as fast as it may."""
+
+    PING = bytes.fromhex("0000001c 6b656570 00000001 00000001 00000002 00000000 00000000")
+    PINGS = 300  # whose answers are more than a socket holds
+
+    def __init__(self, kubelet, libvirt, change=lambda message: message):
+        self.libvirt = libvirt
+        self.change = change
+        self.deaf = threading.Event()
+        super().__init__(kubelet, None)
+
+    def answer(self, connection):
+        with socket.socket(socket.AF_UNIX) as upstream, contextlib.suppress(OSError, struct.error):
+            upstream.connect(self.libvirt)
+            try:
+                self.pass_on(connection, upstream)
+            finally:
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def pass_on(self, connection, upstream):
+        while not self.deaf.is_set():
+            ready = select.select([connection, upstream], [], [], 0.1)[0]
+            if connection in ready:
+                some = connection.recv(65536)
+                if not some:
+                    return
+                upstream.sendall(some)
+            if upstream in ready:
+                head = upstream.recv(4, socket.MSG_WAITALL)
+                rest = upstream.recv(struct.unpack(">I", head)[0] - 4, socket.MSG_WAITALL)
+                connection.sendall(self.change(head + rest))
+        for i in range(self.PINGS):
+            connection.sendall(self.PING)
+            time.sleep(0 if i < 250 else 0.26)
+
+
 def say_nothing(connection):
     pass
 
@@ -390,6 +430,20 @@ def test_a_pod_that_does_not_answer_delays_nobody_and_not_for_ever(reply, larry,
     assert answer["found"] < 5000000, answer
     assert answer["usec"] < 25000000 and answer["slow"], answer
     assert memory_of(driver) - before < 16 * 1024
+
+
+def test_a_pod_that_reads_nothing_more_is_left_whatever_it_asks_itself(larry, host, driver, kubelet):
+    before = open_sockets(driver)
+    with contextlib.closing(Between(kubelet, host.socket)) as between:
+        driver.tell(instance("larry", between.pod, larry))
+        freeze(driver, larry)
+        between.deaf.set()
+        facts = driver("thaw", 5000)
+        assert not facts["held"], facts
+        assert facts["usec"] < 25000000
+        larry.assert_writes_resume(within=10)  # by its lease
+        driver.must("free")
+        wait_for(lambda: open_sockets(driver) == before, 60, "all connections are closed")
 
 
 def test_a_guest_that_is_frozen_is_thawed_whatever_stands_in_its_sockets_place_by_then(

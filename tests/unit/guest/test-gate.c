@@ -49,8 +49,10 @@ static const char *
 send_one(guint32 program, guint32 type, guint32 serial, guint32 body, gint64 now)
 {
     g_autoptr(GByteArray) bytes = bytes_of(&(Message){program, type, serial, body});
+    const char *why = lull_gate_sent(&gate, bytes->data, bytes->len, now);
 
-    return lull_gate_sent(&gate, bytes->data, bytes->len, now);
+    lull_gate_taken(&gate, bytes->len);
+    return why;
 }
 
 static const char *
@@ -77,6 +79,22 @@ START_TEST(an_agent_has_longer_than_a_daemon)
     ck_assert_int_eq(lull_gate_until(&gate), LULL_GATE_AGENT_USEC);
     ck_assert_ptr_null(send_one(REMOTE, CALL, 2, 10, SEC));
     ck_assert_int_eq(lull_gate_until(&gate), SEC + LULL_GATE_CALL_USEC);
+}
+END_TEST
+
+START_TEST(what_is_sent_is_to_be_taken_in_time_whether_it_is_to_be_answered_or_not)
+{
+    g_autoptr(GByteArray) pong = bytes_of(&(Message){KEEPALIVE, MESSAGE, 0, 0});
+
+    ck_assert_ptr_null(lull_gate_sent(&gate, pong->data, pong->len, 5 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), 5 * SEC + LULL_GATE_CALL_USEC);
+    lull_gate_taken(&gate, pong->len - 1); /* some of it is not all */
+    ck_assert_ptr_null(lull_gate_sent(&gate, pong->data, pong->len, 6 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), 5 * SEC + LULL_GATE_CALL_USEC);
+    lull_gate_taken(&gate, pong->len + 1);
+    ck_assert_int_eq(lull_gate_until(&gate), 0);
+    ck_assert_ptr_null(lull_gate_sent(&gate, pong->data, pong->len, 9 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), 9 * SEC + LULL_GATE_CALL_USEC);
 }
 END_TEST
 
@@ -239,6 +257,7 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, nothing_is_owed_until_something_is_asked);
     tcase_add_test(tcase, an_agent_has_longer_than_a_daemon);
+    tcase_add_test(tcase, what_is_sent_is_to_be_taken_in_time_whether_it_is_to_be_answered_or_not);
     tcase_add_test(tcase, an_answer_counts_when_it_is_whole_however_it_comes);
     tcase_add_test(tcase, one_without_a_body_is_whole_with_its_head);
     tcase_add_test(tcase, several_calls_are_answered_in_any_order_in_one_piece);
