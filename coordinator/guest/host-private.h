@@ -31,6 +31,11 @@ typedef struct _LullLaunchers LullLaunchers;
 LullHost *lull_host_open_launcher(const char *uri, const char *domain, const char *domain_uuid,
                                   LullLaunchers *keeper, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The VM of such a libvirt's domain, as it runs: what it is defined as, a cluster knows. Read is no more than
+ * a machine with hundreds of disks has, since a document takes many times its room where it is read. */
+#define LULL_LAUNCHER_XML_MAX (256 * 1024)
+LullVm *lull_vm_from_launcher(LullDomain *domain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Opens a connection with keep-alive. */
 virConnectPtr lull_host_connect(LullHost *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_host_close_idle(LullHost *self);

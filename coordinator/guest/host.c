@@ -4,6 +4,7 @@
 #include "coordinator/guest/host.h"
 
 #include <libvirt/virterror.h>
+#include <string.h>
 
 #include "coordinator/guest/dial.h"
 #include "coordinator/guest/host-private.h"
@@ -300,12 +301,37 @@ read_state(LullDomain *domain, LullVmState *ret_state, LullVmEnd *ret_end)
     return TRUE;
 }
 
+/* As it runs, or is defined where it does not. */
+static LullVm *
+read_vm(LullDomain *domain, gsize max, GError **error)
+{
+    LullVmState state = LULL_VM_STOPPED;
+    LullVmEnd end = LULL_VM_END_UNKNOWN;
+    char *xml = read_state(domain, &state, &end) ? virDomainGetXMLDesc(domain, 0) : NULL;
+    LullVm *vm = NULL;
+
+    if (!xml)
+        lull_link_error(error, "the virtual machine"); /* asking for its name would forget why */
+    else if (strlen(xml) > max)
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_INVALID,
+            "the virtual machine: libvirt describes it in %zu bytes, more than %zu: the pod cannot be "
+            "trusted",
+            strlen(xml), max);
+    else
+        vm = lull_vm_from_xml(xml, state, error);
+    free(xml);
+    if (vm && state == LULL_VM_STOPPED)
+        vm->end = vm->restored && end != LULL_VM_END_SAVED ? LULL_VM_END_RESTORED : end;
+    return vm;
+}
+
 static gboolean
-set_definition(LullVm *vm, const char *live, const char *inactive, GError **error)
+set_definition(LullVm *vm, const char *inactive, GError **error)
 {
     g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-    char *xml =
-        vm->state == LULL_VM_STOPPED ? g_strdup(inactive) : lull_vm_definition(live, inactive, notes, error);
+    char *xml = vm->state == LULL_VM_STOPPED ? g_strdup(inactive)
+                                             : lull_vm_definition(vm->xml, inactive, notes, error);
 
     if (!xml)
         return FALSE;
@@ -319,24 +345,24 @@ set_definition(LullVm *vm, const char *live, const char *inactive, GError **erro
 LullVm *
 lull_vm_from_domain(LullDomain *domain, GError **error)
 {
-    LullVmState state = LULL_VM_STOPPED;
-    LullVmEnd end = LULL_VM_END_UNKNOWN;
-    const gboolean known = read_state(domain, &state, &end);
-    char *live = known ? virDomainGetXMLDesc(domain, 0) : NULL;
-    char *inactive =
-        live ? virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE) : NULL;
-    LullVm *vm = NULL;
+    g_autoptr(LullVm) vm = read_vm(domain, G_MAXSIZE, error);
+    char *inactive = vm ? virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE) : NULL;
+    gboolean whole = FALSE;
 
-    if (!inactive)
-        lull_link_error(error, "the virtual machine"); /* asking for its name would forget why */
-    else
-        vm = lull_vm_from_xml(live, state, error);
-    if (vm && !set_definition(vm, live, inactive, error))
-        g_clear_pointer(&vm, lull_vm_free);
-    if (vm && state == LULL_VM_STOPPED)
-        vm->end = vm->restored && end != LULL_VM_END_SAVED ? LULL_VM_END_RESTORED : end;
-    free(live);
+    if (vm && !inactive)
+        lull_link_error(error, "the virtual machine");
+    whole = inactive && set_definition(vm, inactive, error);
     free(inactive);
+    return whole ? g_steal_pointer(&vm) : NULL;
+}
+
+LullVm *
+lull_vm_from_launcher(LullDomain *domain, GError **error)
+{
+    LullVm *vm = read_vm(domain, LULL_LAUNCHER_XML_MAX, error);
+
+    if (vm)
+        g_clear_pointer(&vm->xml, g_free);
     return vm;
 }
 

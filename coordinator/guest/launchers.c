@@ -352,7 +352,7 @@ read_vm(LullHost *host, const char *which, GError **error)
     g_autoptr(LullLink) link = lull_link_borrow(host, error);
     g_autoptr(LullDomain) domain = link ? lull_link_domain(link, which, error) : NULL;
 
-    return domain ? lull_vm_from_domain(domain, error) : NULL;
+    return domain ? lull_vm_from_launcher(domain, error) : NULL;
 }
 
 LullVm *

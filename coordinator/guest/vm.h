@@ -66,7 +66,7 @@ typedef struct {
     char *tpm;                /* why what its TPM holds is in no snapshot; NULL: it has none */
     GPtrArray *volumes;       /* of LullVmVolume, in the XML's order */
     char *xml; /* what a restore defines: the inactive definition, security info included, with the disks of
-                  @volumes */
+                  @volumes; NULL: of a launcher, a cluster has that */
     GPtrArray *differences; /* (char *) for people: disks of it that differ from the definition; NULL: none */
 } LullVm;
 

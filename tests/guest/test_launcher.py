@@ -397,6 +397,26 @@ class Between(Daemon):
             time.sleep(0 if i < 250 else 0.26)
 
 
+# Of libvirt's protocol: https://libvirt.org/kbase/internals/rpc.html
+GET_XML, LOOK_UP_BY_NAME, LOOK_UP_BY_UUID = 14, 23, 24
+
+
+def xdr_text(text):
+    return struct.pack(">I", len(text)) + text + bytes(-len(text) % 4)
+
+
+def answer_with(procedures, body, failed=False):
+    """For Between: another body in answers to these."""
+
+    def change(message):
+        program, version, procedure, kind, serial = struct.unpack(">5I", message[4:24])
+        if (program, kind) != (0x20008086, 1) or procedure not in procedures:
+            return message
+        return struct.pack(">7I", 28 + len(body), program, version, procedure, kind, serial, failed) + body
+
+    return change
+
+
 def say_nothing(connection):
     pass
 
@@ -430,6 +450,19 @@ def test_a_pod_that_does_not_answer_delays_nobody_and_not_for_ever(reply, larry,
     assert answer["found"] < 5000000, answer
     assert answer["usec"] < 25000000 and answer["slow"], answer
     assert memory_of(driver) - before < 16 * 1024
+
+
+LONGEST = 4 << 20  # of a text of libvirt's
+
+
+def test_a_machine_of_millions_of_elements_is_not_read(larry, host, driver, kubelet):
+    xml = b"<domain>%b</domain>" % (b"<a/>" * (LONGEST // 4 - 8))
+    before = memory_of(driver)
+    with contextlib.closing(Between(kubelet, host.socket, answer_with([GET_XML], xdr_text(xml)))) as between:
+        driver.tell(instance("larry", between.pod, larry))
+        answer = refused(driver)
+    assert answer["code"] == "invalid" and "the pod cannot be trusted" in answer["error"], answer
+    assert memory_of(driver) - before < 32 * 1024
 
 
 def test_a_pod_that_reads_nothing_more_is_left_whatever_it_asks_itself(larry, host, driver, kubelet):
