@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/model/words.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -25,12 +26,7 @@ must_be_object(LullJson *reply, const char *command, GError **error)
 char *
 lull_reply_words(const char *words)
 {
-    g_autofree char *copy = g_strndup(words, LULL_REPLY_MAX_TEXT);
-
-    for (char *each = copy; *each; each++)
-        if (g_ascii_iscntrl(*each))
-            *each = ' ';
-    return g_utf8_make_valid(copy, -1); /* it may have been cut inside a character */
+    return lull_words(words, LULL_REPLY_MAX_TEXT);
 }
 
 /* NULL where there is none or it is empty. */

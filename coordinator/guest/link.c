@@ -7,9 +7,11 @@
 
 #include "coordinator/guest/dial.h"
 #include "coordinator/guest/host-private.h"
+#include "coordinator/model/words.h"
 #include "protocol/error.h"
 
-#define MAX_IDLE 8
+#define MAX_IDLE  8
+#define MAX_WORDS 2048 /* bytes; those of a program that would not start, which it quotes, fit in */
 
 /* A daemon that does not answer for this long is as good as gone: 5 s, three times. */
 #define KEEPALIVE_SECONDS 5
@@ -24,7 +26,8 @@ gboolean
 lull_link_error(GError **error, const char *what)
 {
     const virErrorPtr last = virGetLastError();
-    const char *message = last && last->message ? last->message : "unknown error";
+    /* a launcher's libvirt may say anything, at any length */
+    g_autofree char *message = lull_words(last && last->message ? last->message : "unknown error", MAX_WORDS);
     LullError code = LULL_ERROR_FAILED;
 
     switch (last ? last->code : VIR_ERR_OK) {

@@ -4,7 +4,10 @@
 #include "coordinator/reconcile/content-state.h"
 
 #include "coordinator/model/meta.h"
+#include "coordinator/model/words.h"
 #include "protocol/clock.h"
+
+#define MAX_ERROR 4096 /* bytes: an object that is too large is never written */
 
 static const char *const stages[] = {
     [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun",
@@ -50,6 +53,7 @@ char *
 lull_content_state_to_annotation(const LullContentState *self)
 {
     g_autoptr(LullJson) json = json_object_new_object();
+    g_autofree char *error = self->error ? lull_words(self->error, MAX_ERROR) : NULL;
 
     lull_json_set_string(json, "stage", stages[self->stage]);
     lull_json_set_int(json, "number", self->number);
@@ -65,7 +69,7 @@ lull_content_state_to_annotation(const LullContentState *self)
 
         lull_json_set_string(json, "time", when);
     }
-    lull_json_set_string(json, "error", self->error);
+    lull_json_set_string(json, "error", error);
     if (self->cuts)
         lull_json_take(json, "cuts", lull_json_dup(self->cuts));
     return g_strdup(lull_json_to_line(json));

@@ -38,6 +38,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)
 
 /* Absent, or nonsense: NEW. */
 LullContentState *lull_content_state_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
+/* Of the error no more than an annotation may have. */
 char *lull_content_state_to_annotation(const LullContentState *self) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -465,6 +465,19 @@ def test_a_machine_of_millions_of_elements_is_not_read(larry, host, driver, kube
     assert memory_of(driver) - before < 32 * 1024
 
 
+def test_an_error_of_any_length_is_one_line_of_some(larry, host, driver, kubelet):
+    words = b"no domain\n** forged **\n".ljust(LONGEST, b"x")
+    nothing = bytes(4)
+    error = (struct.pack(">2I", 42, 10) + b"\0\0\0\1" + xdr_text(words) + struct.pack(">I", 2)
+             + 4 * nothing + 2 * nothing + nothing)
+    change = answer_with([LOOK_UP_BY_NAME, LOOK_UP_BY_UUID], error, failed=True)
+    with contextlib.closing(Between(kubelet, host.socket, change)) as between:
+        driver.tell(instance("larry", between.pod, larry))
+        answer = refused(driver)
+    assert "no domain ** forged ** xxx" in answer["error"], answer["error"][:200]
+    assert len(answer["error"]) < 4096
+
+
 def test_a_pod_that_reads_nothing_more_is_left_whatever_it_asks_itself(larry, host, driver, kubelet):
     before = open_sockets(driver)
     with contextlib.closing(Between(kubelet, host.socket)) as between:
