@@ -66,6 +66,8 @@ lull_gate_init(LullGate *self, gint64 now)
 {
     *self = (LullGate){.answering = -1,
                        .open_until = now + LULL_GATE_OPEN_USEC,
+                       .patience = LULL_GATE_CALL_USEC,
+                       .patience_at = now,
                        .credit = LULL_GATE_UNASKED_MAX,
                        .credit_at = now};
 }
@@ -74,6 +76,33 @@ void
 lull_gate_opened(LullGate *self)
 {
     self->open_until = 0;
+}
+
+static LullGateCall
+ask(LullGate *self, const Head *head, gint64 now)
+{
+    LullGateCall call = {head->program, head->serial, now + LULL_GATE_AGENT_USEC};
+
+    if (head->program == PROGRAM_QEMU)
+        return call;
+    if (self->waiting++ == 0) {
+        self->patience = MIN(self->patience + MAX(now - self->patience_at, 0), LULL_GATE_CALL_USEC);
+        self->patience_at = now;
+    }
+    call.until = self->patience_at + self->patience;
+    return call;
+}
+
+static void
+answer(LullGate *self, guint which, gint64 now)
+{
+    const gboolean agents = self->calls[which].program == PROGRAM_QEMU;
+
+    self->calls[which] = self->calls[--self->n_calls];
+    if (agents || --self->waiting > 0)
+        return;
+    self->patience -= CLAMP(now - self->patience_at, 0, self->patience);
+    self->patience_at = now;
 }
 
 const char *
@@ -93,10 +122,7 @@ lull_gate_sent(LullGate *self, const guint8 *bytes, gsize n, gint64 now)
             continue;
         if (head.type != TYPE_CALL || self->n_calls == LULL_GATE_CALLS)
             return "a request is of a kind that is not used";
-        self->calls[self->n_calls++] = (LullGateCall){
-            .program = head.program,
-            .serial = head.serial,
-            .until = now + (head.program == PROGRAM_QEMU ? LULL_GATE_AGENT_USEC : LULL_GATE_CALL_USEC)};
+        self->calls[self->n_calls++] = ask(self, &head, now);
     }
     return NULL;
 }
@@ -118,11 +144,11 @@ find_call(const LullGate *self, const Head *head)
 
 /* An answer counts when it is whole. */
 static void
-end_message(LullGate *self)
+end_message(LullGate *self, gint64 now)
 {
     if (self->answering < 0 || self->received.have < LULL_GATE_HEAD || self->received.rest > 0)
         return;
-    self->calls[self->answering] = self->calls[--self->n_calls];
+    answer(self, (guint)self->answering, now);
     self->answering = -1;
 }
 
@@ -164,7 +190,7 @@ lull_gate_received(LullGate *self, const guint8 *bytes, gsize n, gint64 now)
             if (why)
                 return why;
         }
-        end_message(self);
+        end_message(self, now);
     }
     return NULL;
 }

@@ -25,7 +25,8 @@ G_BEGIN_DECLS
 #define LULL_GATE_UNASKED_LEAST      256 /* that one is counted as */
 
 /* Agent commands have time-outs of ours in the daemon, of 10 s at most; all else is taken and answered at
- * once, by one that works. */
+ * once, by one that works: for its answers it has 10 s in all, which come back while nothing is asked. So
+ * what takes many calls in a row takes no longer than one. */
 #define LULL_GATE_OPEN_USEC  (10 * G_USEC_PER_SEC)
 #define LULL_GATE_CALL_USEC  (10 * G_USEC_PER_SEC)
 #define LULL_GATE_AGENT_USEC (15 * G_USEC_PER_SEC)
@@ -47,6 +48,9 @@ typedef struct {
     LullGateStream received;
     LullGateCall calls[LULL_GATE_CALLS];
     guint n_calls;
+    guint waiting;   /* of them, but for the agent's */
+    gint64 patience; /* with these; spent while there are any, and back while there are none */
+    gint64 patience_at;
     gsize untaken; /* bytes that were to pass to the daemon, and that it has not taken */
     gint64 untaken_until;
     int answering;     /* which of them the message under way answers; -1: none */
@@ -58,7 +62,7 @@ typedef struct {
 /* @now: boot clock, here and below. */
 void lull_gate_init(LullGate *self, gint64 now);
 
-/* The connection is made: from now on calls are waited for, each for itself. */
+/* The connection is made: from now on only calls are waited for. */
 void lull_gate_opened(LullGate *self);
 
 /* The next @n bytes of one side. NULL: they may pass; else why the connection must end, a constant. */

@@ -29,17 +29,40 @@ struct _LullLaunchers {
     GHashTable *instances; /* their uid -> LullInstance */
     GPtrArray *open;       /* of Open */
     GThread *closer;
+    guint closing; /* how many are */
     gboolean stopping;
 };
 
-static void
-open_free(gpointer data)
-{
-    Open *self = data;
+typedef struct {
+    LullLaunchers *launchers;
+    Open *open;
+} Closing;
 
-    lull_host_free(self->host);
-    g_free(self->pod);
-    g_free(self);
+static gpointer
+close_one(gpointer data)
+{
+    g_autofree Closing *closing = data;
+    LullLaunchers *self = closing->launchers;
+
+    lull_host_free(closing->open->host);
+    g_free(closing->open->pod);
+    g_free(closing->open);
+    g_mutex_lock(&self->lock);
+    self->closing--;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* With the lock held. Closing may have to wait for a launcher: nobody else does. */
+static void
+close_apart(LullLaunchers *self, Open *open)
+{
+    const Closing closing = {self, open};
+
+    (void)g_ptr_array_remove_fast(self->open, open);
+    self->closing++;
+    g_thread_unref(g_thread_new("launcher-close", close_one, g_memdup2(&closing, sizeof closing)));
 }
 
 /* With the lock held. The next to be closed; NULL: none is idle. */
@@ -57,7 +80,6 @@ find_idle(const LullLaunchers *self)
     return first;
 }
 
-/* Closing may have to wait for a launcher: nobody else does. */
 static gpointer
 close_idle(gpointer data)
 {
@@ -72,10 +94,7 @@ close_idle(gpointer data)
         } else if (g_get_monotonic_time() < idle->idle_since + LINGER_USEC) {
             (void)g_cond_wait_until(&self->changed, &self->lock, idle->idle_since + LINGER_USEC);
         } else {
-            (void)g_ptr_array_remove_fast(self->open, idle);
-            g_mutex_unlock(&self->lock);
-            open_free(idle);
-            g_mutex_lock(&self->lock);
+            close_apart(self, idle);
         }
     }
     g_mutex_unlock(&self->lock);
@@ -108,10 +127,15 @@ lull_launchers_free(LullLaunchers *self)
 {
     g_mutex_lock(&self->lock);
     self->stopping = TRUE;
-    g_cond_signal(&self->changed);
+    g_cond_broadcast(&self->changed);
     g_mutex_unlock(&self->lock);
     g_thread_join(self->closer);
-    g_ptr_array_foreach(self->open, (GFunc)(void (*)(void))open_free, NULL);
+    g_mutex_lock(&self->lock);
+    while (self->open->len)
+        close_apart(self, g_ptr_array_index(self->open, 0));
+    while (self->closing)
+        g_cond_wait(&self->changed, &self->lock);
+    g_mutex_unlock(&self->lock);
     g_ptr_array_unref(self->open);
     g_hash_table_unref(self->instances);
     g_mutex_clear(&self->lock);
@@ -317,7 +341,7 @@ count(LullLaunchers *self, const LullHost *host, gboolean more)
         each->users += more ? 1 : -1U;
         each->idle_since = g_get_monotonic_time();
     }
-    g_cond_signal(&self->changed);
+    g_cond_broadcast(&self->changed);
     g_mutex_unlock(&self->lock);
 }
 

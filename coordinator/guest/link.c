@@ -79,15 +79,24 @@ lull_host_connect(LullHost *self, GError **error)
     return connection;
 }
 
+static gpointer
+close_one(gpointer connection)
+{
+    keep_alive(connection, TRUE); /* to close it is a call too */
+    virConnectClose(connection);
+    return NULL;
+}
+
+/* At the same time: a daemon that answers late does so once. */
 void
 lull_host_close_idle(LullHost *self)
 {
+    g_autoptr(GPtrArray) threads = g_ptr_array_new();
     virConnectPtr idle;
 
-    while ((idle = lull_host_take_idle(self))) {
-        keep_alive(idle, TRUE); /* to close it is a call too */
-        virConnectClose(idle);
-    }
+    while ((idle = lull_host_take_idle(self)))
+        g_ptr_array_add(threads, g_thread_new("libvirt-close", close_one, idle));
+    g_ptr_array_foreach(threads, (GFunc)(void (*)(void))g_thread_join, NULL);
 }
 
 LullLink *

@@ -82,6 +82,47 @@ START_TEST(an_agent_has_longer_than_a_daemon)
 }
 END_TEST
 
+START_TEST(slow_answers_one_after_the_other_have_as_long_as_one)
+{
+    const gint64 end = LULL_GATE_CALL_USEC;
+
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 1, 10, 0));
+    ck_assert_ptr_null(receive_one(REMOTE, REPLY, 1, 0, 6 * SEC));
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 2, 10, 6 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), end);
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 3, 10, 7 * SEC));
+    ck_assert_ptr_null(receive_one(REMOTE, REPLY, 2, 0, 8 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), end);
+    ck_assert_ptr_null(receive_one(REMOTE, REPLY, 3, 0, 9 * SEC));
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 4, 10, 9 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), end);
+}
+END_TEST
+
+START_TEST(time_comes_back_while_nothing_is_asked)
+{
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 1, 10, 0));
+    ck_assert_ptr_null(receive_one(REMOTE, REPLY, 1, 0, 9 * SEC));
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 2, 10, 12 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), (12 + 1 + 3) * SEC);
+    ck_assert_ptr_null(receive_one(REMOTE, REPLY, 2, 0, 12 * SEC));
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 3, 10, 1000 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), 1000 * SEC + LULL_GATE_CALL_USEC);
+}
+END_TEST
+
+START_TEST(a_slow_agent_is_not_the_daemons_fault)
+{
+    for (guint32 i = 0; i < 5; i++) {
+        ck_assert_ptr_null(send_one(QEMU, CALL, i, 10, i * 12 * SEC));
+        ck_assert_int_eq(lull_gate_until(&gate), i * 12 * SEC + LULL_GATE_AGENT_USEC);
+        ck_assert_ptr_null(receive_one(QEMU, REPLY, i, 0, (i + 1) * 12 * SEC));
+    }
+    ck_assert_ptr_null(send_one(REMOTE, CALL, 9, 10, 60 * SEC));
+    ck_assert_int_eq(lull_gate_until(&gate), 60 * SEC + LULL_GATE_CALL_USEC);
+}
+END_TEST
+
 START_TEST(what_is_sent_is_to_be_taken_in_time_whether_it_is_to_be_answered_or_not)
 {
     g_autoptr(GByteArray) pong = bytes_of(&(Message){KEEPALIVE, MESSAGE, 0, 0});
@@ -257,6 +298,9 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, nothing_is_owed_until_something_is_asked);
     tcase_add_test(tcase, an_agent_has_longer_than_a_daemon);
+    tcase_add_test(tcase, slow_answers_one_after_the_other_have_as_long_as_one);
+    tcase_add_test(tcase, time_comes_back_while_nothing_is_asked);
+    tcase_add_test(tcase, a_slow_agent_is_not_the_daemons_fault);
     tcase_add_test(tcase, what_is_sent_is_to_be_taken_in_time_whether_it_is_to_be_answered_or_not);
     tcase_add_test(tcase, an_answer_counts_when_it_is_whole_however_it_comes);
     tcase_add_test(tcase, one_without_a_body_is_whole_with_its_head);
