@@ -278,7 +278,6 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                                     .selector = self->selector};
 
     self->storage = lull_storage_csi_new(self->cut_store);
-    self->claims = lull_claims_new();
     self->jobs = lull_jobs_new();
     self->book = lull_grant_book_new();
     self->content_loop = lull_loop_new(self->store, &content);
@@ -298,7 +297,7 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     if (!find_leftovers(self, error) || !hear_instances(self, error) ||
         !lull_loop_start(self->content_loop, self->context, error))
         return FALSE;
-    lull_intents_start_retrying(self->intents, self->host, self->claims);
+    lull_intents_start_retrying(self->intents);
     return TRUE;
 }
 
@@ -412,7 +411,8 @@ thaw_first(LullClusterDaemon *self, const LullClusterOptions *options, const cha
     self->host = self->intents ? lull_host_open_node(options->node, options->pods_dir, error) : NULL;
     if (!self->host)
         return FALSE;
-    lull_intents_recover(self->intents, self->host);
+    self->claims = lull_claims_new();
+    lull_intents_recover(self->intents, self->host, self->claims, LULL_INTENTS_PATIENCE);
     return TRUE;
 }
 
@@ -470,7 +470,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->instances, lull_watch_stop);
     g_clear_pointer(&self->content_loop, lull_loop_free);
     if (self->intents)
-        lull_intents_stop_retrying(self->intents);
+        lull_intents_stop(self->intents);
     g_clear_pointer(&self->jobs, lull_jobs_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->claims, lull_claims_free);

@@ -88,7 +88,8 @@ thaw_first(LullDaemon *self, const LullDaemonOptions *options, GError **error)
     self->host = self->intents ? lull_host_open(options->uri, error) : NULL;
     if (!self->host)
         return FALSE;
-    lull_intents_recover(self->intents, self->host);
+    self->claims = lull_claims_new();
+    lull_intents_recover(self->intents, self->host, self->claims, LULL_INTENTS_PATIENCE);
     return TRUE;
 }
 
@@ -123,7 +124,6 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         lull_restore_refs, lull_restore_pass,  &self->restores};
 
     self->snapshots = (LullSnapshots){self->store, self->recorder, NULL};
-    self->claims = lull_claims_new();
     self->jobs = lull_jobs_new();
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->content_loop = lull_loop_new(self->store, &content);
@@ -210,7 +210,7 @@ start_serving(LullDaemon *self, const LullDaemonOptions *options, GMainContext *
         return FALSE;
     lull_server_say(self->server, LULL_VERSION_LIBVIRT, options->uri);
     lull_restore_admit_serve(self->server, self->store);
-    lull_intents_start_retrying(self->intents, self->host, self->claims);
+    lull_intents_start_retrying(self->intents);
     self->holds = lull_manual_holds_new(self->host, self->intents, self->claims);
     lull_manual_holds_set_metrics(self->holds, self->outlook.metrics);
     lull_manual_holds_serve(self->holds, self->server, context);
@@ -281,7 +281,7 @@ lull_daemon_free(LullDaemon *self)
     g_clear_pointer(&self->jobs, lull_jobs_free);
     g_clear_pointer(&self->contents.life, g_free);
     if (self->intents)
-        lull_intents_stop_retrying(self->intents);
+        lull_intents_stop(self->intents);
     g_clear_pointer(&self->claims, lull_claims_free);
     if (self->sweep)
         g_source_destroy(self->sweep);

@@ -23,8 +23,9 @@ struct _LullIntents {
     char *boot_id;
     GMutex mutex; /* for the rest */
     GCond changed;
-    GHashTable *live; /* operations that this life works on */
-    gboolean left;    /* there is something to try again */
+    GHashTable *live;      /* operations that this life works on */
+    GHashTable *under_way; /* those of another that are being ended */
+    gboolean left;         /* there is something to try again */
     gboolean stopping;
     GThread *retrier;
     LullHost *host;
@@ -33,10 +34,9 @@ struct _LullIntents {
 
 typedef struct {
     LullIntents *intents;
-    LullHost *host;
-    LullClaims *claims; /* NULL: nobody else is there yet */
+    LullIntent *intent;
     gint64 budget;
-    gint failed;
+    gboolean again; /* what is in the way was told */
 } Recovery;
 
 void
@@ -78,6 +78,7 @@ lull_intents_open(const char *directory, GError **error)
     g_mutex_init(&self->mutex);
     g_cond_init(&self->changed);
     self->live = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    self->under_way = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return self;
 }
 
@@ -86,8 +87,9 @@ lull_intents_free(LullIntents *self)
 {
     if (!self)
         return;
-    lull_intents_stop_retrying(self);
+    lull_intents_stop(self);
     g_hash_table_unref(self->live);
+    g_hash_table_unref(self->under_way);
     g_mutex_clear(&self->mutex);
     g_cond_clear(&self->changed);
     g_free(self->directory);
@@ -260,70 +262,118 @@ may_stand_frozen(const LullIntents *self, const LullIntent *intent)
     return intent->agent != LULL_AGENT_STOCK || intent->stage == LULL_INTENT_FREEZING;
 }
 
+/* An intent that is gone by now was ended by who came before. */
 static gboolean
-thaw_one(const Recovery *recovery, const LullIntent *intent, GError **error)
+thaw_one(const Recovery *recovery, GError **error)
 {
+    LullIntents *self = recovery->intents;
+    const LullIntent *intent = recovery->intent;
     const LullGuestLeft left = {.op = intent->op,
                                 .where = intent->place ? intent->place : intent->vm_uid,
                                 .ns = intent->vm_ns,
                                 .name = intent->vm_name,
                                 .agent = intent->agent};
+    g_autofree char *path = path_of(self, intent->op);
     gboolean thawed;
 
-    if (recovery->claims && !lull_claims_take(recovery->claims, intent->vm_uid, "a thaw that is due", error))
+    if (!lull_claims_take(self->claims, intent->vm_uid, "a thaw that is due", error))
         return FALSE;
-    thawed = lull_guest_hold_recover(recovery->host, &left, recovery->budget, error) &&
-             lull_intents_remove(recovery->intents, intent->op, error);
-    if (recovery->claims)
-        lull_claims_release(recovery->claims, intent->vm_uid);
+    thawed = !g_file_test(path, G_FILE_TEST_EXISTS) ||
+             (lull_guest_hold_recover(self->host, &left, recovery->budget, error) &&
+              lull_intents_remove(self, intent->op, error));
+    lull_claims_release(self->claims, intent->vm_uid);
     return thawed;
 }
 
-static void
-recover_one(gpointer data, gpointer user_data)
+static gboolean
+recover_one(const Recovery *recovery)
 {
-    const LullIntent *intent = data;
-    Recovery *recovery = user_data;
+    const LullIntent *intent = recovery->intent;
     g_autoptr(GError) error = NULL;
 
-    if (is_live(recovery->intents, intent->op))
-        return;
-    if (!may_stand_frozen(recovery->intents, intent)) {
-        lull_intents_remove(recovery->intents, intent->op, NULL);
-        return;
-    }
-    if (thaw_one(recovery, intent, &error)) {
+    if (!may_stand_frozen(recovery->intents, intent))
+        return lull_intents_remove(recovery->intents, intent->op, NULL);
+    if (thaw_one(recovery, &error)) {
         g_message("%s: thawed of what may have been left frozen (operation %s)", intent->vm_name, intent->op);
-        return;
+        return TRUE;
     }
-    if (!recovery->claims) /* told once, not at every try */
+    if (!recovery->again)
         g_warning("%s: operation %s: %s; the lease or the dead man thaws it, and it is tried again",
                   intent->vm_name, intent->op,
                   error ? error->message : "the guest does not say that it is thawed");
-    g_atomic_int_inc(&recovery->failed);
+    return FALSE;
+}
+
+/* On a thread of its own: no thaw waits for a guest that does not answer, nor does the next look for others.
+ */
+static gpointer
+recover_apart(gpointer data)
+{
+    Recovery *recovery = data;
+    LullIntents *self = recovery->intents;
+    const gboolean done = recover_one(recovery);
+
+    g_mutex_lock(&self->mutex);
+    g_hash_table_remove(self->under_way, recovery->intent->op);
+    self->left = self->left || !done;
+    g_cond_broadcast(&self->changed);
+    g_mutex_unlock(&self->mutex);
+    lull_intent_free(recovery->intent);
+    g_free(recovery);
+    return NULL;
+}
+
+/* FALSE: this life works on it, or ends it already. */
+static gboolean
+take_under_way(LullIntents *self, const char *op)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->mutex);
+
+    return !g_hash_table_contains(self->live, op) && g_hash_table_add(self->under_way, g_strdup(op));
+}
+
+static void
+recover_all(LullIntents *self, gint64 budget, gboolean again)
+{
+    g_autoptr(GPtrArray) list = lull_intents_list(self);
+
+    g_ptr_array_set_free_func(list, NULL);
+    for (guint i = 0; i < list->len; i++) {
+        g_autoptr(LullIntent) intent = list->pdata[i];
+        Recovery *recovery = NULL;
+
+        if (!take_under_way(self, intent->op))
+            continue;
+        recovery = g_new0(Recovery, 1);
+        *recovery = (Recovery){self, g_steal_pointer(&intent), budget, again};
+        g_thread_unref(g_thread_new("lull-thaw", recover_apart, recovery));
+    }
 }
 
 static guint
-recover_all(Recovery *recovery)
+count_left(LullIntents *self)
 {
-    LullIntents *self = recovery->intents;
     g_autoptr(GPtrArray) list = lull_intents_list(self);
-    /* a thread each: no thaw waits for a guest that does not answer */
-    GThreadPool *pool = g_thread_pool_new(recover_one, recovery, MAX((gint)list->len, 1), FALSE, NULL);
+    guint n = 0;
 
     for (guint i = 0; i < list->len; i++)
-        g_thread_pool_push(pool, list->pdata[i], NULL);
-    g_thread_pool_free(pool, FALSE, TRUE); /* waits */
-    g_mutex_lock(&self->mutex);
-    self->left = self->left || recovery->failed > 0;
-    g_mutex_unlock(&self->mutex);
-    return (guint)recovery->failed;
+        n += !is_live(self, ((const LullIntent *)list->pdata[i])->op);
+    return n;
 }
 
 guint
-lull_intents_recover(LullIntents *self, LullHost *host)
+lull_intents_recover(LullIntents *self, LullHost *host, LullClaims *claims, gint64 patience_usec)
 {
-    return recover_all(&(Recovery){.intents = self, .host = host, .budget = RECOVER_BUDGET});
+    const gint64 until = g_get_monotonic_time() + patience_usec;
+
+    self->host = host;
+    self->claims = claims;
+    recover_all(self, RECOVER_BUDGET, FALSE);
+    g_mutex_lock(&self->mutex);
+    while (g_hash_table_size(self->under_way) > 0 && g_cond_wait_until(&self->changed, &self->mutex, until))
+        ;
+    g_mutex_unlock(&self->mutex);
+    return count_left(self);
 }
 
 static gpointer
@@ -345,8 +395,7 @@ retry(gpointer data)
             break;
         self->left = FALSE;
         g_mutex_unlock(&self->mutex);
-        recover_all(
-            &(Recovery){.intents = self, .host = self->host, .claims = self->claims, .budget = RETRY_BUDGET});
+        recover_all(self, RETRY_BUDGET, TRUE);
         g_mutex_lock(&self->mutex);
     }
     g_mutex_unlock(&self->mutex);
@@ -354,21 +403,22 @@ retry(gpointer data)
 }
 
 void
-lull_intents_start_retrying(LullIntents *self, LullHost *host, LullClaims *claims)
+lull_intents_start_retrying(LullIntents *self)
 {
-    self->host = host;
-    self->claims = claims;
     self->retrier = g_thread_new("lull-retry", retry, self);
 }
 
 void
-lull_intents_stop_retrying(LullIntents *self)
+lull_intents_stop(LullIntents *self)
 {
-    if (!self->retrier)
-        return;
     g_mutex_lock(&self->mutex);
     self->stopping = TRUE;
     g_cond_broadcast(&self->changed);
     g_mutex_unlock(&self->mutex);
-    g_thread_join(g_steal_pointer(&self->retrier));
+    if (self->retrier)
+        g_thread_join(g_steal_pointer(&self->retrier));
+    g_mutex_lock(&self->mutex);
+    while (g_hash_table_size(self->under_way) > 0)
+        g_cond_wait(&self->changed, &self->mutex);
+    g_mutex_unlock(&self->mutex);
 }

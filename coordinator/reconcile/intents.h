@@ -45,14 +45,20 @@ void lull_intents_leave(LullIntents *self, const char *op);
 /* Those found, of LullIntent. A file that cannot be understood is warned about and left where it is. */
 GPtrArray *lull_intents_list(LullIntents *self) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Thaws what the list says, several guests at once, each bounded; removes what is done. Needs nothing but
- * the host. Operations that this life works on are passed over. Returns how many could not be ended: their
- * files stay. */
-guint lull_intents_recover(LullIntents *self, LullHost *host);
+/* Thaws what the list says, each guest on a thread of its own and in bounded time, and removes what is done;
+ * never a guest that @claims gives to somebody else. Needs nothing but the host. Operations that this life
+ * works on are passed over. Returns when all is done, but after @patience_usec at the latest; what is not
+ * goes on beside. Returns how many there are still to be ended: their files stay. @host and @claims are lent
+ * until the stop. */
+guint lull_intents_recover(LullIntents *self, LullHost *host, LullClaims *claims, gint64 patience_usec);
 
-/* From now on a thread tries again, every few seconds while anything is left; never a guest that @claims
- * gives to somebody else. Both are lent until the stop, which is bounded as a recovery is. */
-void lull_intents_start_retrying(LullIntents *self, LullHost *host, LullClaims *claims);
-void lull_intents_stop_retrying(LullIntents *self); /* never started is fine */
+/* As long as a recovery takes where the guest answers at all. */
+#define LULL_INTENTS_PATIENCE LULL_SEC(15)
+
+/* After a recovery. From now on a thread tries again, every few seconds while anything is left. */
+void lull_intents_start_retrying(LullIntents *self);
+
+/* Nothing is tried any more when it returns, which takes no longer than to end one operation. Idempotent. */
+void lull_intents_stop(LullIntents *self);
 
 G_END_DECLS

@@ -246,6 +246,9 @@ gboolean
 lull_guest_hold_recover(LullHost *host, const LullGuestLeft *left, gint64 budget_usec, GError **error)
 {
     fake_note('t');
+    if (g_atomic_int_compare_and_exchange(&fake.stuck, 1, 2))
+        while (g_atomic_int_get(&fake.stuck))
+            g_usleep(1000);
     (void)g_snprintf(recovered, sizeof recovered, "%s, %s/%s", left->where, left->ns ? left->ns : "",
                      left->name);
     frozen = FALSE;

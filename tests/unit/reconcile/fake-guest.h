@@ -33,6 +33,7 @@ typedef struct {
     gint putting;                                         /* a restore's data in place takes long */
     gint copying;                                         /* the copies of what was cut do not end */
     gint deaf;                                            /* asked to power off it does not */
+    gint stuck; /* atomic; 1: the next to be recovered does not answer, and makes it 2, until it is 0 */
     gboolean refuse_start;
     gint asked;                              /* to power off; who asks for it waits for the test to do it */
     guint fail_poll, fail_seal, fail_remove; /* so many times */

@@ -271,7 +271,7 @@ START_TEST(test_an_end_that_the_guest_does_not_confirm_is_tried_again_later)
     outcome = attempt(LULL_LEVEL_CRASH, NULL);
     ck_assert(!outcome->reached && outcome->again);
     ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "broken");
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL, claims, LULL_SEC(10)), 0);
     ck_assert(!fake_is_frozen());
     ck_assert_uint_eq(count_intents(), 0);
 }

@@ -11,6 +11,7 @@
 
 static char *dir;
 static LullIntents *intents;
+static LullClaims *claims;
 
 static void
 setup(void)
@@ -19,6 +20,7 @@ setup(void)
     g_autofree char *top = g_dir_make_tmp("lull-intents-XXXXXX", NULL);
 
     fake_reset();
+    claims = lull_claims_new();
     dir = g_build_filename(top, "intents", NULL);
     intents = lull_intents_open(dir, &error);
     ck_assert_no_error(error);
@@ -40,6 +42,7 @@ teardown(void)
     g_rmdir(top);
     g_clear_pointer(&dir, g_free);
     g_clear_pointer(&intents, lull_intents_free);
+    g_clear_pointer(&claims, lull_claims_free);
 }
 
 static guint
@@ -56,6 +59,12 @@ write_file(const char *name, const char *text)
     g_autofree char *path = g_build_filename(dir, name, NULL);
 
     ck_assert(g_file_set_contents(path, text, -1, NULL));
+}
+
+static guint
+recover(void)
+{
+    return lull_intents_recover(intents, NULL, claims, LULL_SEC(10));
 }
 
 static const LullVm larry = {.uid = "v1", .name = "larry"};
@@ -94,7 +103,7 @@ START_TEST(test_recovery_thaws_what_this_boot_may_have_frozen_and_forgets_it)
     ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     ck_assert(lull_intents_write(intents, "op-2", &curly, LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "tt");
     ck_assert_uint_eq(count(), 0);
 }
@@ -104,7 +113,7 @@ START_TEST(test_recovery_leaves_a_stock_guest_alone_that_was_not_asked_to_freeze
 {
     ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_ENGAGED, NULL));
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 0);
 }
@@ -116,7 +125,7 @@ START_TEST(test_recovery_thaws_a_stock_guest_once_the_freeze_may_have_been_sent)
     ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_STOCK, LULL_INTENT_FREEZING, NULL));
     ck_assert_uint_eq(count(), 1);
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "t");
 }
 END_TEST
@@ -127,11 +136,11 @@ START_TEST(test_a_guest_with_a_place_is_looked_for_there_or_by_its_name_and_any_
 
     ck_assert(lull_intents_write(intents, "op-1", &placed, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_recovered(), "pod/uuid, shop/moe");
     ck_assert(lull_intents_write(intents, "op-2", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_recovered(), "v1, /larry");
 }
 END_TEST
@@ -143,7 +152,7 @@ START_TEST(test_an_intent_that_does_not_say_how_far_it_got_is_thawed)
         "{\"version\":1,\"op\":\"op-1\",\"vm\":\"v1\",\"bootId\":\"%s\",\"agent\":\"stock\"}", boot_id);
 
     write_file("op-1.json", text);
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "t");
 }
 END_TEST
@@ -151,11 +160,11 @@ END_TEST
 START_TEST(test_recovery_passes_over_what_this_life_works_on_until_it_is_left)
 {
     ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_FREEZING, NULL));
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 1);
     lull_intents_leave(intents, "op-1");
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "t");
     ck_assert_uint_eq(count(), 0);
 }
@@ -166,9 +175,41 @@ START_TEST(test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them)
     write_file("op-1.json",
                "{\"version\":1,\"op\":\"op-1\",\"vm\":\"v1\",\"bootId\":\"another\",\"agent\":\"lull\"}");
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "");
     ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+START_TEST(test_a_guest_that_does_not_answer_delays_no_others_nor_a_second_look)
+{
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    restart();
+    g_atomic_int_set(&fake.stuck, 1);
+    ck_assert_uint_eq(lull_intents_recover(intents, NULL, claims, 0), 1);
+    while (g_atomic_int_get(&fake.stuck) != 2)
+        g_usleep(1000);
+    ck_assert(lull_intents_write(intents, "op-2", &curly, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    lull_intents_leave(intents, "op-2");
+    ck_assert_uint_ge(lull_intents_recover(intents, NULL, claims, 0), 1);
+    while (count() > 1)
+        g_usleep(1000);
+    g_atomic_int_set(&fake.stuck, 0);
+    ck_assert_uint_eq(recover(), 0);
+    ck_assert_str_eq(fake_story(), "tt"); /* each once */
+}
+END_TEST
+
+START_TEST(test_recovery_leaves_a_guest_to_whoever_works_on_it_and_comes_back)
+{
+    ck_assert(lull_intents_write(intents, "op-1", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
+    restart();
+    ck_assert(lull_claims_take(claims, larry.uid, "a restore", NULL));
+    ck_assert_uint_eq(recover(), 1);
+    ck_assert_str_eq(fake_story(), "");
+    lull_claims_release(claims, larry.uid);
+    ck_assert_uint_eq(recover(), 0);
+    ck_assert_str_eq(fake_story(), "t");
 }
 END_TEST
 
@@ -190,7 +231,7 @@ START_TEST(test_a_file_that_makes_no_sense_is_kept_and_stops_nothing)
     write_file("op-1.json", bad[_i]);
     ck_assert(lull_intents_write(intents, "op-2", &larry, LULL_AGENT_LULL, LULL_INTENT_ENGAGED, NULL));
     restart();
-    ck_assert_uint_eq(lull_intents_recover(intents, NULL), 0);
+    ck_assert_uint_eq(recover(), 0);
     ck_assert_str_eq(fake_story(), "t");
     ck_assert(g_file_test(path, G_FILE_TEST_EXISTS));
 }
@@ -212,6 +253,8 @@ make_suite(void)
     tcase_add_test(tcase, test_an_intent_that_does_not_say_how_far_it_got_is_thawed);
     tcase_add_test(tcase, test_recovery_passes_over_what_this_life_works_on_until_it_is_left);
     tcase_add_test(tcase, test_recovery_leaves_guests_of_another_boot_alone_and_forgets_them);
+    tcase_add_test(tcase, test_a_guest_that_does_not_answer_delays_no_others_nor_a_second_look);
+    tcase_add_test(tcase, test_recovery_leaves_a_guest_to_whoever_works_on_it_and_comes_back);
     tcase_add_loop_test(tcase, test_a_file_that_makes_no_sense_is_kept_and_stops_nothing, 0,
                         G_N_ELEMENTS(bad));
     suite_add_tcase(suite, tcase);
