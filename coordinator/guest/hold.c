@@ -71,7 +71,7 @@ probe(LullGuestHold *self, LullHost *host, const LullVm *vm)
                                         ": add one to the domain and install an agent in the guest");
         return;
     }
-    self->host = lull_host_reach(host, self->uid, &error);
+    self->host = lull_host_reach(host, lull_vm_where(vm), &error);
     if (self->host && lull_line_open(&self->line, self->host, self->uid, &error))
         reply = lull_agent_call(self->line.domain, "guest-info", NULL, PROBE_USEC, &error);
     if (!reply || !lull_reply_info(reply, &info, &error)) {

@@ -363,6 +363,12 @@ lull_vm_from_xml(const char *xml, LullVmState state, GError **error)
     return g_steal_pointer(&vm);
 }
 
+const char *
+lull_vm_where(const LullVm *self)
+{
+    return self->place ? self->place : self->uid;
+}
+
 void
 lull_vm_free(LullVm *self)
 {

@@ -72,6 +72,9 @@ typedef struct {
 
 void lull_vm_free(LullVm *self);
 
+/* What its host finds it by, in any life: its place, or its uid where it has none. */
+const char *lull_vm_where(const LullVm *self);
+
 /* An empty list for `volumes`. */
 GPtrArray *lull_vm_volumes_new(void) G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullVm, lull_vm_free)

@@ -61,7 +61,7 @@ lull_witness_new(LullHost *host, const LullVm *vm, GError **error)
         disk->flushes_ignored = volume->flushes_ignored;
         g_ptr_array_add(self->disks, disk);
     }
-    return lull_line_open(&self->line, host, vm->uid, error) ? g_steal_pointer(&self) : NULL;
+    return lull_line_open(&self->line, host, lull_vm_where(vm), error) ? g_steal_pointer(&self) : NULL;
 }
 
 static const Disk *

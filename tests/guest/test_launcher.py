@@ -230,6 +230,15 @@ def test_one_that_nobody_told_of_is_not_called_gone(driver, kubelet):
     assert not answer["ok"] and answer["code"] == "lost", answer
 
 
+def test_a_guest_is_held_where_it_was_found_as_its_intent_says(larry, driver, cast, daemon):
+    cast(larry)
+    driver.must("vm", "shop/larry")
+    driver.tell(instance("larry", daemon(say_nothing).pod, larry))  # it was started again meanwhile
+    assert driver.must("hold", uuid())["agent"] == "lull"
+    driver.must("witness")
+    driver.must("free")
+
+
 def test_a_machine_elsewhere_or_on_its_way_is_not_asked(larry, driver, cast):
     moving = {"startTimestamp": "2026-01-01T00:00:00Z"}
     for status, code in (({"nodeName": "node-b"}, "not-found"), ({"migrationState": moving}, "busy"),
