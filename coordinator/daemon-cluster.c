@@ -62,6 +62,8 @@ struct _LullClusterDaemon {
     LullLeadingTools leading_tools;
     LullLeading *leading; /* NULL: it does not lead, or cannot begin yet */
     GSource *lead_retry;
+    GThread *parting; /* waits for the end of what was led; NULL: nothing was */
+    gint parted;      /* atomic: it has */
     LullOutlook outlook;
 };
 
@@ -301,13 +303,41 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     return TRUE;
 }
 
+typedef struct {
+    LullClusterDaemon *daemon;
+    LullLeading *leading;
+} Parting;
+
+static gpointer
+part(gpointer data)
+{
+    g_autofree Parting *parting = data;
+
+    lull_leading_free(parting->leading);
+    g_atomic_int_set(&parting->daemon->parted, 1);
+    return NULL;
+}
+
+/* What is under way may wait for an API server; that is a thread's matter. */
 static void
 stop_leading(LullClusterDaemon *self)
 {
+    const Parting parting = {self, g_steal_pointer(&self->leading)};
+
     if (self->lead_retry)
         g_source_destroy(self->lead_retry);
     g_clear_pointer(&self->lead_retry, g_source_unref);
-    g_clear_pointer(&self->leading, lull_leading_free);
+    if (!parting.leading)
+        return;
+    lull_leading_stop(parting.leading);
+    g_atomic_int_set(&self->parted, 0);
+    self->parting = g_thread_new("parting", part, g_memdup2(&parting, sizeof parting));
+}
+
+static void
+wait_parted(LullClusterDaemon *self)
+{
+    g_clear_pointer(&self->parting, g_thread_join);
 }
 
 static gboolean
@@ -316,7 +346,9 @@ try_to_lead(gpointer user_data)
     LullClusterDaemon *self = user_data;
     g_autoptr(GError) error = NULL;
 
-    g_clear_pointer(&self->leading, lull_leading_free);
+    if (self->parting && !g_atomic_int_get(&self->parted))
+        return TRUE; /* what we led before is not over */
+    wait_parted(self);
     self->leading = lull_leading_start(&self->leading_tools, self->context, &error);
     if (!self->leading)
         g_warning("cannot begin to lead, trying again: %s", error->message);
@@ -442,14 +474,22 @@ lull_cluster_daemon_metrics_address(const LullClusterDaemon *self)
     return lull_outlook_address(&self->outlook);
 }
 
-/* The lease is given back first: another leads while our guests are let go. */
+/* Guests are let go first, then the lease; neither waits for the other, nor for what was led. */
+static void
+let_go(LullClusterDaemon *self)
+{
+    if (self->jobs)
+        (void)lull_jobs_stop(self->jobs, 0);
+    if (self->leader)
+        lull_leader_resign(self->leader);
+    stop_leading(self);
+}
+
 gboolean
 lull_cluster_daemon_stop(LullClusterDaemon *self)
 {
     lull_outlook_ready(&self->outlook, FALSE);
-    stop_leading(self);
-    g_clear_pointer(&self->leader, lull_leader_free);
-    stop_leading(self);
+    let_go(self);
     return lull_jobs_stop(self->jobs, STOP_BUDGET);
 }
 
@@ -459,11 +499,11 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     if (!self)
         return;
     lull_outlook_close(&self->outlook);
-    stop_leading(self);
-    g_clear_pointer(&self->leader, lull_leader_free);
-    stop_leading(self);
+    let_go(self);
     if (self->jobs)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
+    wait_parted(self);
+    g_clear_pointer(&self->leader, lull_leader_free);
     if (self->instances_retry)
         g_source_destroy(self->instances_retry);
     g_clear_pointer(&self->instances_retry, g_source_unref);

@@ -87,6 +87,15 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
 }
 
 void
+lull_leading_stop(LullLeading *self)
+{
+    if (self->snapshot_loop)
+        lull_loop_stop(self->snapshot_loop);
+    if (self->grant_loop)
+        lull_loop_stop(self->grant_loop);
+}
+
+void
 lull_leading_free(LullLeading *self)
 {
     if (!self)

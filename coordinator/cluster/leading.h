@@ -28,7 +28,11 @@ typedef struct {
 LullLeading *lull_leading_start(const LullLeadingTools *tools, GMainContext *context,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* There, too. Waits for what is under way, which writes nothing once another leads. */
+/* There, too: it begins nothing any more. Waits for nothing. Idempotent. */
+void lull_leading_stop(LullLeading *self);
+
+/* Waits for what is under way, which writes nothing once another leads: on any thread where it was stopped
+ * before. */
 void lull_leading_free(LullLeading *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLeading, lull_leading_free)
 

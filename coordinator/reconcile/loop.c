@@ -293,10 +293,8 @@ lull_loop_poke_key(const char *key, gpointer user_data)
 }
 
 void
-lull_loop_free(LullLoop *self)
+lull_loop_stop(LullLoop *self)
 {
-    if (!self)
-        return;
     for (guint i = 0; i < self->n_watched; i++) {
         if (self->watched[i].restart)
             g_source_destroy(self->watched[i].restart);
@@ -304,6 +302,14 @@ lull_loop_free(LullLoop *self)
         g_clear_pointer(&self->watched[i].watch, lull_watch_stop);
     }
     lull_queue_close(self->queue);
+}
+
+void
+lull_loop_free(LullLoop *self)
+{
+    if (!self)
+        return;
+    lull_loop_stop(self);
     if (self->worker)
         g_thread_join(self->worker);
     lull_queue_free(self->queue);

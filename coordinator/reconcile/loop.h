@@ -59,7 +59,10 @@ void lull_loop_poke(LullLoop *self, const char *ns, const char *name);
 /* LullJobEndFunc: @key is "namespace/name", @user_data the loop. */
 void lull_loop_poke_key(const char *key, gpointer user_data);
 
-/* On the thread of the context: ends the watches, waits for the pass under way. */
+/* On the thread of the context: ends the watches; no pass begins any more. Waits for nothing. Idempotent. */
+void lull_loop_stop(LullLoop *self);
+
+/* Stops it, and waits for the pass under way: on any thread where it was stopped before. */
 void lull_loop_free(LullLoop *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLoop, lull_loop_free)
 

@@ -224,14 +224,20 @@ lull_leader_new(LullStore *store, const LullLeaderOptions *options, LullLeaderFu
 }
 
 void
-lull_leader_free(LullLeader *self)
+lull_leader_resign(LullLeader *self)
 {
-    if (!self)
-        return;
     g_mutex_lock(&self->lock);
     self->stopping = TRUE;
     g_cond_signal(&self->changed);
     g_mutex_unlock(&self->lock);
+}
+
+void
+lull_leader_free(LullLeader *self)
+{
+    if (!self)
+        return;
+    lull_leader_resign(self);
     g_thread_join(self->thread);
     lull_election_state_clear(&self->state);
     g_mutex_clear(&self->lock);

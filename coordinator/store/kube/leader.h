@@ -29,7 +29,10 @@ typedef void (*LullLeaderFunc)(gboolean leads, gint64 term, gpointer user_data);
 LullLeader *lull_leader_new(LullStore *store, const LullLeaderOptions *options, LullLeaderFunc func,
                             gpointer user_data) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Releases what it holds, so that another need not wait. */
+/* Releases what it holds, so that another need not wait; here it is only told to. */
+void lull_leader_resign(LullLeader *self);
+
+/* Has it resign, and waits until it has. */
 void lull_leader_free(LullLeader *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullLeader, lull_leader_free)
 

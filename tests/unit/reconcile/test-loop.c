@@ -17,6 +17,7 @@ static GMainContext *context;
 
 /* What a pass does is set by the test; what it did is counted. */
 typedef struct {
+    gint entered; /* atomic; who has the mutex lets none of them go on */
     GMutex mutex;
     guint passes;
     char *last;
@@ -37,6 +38,7 @@ pass(gpointer user_data, const char *ns, const char *name, LullPass *ret_pass, G
     Passes *passes = user_data;
     gboolean fine = FALSE;
 
+    g_atomic_int_inc(&passes->entered);
     g_mutex_lock(&passes->mutex);
     passes->passes++;
     g_free(passes->last);
@@ -298,6 +300,26 @@ START_TEST(test_what_went_while_the_watch_lagged_is_seen_to_be_gone)
 }
 END_TEST
 
+START_TEST(test_a_stop_waits_for_no_pass_and_no_other_begins)
+{
+    Passes passes = {0};
+    LullLoop *loop = NULL;
+
+    create_snapshot();
+    g_mutex_lock(&passes.mutex);
+    loop = start(&passes);
+    while (g_atomic_int_get(&passes.entered) == 0)
+        if (!g_main_context_iteration(context, FALSE))
+            g_usleep(500);
+    lull_loop_poke(loop, "default", "other");
+    lull_loop_stop(loop); /* while that one is under way */
+    lull_loop_stop(loop);
+    g_mutex_unlock(&passes.mutex);
+    finish(loop, &passes);
+    ck_assert_uint_eq(passes.passes, 1);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -312,6 +334,7 @@ make_suite(void)
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
     tcase_add_test(tcase, test_what_went_while_the_watch_lagged_is_seen_to_be_gone);
     tcase_add_test(tcase, test_failures_are_counted_on_while_what_was_begun_may_fail_again);
+    tcase_add_test(tcase, test_a_stop_waits_for_no_pass_and_no_other_begins);
     suite_add_tcase(suite, tcase);
     return suite;
 }
