@@ -52,9 +52,9 @@ lull_guest_hold_set_rows(LullGuestHold *self, LullJson *rows)
     self->facts.filesystems = lull_rows_for_report(rows, self->rows, self->volumes);
 }
 
-/* Which agent is there, if any; a fact, never an error. */
-static void
-probe(LullGuestHold *self, LullHost *host, const LullVm *vm)
+/* Which agent is there, if any. That none is is a fact; that nobody could be asked says nothing about it. */
+static gboolean
+probe(LullGuestHold *self, LullHost *host, const LullVm *vm, GError **ret_error)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) reply = NULL;
@@ -64,19 +64,20 @@ probe(LullGuestHold *self, LullHost *host, const LullVm *vm)
     if (vm->state != LULL_VM_RUNNING) {
         facts->agent_problem = g_strdup_printf("the guest is %s: its agent cannot be asked",
                                                vm->state == LULL_VM_PAUSED ? "paused" : "stopped");
-        return;
+        return TRUE;
     }
     if (!vm->agent_channel) {
         facts->agent_problem = g_strdup("the virtual machine has no channel " LULL_PORT_NAME
                                         ": add one to the domain and install an agent in the guest");
-        return;
+        return TRUE;
     }
-    self->host = lull_host_reach(host, lull_vm_where(vm), &error);
-    if (self->host && lull_line_open(&self->line, self->host, self->uid, &error))
-        reply = lull_agent_call(self->line.domain, "guest-info", NULL, PROBE_USEC, &error);
+    self->host = lull_host_reach(host, lull_vm_where(vm), ret_error);
+    if (!self->host || !lull_line_open(&self->line, self->host, self->uid, ret_error))
+        return FALSE;
+    reply = lull_agent_call(self->line.domain, "guest-info", NULL, PROBE_USEC, &error);
     if (!reply || !lull_reply_info(reply, &info, &error)) {
         facts->agent_problem = g_strdup_printf("no agent answers: %s", error->message);
-        return;
+        return TRUE;
     }
     facts->agent = info.kind;
     facts->agent_name = info.name;
@@ -93,6 +94,7 @@ probe(LullGuestHold *self, LullHost *host, const LullVm *vm)
             g_strdup_printf("%s has no command to freeze file systems, or it is switched off", info.name);
     else
         self->ops = facts->agent == LULL_AGENT_LULL ? &lull_guest_hold_ops_lull : &lull_guest_hold_ops_stock;
+    return TRUE;
 }
 
 LullGuestHold *
@@ -114,8 +116,10 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
     self->facts.writers = json_object_new_array();
-    probe(self, host, vm);
-    return self;
+    if (probe(self, host, vm, error))
+        return self;
+    lull_guest_hold_free(self);
+    return NULL;
 }
 
 gboolean

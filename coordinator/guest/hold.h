@@ -57,8 +57,8 @@ typedef struct {
 
 typedef struct _LullGuestHold LullGuestHold;
 
-/* Finds out which agent answers. Never an error for a missing one: that is a fact. @op: UUID chosen by the
- * caller. */
+/* Finds out which agent answers. Never an error for a missing one: that is a fact; but one if nobody can be
+ * asked, since libvirt or the machine is away (LOST, NOT_FOUND, BUSY). @op: UUID chosen by the caller. */
 LullGuestHold *lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op,
                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -69,6 +69,8 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(END, "NoStorage");
     if (view->intent == LULL_TRIED_FAILED || view->marked == LULL_TRIED_FAILED)
         return STEP(END, "NoIntent");
+    if (view->probe == LULL_TRIED_FAILED && view->unreached)
+        return STEP(END, "NotReached");
     if (view->freeze == LULL_TRIED_DONE)
         return STEP(END, "ThawedEarly");
     if (view->storage == LULL_TRIED_NOT)

@@ -36,7 +36,8 @@ typedef struct {
     gboolean unasked; /* the guest is neither asked nor frozen: it is paused, or that failed too often */
     gboolean strict;  /* a level above `crash` is required: no cut without a freeze */
     LullTried storage;
-    LullTried probe; /* FAILED: nobody there who could freeze */
+    LullTried probe;    /* FAILED: nobody there who could freeze */
+    gboolean unreached; /* probe FAILED: nobody could be asked, and so nothing is known of it */
     LullTried intent;
     LullTried prepare;
     gboolean stock; /* its thaw ends whatever stands: the intent must say that it may be ours */

@@ -43,7 +43,7 @@ LullTruth
 lull_attempt_truth(const LullAttemptRecord *record)
 {
     const LullGuestHoldFacts *hold = record->hold;
-    LullTruthFacts facts = {.vm = record->vm->state, .end = record->vm->end, .agent_problem = record->mute};
+    LullTruthFacts facts = {.vm = record->vm->state, .end = record->vm->end};
 
     if (hold) {
         g_autoptr(GPtrArray) cut = cut_names(record->vm);

@@ -18,7 +18,6 @@ typedef struct {
     LullJson *earlier;              /* the report of the last one of them; NULL: they were interrupted */
     const LullVm *vm;               /* with the volumes left out marked */
     const LullGuestHoldFacts *hold; /* NULL: the guest was not asked (paused) */
-    const char *mute;               /* why it could not be asked; NULL: it could, or was not to be */
     LullWitnessVerdict witness;
     gboolean cut_while_frozen;
     gboolean atomic;     /* the storage cut all volumes at the same instant */

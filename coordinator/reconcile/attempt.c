@@ -34,7 +34,6 @@ typedef struct {
     LullAttemptView view;
     LullCut *cut;
     LullGuestHold *hold;
-    char *mute; /* why there is none; NULL: there is, or none was wanted */
     LullWitness *witness;
     LullFrozenPlace *place; /* NULL: nobody counts */
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
@@ -98,41 +97,70 @@ wait_for_storage(const Attempt *self, const GError *problem)
            (!self->view.deadline || lull_clock_boottime() < self->view.deadline);
 }
 
+/* As good as can be, without a freeze. */
+static gboolean
+is_at_rest(const LullVm *vm)
+{
+    return vm->state == LULL_VM_STOPPED && !lull_truth_unrest(vm->end);
+}
+
+/* Reads the VM afresh: what was seen of it before may be old. */
+static gboolean
+read_vm(Attempt *self, GError **error)
+{
+    g_clear_pointer(&self->vm, lull_vm_free);
+    self->vm = self->order->content ? lull_vm_of_content(self->order->content, self->order->end)
+                                    : lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
+    if (!self->vm)
+        return FALSE;
+    if (self->order->by_claim &&
+        !lull_attempt_choose_promised(self->vm, (const char *const *)self->order->volumes, error))
+        return FALSE;
+    if (!self->order->by_claim &&
+        !lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
+                                     (const char *const *)self->order->volumes, error))
+        return FALSE;
+    self->view.unasked =
+        self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);
+    self->view.strict = self->order->require > LULL_LEVEL_CRASH && !is_at_rest(self->vm);
+    return TRUE;
+}
+
+/* After a wait it is another machine: one that was off runs, or was paused. */
 static void
 prepare_storage(Attempt *self)
 {
     LullStorage *storage = self->tools->storage;
     gboolean told = FALSE;
+    gboolean known = TRUE;
 
     for (;;) {
-        self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid, self->order->number,
-                                          &self->error);
+        if (known)
+            self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid,
+                                              self->order->number, &self->error);
         if (self->cut || !wait_for_storage(self, self->error))
             break;
         if (!told)
             g_message("%s: %s waits: %s", self->vm->name, self->order->owner, self->error->message);
         told = TRUE;
         g_clear_error(&self->error);
+        known = read_vm(self, &self->error);
     }
     self->view.storage = tried(self->cut != NULL);
 }
 
-/* A hold that cannot even be made is a guest without an agent; a witness that cannot be made is none. */
+/* A witness that cannot be made is none. */
 static void
 probe(Attempt *self)
 {
     g_autoptr(GError) problem = NULL;
 
-    self->hold = lull_guest_hold_new(self->tools->host, self->vm, self->op, &problem);
-    if (!self->hold) {
-        self->mute = g_strdup_printf("the guest could not be asked: %s", problem->message);
-        g_warning("%s: %s", self->vm->name, self->mute);
-    }
+    self->hold = lull_guest_hold_new(self->tools->host, self->vm, self->op, &self->error);
+    self->view.unreached = !self->hold;
     self->view.probe = tried(self->hold && lull_guest_hold_facts(self->hold)->agent != LULL_AGENT_NONE);
     if (self->view.probe != LULL_TRIED_DONE)
         return;
     self->view.stock = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_STOCK;
-    g_clear_error(&problem);
     self->witness = lull_witness_new(self->tools->host, self->vm, &problem);
     if (!self->witness)
         g_warning("%s: no witness: %s", self->vm->name, problem->message);
@@ -323,7 +351,6 @@ conclude(Attempt *self)
         .earlier = self->order->earlier,
         .vm = self->vm,
         .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
-        .mute = self->mute,
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
                                  : LULL_WITNESS_NONE,
         .cut_while_frozen = self->cut_while_frozen,
@@ -352,7 +379,6 @@ attempt_clear(Attempt *self)
 {
     g_clear_pointer(&self->hold, lull_guest_hold_free);
     g_clear_pointer(&self->place, lull_frozen_give_back);
-    g_clear_pointer(&self->mute, g_free);
     g_clear_pointer(&self->witness, lull_witness_free);
     g_clear_pointer(&self->cut, lull_cut_free);
     g_clear_pointer(&self->vm, lull_vm_free);
@@ -361,14 +387,6 @@ attempt_clear(Attempt *self)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Attempt, attempt_clear)
 
-/* As good as can be, without a freeze. */
-static gboolean
-is_at_rest(const LullVm *vm)
-{
-    return vm->state == LULL_VM_STOPPED && !lull_truth_unrest(vm->end);
-}
-
-/* Reads the VM afresh: what the snapshot saw may be old. */
 static gboolean
 attempt_init(Attempt *self, GError **error)
 {
@@ -377,22 +395,8 @@ attempt_init(Attempt *self, GError **error)
         g_set_error_literal(error, LULL_ERROR, LULL_ERROR_INVALID, self->order->problem);
         return FALSE;
     }
-    self->vm = self->order->content ? lull_vm_of_content(self->order->content, self->order->end)
-                                    : lull_host_find_vm_by_uid(self->tools->host, self->order->vm_uid, error);
-    if (!self->vm)
-        return FALSE;
-    if (self->order->by_claim &&
-        !lull_attempt_choose_promised(self->vm, (const char *const *)self->order->volumes, error))
-        return FALSE;
-    if (!self->order->by_claim &&
-        !lull_attempt_choose_volumes(self->vm, (const char *const *)self->order->exclude,
-                                     (const char *const *)self->order->volumes, error))
-        return FALSE;
-    self->view.unasked =
-        self->order->unquiesced || self->vm->state != LULL_VM_RUNNING || !lull_attempt_has_volumes(self->vm);
-    self->view.strict = self->order->require > LULL_LEVEL_CRASH && !is_at_rest(self->vm);
     self->view.deadline = self->order->deadline;
-    return TRUE;
+    return read_vm(self, error);
 }
 
 /* @reason: why the machine ended. */

@@ -40,6 +40,8 @@ typedef struct {
     guint fail_shut_down, fail_restore;
     LullError restore_error;   /* that it fails with */
     LullCutTerms terms;        /* of the last cut */
+    guint busy_storage;        /* so many times the storage is in use */
+    void (*on_busy)(void);     /* called then; may be NULL */
     void (*on_prepared)(void); /* called once the guest is prepared, or is not; may be NULL */
     void (*on_frozen)(void);   /* called once the guest is frozen; may be NULL */
 } Fake;

@@ -183,6 +183,13 @@ prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint atte
     FakeCut *cut = NULL;
 
     fake_note('s');
+    if (fake.busy_storage > 0) {
+        fake.busy_storage--;
+        if (fake.on_busy)
+            fake.on_busy();
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "a merge is under way");
+        return NULL;
+    }
     if (fake.refuse_storage) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE, "full");
         return NULL;

@@ -173,6 +173,7 @@ static const struct {
     {{.strict = TRUE}, FAIL(PREPARE_GUEST), -1, "spiptr"},
     {{0}, FAIL(WRITE_INTENT), -1, "spir"},
     {{0}, FAIL(FREEZE), -1, "spipftr"},
+    {{.unreached = TRUE}, FAIL(PROBE), -1, "sp"},
     {{.hopeless = TRUE}, FAIL(FREEZE), -1, "spipftrc"},
     {{.hopeless = TRUE, .strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},
     {{.strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},

@@ -215,17 +215,50 @@ START_TEST(test_a_machine_that_is_gone_is_an_error)
 END_TEST
 
 /* That it has no agent is not known. */
-START_TEST(test_a_guest_that_cannot_even_be_asked_is_told_so)
+START_TEST(test_a_guest_that_cannot_even_be_asked_is_not_said_to_have_no_agent)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.refuse_hold = TRUE;
+    ck_assert_ptr_null(attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_LOST);
+    ck_assert_str_eq(fake_story(), "sh");
+}
+END_TEST
+
+static void
+pause_guest(void)
+{
+    fake.state = LULL_VM_PAUSED;
+}
+
+static void
+remove_guest(void)
+{
+    fake.gone = TRUE;
+}
+
+START_TEST(test_a_machine_is_looked_at_again_after_a_wait_for_storage)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
 
-    fake.refuse_hold = TRUE;
-    outcome = attempt(_i ? LULL_LEVEL_FS : LULL_LEVEL_CRASH, NULL);
-    ck_assert_str_eq(fake_story(), _i ? "sh" : "shc");
-    ck_assert_int_eq(outcome->reached, !_i);
+    fake.busy_storage = 1;
+    fake.on_busy = pause_guest;
+    outcome = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert_str_eq(fake_story(), "ssc");
     ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
-    ck_assert_str_eq(lull_json_string(outcome->report, "proofReason", ""),
-                     "the guest could not be asked: libvirt is away");
+}
+END_TEST
+
+START_TEST(test_a_machine_that_goes_while_storage_is_waited_for_is_not_saved)
+{
+    g_autoptr(GError) error = NULL;
+
+    fake.busy_storage = 1;
+    fake.on_busy = remove_guest;
+    ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
+    ck_assert_error(error, LULL_ERROR_NOT_FOUND);
+    ck_assert_str_eq(fake_story(), "s");
 }
 END_TEST
 
@@ -714,7 +747,7 @@ static const struct {
 } efforts[LULL_ATTEMPT_N] = {
     [LULL_ATTEMPT_END] = {NULL, "shpf1c2t", TRUE}, /* it does nothing */
     [LULL_ATTEMPT_PREPARE_STORAGE] = {refuse_storage, "s", FALSE},
-    [LULL_ATTEMPT_PROBE] = {refuse_hold, "shc", FALSE},
+    [LULL_ATTEMPT_PROBE] = {refuse_hold, "sh", FALSE},
     [LULL_ATTEMPT_WRITE_INTENT] = {lose_notes, "sh", FALSE},
     [LULL_ATTEMPT_PREPARE_GUEST] = {refuse_prepare, "shpt", FALSE},
     [LULL_ATTEMPT_MARK_INTENT] = {refuse_mark, "shpt", FALSE},
@@ -843,7 +876,9 @@ make_suite(void)
     tcase_add_test(tcase, test_a_guest_that_could_not_be_frozen_is_not_cut_yet);
     tcase_add_loop_test(tcase, test_a_guest_that_could_not_be_prepared_is_neither_frozen_nor_cut_yet, 0, 2);
     tcase_add_test(tcase, test_a_machine_that_is_gone_is_an_error);
-    tcase_add_loop_test(tcase, test_a_guest_that_cannot_even_be_asked_is_told_so, 0, 2);
+    tcase_add_test(tcase, test_a_machine_is_looked_at_again_after_a_wait_for_storage);
+    tcase_add_test(tcase, test_a_machine_that_goes_while_storage_is_waited_for_is_not_saved);
+    tcase_add_loop_test(tcase, test_a_guest_that_cannot_even_be_asked_is_not_said_to_have_no_agent, 0, 2);
     tcase_add_loop_test(tcase, test_a_reading_that_fails_stops_nothing_and_proves_nothing, 0,
                         G_N_ELEMENTS(blind));
     tcase_add_loop_test(tcase, test_an_end_that_the_guest_does_not_confirm_is_tried_again_later, 0, 2);
