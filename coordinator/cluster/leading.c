@@ -70,7 +70,9 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     self->source = (LullSnapshotSource){.complete = lull_machine_complete,
                                         .keep = lull_machine_keep_revisions,
                                         .user_data = self->store,
-                                        .node = self->node};
+                                        .node = self->node,
+                                        .grant = lull_grants_first,
+                                        .granter = &self->grants};
     self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
     self->grants =
         (LullGrants){self->store, self->book, self->node, tools->attempt_pause, leads, tools->leader};

@@ -50,22 +50,45 @@ snapshot_of(LullJson *content)
     return lull_json_string(lull_json_object(content, "spec"), "virtualMachineSnapshotName", "");
 }
 
-/* One that is off, or gone, also where another has its name, can be worked on anywhere. */
+/* Where an attempt at @vm would be: one that is off, or gone, also where another has its name, can be worked
+ * on anywhere. NULL: nowhere. */
+static const char *
+place_of(const LullGrants *grants, LullJson *vm)
+{
+    const char *node = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, grants->node);
+
+    return *node ? node : NULL;
+}
+
+LullGrant *
+lull_grants_first(gpointer user_data, LullJson *vm)
+{
+    const LullGrants *grants = user_data;
+    const char *place = place_of(grants, vm);
+    LullGrant *grant = NULL;
+    gint64 term = 0;
+
+    if (!place || !grants->leads(grants->leader, &term))
+        return NULL;
+    grant = g_new0(LullGrant, 1);
+    *grant = (LullGrant){term, 1, g_strdup(place), LULL_GRANT_VALID};
+    return grant;
+}
+
 static gboolean
 find_place(Look *self, const LullGrants *grants, const char *ns, GError **error)
 {
     const char *name = lull_meta_name(captured_vm(self->content));
     g_autoptr(LullJson) vm = NULL;
-    const char *node = NULL;
 
     if (name && !lull_effect_get(grants->store, &lull_kind_vm, ns, name, &vm, error))
         return FALSE;
     if (!lull_machine_is(vm, self->content))
         g_clear_pointer(&vm, json_object_put);
-    node = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL);
-    self->place = node && !*node ? NULL : g_strdup(node ? node : grants->node);
+    self->place = g_strdup(place_of(grants, vm));
     self->view.placed = self->place != NULL;
-    self->view.misplaced = node != NULL; /* unless the grant is to that one */
+    /* unless the grant is to that one */
+    self->view.misplaced = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL) != NULL;
     return TRUE;
 }
 

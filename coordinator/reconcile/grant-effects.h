@@ -29,6 +29,10 @@ extern const LullKind lull_kind_node; /* of a cluster */
 gboolean
 lull_grant_pass(gpointer grants, const char *ns, const char *name, LullPass *ret_pass, GError **error);
 
+/* LullSnapshotSource.grant, @grants a LullGrants: the first attempt at @vm, to the node where it runs. Any
+ * thread. NULL: it is nowhere, or we do not lead. */
+LullGrant *lull_grants_first(gpointer grants, LullJson *vm) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Its snapshot, its machine and its node; LullRefsFunc. */
 GStrv lull_grant_refs(LullJson *content);
 

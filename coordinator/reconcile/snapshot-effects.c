@@ -96,6 +96,20 @@ capture(const LullSnapshotView *view, const LullSnapshotSource *source, GError *
     return g_steal_pointer(&captured);
 }
 
+/* Whoever creates it is the first to say whose it is: the name is what only one can have. */
+static void
+assign_node(const LullSnapshotSource *source, LullJson *vm, LullJson *meta)
+{
+    g_autoptr(LullGrant) grant = source->grant ? source->grant(source->granter, vm) : NULL;
+    g_autofree char *text = grant ? lull_grant_to_annotation(grant) : NULL;
+    const char *node = grant ? grant->node : source->node;
+
+    if (text)
+        lull_json_set_string(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_GRANT, text);
+    if (node)
+        lull_json_set_string(lull_json_ensure(meta, "labels"), LULL_LABEL_NODE, node);
+}
+
 static gboolean
 create_content(LullStore *store, const LullSnapshotView *view, const LullSnapshotSource *source,
                GError **error)
@@ -117,8 +131,8 @@ create_content(LullStore *store, const LullSnapshotView *view, const LullSnapsho
     lull_json_append_string(finalizers, LULL_FINALIZER_CONTENT);
     lull_json_take(meta, "finalizers", finalizers);
     lull_json_set_string(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_POLICY, policy);
-    if (source && source->node)
-        lull_json_set_string(lull_json_ensure(meta, "labels"), LULL_LABEL_NODE, source->node);
+    if (source)
+        assign_node(source, view->vm, meta);
     lull_json_set_string(spec, "virtualMachineSnapshotName", view->name);
     lull_json_take(lull_json_ensure(spec, "source"), "virtualMachine", g_steal_pointer(&captured));
     lull_json_take(spec, "volumeBackups", volume_backups(view));

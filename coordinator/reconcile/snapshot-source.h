@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "protocol/json.h"
+#include "coordinator/reconcile/grant.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +22,10 @@ typedef struct {
     gboolean (*keep)(gpointer user_data, LullJson *snapshot, LullJson *vm, LullJson *spec, GError **error);
     gpointer user_data; /* of both */
     const char *node;   /* sees to a new content as long as nothing is granted; NULL: there are no nodes */
+    /* Who may begin the first attempt of a content that is about to be made of @vm, which is complete: it is
+     * granted with it, in one write. NULL: nobody yet. May be NULL. */
+    LullGrant *(*grant)(gpointer granter, LullJson *vm);
+    gpointer granter;
 } LullSnapshotSource;
 
 #define LULL_SOURCE_PROBLEM "snapshotProblem"

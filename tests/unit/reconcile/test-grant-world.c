@@ -367,11 +367,26 @@ somebody(World *world)
     }
 }
 
+/* The content came into being with the first leader's grant; @late: when another led already. */
+static void
+make_granted(World *world, gboolean late)
+{
+    const int place = MAX(world->machine, 0);
+
+    if (late)
+        leader_begins(world, &world->leaders[1]);
+    world->content.grant = (LullGrant){world->leaders[0].term, 1, (char *)names[place], LULL_GRANT_VALID};
+    world->content.label = place;
+    world->leaders[0].deposed = late;
+}
+
 START_TEST(test_never_two_nodes_at_work_on_one_machine)
 {
     World world;
 
     world_init(&world, (guint32)_i);
+    if (_i % 2)
+        make_granted(&world, _i % 4 == 3);
     for (guint step = 0; step < STEPS && world.content.stage != LULL_CONTENT_CUT; step++) {
         world.now += LULL_MSEC(g_rand_int_range(world.dice, 1, 900));
         if (chance(&world, 12))
@@ -447,6 +462,36 @@ START_TEST(test_a_grant_found_at_the_start_is_void_until_another_is_given)
     ck_assert_uint_eq(world.content.grant.attempt, 2);
     ck_assert_int_eq(let_node(&world, 0), LULL_CONTENT_BEGIN_ATTEMPT);
     ck_assert_uint_eq(world.content.number, 2);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_a_grant_that_came_with_the_content_is_as_good_as_any)
+{
+    World world;
+
+    story_init(&world);
+    make_granted(&world, FALSE);
+    ck_assert_int_eq(let_node(&world, 1), LULL_CONTENT_WAIT);
+    ck_assert_int_eq(let_node(&world, 0), LULL_CONTENT_BEGIN_ATTEMPT);
+    let_leader(&world);
+    ck_assert_uint_eq(world.content.grant.attempt, 1);
+    ck_assert_int_eq(let_node(&world, 0), LULL_CONTENT_START_ATTEMPT);
+    world_clear(&world);
+}
+END_TEST
+
+/* Its leader was none any more when the content came into being: the next number is for whoever leads. */
+START_TEST(test_a_grant_that_came_with_the_content_too_late_is_replaced)
+{
+    World world;
+
+    story_init(&world);
+    make_granted(&world, TRUE);
+    leader_looks(&world, &world.leaders[1]);
+    leader_acts(&world, &world.leaders[1]);
+    ck_assert_uint_eq(world.content.grant.attempt, 2);
+    ck_assert_int_eq(world.content.grant.term, world.leaders[1].term);
     world_clear(&world);
 }
 END_TEST
@@ -564,6 +609,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_never_two_nodes_at_work_on_one_machine, 0, WORLD_SEEDS * 10);
     tcase_add_test(tcase, test_a_lost_leader_stops_new_attempts_only);
     tcase_add_test(tcase, test_a_grant_found_at_the_start_is_void_until_another_is_given);
+    tcase_add_test(tcase, test_a_grant_that_came_with_the_content_is_as_good_as_any);
+    tcase_add_test(tcase, test_a_grant_that_came_with_the_content_too_late_is_replaced);
     tcase_add_test(tcase, test_a_machine_that_moved_is_granted_to_its_new_node);
     tcase_add_test(tcase, test_a_machine_that_moves_while_it_is_worked_on_waits_for_that_node);
     tcase_add_test(tcase, test_a_lost_nodes_work_is_taken_over_once_it_cannot_be_at_it);
