@@ -294,7 +294,8 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
                        .recorder = self->recorder,
                        .duty = &self->duty,
-                       .bare = TRUE};
+                       .bare = TRUE,
+                       .sparing = TRUE};
     lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
     if (!find_leftovers(self, error) || !hear_instances(self, error) ||
         !lull_loop_start(self->content_loop, self->context, error))

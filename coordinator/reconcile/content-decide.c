@@ -98,8 +98,12 @@ decide_cut(const LullContentView *view)
         view->copy == LULL_COPY_DONE ? STEP(START_SEAL, "Copied", 0) : STEP(RECORD_LOSS, "CopyLost", 0);
     const LullContentStep follow =
         decide_job(view->follow, STEP(START_FOLLOW, "Cut", 0), "CopyRuns", "CopyNotSeen", copied);
+    LullContentStep step =
+        decide_job(view->seal, follow, "SealRuns", "NotSealed", STEP(RECORD_SEAL, "Sealed", 0));
 
-    return decide_job(view->seal, follow, "SealRuns", "NotSealed", STEP(RECORD_SEAL, "Sealed", 0));
+    if (step.verb == LULL_CONTENT_WAIT && view->now < view->tell_at)
+        step.again_at = view->tell_at;
+    return step;
 }
 
 /* There is nothing to tell of it, and its grant is about to be written. */
@@ -120,7 +124,7 @@ lull_content_decide(const LullContentView *view)
         return decide_deleting(view);
     if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE && !view->superseded)
         return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
-    if (view->status_stale && !is_untouched(view))
+    if (view->status_stale && !view->status_hushed && !is_untouched(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)
         return STEP(WRITE_PROGRESS, "ProgressMade", 0);

@@ -522,7 +522,7 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
     const LullContents *self = contents;
     const gint64 now = lull_clock_realtime();
     const LullContentEyes eyes = {self->store, self->tools.storage, self->jobs, self->life,
-                                  self->duty,  self->times,         self->bare};
+                                  self->duty,  self->times,         self->bare, self->sparing};
     g_autoptr(LullContentView) view = lull_content_view_gather(&eyes, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;
     LullContentStep step;

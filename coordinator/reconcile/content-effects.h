@@ -23,6 +23,7 @@ typedef struct {
     LullRecorder *recorder;      /* NULL: nobody is told */
     const LullContentDuty *duty; /* in a cluster; NULL: every attempt is ours */
     gboolean bare;               /* what promises no volume needs neither host nor storage */
+    gboolean sparing;            /* see lull_status_tell_at() */
 } LullContents;
 
 /* LullPassFunc; @contents: a LullContents. */

@@ -104,9 +104,9 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     const LullCopyProgress *progress = NULL;
 
     /* what is told stays where nobody can look just now: every word is a reason to look at once */
-    if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED)
+    if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED || self->now < self->tell_at)
         self->progress = g_strdup(lull_meta_annotation(self->content, LULL_ANNOTATION_PROGRESS));
-    if (!self->progress && self->follow != LULL_WORK_DONE)
+    if (!self->progress && self->follow != LULL_WORK_DONE && self->now >= self->tell_at)
         self->progress =
             lull_progress_text(lull_jobs_waits(jobs, id) ? "queued" : "copying", lull_jobs_told(jobs, id));
     if (self->follow != LULL_WORK_DONE)
@@ -227,11 +227,25 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
         look_at_grant(self, eyes->duty);
     self->retry_at = lull_content_retry_at(self->state, eyes->times.pause);
     self->check_at = self->bare ? 0 : self->now + eyes->times.check;
+    if (eyes->sparing && self->stage == LULL_CONTENT_CUT)
+        self->tell_at = lull_status_tell_at(self->state->time, self->now);
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;
     self->policy = lull_policy_of_content(self->content, error);
     self->strict = self->policy && self->policy->require > LULL_LEVEL_CRASH;
     return self->policy != NULL;
+}
+
+/* Neither that nothing is ready yet is news, nor a cut whose data are whole a moment later: that it is cut
+ * its state says. */
+static gboolean
+is_hushed(const LullContentView *self, const LullContentEyes *eyes)
+{
+    if (!eyes->sparing || self->problem || self->state->error)
+        return FALSE;
+    if (self->stage == LULL_CONTENT_CUT)
+        return self->now < self->tell_at;
+    return self->stage <= LULL_CONTENT_BEGUN && !lull_json_object(self->content, "status");
 }
 
 LullContentView *
@@ -263,6 +277,7 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
     self->status = lull_content_status(self);
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;
+    self->status_hushed = patch && is_hushed(self, eyes);
     self->progress_stale = !self->deleting && lull_progress_differs(self->content, self->progress);
     return g_steal_pointer(&self);
 }

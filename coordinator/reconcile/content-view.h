@@ -42,7 +42,9 @@ typedef struct {
     LullWork follow;    /* of the copying after a cut */
     LullCopyState copy; /* follow DONE: how it ended */
     gboolean status_stale;
+    gboolean status_hushed; /* stale, but it says nothing yet that is worth a write */
     gboolean progress_stale;
+    gint64 tell_at; /* CUT: when to tell of it, if it is not whole before; 0: at once */
 
     /* What effects and the status need. */
     guint next;  /* the number that the next attempt has */
@@ -89,7 +91,8 @@ typedef struct {
     const char *life;            /* of this coordinator */
     const LullContentDuty *duty; /* NULL: every attempt is ours */
     LullContentTimes times;
-    gboolean bare; /* what promises no volume needs no storage */
+    gboolean bare;    /* what promises no volume needs no storage */
+    gboolean sparing; /* see lull_status_tell_at() */
 } LullContentEyes;
 
 /* Does its @snapshot (NULL: there is none) still wait for the content @name? One of the same name but another

@@ -39,6 +39,27 @@ decide_ended(const LullSnapshotView *view)
     return STEP(WAIT, settled ? "Final" : "ContentIsGoing", final ? 0 : view->deadline);
 }
 
+/* It changes again at once: by our own next step, or when the content tells that it is ready. */
+static gboolean
+is_hushed(const LullSnapshotView *view)
+{
+    if (view->now >= view->tell_at || view->deleting || view->failed)
+        return FALSE;
+    if (view->succeeded)
+        return view->content_exists && !view->content_ready;
+    return view->source_exists && !view->other_locked && !view->blocked &&
+           (!view->locked || view->loose || !view->content_exists);
+}
+
+/* A status that waits to be told is told in the end. */
+static LullSnapshotStep
+or_tell(const LullSnapshotView *view, LullSnapshotStep step)
+{
+    if (step.verb == LULL_SNAPSHOT_WAIT && view->status_stale)
+        step.again_at = view->tell_at;
+    return step;
+}
+
 LullSnapshotStep
 lull_snapshot_decide(const LullSnapshotView *view)
 {
@@ -50,12 +71,12 @@ lull_snapshot_decide(const LullSnapshotView *view)
         return STEP(ADD_FINALIZER, "New", 0);
     if (view->report_stale)
         return STEP(WRITE_REPORT, "ReportThere", 0);
-    if (view->status_stale)
+    if (view->status_stale && !is_hushed(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)
         return STEP(WRITE_PROGRESS, "ProgressMade", 0);
     if (view->deleting || view->succeeded || view->failed)
-        return decide_ended(view);
+        return or_tell(view, decide_ended(view));
     if (!view->source_exists)
         return STEP(WAIT, "NoSource", view->deadline);
     if (view->other_locked)

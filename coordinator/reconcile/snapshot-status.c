@@ -8,6 +8,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/status-patch.h"
+#include "protocol/clock.h"
 
 #define PARTIAL "PartialSnapshot"
 #define PARTIAL_MESSAGE                                                                                      \
@@ -139,19 +140,29 @@ was_failed(const LullSnapshotView *view)
     return g_str_equal(lull_json_string(old, "phase", ""), "Failed");
 }
 
+/* That it is taken the content's state says before its status does, which may tell of an attempt before. */
+static void
+set_taken(const LullSnapshotView *view, LullJson *status)
+{
+    g_autofree char *when = lull_clock_format(view->taken_at);
+
+    lull_json_set_string(status, "creationTime", when);
+    json_object_object_del(status, "error");
+}
+
 static void
 mirror_content(const LullSnapshotView *view, LullJson *status)
 {
     LullJson *theirs = lull_json_object(view->content, "status");
 
-    if (!theirs)
-        return;
     lull_json_set_string(status, "virtualMachineSnapshotContentName", view->content_name);
     lull_json_set_bool(status, "readyToUse", view->content_ready && !view->failed);
     if (!view->failed)
         copy_member(status, theirs, "creationTime");
     if (!view->failed || (!was_failed(view) && lull_json_object(theirs, "error")))
         copy_member(status, theirs, "error");
+    if (!view->failed && view->taken_at && !lull_json_at(theirs, "creationTime", NULL))
+        set_taken(view, status);
     if (view->report && !lull_json_array(status, "indications"))
         set_indications(status, view->content);
     if (view->succeeded)

@@ -206,8 +206,11 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     look_at_content(self, state);
     self->policy = lull_policy_of_snapshot(snapshot, &problem);
     self->failed = g_str_equal(phase, "Failed");
-    self->succeeded = g_str_equal(phase, "Succeeded") ||
-                      (!self->failed && (lull_json_at(content, "status", "creationTime", NULL) != NULL));
+    self->taken_at = state->stage >= LULL_CONTENT_CUT ? state->time : 0;
+    self->succeeded =
+        g_str_equal(phase, "Succeeded") ||
+        (!self->failed &&
+         (self->taken_at || lull_json_at(content, "status", "creationTime", NULL) != NULL));
     if (self->failed)
         self->failure = recorded_failure(snapshot);
     else if (!self->succeeded && !self->deleting)
@@ -249,6 +252,15 @@ look_at_restores(LullSnapshotView *self, LullStore *store, GError **error)
     return list != NULL;
 }
 
+/* What goes fast is told once: locked and at work; taken and ready. */
+static gint64
+tell_at(const LullSnapshotView *self)
+{
+    const gint64 since = self->taken_at ? self->taken_at : lull_meta_created(self->snapshot);
+
+    return self->loss ? 0 : lull_status_tell_at(since, self->now);
+}
+
 LullSnapshotView *
 lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, const char *ns,
                           const char *name, gint64 now, GError **error)
@@ -272,6 +284,8 @@ lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, co
     }
     view = lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),
                                   now);
+    if (source && view->exists)
+        view->tell_at = tell_at(view);
     if (view->deleting && view->has_finalizer && view->content_ready && !look_at_restores(view, store, error))
         return NULL;
     return g_steal_pointer(&view);

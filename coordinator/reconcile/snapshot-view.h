@@ -14,6 +14,7 @@ typedef struct {
     /* What decide looks at. Times: wall clock, because creationTimestamp is. */
     gint64 now;
     gint64 deadline; /* 0: none */
+    gint64 tell_at;  /* until then a status that is about to change again waits; 0: it does not */
     gboolean exists;
     gboolean deleting;
     gboolean has_finalizer;
@@ -37,6 +38,7 @@ typedef struct {
     char *ns, *name, *uid, *source, *content_name;
     LullJson *snapshot, *content, *vm; /* NULL: not there */
     LullPolicy *policy;                /* NULL: bad, see `failure` */
+    gint64 taken_at;                   /* the point in time, as far as the content's state tells; else 0 */
     char *failure;                     /* why it failed; NULL */
     char *detail;                      /* what the content's work says of that, in full; NULL: nothing */
     char *loss;                        /* why what succeeded never becomes ready; NULL: it may */
@@ -48,7 +50,8 @@ typedef struct {
 void lull_snapshot_view_free(LullSnapshotView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullSnapshotView, lull_snapshot_view_free)
 
-/* Reads the snapshot, its content and its VM. A missing object is a fact. @source may be NULL. */
+/* Reads the snapshot, its content and its VM. A missing object is a fact. @source may be NULL: then the store
+ * is our own, and nothing waits to be told. */
 LullSnapshotView *
 lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, const char *ns,
                           const char *name, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -7,6 +7,8 @@
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 
+#define MOMENT LULL_SEC(2) /* nobody who waits for a snapshot minds, and times in objects are of seconds */
+
 static LullJson *
 with_version(LullJson *object)
 {
@@ -51,6 +53,13 @@ gboolean
 lull_progress_differs(LullJson *object, const char *progress)
 {
     return g_strcmp0(lull_meta_annotation(object, LULL_ANNOTATION_PROGRESS), progress) != 0;
+}
+
+/* Between clocks that differ by more nobody knows how long ago it was. */
+gint64
+lull_status_tell_at(gint64 since, gint64 now)
+{
+    return ABS(now - since) < MOMENT ? since + MOMENT : 0;
 }
 
 void

@@ -20,6 +20,11 @@ lull_annotation_patch(LullJson *object, const char *key, const char *value) G_GN
 char *lull_progress_text(const char *step, guint permille) G_GNUC_WARN_UNUSED_RESULT;
 gboolean lull_progress_differs(LullJson *object, const char *progress);
 
+/* Where each write is one to a server that many need (a cluster's), what is done within a moment is told
+ * once: until when a status that is due @since need not be written if it is about to change again. 0: it is
+ * to be written now. Times: wall clock. */
+gint64 lull_status_tell_at(gint64 since, gint64 now);
+
 /* {time, message} of status.error: kept as it is where it says @message already, else new at @now. NULL
  * @message: removed. */
 void lull_status_set_error(LullJson *status, const char *message, gint64 now);

@@ -258,6 +258,8 @@ static const struct {
     {{WANTED, .stage = LULL_CONTENT_REFUSED}, LULL_CONTENT_WAIT},
     {{WANTED, CUT, .status_stale = TRUE}, LULL_CONTENT_WRITE_STATUS},
     {{WANTED, CUT}, LULL_CONTENT_START_FOLLOW},
+    {{WANTED, .status_stale = TRUE, .status_hushed = TRUE}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{WANTED, CUT, .status_stale = TRUE, .status_hushed = TRUE, .tell_at = 12}, LULL_CONTENT_START_FOLLOW},
     {{WANTED, CUT, .follow = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
     {{WANTED, CUT, .follow = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
     {{HERE, COPIED}, LULL_CONTENT_START_SEAL},
@@ -293,6 +295,18 @@ START_TEST(test_looks_again_when_a_retry_is_due)
 }
 END_TEST
 
+START_TEST(test_looks_again_when_what_is_copied_still_is_to_be_told)
+{
+    const LullContentView copied = {WANTED, CUT, .follow = LULL_WORK_RUNNING, .tell_at = 12};
+    const LullContentView sealed = {WANTED, COPIED, .seal = LULL_WORK_RUNNING, .tell_at = 12};
+    const LullContentView told = {WANTED, CUT, .follow = LULL_WORK_RUNNING, .tell_at = 10};
+
+    ck_assert_int_eq(lull_content_decide(&copied).again_at, 12);
+    ck_assert_int_eq(lull_content_decide(&sealed).again_at, 12);
+    ck_assert_int_eq(lull_content_decide(&told).again_at, 0);
+}
+END_TEST
+
 START_TEST(test_looks_again_whether_what_is_stored_is_there_still)
 {
     const LullContentView sealed = {WANTED, .stage = LULL_CONTENT_SEALED, .check_at = 11};
@@ -311,6 +325,7 @@ make_suite(void)
     tcase_add_test(tcase, test_every_view_of_a_node_has_a_verb_that_breaks_no_rule);
     tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
     tcase_add_test(tcase, test_looks_again_when_a_retry_is_due);
+    tcase_add_test(tcase, test_looks_again_when_what_is_copied_still_is_to_be_told);
     tcase_add_test(tcase, test_looks_again_whether_what_is_stored_is_there_still);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -97,8 +97,34 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 }
 END_TEST
 
+/* What waits to be told until 15 of the clock. */
+START_TEST(test_a_status_waits_only_while_it_changes_again_and_never_for_ever)
+{
+    for (guint bits = 0; bits <= 0xffff; bits++) {
+        LullSnapshotView view = view_of(bits | 1u << 12, 20);
+        LullSnapshotStep step, later;
+
+        view.tell_at = 15;
+        step = lull_snapshot_decide(&view);
+        view.now = view.tell_at;
+        later = lull_snapshot_decide(&view);
+        view.tell_at = 0;
+        MUST(lull_snapshot_decide(&view).verb == later.verb);
+        if (step.verb == later.verb || later.verb != LULL_SNAPSHOT_WRITE_STATUS)
+            continue;
+        MUST(!view.deleting && !view.failed);
+        if (!view.succeeded)
+            MUST(step.verb == LULL_SNAPSHOT_LOCK || step.verb == LULL_SNAPSHOT_CREATE_CONTENT ||
+                 step.verb == LULL_SNAPSHOT_WRITE_PROGRESS);
+        else if (step.verb == LULL_SNAPSHOT_WAIT)
+            MUST(!view.content_ready && step.again_at == 15);
+    }
+}
+END_TEST
+
 #define HERE .exists = TRUE, .has_finalizer = TRUE, .deadline = 20
 #define VM   .source_exists = TRUE
+#define SOON .status_stale = TRUE, .tell_at = 15
 
 static const struct {
     LullSnapshotView view;
@@ -131,6 +157,21 @@ static const struct {
      LULL_SNAPSHOT_REMOVE_FINALIZER},
     {{HERE, VM, .deleting = TRUE, .succeeded = TRUE, .content_exists = TRUE, .retain = TRUE},
      LULL_SNAPSHOT_DELETE_CONTENT},
+    /* what is told is told once where it goes fast, */
+    {{HERE, VM, SOON}, LULL_SNAPSHOT_LOCK},
+    {{HERE, VM, SOON, .locked = TRUE}, LULL_SNAPSHOT_CREATE_CONTENT},
+    {{HERE, VM, SOON, .locked = TRUE, .content_exists = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .locked = TRUE, .content_exists = TRUE, .succeeded = TRUE}, LULL_SNAPSHOT_UNLOCK},
+    {{HERE, VM, SOON, .content_exists = TRUE, .succeeded = TRUE}, LULL_SNAPSHOT_WAIT},
+    {{HERE, VM, SOON, .content_exists = TRUE, .content_ready = TRUE, .succeeded = TRUE},
+     LULL_SNAPSHOT_WRITE_STATUS},
+    /* and at once where it does not */
+    {{HERE, SOON}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .other_locked = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .blocked = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .failed = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .now = 15}, LULL_SNAPSHOT_WRITE_STATUS},
+    {{HERE, VM, SOON, .now = 15, .content_exists = TRUE, .succeeded = TRUE}, LULL_SNAPSHOT_WRITE_STATUS},
 };
 
 START_TEST(test_does_one_thing_at_a_time)
@@ -149,6 +190,7 @@ make_suite(void)
     TCase *tcase = tcase_create("snapshot-decide");
 
     tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_test(tcase, test_a_status_waits_only_while_it_changes_again_and_never_for_ever);
     tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
     suite_add_tcase(suite, tcase);
     return suite;

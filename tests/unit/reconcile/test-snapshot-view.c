@@ -200,6 +200,26 @@ START_TEST(test_a_cut_makes_it_succeeded_with_what_the_report_says)
 }
 END_TEST
 
+/* The content's status tells of it a while later, and of the attempt before till then. */
+START_TEST(test_a_cut_is_known_by_what_was_written_down_of_it)
+{
+    static const char *const statuses[] = {
+        "{}", "{'readyToUse':false}",
+        "{'readyToUse':false,'error':{'time':'2026-03-01T10:00:01Z','message':'not quiesced'}}"};
+    LullJson *object = content("cut", statuses[_i]);
+    g_autoptr(LullSnapshotView) view = NULL;
+
+    lull_json_set_string(lull_json_at(object, "metadata", "annotations", NULL), "lull.dev/attempt",
+                         "{\"stage\":\"cut\",\"number\":1,\"time\":\"2026-03-01T10:00:02Z\"}");
+    view = lull_snapshot_view_new(snapshot("", "", ""), object, vm("Running", ""), at(3));
+    ck_assert(view->succeeded);
+    ck_assert_str_eq(phase(view), "Succeeded");
+    ck_assert_str_eq(progressing(view), "Operation complete");
+    ck_assert_str_eq(lull_json_string(view->status, "creationTime", ""), "2026-03-01T10:00:02Z");
+    ck_assert_ptr_null(lull_json_object(view->status, "error"));
+}
+END_TEST
+
 #define TPM "{'domain':{'devices':{'tpm':{'persistent':true}}},'volumes':[{'name':'vda'},{'name':'cdrom'}]}"
 
 START_TEST(test_what_a_tpm_held_is_missed)
@@ -496,6 +516,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_tells_how_it_stands_with_the_source, 0, G_N_ELEMENTS(sources));
     tcase_add_test(tcase, test_a_failure_is_the_third_condition_and_stays);
     tcase_add_test(tcase, test_a_cut_makes_it_succeeded_with_what_the_report_says);
+    tcase_add_loop_test(tcase, test_a_cut_is_known_by_what_was_written_down_of_it, 0, 3);
     tcase_add_test(tcase, test_what_a_tpm_held_is_missed);
     tcase_add_loop_test(tcase, test_what_a_tpm_holds_alone_fails_no_snapshot, 0, G_N_ELEMENTS(with_tpm));
     tcase_add_test(tcase, test_a_sealed_content_makes_it_ready_and_one_taken_away_makes_it_not);

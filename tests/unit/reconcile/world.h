@@ -42,7 +42,8 @@ struct _World {
     GRand *dice;
     const char *snapshot_names[WORLD_MANY], *restore_names[WORLD_MANY];
     char *restore_uids[WORLD_MANY];
-    gboolean runs; /* the machine, as its object says */
+    gboolean runs;    /* the machine, as its object says */
+    gboolean sparing; /* see world_spare() */
 
     /* Around each pass, where they are set: what a test does to it, and sees of it. @error: NULL: it went
      * well. */
@@ -58,6 +59,9 @@ void world_clear(World *world);
 
 /* The coordinator dies and comes back: nothing of the life before is left but store and files. */
 void world_restart(World *world);
+
+/* From now on each write is one to a server that others need, too. */
+void world_spare(World *world);
 
 /* Where intents are written; gone, none can be. */
 char *world_intents_dir(const World *world) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,168 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/model/meta.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+#include "tests/unit/reconcile/world.h"
+
+/* Where each write is one to a server that others need: few of them, and whichever is lost, and whoever dies
+ * between two of them, all is as it is where everything is told. */
+
+#define COUNTED 1000000 /* never lost: it counts */
+#define WRITES  11
+#define TRIES   10
+
+static void
+begin(World *world, guint32 seed)
+{
+    world_init(world, seed);
+    world_spare(world);
+    world_take(world, "snap", "", ",'failureDeadline':0");
+}
+
+static void
+check_told(World *world)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+    g_autoptr(LullJson) content = world_content(world);
+    LullJson *status = lull_json_object(snapshot, "status");
+    LullJson *theirs = lull_json_object(content, "status");
+
+    ck_assert_str_eq(lull_json_string(status, "phase", ""), "Succeeded");
+    ck_assert_str_eq(lull_json_string(status, "virtualMachineSnapshotContentName", ""),
+                     lull_meta_name(content));
+    ck_assert_str_eq(lull_json_string(status, "creationTime", "never"),
+                     lull_json_string(theirs, "creationTime", ""));
+    ck_assert(lull_json_bool(status, "readyToUse", FALSE) && lull_json_bool(theirs, "readyToUse", FALSE));
+    ck_assert_ptr_null(lull_json_object(status, "error"));
+    ck_assert_ptr_nonnull(lull_meta_annotation(snapshot, "lull.dev/quiesce-report"));
+}
+
+/* Each counts twice, on its way there and on its way back. */
+static guint
+writes_of(guint32 seed)
+{
+    World world = {0};
+    guint writes = 0;
+
+    begin(&world, seed);
+    world.flaky.countdown = COUNTED;
+    world_live(&world, world_all_settled, 0);
+    writes = (guint)(COUNTED - world.flaky.countdown) / 2;
+    check_told(&world);
+    world_clear(&world);
+    return writes;
+}
+
+/* On a machine that takes too long for it more is told. */
+START_TEST(test_one_that_goes_fast_is_few_writes)
+{
+    guint writes = G_MAXUINT;
+
+    for (guint i = 0; i < TRIES && writes > WRITES; i++)
+        writes = MIN(writes, writes_of((guint32)(_i * TRIES) + i));
+    ck_assert_uint_le(writes, WRITES);
+}
+END_TEST
+
+START_TEST(test_whichever_write_is_lost_it_is_told_in_the_end)
+{
+    for (gint lost = 1 + _i % WORLD_STRIDE;; lost += WORLD_STRIDE) {
+        World world = {0};
+        gboolean was_lost = FALSE;
+
+        begin(&world, (guint32)lost);
+        world.flaky.countdown = lost;
+        world_live(&world, world_all_settled, 0);
+        was_lost = world.flaky.countdown == 0;
+        check_told(&world);
+        ck_assert_str_eq(fake_story(), "shpf1c2tS");
+        world_delete(&world, &lull_kind_snapshot, "snap");
+        world_live(&world, world_all_gone, 0);
+        world_check_nothing_left(&world);
+        world_clear(&world);
+        if (!was_lost)
+            break;
+    }
+}
+END_TEST
+
+START_TEST(test_whoever_dies_between_two_writes_it_is_told_in_the_end)
+{
+    World world = {0};
+
+    begin(&world, 7);
+    for (int i = 0; i < _i; i++)
+        world_pass(&world);
+    world_restart(&world);
+    world_live(&world, world_all_settled, 0);
+    check_told(&world);
+    ck_assert_uint_eq(fake_sealed(), 1);
+    ck_assert_uint_le(world_count('f'), 2);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace)
+{
+    World world = {0};
+
+    begin(&world, (guint32)_i);
+    world.flaky.rate = 8;
+    for (int i = 0; i < 3 * _i; i++)
+        world_pass(&world);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, world_all_gone, 2);
+    world_restart(&world);
+    world_check_nothing_left(&world);
+    world_clear(&world);
+}
+END_TEST
+
+/* Cut and let go at once; that this is so is told though it is not copied yet. */
+START_TEST(test_one_whose_copy_takes_long_is_told_of_before_it_is_ready)
+{
+    World world = {0};
+    g_autoptr(LullJson) snapshot = NULL;
+    g_autoptr(LullJson) content = NULL;
+
+    begin(&world, 1);
+    g_atomic_int_set(&fake.copying, TRUE);
+    while (g_strcmp0(world_phase(&world, "snap"), "Succeeded") != 0 || world_is_locked(&world)) {
+        world_pass(&world);
+        g_usleep(500);
+    }
+    snapshot = world_get(&world, &lull_kind_snapshot, "snap");
+    ck_assert(!lull_json_bool(lull_json_object(snapshot, "status"), "readyToUse", TRUE));
+    do {
+        lull_json_put(content);
+        world_pass(&world);
+        g_usleep(500);
+        content = world_content(&world);
+    } while (!lull_json_at(content, "status", "creationTime", NULL));
+    g_atomic_int_set(&fake.copying, FALSE);
+    world_live(&world, world_all_settled, 0);
+    check_told(&world);
+    world_clear(&world);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("world-sparing");
+    TCase *tcase = tcase_create("world-sparing");
+
+    world_use_memory();
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, test_one_that_goes_fast_is_few_writes, 0, 3);
+    tcase_add_loop_test(tcase, test_whichever_write_is_lost_it_is_told_in_the_end, 0, 2);
+    tcase_add_loop_test(tcase, test_whoever_dies_between_two_writes_it_is_told_in_the_end, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0, WORLD_SEEDS);
+    tcase_add_test(tcase, test_one_whose_copy_takes_long_is_told_of_before_it_is_ready);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
