@@ -124,6 +124,8 @@ lull_content_decide(const LullContentView *view)
         return decide_deleting(view);
     if (view->stage == LULL_CONTENT_BEGUN && view->attempt == LULL_WORK_DONE && !view->superseded)
         return STEP(RECORD_ATTEMPT, "AttemptEnded", 0);
+    if (view->seal_unsaid)
+        return STEP(RECORD_SEAL, "SealUnsaid", 0);
     if (view->status_stale && !view->status_hushed && !is_untouched(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)

@@ -330,12 +330,22 @@ record_bare(const LullContents *self, const LullContentView *view, GError **erro
 }
 
 static gboolean
-record_seal(const LullContents *self, const LullContentView *view, GError **error)
+write_seal(const LullContents *self, const LullContentView *view, GError **error)
 {
     LullContentState state = next_state(view, LULL_CONTENT_SEALED, NULL);
 
     state.time = view->state->time;
-    if (!write_state(self, view, &state, NULL, error))
+    return write_state(self, view, &state, NULL, error);
+}
+
+static gboolean
+record_seal(const LullContents *self, const LullContentView *view, GError **error)
+{
+    const gboolean done =
+        view->sealed ? lull_effect_status(self->store, &lull_kind_content, view->content, view->sealed, error)
+                     : write_seal(self, view, error);
+
+    if (!done)
         return FALSE;
     drop(self, view, LULL_JOB_FOLLOW);
     drop(self, view, LULL_JOB_SEAL);

@@ -46,6 +46,10 @@ lull_content_state_of(LullJson *content)
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
     self->error = g_strdup(lull_json_string(json, "error", NULL));
     self->cuts = lull_json_dup(lull_json_object(json, "cuts"));
+    self->by_status = self->stage == LULL_CONTENT_CUT &&
+                      lull_json_bool(lull_json_object(content, "status"), "readyToUse", FALSE);
+    if (self->by_status)
+        self->stage = LULL_CONTENT_SEALED;
     return self;
 }
 

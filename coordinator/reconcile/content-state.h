@@ -8,7 +8,8 @@
 G_BEGIN_DECLS
 
 /* How far a content is: the annotation lull.dev/attempt, written before acting, so that whoever comes after a
- * crash knows what may be lying about. */
+ * crash knows what may be lying about. In a cluster the last step of one that goes well, from CUT to SEALED,
+ * is what its status says, readyToUse: nothing is acted upon after it. */
 typedef enum {
     LULL_CONTENT_NEW = 0,
     LULL_CONTENT_BEGUN,    /* attempt `number` may have made targets and cuts */
@@ -32,6 +33,7 @@ typedef struct {
     char *error;         /* NULL */
     LullJson
         *cuts; /* of attempt `number`: volumes' names to what the storage knows them by; NULL: none known */
+    gboolean by_status;  /* SEALED, but it is not written down but in the status */
 } LullContentState;
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)

@@ -30,6 +30,7 @@ lull_content_view_free(LullContentView *self)
     g_free(self->work_error);
     lull_json_put(self->content);
     lull_json_put(self->status);
+    lull_json_put(self->sealed);
     g_free(self->progress);
     lull_content_state_free(self->state);
     lull_policy_free(self->policy);
@@ -236,6 +237,16 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
     return self->policy != NULL;
 }
 
+/* The seal and its status in one write. */
+static LullJson *
+sealed_status(const LullContentView *self)
+{
+    LullContentView sealed = *self;
+
+    sealed.stage = LULL_CONTENT_SEALED;
+    return lull_content_status(&sealed);
+}
+
 /* Neither that nothing is ready yet is news, nor a cut whose data are whole a moment later: that it is cut
  * its state says. */
 static gboolean
@@ -278,6 +289,9 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;
     self->status_hushed = patch && is_hushed(self, eyes);
+    self->seal_unsaid = self->state->by_status && self->problem;
+    if (eyes->sparing && self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_DONE)
+        self->sealed = sealed_status(self);
     self->progress_stale = !self->deleting && lull_progress_differs(self->content, self->progress);
     return g_steal_pointer(&self);
 }

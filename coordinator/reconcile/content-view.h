@@ -44,7 +44,8 @@ typedef struct {
     gboolean status_stale;
     gboolean status_hushed; /* stale, but it says nothing yet that is worth a write */
     gboolean progress_stale;
-    gint64 tell_at; /* CUT: when to tell of it, if it is not whole before; 0: at once */
+    gint64 tell_at;       /* CUT: when to tell of it, if it is not whole before; 0: at once */
+    gboolean seal_unsaid; /* SEALED by a status that is to lose that: it has to be written down before */
 
     /* What effects and the status need. */
     guint next;  /* the number that the next attempt has */
@@ -57,6 +58,7 @@ typedef struct {
     char *work_error; /* of a discard, seal or removal that failed: for the log; NULL */
     char *progress;   /* the annotation as it ought to be; NULL: none */
     LullJson *status; /* as it ought to be */
+    LullJson *sealed; /* and once what is sealed is told by it alone; NULL: it is written down, too */
 } LullContentView;
 void lull_content_view_free(LullContentView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentView, lull_content_view_free)

@@ -199,9 +199,10 @@ GPtrArray *
 lull_content_news(const LullContentView *view, LullContentVerb verb)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(news_free);
-    const Change change = {lull_json_object(view->content, "status"), view->status};
+    const gboolean seals = verb == LULL_CONTENT_RECORD_SEAL;
+    const Change change = {lull_json_object(view->content, "status"), seals ? view->sealed : view->status};
 
-    if (verb == LULL_CONTENT_WRITE_STATUS)
+    if (verb == LULL_CONTENT_WRITE_STATUS || (seals && view->sealed))
         tell_content_change(view, &change, all);
     return all;
 }

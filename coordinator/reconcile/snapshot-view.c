@@ -252,13 +252,14 @@ look_at_restores(LullSnapshotView *self, LullStore *store, GError **error)
     return list != NULL;
 }
 
-/* What goes fast is told once: locked and at work; taken and ready. */
+/* What goes fast is told once: locked and at work; taken and ready. Whatever becomes of that is news. */
 static gint64
 tell_at(const LullSnapshotView *self)
 {
+    const char *told = lull_json_string(lull_json_object(self->snapshot, "status"), "phase", "");
     const gint64 since = self->taken_at ? self->taken_at : lull_meta_created(self->snapshot);
 
-    return self->loss ? 0 : lull_status_tell_at(since, self->now);
+    return self->loss || g_str_equal(told, "Succeeded") ? 0 : lull_status_tell_at(since, self->now);
 }
 
 LullSnapshotView *

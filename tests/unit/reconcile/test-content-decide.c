@@ -82,7 +82,7 @@ check_step(const LullContentView *view, const LullContentStep *step)
         MUST(view->attempt == LULL_WORK_DONE && view->stage == LULL_CONTENT_BEGUN);
         break;
     case LULL_CONTENT_RECORD_SEAL:
-        MUST(view->seal == LULL_WORK_DONE && view->stage == LULL_CONTENT_CUT);
+        MUST(view->seal_unsaid || (view->seal == LULL_WORK_DONE && view->stage == LULL_CONTENT_CUT));
         break;
     case LULL_CONTENT_RECORD_LOSS:
         MUST(view->stage == LULL_CONTENT_CUT && view->seal == LULL_WORK_NONE);
@@ -266,6 +266,10 @@ static const struct {
     {{WANTED, COPIED, .seal = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
     {{WANTED, COPIED, .seal = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
     {{WANTED, COPIED, .seal = LULL_WORK_DONE}, LULL_CONTENT_RECORD_SEAL},
+    /* sealed, as its status says, which is to say that it is not ready any more */
+    {{WANTED, .stage = LULL_CONTENT_SEALED, .status_stale = TRUE, .seal_unsaid = TRUE},
+     LULL_CONTENT_RECORD_SEAL},
+    {{WANTED, .stage = LULL_CONTENT_SEALED, .status_stale = TRUE}, LULL_CONTENT_WRITE_STATUS},
     {{WANTED, CUT, .follow = LULL_WORK_DONE, .copy = LULL_COPY_FAILED}, LULL_CONTENT_RECORD_LOSS},
     {{WANTED, CUT, .follow = LULL_WORK_DONE, .copy = LULL_COPY_ABSENT}, LULL_CONTENT_RECORD_LOSS},
     {{GOING, BEGUN, .ours = TRUE, .attempt = LULL_WORK_RUNNING}, LULL_CONTENT_CANCEL_ATTEMPT},

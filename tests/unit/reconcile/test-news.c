@@ -185,6 +185,31 @@ START_TEST(a_content_tells_what_became_of_it)
 }
 END_TEST
 
+/* Where the seal is told with the cut, by one write. */
+START_TEST(a_content_that_is_sealed_by_its_status_tells_of_its_cut_too)
+{
+    LullContentState state = {.number = 1};
+    LullContentView view = {.stage = LULL_CONTENT_CUT, .state = &state};
+    g_autoptr(LullJson) object = object_with(content_more, NULL);
+    g_autoptr(LullJson) status = status_of("'creationTime':'t','readyToUse':false");
+    g_autoptr(LullJson) sealed = status_of("'creationTime':'t','readyToUse':true");
+    g_autoptr(GPtrArray) silent = NULL;
+    g_autoptr(GPtrArray) news = NULL;
+    g_autofree char *lines = NULL;
+
+    view.content = object;
+    view.status = status;
+    silent = lull_content_news(&view, LULL_CONTENT_RECORD_SEAL);
+    ck_assert_uint_eq(silent->len, 0);
+    view.sealed = sealed;
+    news = lull_content_news(&view, LULL_CONTENT_RECORD_SEAL);
+    lines = lines_of(news);
+    ck_assert_str_eq(
+        lines, "Normal " VMSC "SuccessfulVolumeSnapshotCreate: Successfully created VolumeSnapshot vs-a\n"
+               "Normal " VMSC "SuccessfulVolumeSnapshotCreate: Successfully created VolumeSnapshot vs-b");
+}
+END_TEST
+
 #define WAITING \
     "Waiting for target VM to be powered off. Please stop the restore target to proceed with restore"
 
@@ -251,6 +276,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, a_snapshot_tells_what_became_of_it, 0, G_N_ELEMENTS(snapshots));
     tcase_add_loop_test(tcase, a_content_tells_what_became_of_it, 0, G_N_ELEMENTS(contents));
+    tcase_add_test(tcase, a_content_that_is_sealed_by_its_status_tells_of_its_cut_too);
     tcase_add_loop_test(tcase, a_restore_tells_what_became_of_it, 0, G_N_ELEMENTS(restores));
     suite_add_tcase(suite, tcase);
     return suite;

@@ -10,7 +10,7 @@
  * between two of them, all is as it is where everything is told. */
 
 #define COUNTED 1000000 /* never lost: it counts */
-#define WRITES  11
+#define WRITES  10
 #define TRIES   10
 
 static void
@@ -148,6 +148,70 @@ START_TEST(test_one_whose_copy_takes_long_is_told_of_before_it_is_ready)
 }
 END_TEST
 
+static const char *
+stage_written(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+    const char *text = lull_meta_annotation(content, "lull.dev/attempt");
+    g_autoptr(LullJson) state = text ? lull_json_parse(text, -1, NULL) : NULL;
+
+    return g_intern_string(lull_json_string(state, "stage", ""));
+}
+
+static gboolean
+is_ready(World *world)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+
+    return lull_json_bool(lull_json_object(snapshot, "status"), "readyToUse", FALSE);
+}
+
+static gboolean
+is_unready(World *world)
+{
+    return !is_ready(world);
+}
+
+/* Gone for a while, as of a storage that is away, they are not taken for lost: that they were whole once is
+ * known still when the status says it no more. */
+START_TEST(test_data_that_are_missed_and_found_again_are_ready_again)
+{
+    World world = {0};
+
+    begin(&world, 1);
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(stage_written(&world), "cut");
+    world.flaky.countdown = _i; /* none, or one of the writes that follow */
+    fake.miss_data = TRUE;
+    world_live(&world, is_unready, 0);
+    ck_assert_str_eq(stage_written(&world), "sealed");
+    if (_i % 2)
+        world_restart(&world);
+    fake.miss_data = FALSE;
+    world_live(&world, is_ready, 0);
+    check_told(&world);
+    ck_assert_str_eq(fake_story(), "shpf1c2tS");
+    world_clear(&world);
+}
+END_TEST
+
+/* By hand: what is written down goes on from there. */
+START_TEST(test_a_status_that_is_emptied_by_hand_is_what_it_was_again)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+
+    begin(&world, 1);
+    world_live(&world, world_all_settled, 0);
+    content = world_content(&world);
+    world_empty_status(&world, &lull_kind_content, lull_meta_name(content));
+    world_empty_status(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, world_all_settled, 0);
+    check_told(&world);
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -160,6 +224,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_whichever_write_is_lost_it_is_told_in_the_end, 0, 2);
     tcase_add_loop_test(tcase, test_whoever_dies_between_two_writes_it_is_told_in_the_end, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_data_that_are_missed_and_found_again_are_ready_again, 0, 6);
+    tcase_add_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again);
     tcase_add_test(tcase, test_one_whose_copy_takes_long_is_told_of_before_it_is_ready);
     suite_add_tcase(suite, tcase);
     return suite;
