@@ -228,7 +228,8 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
         look_at_grant(self, eyes->duty);
     self->retry_at = lull_content_retry_at(self->state, eyes->times.pause);
     self->check_at = self->bare ? 0 : self->now + eyes->times.check;
-    if (eyes->sparing && self->stage == LULL_CONTENT_CUT)
+    self->sparing = eyes->sparing;
+    if (self->sparing && self->stage == LULL_CONTENT_CUT)
         self->tell_at = lull_status_tell_at(self->state->time, self->now);
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;
@@ -250,9 +251,9 @@ sealed_status(const LullContentView *self)
 /* Neither that nothing is ready yet is news, nor a cut whose data are whole a moment later: that it is cut
  * its state says. */
 static gboolean
-is_hushed(const LullContentView *self, const LullContentEyes *eyes)
+is_hushed(const LullContentView *self)
 {
-    if (!eyes->sparing || self->problem || self->state->error)
+    if (!self->sparing || self->problem || self->state->error)
         return FALSE;
     if (self->stage == LULL_CONTENT_CUT)
         return self->now < self->tell_at;
@@ -288,9 +289,9 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
     self->status = lull_content_status(self);
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;
-    self->status_hushed = patch && is_hushed(self, eyes);
+    self->status_hushed = patch && is_hushed(self);
     self->seal_unsaid = self->state->by_status && self->problem;
-    if (eyes->sparing && self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_DONE)
+    if (self->sparing && self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_DONE)
         self->sealed = sealed_status(self);
     self->progress_stale = !self->deleting && lull_progress_differs(self->content, self->progress);
     return g_steal_pointer(&self);

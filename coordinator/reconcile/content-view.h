@@ -48,8 +48,9 @@ typedef struct {
     gboolean seal_unsaid; /* SEALED by a status that is to lose that: it has to be written down before */
 
     /* What effects and the status need. */
-    guint next;  /* the number that the next attempt has */
-    guint named; /* the attempt whose names its snapshots have; 0: those that the content tells */
+    gboolean sparing; /* see lull_status_tell_at() */
+    guint next;       /* the number that the next attempt has */
+    guint named;      /* the attempt whose names its snapshots have; 0: those that the content tells */
     char *ns, *name, *uid, *vm_uid, *snapshot_name;
     LullJson *content;
     LullContentState *state;

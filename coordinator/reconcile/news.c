@@ -86,16 +86,31 @@ new_reason(const Change *change, const char *type)
 
 /* VirtualMachineSnapshot */
 
+/* As a sentence goes on. */
 static char *
-success_text(const LullSnapshotView *view)
+level_text(const LullSnapshotView *view)
 {
     g_autoptr(LullJson) report = view->report ? lull_json_parse(view->report, -1, NULL) : NULL;
     const char *level = lull_json_string(report, "level", NULL);
 
-    if (!level)
-        return g_strdup_printf("Successfully completed VirtualMachineSnapshot %s", view->name);
-    return g_strdup_printf("Successfully completed VirtualMachineSnapshot %s: level %s, proof %s", view->name,
-                           level, lull_json_string(report, "proof", "none"));
+    return level ? g_strdup_printf(": level %s, proof %s", level, lull_json_string(report, "proof", "none"))
+                 : g_strdup("");
+}
+
+/* Where each event is a write that others pay for, one is enough for what is ready as soon as it is taken. */
+static void
+tell_success(const LullSnapshotView *view, gboolean taken, gboolean ready, GPtrArray *all)
+{
+    const LullKind *kind = &lull_kind_snapshot;
+    const gboolean once = view->sparing && taken && ready;
+    g_autofree char *level = level_text(view);
+
+    if (taken && !once)
+        add(all, kind, view->snapshot, LULL_EVENT_NORMAL, "VirtualMachineSnapshotComplete",
+            g_strdup_printf("Successfully completed VirtualMachineSnapshot %s%s", view->name, level));
+    if (ready)
+        add(all, kind, view->snapshot, LULL_EVENT_NORMAL, "VirtualMachineSnapshotReady",
+            g_strdup_printf("VirtualMachineSnapshot %s is ready to use%s", view->name, once ? level : ""));
 }
 
 static void
@@ -108,12 +123,7 @@ tell_snapshot_change(const LullSnapshotView *view, const Change *change, GPtrArr
     const char *error = new_error(change);
     const char *waits = new_reason(change, "Progressing");
 
-    if (taken)
-        add(all, kind, view->snapshot, LULL_EVENT_NORMAL, "VirtualMachineSnapshotComplete",
-            success_text(view));
-    if (becomes(change, "readyToUse", TRUE))
-        add(all, kind, view->snapshot, LULL_EVENT_NORMAL, "VirtualMachineSnapshotReady",
-            g_strdup_printf("VirtualMachineSnapshot %s is ready to use", view->name));
+    tell_success(view, taken, becomes(change, "readyToUse", TRUE), all);
     if (becomes(change, "readyToUse", FALSE) && !view->deleting)
         add(all, kind, view->snapshot, LULL_EVENT_WARNING, "VirtualMachineSnapshotNotReady",
             g_strdup_printf("VirtualMachineSnapshot %s cannot be used any more", view->name));
@@ -157,6 +167,28 @@ tell_volumes(const LullContentView *view, LullEventType type, const char *reason
     }
 }
 
+/* One of each, or one of all. */
+static void
+tell_cut(const LullContentView *view, GPtrArray *all)
+{
+    LullJson *backups = lull_json_array(lull_json_object(view->content, "spec"), "volumeBackups");
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (!view->sparing) {
+        tell_volumes(view, LULL_EVENT_NORMAL, "SuccessfulVolumeSnapshotCreate",
+                     "Successfully created VolumeSnapshot ", "", all);
+        return;
+    }
+    for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
+        g_autofree char *name = lull_content_snapshot_name(view, json_object_array_get_idx(backups, i));
+
+        g_string_append_printf(text, "%s VolumeSnapshot %s", text->len ? "," : "Successfully created", name);
+    }
+    if (text->len)
+        add(all, &lull_kind_content, view->content, LULL_EVENT_NORMAL, "SuccessfulVolumeSnapshotCreate",
+            g_strdup(text->str));
+}
+
 /* Of the machine: an attempt to quiesce it came to nothing. */
 static void
 tell_freeze_error(const LullContentView *view, GPtrArray *all)
@@ -180,8 +212,7 @@ tell_content_change(const LullContentView *view, const Change *change, GPtrArray
     const char *error = new_error(change);
 
     if (appears(change, "creationTime"))
-        tell_volumes(view, LULL_EVENT_NORMAL, "SuccessfulVolumeSnapshotCreate",
-                     "Successfully created VolumeSnapshot ", "", all);
+        tell_cut(view, all);
     if (appears(change, "creationTime") || (error && view->stage < LULL_CONTENT_CUT))
         tell_freeze_error(view, all);
     if (error && view->stage == LULL_CONTENT_BROKEN)

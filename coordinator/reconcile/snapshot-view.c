@@ -285,7 +285,8 @@ lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, co
     }
     view = lull_snapshot_view_new(g_steal_pointer(&snapshot), g_steal_pointer(&content), g_steal_pointer(&vm),
                                   now);
-    if (source && view->exists)
+    view->sparing = source != NULL;
+    if (view->sparing && view->exists)
         view->tell_at = tell_at(view);
     if (view->deleting && view->has_finalizer && view->content_ready && !look_at_restores(view, store, error))
         return NULL;

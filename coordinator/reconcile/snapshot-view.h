@@ -37,6 +37,7 @@ typedef struct {
     /* What effects and the status need. */
     char *ns, *name, *uid, *source, *content_name;
     LullJson *snapshot, *content, *vm; /* NULL: not there */
+    gboolean sparing;                  /* see lull_status_tell_at() */
     LullPolicy *policy;                /* NULL: bad, see `failure` */
     gint64 taken_at;                   /* the point in time, as far as the content's state tells; else 0 */
     char *failure;                     /* why it failed; NULL */

@@ -55,7 +55,7 @@ static const struct {
     LullSnapshotVerb verb;
     const char *told;
     const char *report;
-    gboolean deleting;
+    gboolean deleting, sparing;
 } snapshots[] = {
     {NULL, "", LULL_SNAPSHOT_CREATE_CONTENT,
      "Normal " VMS "SuccessfulVirtualMachineSnapshotContentCreate: Successfully created "
@@ -76,6 +76,19 @@ static const struct {
      "fs, proof held\n"
      "Normal " VMS "VirtualMachineSnapshotReady: VirtualMachineSnapshot snap is ready to use",
      .report = "{\"level\":\"fs\",\"proof\":\"held\"}"},
+    {"'phase':'InProgress','readyToUse':false", "'phase':'Succeeded','readyToUse':true",
+     LULL_SNAPSHOT_WRITE_STATUS,
+     "Normal " VMS
+     "VirtualMachineSnapshotReady: VirtualMachineSnapshot snap is ready to use: level fs, proof held",
+     .report = "{\"level\":\"fs\",\"proof\":\"held\"}", .sparing = TRUE},
+    {"'phase':'InProgress','readyToUse':false", "'phase':'Succeeded','readyToUse':false",
+     LULL_SNAPSHOT_WRITE_STATUS,
+     "Normal " VMS "VirtualMachineSnapshotComplete: Successfully completed VirtualMachineSnapshot snap",
+     .sparing = TRUE},
+    {"'phase':'Succeeded','readyToUse':false", "'phase':'Succeeded','readyToUse':true",
+     LULL_SNAPSHOT_WRITE_STATUS,
+     "Normal " VMS "VirtualMachineSnapshotReady: VirtualMachineSnapshot snap is ready to use",
+     .report = "{\"level\":\"fs\",\"proof\":\"held\"}", .sparing = TRUE},
     {"'phase':'Succeeded','readyToUse':true",
      "'phase':'Succeeded','readyToUse':false," ERROR("VolumeSnapshots missing: vda"),
      LULL_SNAPSHOT_WRITE_STATUS,
@@ -99,7 +112,8 @@ START_TEST(a_snapshot_tells_what_became_of_it)
     LullSnapshotView view = {.name = (char *)"snap",
                              .content_name = (char *)"content-1",
                              .report = (char *)snapshots[_i].report,
-                             .deleting = snapshots[_i].deleting};
+                             .deleting = snapshots[_i].deleting,
+                             .sparing = snapshots[_i].sparing};
     g_autoptr(LullJson) object = object_with("", snapshots[_i].before);
     g_autoptr(LullJson) status = status_of(snapshots[_i].after);
     g_autoptr(GPtrArray) news = NULL;
@@ -122,12 +136,18 @@ static const struct {
     const char *before, *after, *report;
     gboolean unquiesced;
     const char *told;
+    gboolean sparing;
 } contents[] = {
     {LULL_CONTENT_NEW, NULL, "'readyToUse':false", NULL, FALSE, ""},
     {LULL_CONTENT_CUT, "'readyToUse':false", "'creationTime':'2026-03-01T10:00:00Z'",
      "{\"attempt\":1,\"agent\":\"lull-agent 0.1.0\",\"proof\":\"held\"}", FALSE,
      "Normal " VMSC "SuccessfulVolumeSnapshotCreate: Successfully created VolumeSnapshot vs-a\n"
      "Normal " VMSC "SuccessfulVolumeSnapshotCreate: Successfully created VolumeSnapshot vs-b"},
+    {LULL_CONTENT_CUT, NULL, "'creationTime':'2026-03-01T10:00:00Z'",
+     "{\"attempt\":1,\"agent\":\"lull-agent 0.1.0\",\"proof\":\"held\"}", FALSE,
+     "Normal " VMSC
+     "SuccessfulVolumeSnapshotCreate: Successfully created VolumeSnapshot vs-a, VolumeSnapshot vs-b",
+     .sparing = TRUE},
     {LULL_CONTENT_FAILED, "", ERROR("attempt 1 was not quiesced: thawed"),
      "{\"attempt\":1,\"agent\":\"qemu-ga\",\"proof\":\"broken\",\"proofReason\":\"thawed\"}", FALSE,
      "Warning virtualmachine FreezeError: Failed to freeze VMI: thawed\n"
@@ -166,7 +186,8 @@ static const struct {
 START_TEST(a_content_tells_what_became_of_it)
 {
     LullContentState state = {.number = 1, .unquiesced = contents[_i].unquiesced};
-    LullContentView view = {.stage = contents[_i].stage, .state = &state};
+    LullContentView view = {
+        .stage = contents[_i].stage, .state = &state, .sparing = contents[_i].sparing};
     g_autoptr(LullJson) object = object_with(content_more, contents[_i].before);
     g_autoptr(LullJson) status = status_of(contents[_i].after);
     g_autoptr(GPtrArray) news = NULL;
