@@ -102,6 +102,26 @@ def test_what_nobody_cuts_while_the_guest_is_frozen_is_cut_while_it_is_not(insta
     assert volumes == [f"vmsnapshot-{uid}-volume-{name}.3" for name in CLAIMS]
 
 
+def told_of(installed, vm, name):
+    events = installed.admin.list("events", vm.namespace)
+    return {one["reason"] for one in events if one["involvedObject"]["name"] == name}
+
+
+def test_one_that_goes_fast_is_told_once(installed, vm, guest, snapshots):
+    """And few writes of ours: what is over in a moment is none. Of one that takes its time more is told."""
+    trail = installed.audit.trail()
+    snapshots.take("quick")
+    snapshots.wait_taken("quick", 120)
+    wait_for(lambda: "VirtualMachineSnapshotReady" in told_of(installed, vm, "quick"), "its events")
+    wait_for(lambda: not vm.read()["status"].get("snapshotInProgress"), "the machine let go")
+    counts = trail.counts(ACCOUNT, vm.namespace)
+    once = not told_of(installed, vm, "quick") & {"VirtualMachineSnapshotWaiting", "VirtualMachineSnapshotComplete"}
+    assert sum(counts.values()) <= (18 if once else 27), counts
+    assert counts["create volumesnapshots"] == 2 and counts["create virtualmachinesnapshotcontents"] == 1
+    content = snapshots.content("quick")
+    assert note(content, "grant")["attempt"] == note(content, "attempt")["number"] == 1
+
+
 def test_one_whose_volume_snapshot_is_taken_away_is_not_ready_any_more(installed, vm, guest, snapshots):
     uid = snapshots.take("snap")["metadata"]["uid"]
     snapshots.wait_taken("snap", 120)

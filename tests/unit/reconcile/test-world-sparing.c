@@ -3,7 +3,6 @@
  */
 #include "coordinator/model/meta.h"
 #include "tests/lib/check-main.h"
-#include "tests/lib/objects.h"
 #include "tests/unit/reconcile/world.h"
 
 /* Where each write is one to a server that others need: few of them, and whichever is lost, and whoever dies
