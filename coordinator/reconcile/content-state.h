@@ -38,6 +38,13 @@ typedef struct {
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)
 
+/* No attempt will ever follow. */
+static inline gboolean
+lull_content_stage_is_final(LullContentStage stage)
+{
+    return stage >= LULL_CONTENT_GIVEN_UP;
+}
+
 /* Absent, or nonsense: NEW. */
 LullContentState *lull_content_state_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
 /* Of the error no more than an annotation may have. */

@@ -279,7 +279,7 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
         return NULL;
     if (eyes->storage && eyes->storage->ops->introduce)
         eyes->storage->ops->introduce(eyes->storage, self->content, self->state->number, self->state->cuts);
-    if (*self->snapshot_name &&
+    if (*self->snapshot_name && !lull_content_stage_is_final(self->stage) &&
         !lull_effect_get(eyes->store, &lull_kind_snapshot, ns, self->snapshot_name, &snapshot, error))
         return NULL;
     look_at_snapshot(self, snapshot);

@@ -23,7 +23,7 @@ typedef struct {
     gboolean exists;
     gboolean deleting;
     gboolean has_finalizer;
-    gboolean wanted; /* its snapshot is there and still waits for it */
+    gboolean wanted; /* its snapshot is there and still waits for it; not asked after its last attempt */
     LullContentStage stage;
     gboolean ours;       /* BEGUN by this life of the coordinator */
     LullCharge charge;   /* on a plain host always the full one */

@@ -115,16 +115,14 @@ look_at_node(Look *self, const LullGrants *grants, GError **error)
 }
 
 static void
-look_at_grant(Look *self, const LullGrants *grants)
+look_at_grant(Look *self, const LullContentState *state, const LullGrants *grants)
 {
     LullGrantView *view = &self->view;
     const char *uid = lull_meta_uid(self->content);
     g_autoptr(LullGrant) grant = lull_grant_of(self->content);
-    g_autoptr(LullContentState) state = lull_content_state_of(self->content);
     const gint64 retry_at = lull_content_retry_at(state, grants->pause);
 
     lull_grant_book_see(grants->book, uid, grant, state->number, view->now);
-    view->stage = state->stage;
     view->number = state->number;
     view->unquiesced = state->unquiesced;
     view->granted = grant ? grant->attempt : 0;
@@ -137,11 +135,32 @@ look_at_grant(Look *self, const LullGrants *grants)
         view->retry_at = view->now + MAX(retry_at - lull_clock_realtime(), 0);
 }
 
+/* Does anybody wait for another attempt, and where would that be? Of one that has had its last it does not
+ * matter. */
 static gboolean
-look(Look *self, const LullGrants *grants, const char *ns, const char *name, GError **error)
+look_at_wish(Look *self, const LullGrants *grants, const char *ns, const char *name, GError **error)
 {
     g_autoptr(LullJson) snapshot = NULL;
     gint64 deadline = 0;
+
+    self->view.wanted = lull_content_stage_is_final(self->view.stage);
+    if (self->view.wanted)
+        return TRUE;
+    if (!lull_effect_get(grants->store, &lull_kind_snapshot, ns, snapshot_of(self->content), &snapshot,
+                         error) ||
+        !find_place(self, grants, ns, error))
+        return FALSE;
+    self->view.wanted = lull_content_is_wanted(name, snapshot);
+    deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
+    if (deadline)
+        self->view.deadline = MAX(self->view.now + deadline - lull_clock_realtime(), 1);
+    return TRUE;
+}
+
+static gboolean
+look(Look *self, const LullGrants *grants, const char *ns, const char *name, GError **error)
+{
+    g_autoptr(LullContentState) state = NULL;
 
     self->view.now = lull_clock_boottime();
     if (!grants->leads(grants->leader, &self->term)) {
@@ -153,16 +172,12 @@ look(Look *self, const LullGrants *grants, const char *ns, const char *name, GEr
     self->view.exists = self->content != NULL;
     if (!self->content)
         return TRUE;
+    state = lull_content_state_of(self->content);
     self->view.deleting = lull_meta_is_deleting(self->content);
-    if (!lull_effect_get(grants->store, &lull_kind_snapshot, ns, snapshot_of(self->content), &snapshot,
-                         error) ||
-        !find_place(self, grants, ns, error) || !look_at_node(self, grants, error))
+    self->view.stage = state->stage;
+    if (!look_at_wish(self, grants, ns, name, error) || !look_at_node(self, grants, error))
         return FALSE;
-    self->view.wanted = lull_content_is_wanted(name, snapshot);
-    deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
-    if (deadline)
-        self->view.deadline = MAX(self->view.now + deadline - lull_clock_realtime(), 1);
-    look_at_grant(self, grants);
+    look_at_grant(self, state, grants);
     return TRUE;
 }
 
@@ -225,10 +240,13 @@ lull_grant_refs(LullJson *content)
     const char *ns = lull_meta_namespace(content);
     const char *vm = lull_meta_name(captured_vm(content));
     const char *node = lull_grant_label(content);
+    g_autoptr(LullContentState) state = lull_content_state_of(content);
     GStrv refs = g_new0(char *, 4);
 
-    refs[0] = lull_loop_ref(&lull_kind_snapshot, ns, snapshot_of(content));
-    refs[1] = lull_loop_ref(&lull_kind_vm, ns, vm ? vm : "");
-    refs[2] = lull_loop_ref(&lull_kind_node, "", node ? node : "");
+    refs[0] = lull_loop_ref(&lull_kind_node, "", node ? node : "");
+    if (lull_content_stage_is_final(state->stage))
+        return refs;
+    refs[1] = lull_loop_ref(&lull_kind_snapshot, ns, snapshot_of(content));
+    refs[2] = lull_loop_ref(&lull_kind_vm, ns, vm ? vm : "");
     return refs;
 }

@@ -219,9 +219,11 @@ lull_snapshot_refs(LullJson *snapshot)
     g_autofree char *content = lull_snapshot_content_name(snapshot);
     const char *ns = lull_meta_namespace(snapshot);
     const char *source = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
+    const char *phase = lull_json_string(lull_json_object(snapshot, "status"), "phase", "");
     GStrv refs = g_new0(char *, 3);
 
-    refs[0] = lull_loop_ref(&lull_kind_vm, ns, source);
-    refs[1] = lull_loop_ref(&lull_kind_content, ns, content);
+    refs[0] = lull_loop_ref(&lull_kind_content, ns, content);
+    if (!g_str_equal(phase, "Succeeded") && !g_str_equal(phase, "Failed"))
+        refs[1] = lull_loop_ref(&lull_kind_vm, ns, source);
     return refs;
 }

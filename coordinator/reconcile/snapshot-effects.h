@@ -21,7 +21,8 @@ typedef struct {
 gboolean
 lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error);
 
-/* Its VM and its content; LullRefsFunc. */
+/* Its content, and its VM until it has come to an end: machines change all the time, and many snapshots are
+ * kept of each. LullRefsFunc. */
 GStrv lull_snapshot_refs(LullJson *snapshot);
 
 G_END_DECLS

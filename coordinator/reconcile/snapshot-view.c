@@ -273,7 +273,8 @@ lull_snapshot_view_gather(LullStore *store, const LullSnapshotSource *source, co
 
     if (!lull_effect_get(store, &lull_kind_snapshot, ns, name, &snapshot, error))
         return NULL;
-    if (snapshot) {
+    /* without it nothing is done but to add it, or nothing more */
+    if (snapshot && lull_meta_has_finalizer(snapshot, LULL_FINALIZER_SNAPSHOT)) {
         g_autofree char *content_name = lull_snapshot_content_name(snapshot);
         const char *machine = lull_json_string(lull_json_at(snapshot, "spec", "source", NULL), "name", "");
 

@@ -1,0 +1,85 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/reconcile/grant-effects.h"
+#include "coordinator/reconcile/snapshot-effects.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+/* What is looked at because something else has changed: nothing for which that means nothing. */
+
+static const struct {
+    const char *phase;
+    const char *refs;
+} snapshots[] = {
+    {"", "virtualmachinesnapshotcontents/default/vmsnapshot-content-u1 virtualmachines/default/larry"},
+    {"InProgress",
+     "virtualmachinesnapshotcontents/default/vmsnapshot-content-u1 virtualmachines/default/larry"},
+    {"Deleting",
+     "virtualmachinesnapshotcontents/default/vmsnapshot-content-u1 virtualmachines/default/larry"},
+    {"Succeeded", "virtualmachinesnapshotcontents/default/vmsnapshot-content-u1"},
+    {"Failed", "virtualmachinesnapshotcontents/default/vmsnapshot-content-u1"},
+};
+
+START_TEST(test_a_snapshot_that_has_come_to_an_end_does_not_mind_its_machine)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'snap','namespace':'default','uid':'u1'},"
+                        "'spec':{'source':{'name':'larry'}},'status':{'phase':'%s'}}",
+                        snapshots[_i].phase);
+    g_autoptr(LullJson) snapshot = json(text);
+    g_auto(GStrv) refs = lull_snapshot_refs(snapshot);
+    g_autofree char *all = g_strjoinv(" ", refs);
+
+    ck_assert_str_eq(all, snapshots[_i].refs);
+}
+END_TEST
+
+#define OPEN "nodes//node-a virtualmachinesnapshots/default/snap virtualmachines/default/larry"
+
+static const struct {
+    const char *stage;
+    const char *refs;
+} contents[] = {
+    {"new", OPEN},
+    {"begun", OPEN},
+    {"failed", OPEN},
+    {"given-up", "nodes//node-a"},
+    {"refused", "nodes//node-a"},
+    {"cut", "nodes//node-a"},
+    {"sealed", "nodes//node-a"},
+    {"broken", "nodes//node-a"},
+};
+
+START_TEST(test_a_content_without_another_attempt_minds_but_who_sees_to_it)
+{
+    g_autoptr(LullJson) content =
+        json("{'metadata':{'name':'c','namespace':'default','labels':{'lull.dev/node':'node-a'},"
+             "'annotations':{}},'spec':{'virtualMachineSnapshotName':'snap',"
+             "'source':{'virtualMachine':{'metadata':{'name':'larry'}}}}}");
+    g_autofree char *state = g_strdup_printf("{\"stage\":\"%s\",\"number\":1}", contents[_i].stage);
+    g_auto(GStrv) refs = NULL;
+    g_autofree char *all = NULL;
+
+    lull_json_set_string(lull_json_at(content, "metadata", "annotations", NULL), "lull.dev/attempt", state);
+    refs = lull_grant_refs(content);
+    all = g_strjoinv(" ", refs);
+    ck_assert_str_eq(all, contents[_i].refs);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("refs");
+    TCase *tcase = tcase_create("refs");
+
+    tcase_add_loop_test(tcase, test_a_snapshot_that_has_come_to_an_end_does_not_mind_its_machine, 0,
+                        G_N_ELEMENTS(snapshots));
+    tcase_add_loop_test(tcase, test_a_content_without_another_attempt_minds_but_who_sees_to_it, 0,
+                        G_N_ELEMENTS(contents));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
