@@ -209,8 +209,7 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
     self->taken_at = state->stage >= LULL_CONTENT_CUT ? state->time : 0;
     self->succeeded =
         g_str_equal(phase, "Succeeded") ||
-        (!self->failed &&
-         (self->taken_at || lull_json_at(content, "status", "creationTime", NULL) != NULL));
+        (!self->failed && (self->taken_at || lull_json_at(content, "status", "creationTime", NULL) != NULL));
     if (self->failed)
         self->failure = recorded_failure(snapshot);
     else if (!self->succeeded && !self->deleting)

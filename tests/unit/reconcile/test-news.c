@@ -186,8 +186,7 @@ static const struct {
 START_TEST(a_content_tells_what_became_of_it)
 {
     LullContentState state = {.number = 1, .unquiesced = contents[_i].unquiesced};
-    LullContentView view = {
-        .stage = contents[_i].stage, .state = &state, .sparing = contents[_i].sparing};
+    LullContentView view = {.stage = contents[_i].stage, .state = &state, .sparing = contents[_i].sparing};
     g_autoptr(LullJson) object = object_with(content_more, contents[_i].before);
     g_autoptr(LullJson) status = status_of(contents[_i].after);
     g_autoptr(GPtrArray) news = NULL;

@@ -23,10 +23,9 @@ static const struct {
 
 START_TEST(test_a_snapshot_that_has_come_to_an_end_does_not_mind_its_machine)
 {
-    g_autofree char *text =
-        g_strdup_printf("{'metadata':{'name':'snap','namespace':'default','uid':'u1'},"
-                        "'spec':{'source':{'name':'larry'}},'status':{'phase':'%s'}}",
-                        snapshots[_i].phase);
+    g_autofree char *text = g_strdup_printf("{'metadata':{'name':'snap','namespace':'default','uid':'u1'},"
+                                            "'spec':{'source':{'name':'larry'}},'status':{'phase':'%s'}}",
+                                            snapshots[_i].phase);
     g_autoptr(LullJson) snapshot = json(text);
     g_auto(GStrv) refs = lull_snapshot_refs(snapshot);
     g_autofree char *all = g_strjoinv(" ", refs);

@@ -222,7 +222,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_one_that_goes_fast_is_few_writes, 0, 3);
     tcase_add_loop_test(tcase, test_whichever_write_is_lost_it_is_told_in_the_end, 0, 2);
     tcase_add_loop_test(tcase, test_whoever_dies_between_two_writes_it_is_told_in_the_end, 0, WORLD_SEEDS);
-    tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0, WORLD_SEEDS);
+    tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0,
+                        WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_data_that_are_missed_and_found_again_are_ready_again, 0, 6);
     tcase_add_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again);
     tcase_add_test(tcase, test_one_whose_copy_takes_long_is_told_of_before_it_is_ready);
