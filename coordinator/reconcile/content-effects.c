@@ -169,6 +169,7 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
     state.unquiesced = unquiesced;
     state.quiesced += unquiesced ? 0 : 1;
     state.life = self->life;
+    state.content = view->uid;
     return write_state(self, view, &state, NULL, error);
 }
 

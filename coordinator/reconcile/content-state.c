@@ -22,9 +22,17 @@ lull_content_state_free(LullContentState *self)
     if (!self)
         return;
     g_free(self->life);
+    g_free(self->content);
     g_free(self->error);
     lull_json_put(self->cuts);
     g_free(self);
+}
+
+static gboolean
+is_sealed(const LullContentState *self, LullJson *content)
+{
+    return lull_json_bool(lull_json_object(content, "status"), "readyToUse", FALSE) ||
+           (*self->content && g_strcmp0(self->content, lull_meta_uid(content)) != 0);
 }
 
 LullContentState *
@@ -46,9 +54,9 @@ lull_content_state_of(LullJson *content)
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
     self->error = g_strdup(lull_json_string(json, "error", NULL));
     self->cuts = lull_json_dup(lull_json_object(json, "cuts"));
-    self->by_status = self->stage == LULL_CONTENT_CUT &&
-                      lull_json_bool(lull_json_object(content, "status"), "readyToUse", FALSE);
-    if (self->by_status)
+    self->content = g_strdup(lull_json_string(json, "content", ""));
+    self->unwritten = self->stage == LULL_CONTENT_CUT && is_sealed(self, content);
+    if (self->unwritten)
         self->stage = LULL_CONTENT_SEALED;
     return self;
 }
@@ -68,6 +76,7 @@ lull_content_state_to_annotation(const LullContentState *self)
     if (self->failed_cuts)
         lull_json_set_int(json, "failedCuts", self->failed_cuts);
     lull_json_set_string(json, "life", self->life);
+    lull_json_set_string(json, "content", *self->content ? self->content : NULL);
     if (self->time) {
         g_autofree char *when = lull_clock_format(self->time);
 

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 /* How far a content is: the annotation lull.dev/attempt, written before acting, so that whoever comes after a
  * crash knows what may be lying about. In a cluster the last step of one that goes well, from CUT to SEALED,
- * is what its status says, readyToUse: nothing is acted upon after it. */
+ * is what its status says, readyToUse: nothing is acted upon after it. One that came back from a backup, under
+ * another uid and without its status, is past that step: it has all that will ever be of it. */
 typedef enum {
     LULL_CONTENT_NEW = 0,
     LULL_CONTENT_BEGUN,    /* attempt `number` may have made targets and cuts */
@@ -31,9 +32,10 @@ typedef struct {
     char *life;          /* of the coordinator that began it; "" */
     gint64 time;         /* wall clock: of the cut, or of the failure; 0 */
     char *error;         /* NULL */
-    LullJson
-        *cuts; /* of attempt `number`: volumes' names to what the storage knows them by; NULL: none known */
-    gboolean by_status;  /* SEALED, but it is not written down but in the status */
+    char *content;       /* uid of the content that it was begun for; "": it is not told */
+    gboolean unwritten;  /* SEALED, but what is written down says CUT */
+    /* Of attempt `number`: volumes' names to what the storage knows them by; NULL: none known. */
+    LullJson *cuts;
 } LullContentState;
 void lull_content_state_free(LullContentState *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentState, lull_content_state_free)

@@ -290,7 +290,7 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
     patch = lull_status_patch(self->content, self->status);
     self->status_stale = patch != NULL;
     self->status_hushed = patch && is_hushed(self);
-    self->seal_unsaid = self->state->by_status && self->problem;
+    self->seal_unsaid = self->state->unwritten && self->problem;
     if (self->sparing && self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_DONE)
         self->sealed = sealed_status(self);
     self->progress_stale = !self->deleting && lull_progress_differs(self->content, self->progress);

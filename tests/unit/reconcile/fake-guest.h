@@ -34,7 +34,7 @@ typedef struct {
     gint copying;                                         /* the copies of what was cut do not end */
     gint deaf;                                            /* asked to power off it does not */
     gint stuck; /* atomic; 1: the next to be recovered does not answer, and makes it 2, until it is 0 */
-    gboolean refuse_start, miss_data;
+    gboolean refuse_start, miss_data, find_data;
     gint asked;                              /* to power off; who asks for it waits for the test to do it */
     guint fail_poll, fail_seal, fail_remove; /* so many times */
     guint fail_shut_down, fail_restore;

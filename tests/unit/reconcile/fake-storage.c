@@ -348,7 +348,7 @@ check(LullStorage *self, const char *content_uid, GPtrArray **ret_volumes, GErro
     *ret_volumes = g_ptr_array_new();
     if (!knows(content_uid, error))
         return FALSE;
-    if (is_stored(content_uid) && !fake.miss_data)
+    if ((is_stored(content_uid) && !fake.miss_data) || fake.find_data)
         return TRUE;
     g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "vda.qcow2 is gone");
     return FALSE;

@@ -1,8 +1,11 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <string.h>
+
 #include "coordinator/model/meta.h"
 #include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
 #include "tests/unit/reconcile/world.h"
 
 /* Where each write is one to a server that others need: few of them, and whichever is lost, and whoever dies
@@ -211,6 +214,60 @@ START_TEST(test_a_status_that_is_emptied_by_hand_is_what_it_was_again)
 }
 END_TEST
 
+static char *
+content_error(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+
+    return g_strdup(lull_json_string(lull_json_at(content, "status", "error", NULL), "message", ""));
+}
+
+static gboolean
+is_missed(World *world)
+{
+    g_autofree char *error = content_error(world);
+
+    return strstr(error, "missing") != NULL;
+}
+
+static gboolean
+is_content_ready(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+
+    return lull_json_bool(lull_json_object(content, "status"), "readyToUse", FALSE);
+}
+
+/* Backup tools give back objects without status and under another uid, and data before or after these. */
+START_TEST(test_one_that_comes_back_from_a_backup_is_ready_once_its_data_are_there)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) created = NULL;
+    g_autoptr(GError) error = NULL;
+    LullJson *meta = NULL;
+
+    begin(&world, 1);
+    world_live(&world, world_all_settled, 0);
+    content = world_content(&world);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    world_live(&world, world_all_gone, 0);
+    json_object_object_del(content, "status");
+    meta = lull_json_object(content, "metadata");
+    json_object_object_del(meta, "uid");
+    json_object_object_del(meta, "resourceVersion");
+    created = lull_store_create(world.flaky.inner, &lull_kind_content, content, &error);
+    ck_assert_no_error(error);
+    fake.find_data = _i == 0;
+    world.flaky.countdown = 2 * _i; /* none, or one of the writes that follow */
+    if (_i > 0)
+        world_live(&world, is_missed, (guint)_i);
+    fake.find_data = TRUE;
+    world_live(&world, is_content_ready, (guint)_i);
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -225,6 +282,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0,
                         WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_data_that_are_missed_and_found_again_are_ready_again, 0, 6);
+    tcase_add_loop_test(tcase, test_one_that_comes_back_from_a_backup_is_ready_once_its_data_are_there, 0, 4);
     tcase_add_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again);
     tcase_add_test(tcase, test_one_whose_copy_takes_long_is_told_of_before_it_is_ready);
     suite_add_tcase(suite, tcase);
