@@ -55,6 +55,7 @@ struct _LullClusterDaemon {
     LullClaims *claims;
     LullJobs *jobs;
     LullGrantBook *book;
+    LullSeen *seen;
     LullContentDuty duty;
     LullContents contents;
     LullLoop *content_loop;
@@ -209,10 +210,13 @@ find_leftovers(LullClusterDaemon *self, GError **error)
 
     for (size_t i = 0; items && i < json_object_array_length(items); i++) {
         LullJson *content = json_object_array_get_idx(items, i);
+        const char *uid = lull_meta_uid(content);
         g_autoptr(LullGrant) grant = lull_grant_of(content);
 
-        if (lull_meta_uid(content))
-            lull_grant_book_find(self->book, lull_meta_uid(content), grant);
+        if (!uid)
+            continue;
+        lull_grant_book_find(self->book, uid, grant);
+        lull_seen_note(self->seen, lull_meta_namespace(content), lull_meta_name(content), uid);
     }
     return list != NULL;
 }
@@ -282,6 +286,7 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     self->storage = lull_storage_csi_new(self->cut_store);
     self->jobs = lull_jobs_new();
     self->book = lull_grant_book_new();
+    self->seen = lull_seen_new(lull_content_gone, &self->contents);
     self->content_loop = lull_loop_new(self->store, &content);
     self->duty = (LullContentDuty){self->node, self->book};
     self->contents =
@@ -295,7 +300,8 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                        .recorder = self->recorder,
                        .duty = &self->duty,
                        .bare = TRUE,
-                       .sparing = TRUE};
+                       .sparing = TRUE,
+                       .seen = self->seen};
     lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
     if (!find_leftovers(self, error) || !hear_instances(self, error) ||
         !lull_loop_start(self->content_loop, self->context, error))
@@ -513,6 +519,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     if (self->intents)
         lull_intents_stop(self->intents);
     g_clear_pointer(&self->jobs, lull_jobs_free);
+    g_clear_pointer(&self->seen, lull_seen_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->claims, lull_claims_free);
     g_clear_pointer(&self->recorder, lull_recorder_free);

@@ -17,6 +17,7 @@ struct _LullLeading {
     LullStore *store; /* takes no write once another leads */
     char *node;
     LullGrantBook *book;
+    LullSeen *seen;
     LullSnapshotSource source;
     LullSnapshots snapshots;
     LullGrants grants;
@@ -30,6 +31,12 @@ static gboolean
 leads(gpointer leader, gint64 *ret_term)
 {
     return lull_leader_leads(leader, ret_term);
+}
+
+static void
+gone(gpointer book, const char *uid)
+{
+    lull_grant_book_forget(book, uid);
 }
 
 /* In another group than KubeVirt's its controller is there, or that status nobody's. */
@@ -67,6 +74,7 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     self->store = lull_store_lead_new(tools->store, tools->leader);
     self->node = g_strdup(tools->node);
     self->book = lull_grant_book_new();
+    self->seen = lull_seen_new(gone, self->book);
     self->source = (LullSnapshotSource){.complete = lull_machine_complete,
                                         .keep = lull_machine_keep_revisions,
                                         .user_data = self->store,
@@ -75,7 +83,7 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
                                         .granter = &self->grants};
     self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
     self->grants =
-        (LullGrants){self->store, self->book, self->node, tools->attempt_pause, leads, tools->leader};
+        (LullGrants){self->store, self->book, self->seen, self->node, tools->attempt_pause, leads, tools->leader};
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->grant_loop = lull_loop_new(self->store, &grant);
     self->metrics = tools->metrics;
@@ -106,6 +114,7 @@ lull_leading_free(LullLeading *self)
     g_clear_pointer(&self->grant_loop, lull_loop_free);
     g_clear_pointer(&self->status_loop, lull_loop_free);
     lull_metrics_forget_objects(self->metrics);
+    g_clear_pointer(&self->seen, lull_seen_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
     g_clear_pointer(&self->store, lull_store_free);
     g_free(self->node);

@@ -527,6 +527,31 @@ is_pending(const LullContentView *view, LullContentVerb verb)
            verb == LULL_CONTENT_START_SEAL || verb == LULL_CONTENT_START_REMOVAL;
 }
 
+void
+lull_content_gone(gpointer contents, const char *uid)
+{
+    const LullContents *self = contents;
+
+    if (self->duty)
+        lull_grant_book_forget(self->duty->book, uid);
+    if (self->tools.storage && self->tools.storage->ops->forget)
+        self->tools.storage->ops->forget(self->tools.storage, uid);
+}
+
+/* One that another node sees to is none of ours, once our work at it has ended. */
+static void
+note_seen(const LullContents *self, const LullContentView *view, LullContentVerb verb)
+{
+    const gboolean moved = view->charge == LULL_CHARGE_NONE && verb == LULL_CONTENT_WAIT;
+
+    if (!self->seen)
+        return;
+    if (view->exists)
+        lull_seen_note(self->seen, view->ns, view->name, view->uid);
+    if (!view->exists || moved)
+        lull_seen_note(self->seen, view->ns, view->name, NULL);
+}
+
 gboolean
 lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
@@ -543,6 +568,7 @@ lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass 
     if (!view->exists && self->recorder)
         lull_recorder_forget(self->recorder, &lull_kind_content, ns, name);
     step = lull_content_decide(view);
+    note_seen(self, view, step.verb);
     if (step.again_at)
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
     if (step.verb != LULL_CONTENT_WAIT)

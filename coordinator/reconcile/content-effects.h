@@ -7,6 +7,7 @@
 #include "coordinator/reconcile/content-view.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
+#include "coordinator/reconcile/seen.h"
 #include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
@@ -24,7 +25,11 @@ typedef struct {
     const LullContentDuty *duty; /* in a cluster; NULL: every attempt is ours */
     gboolean bare;               /* what promises no volume needs neither host nor storage */
     gboolean sparing;            /* see lull_status_tell_at() */
+    LullSeen *seen;              /* tells lull_content_gone(); NULL: nothing is kept of what is gone */
 } LullContents;
+
+/* LullGoneFunc; @contents: a LullContents. */
+void lull_content_gone(gpointer contents, const char *uid);
 
 /* LullPassFunc; @contents: a LullContents. */
 gboolean

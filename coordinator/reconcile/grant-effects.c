@@ -170,6 +170,8 @@ look(Look *self, const LullGrants *grants, const char *ns, const char *name, GEr
     if (!lull_effect_get(grants->store, &lull_kind_content, ns, name, &self->content, error))
         return FALSE;
     self->view.exists = self->content != NULL;
+    if (grants->seen)
+        lull_seen_note(grants->seen, ns, name, lull_meta_uid(self->content));
     if (!self->content)
         return TRUE;
     state = lull_content_state_of(self->content);

@@ -5,6 +5,7 @@
 
 #include "coordinator/reconcile/grant-book.h"
 #include "coordinator/reconcile/loop.h"
+#include "coordinator/reconcile/seen.h"
 
 G_BEGIN_DECLS
 
@@ -12,7 +13,8 @@ G_BEGIN_DECLS
  * begun where a node is no more. */
 typedef struct {
     LullStore *store;
-    LullGrantBook *book; /* of the loop's thread */
+    LullGrantBook *book; /* of the loop's thread, as is the next */
+    LullSeen *seen;      /* tells the book; NULL: it need not forget */
     const char *node;    /* ours: machines that are off are worked on here */
     gint64 pause;        /* between attempts: after the first that failed */
     gboolean (*leads)(gpointer leader, gint64 *ret_term);

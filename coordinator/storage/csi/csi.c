@@ -117,9 +117,12 @@ lull_csi_find(LullCsi *self, const char *content_uid, guint *ret_attempt, GError
     return content;
 }
 
-void
-lull_csi_forget(LullCsi *self, const char *content_uid)
+static void
+forget(LullStorage *storage, const char *content_uid)
 {
+    LullCsi *self = (LullCsi *)storage;
+
+    lull_csi_forget_follow(self, content_uid, 0);
     g_mutex_lock(&self->lock);
     g_hash_table_remove(self->known, content_uid);
     g_mutex_unlock(&self->lock);
@@ -257,6 +260,7 @@ csi_free(LullStorage *storage)
 static const LullStorageOps csi_ops = {
     .named_by_attempt = TRUE,
     .introduce = introduce,
+    .forget = forget,
     .prepare = lull_csi_prepare,
     .cut = lull_csi_cut,
     .cut_volumes = lull_csi_cut_volumes,

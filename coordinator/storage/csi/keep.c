@@ -79,11 +79,7 @@ lull_csi_remove(LullStorage *storage, const char *vm_uid, const char *content_ui
     items = lull_json_array(list, "items");
     if (!list)
         return FALSE;
-    if (!remove_others(self, content, items, 0, attempt != 0, error))
-        return FALSE;
-    if (!attempt)
-        lull_csi_forget(self, content_uid);
-    return TRUE;
+    return remove_others(self, content, items, 0, attempt != 0, error);
 }
 
 static LullJson *

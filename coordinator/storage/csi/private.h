@@ -30,9 +30,6 @@ LullCsiContent *lull_csi_find(LullCsi *self, const char *content_uid, guint *ret
 LullJson *lull_csi_cuts_of(LullCsi *self, const char *content_uid, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 void lull_csi_note_cuts(LullCsi *self, const char *content_uid, guint attempt, LullJson *take_cuts);
 
-/* It is gone. */
-void lull_csi_forget(LullCsi *self, const char *content_uid);
-
 /* On the thread of the watches, one after the other: soon; or waited for, not from there, and with no lock
  * held. */
 void lull_csi_order(LullCsi *self, GSourceFunc func, gpointer data, GDestroyNotify free_data);

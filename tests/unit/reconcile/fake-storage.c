@@ -55,6 +55,25 @@ introduce(LullStorage *self, LullJson *content, guint attempt, LullJson *cuts)
     g_mutex_unlock(&mutex);
 }
 
+static void
+forget(LullStorage *self, const char *content_uid)
+{
+    g_mutex_lock(&mutex);
+    g_hash_table_remove(introduced, content_uid);
+    g_mutex_unlock(&mutex);
+}
+
+guint
+fake_introduced(void)
+{
+    guint n;
+
+    g_mutex_lock(&mutex);
+    n = g_hash_table_size(introduced);
+    g_mutex_unlock(&mutex);
+    return n;
+}
+
 /* A uid alone is not enough to find anything by. */
 static gboolean
 knows(const char *content_uid, GError **error)
@@ -441,6 +460,7 @@ LullStorage *
 fake_storage(void)
 {
     static LullStorageOps ops = {.introduce = introduce,
+                                 .forget = forget,
                                  .prepare = prepare,
                                  .cut = perform_cut,
                                  .cut_volumes = cut_volumes,
