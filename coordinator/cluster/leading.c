@@ -67,9 +67,13 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     const LullReconciler snapshot = {
         "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
         lull_snapshot_refs, lull_snapshot_pass,  &self->snapshots};
-    const LullReconciler grant = {
-        "grant",         &lull_kind_content, {&lull_kind_snapshot, &lull_kind_vm, &lull_kind_node},
-        lull_grant_refs, lull_grant_pass,    &self->grants};
+    const LullReconciler grant = {"grant",
+                                  &lull_kind_content,
+                                  {&lull_kind_snapshot, &lull_kind_vm, &lull_kind_node},
+                                  lull_grant_refs,
+                                  lull_grant_pass,
+                                  &self->grants,
+                                  .sight = lull_grant_sight};
 
     self->store = lull_store_lead_new(tools->store, tools->leader);
     self->node = g_strdup(tools->node);
@@ -82,8 +86,8 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
                                         .grant = lull_grants_first,
                                         .granter = &self->grants};
     self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
-    self->grants =
-        (LullGrants){self->store, self->book, self->seen, self->node, tools->attempt_pause, leads, tools->leader};
+    self->grants = (LullGrants){self->store,          self->book, self->seen,   self->node,
+                                tools->attempt_pause, leads,      tools->leader};
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->grant_loop = lull_loop_new(self->store, &grant);
     self->metrics = tools->metrics;

@@ -69,3 +69,9 @@ lull_condition_reason(LullJson *object, const char *type)
 {
     return lull_json_string(find_in_object(object, type), "reason", NULL);
 }
+
+const char *
+lull_condition_changed(LullJson *object, const char *type)
+{
+    return lull_json_string(find_in_object(object, type), "lastTransitionTime", NULL);
+}

@@ -32,6 +32,7 @@ lull_condition_set(LullJson *status, const char *type, gboolean value, const cha
 gboolean lull_condition_is(LullJson *object, const char *type, gboolean value); /* FALSE where absent */
 gboolean lull_condition_has(LullJson *object, const char *type);                /* whatever it says */
 const char *lull_condition_reason(LullJson *object, const char *type);
+const char *lull_condition_changed(LullJson *object, const char *type); /* its lastTransitionTime, or NULL */
 
 /* Go's duration syntax ("300ms", "-1.5h", "2h45m"), or a bare number of seconds. Microseconds. What does not
  * match the pattern, in the syntax of JSON Schema, is none. */

@@ -59,16 +59,33 @@ decide_begun(const LullGrantView *view)
     return view->placed ? STEP(GIVE, "NodeLost", 0) : STEP(WAIT, "NoNode", 0);
 }
 
+/* All that there is to do is to look now and then whether it is there still. */
+static gboolean
+is_at_rest(const LullGrantView *view)
+{
+    return !view->deleting && lull_content_stage_is_final(view->stage) && view->stage != LULL_CONTENT_CUT;
+}
+
+/* Until then it may be its node's; 0: it is not. A node that comes and goes is not to be a write for each
+ * that it keeps. */
+static gint64
+keep_end(const LullGrantView *view)
+{
+    const gint64 patience = is_at_rest(view) && view->lost_at ? view->lost_at + LULL_GRANT_RETURN : 0;
+
+    return MAX(work_end(view), patience);
+}
+
 /* Nothing more is begun for it, but what there is may have to go, or to be looked after. */
 static LullGrantStep
 decide_rest(const LullGrantView *view, const char *reason)
 {
-    const gint64 end = work_end(view);
+    const gint64 end = keep_end(view);
 
     if (is_unclaimed(view)) /* the node need not be there for what nobody began */
         return STEP(ADOPT, reason, 0);
     if (view->orphaned)
-        return view->now < end ? STEP(WAIT, "AttemptRuns", end) : STEP(ADOPT, "NodeLost", 0);
+        return view->now < end ? STEP(WAIT, "NodeMayReturn", end) : STEP(ADOPT, "NodeLost", 0);
     return STEP(WAIT, reason, 0);
 }
 

@@ -20,7 +20,8 @@ typedef struct {
     gboolean ours;       /* that in this term */
     gboolean misplaced;  /* that to a node where the machine is not */
     gboolean placed;     /* there is a node for the machine now */
-    gboolean orphaned;   /* the node that sees to it is no more */
+    gboolean orphaned;   /* the node that sees to it is no more, or not ready */
+    gint64 lost_at;      /* since when that is not ready, and may be again; 0: it is no more */
     gint64 granted_at;   /* when this leader saw the grant first */
     gint64 valid_for;    /* of the grant */
     gint64 begun_at;     /* when this leader saw first that attempt `number` has begun */

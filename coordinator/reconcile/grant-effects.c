@@ -100,6 +100,15 @@ is_alive(LullJson *node)
            (!lull_condition_has(node, "Ready") || lull_condition_is(node, "Ready", TRUE));
 }
 
+static gint64
+unready_since(LullJson *node)
+{
+    gint64 since = 0;
+
+    lull_clock_parse(lull_condition_changed(node, "Ready"), &since);
+    return since;
+}
+
 static gboolean
 look_at_node(Look *self, const LullGrants *grants, GError **error)
 {
@@ -111,6 +120,8 @@ look_at_node(Look *self, const LullGrants *grants, GError **error)
     if (label && !lull_effect_get(grants->store, &lull_kind_node, NULL, label, &node, error))
         return FALSE;
     self->view.orphaned = !is_alive(node);
+    if (node && !lull_meta_is_deleting(node))
+        self->view.lost_at = MAX(self->view.now - MAX(lull_clock_realtime() - unready_since(node), 0), 1);
     return TRUE;
 }
 
@@ -234,6 +245,14 @@ lull_grant_pass(gpointer user_data, const char *ns, const char *name, LullPass *
     g_debug("content %s: %s (%s)", name, lull_grant_verb_to_string(step.verb), step.reason);
     ret_pass->acted = TRUE;
     return perform(grants, &now, step.verb, error);
+}
+
+const char *
+lull_grant_sight(const LullKind *kind, LullJson *object)
+{
+    if (kind != &lull_kind_node)
+        return NULL;
+    return is_alive(object) ? "alive" : lull_meta_is_deleting(object) ? "going" : "lost";
 }
 
 GStrv

@@ -35,6 +35,9 @@ lull_grant_pass(gpointer grants, const char *ns, const char *name, LullPass *ret
  * thread. NULL: it is nowhere, or we do not lead. */
 LullGrant *lull_grants_first(gpointer grants, LullJson *vm) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Of a node whether it can see to anything; LullSightFunc. */
+const char *lull_grant_sight(const LullKind *kind, LullJson *object);
+
 /* Its node, and as long as an attempt may follow its snapshot and its machine; LullRefsFunc. */
 GStrv lull_grant_refs(LullJson *content);
 

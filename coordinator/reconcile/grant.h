@@ -28,6 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGrant, lull_grant_free)
 #define LULL_GRANT_PATIENCE ((gint64)3600 * G_USEC_PER_SEC)
 #define LULL_GRANT_VALID    (30 * G_USEC_PER_SEC)
 
+/* A node that is not ready may be again: so long it keeps what only has to be kept. */
+#define LULL_GRANT_RETURN (600 * G_USEC_PER_SEC)
+
 /* That clocks may differ by over such times, and a freeze begun in the last moment may take. */
 #define LULL_GRANT_SLACK (45 * G_USEC_PER_SEC)
 

@@ -34,6 +34,7 @@ struct _LullLoop {
     guint n_watched;
     GHashTable *refs;     /* key -> GStrv; only on the watches' context, like the next */
     GHashTable *by_ref;   /* ref -> set of keys */
+    GHashTable *sights;   /* ref -> what was seen of it last, where that is all that matters */
     GHashTable *problems; /* key -> last message logged; only on the worker */
 };
 
@@ -53,6 +54,7 @@ lull_loop_new(LullStore *store, const LullReconciler *reconciler)
     self->queue = lull_queue_new(pass_backoff);
     self->refs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
     self->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_unref);
+    self->sights = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     self->problems = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return self;
 }
@@ -116,6 +118,23 @@ poke_dependents(LullLoop *self, const LullKind *kind, const char *ns, const char
         lull_queue_add(self->queue, key);
 }
 
+static gboolean
+is_news(LullLoop *self, const LullKind *kind, const char *ns, LullJson *object, gboolean deleted)
+{
+    const LullSightFunc sight = self->reconciler.sight;
+    const char *seen = sight && !deleted ? sight(kind, object) : NULL;
+    g_autofree char *ref = lull_loop_ref(kind, ns, lull_meta_name(object));
+
+    if (!seen) {
+        g_hash_table_remove(self->sights, ref);
+        return TRUE;
+    }
+    if (g_strcmp0(g_hash_table_lookup(self->sights, ref), seen) == 0)
+        return FALSE;
+    g_hash_table_insert(self->sights, g_steal_pointer(&ref), (gpointer)seen);
+    return TRUE;
+}
+
 static void watch_later(Watched *watched);
 
 static void
@@ -131,6 +150,8 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
     if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !name)
         return;
     if (watched->kind != self->reconciler.kind) {
+        if (!is_news(self, watched->kind, ns ? ns : "", object, type == LULL_WATCH_DELETED))
+            return;
         poke_dependents(self, watched->kind, ns ? ns : "", name);
         poke_dependents(self, watched->kind, ns ? ns : "", LULL_LOOP_ANY);
         return;
@@ -315,6 +336,7 @@ lull_loop_free(LullLoop *self)
     lull_queue_free(self->queue);
     g_hash_table_unref(self->refs);
     g_hash_table_unref(self->by_ref);
+    g_hash_table_unref(self->sights);
     g_hash_table_unref(self->problems);
     g_clear_pointer(&self->context, g_main_context_unref);
     g_free(self);

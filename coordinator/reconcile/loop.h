@@ -27,6 +27,10 @@ typedef gboolean (*LullPassFunc)(gpointer user_data, const char *ns, const char 
  * one of these is a reason to look at the object. Called on the watches' context; must not block. */
 typedef GStrv (*LullRefsFunc)(LullJson *object);
 
+/* What of an object of a kind that others depend on means something to these: a change that leaves it as it
+ * was is none. Static. NULL: all of it. As above. */
+typedef const char *(*LullSightFunc)(const LullKind *kind, LullJson *object);
+
 /* The reference of an object: "<plural>/<namespace>/<name>"; @ns: "" of a kind without namespaces. With
  * LULL_LOOP_ANY for a name it is of all that are there, and of those to come. */
 #define LULL_LOOP_ANY "*"
@@ -40,6 +44,7 @@ typedef struct {
     LullPassFunc pass;
     gpointer user_data;
     const char *selector; /* labels that objects of its own kind have; NULL: any */
+    LullSightFunc sight;  /* may be NULL */
 } LullReconciler;
 
 LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;

@@ -57,10 +57,13 @@ START_TEST(a_condition_is_read_from_the_object)
 
     ck_assert(!lull_condition_is(object, "Ready", FALSE));
     ck_assert_ptr_null(lull_condition_reason(object, "Ready"));
+    ck_assert_ptr_null(lull_condition_changed(object, "Ready"));
     (void)lull_condition_set(lull_json_object(object, "status"), "Ready", TRUE, "Ready", T0);
     ck_assert(lull_condition_is(object, "Ready", TRUE));
     ck_assert(!lull_condition_is(object, "Ready", FALSE));
     ck_assert_str_eq(lull_condition_reason(object, "Ready"), "Ready");
+    ck_assert_str_eq(lull_condition_changed(object, "Ready"),
+                     transition_of(lull_json_object(object, "status"), 0));
 }
 END_TEST
 

@@ -55,9 +55,9 @@ void fake_note(char letter);
 const char *fake_story(void);     /* until the next call; for the thread of the test alone */
 const char *fake_recovered(void); /* what was recovered last, by uid or place */
 gboolean fake_is_frozen(void);
-guint fake_stored(void); /* attempts and contents whose data is there */
+guint fake_stored(void);     /* attempts and contents whose data is there */
 guint fake_introduced(void); /* contents that it knows */
-guint fake_sealed(void); /* contents among them */
+guint fake_sealed(void);     /* contents among them */
 gboolean
 fake_has_begun(const char *content_uid); /* a restore to put it in place, and is not over; NULL: any */
 guint fake_beside(void);                 /* restores whose half done work lies beside the images */

@@ -36,6 +36,8 @@ check_step(const LullGrantView *view, const LullGrantStep *step)
     case LULL_GRANT_WAIT: /* never for ever, where time alone is in the way */
         MUST(step->again_at == 0 || step->again_at > view->now);
         MUST(!view->exists || !unclaimed || (view->wanted && !view->deleting));
+        if (view->exists && view->orphaned && (view->deleting || view->stage >= LULL_CONTENT_GIVEN_UP))
+            MUST(step->again_at > view->now);
         if (view->exists && at_work && (view->orphaned || (view->wanted && !view->deleting)))
             MUST(step->again_at > view->now);
         break;
@@ -49,7 +51,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
     static const gint64 times[] = {
         0, NOW, NOW + LULL_GRANT_VALID, LATER, NOW + 2 * LULL_GRANT_WORK, NOW + 2 * LULL_GRANT_PATIENCE};
 
-    for (guint bits = 0; bits < 1u << 9; bits++)
+    for (guint bits = 0; bits < 1u << 10; bits++)
         for (int stage = 0; stage < LULL_CONTENT_N; stage++)
             for (guint numbers = 0; numbers < 9; numbers++)
                 for (gsize i = 0; i < G_N_ELEMENTS(times); i++) {
@@ -64,6 +66,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .orphaned = (bits & 64) != 0,
                         .retry_at = bits & 128 ? LATER : 0,
                         .unquiesced = (bits & 256) != 0,
+                        .lost_at = bits & 512 ? NOW : 0,
                         .stage = (LullContentStage)stage,
                         .number = numbers % 3,
                         .granted = numbers / 3,
@@ -133,6 +136,13 @@ static const struct {
     /* its node is no more: somebody has to see to it */
     {{WANTED, DONE, .orphaned = TRUE}, LULL_GRANT_ADOPT},
     {{.exists = TRUE, .deleting = TRUE, .orphaned = TRUE}, LULL_GRANT_ADOPT},
+    /* it is not ready just now: what is only kept stays with it for a while */
+    {{WANTED, DONE, .orphaned = TRUE, .lost_at = NOW}, LULL_GRANT_WAIT},
+    {{WANTED, DONE, .orphaned = TRUE, .lost_at = NOW - LULL_GRANT_RETURN}, LULL_GRANT_ADOPT},
+    {{WANTED, .stage = LULL_CONTENT_CUT, .number = 1, .granted = 1, .orphaned = TRUE, .lost_at = NOW},
+     LULL_GRANT_ADOPT},
+    {{.exists = TRUE, .deleting = TRUE, DONE, .orphaned = TRUE, .lost_at = NOW, .now = NOW},
+     LULL_GRANT_ADOPT},
     {{.exists = TRUE, .deleting = TRUE, .orphaned = TRUE, BEGUN, .now = NOW}, LULL_GRANT_WAIT},
     {{.exists = TRUE, .deleting = TRUE, .placed = TRUE, UNCLAIMED, .now = NOW}, LULL_GRANT_ADOPT},
     {{.exists = TRUE, .deleting = TRUE, DONE, .now = NOW}, LULL_GRANT_WAIT},

@@ -232,6 +232,67 @@ START_TEST(test_looks_again_when_any_of_a_kind_that_it_depends_on_comes)
 }
 END_TEST
 
+static guint sights;
+
+static const char *
+color_of(const LullKind *kind, LullJson *object)
+{
+    sights++;
+    ck_assert_ptr_eq(kind, &lull_kind_content);
+    return g_intern_string(
+        lull_json_string(lull_json_at(object, "metadata", "labels", NULL), "color", "none"));
+}
+
+static void
+patch_content(const char *name, const char *text)
+{
+    g_autoptr(LullJson) patch = json(text);
+    g_autoptr(LullJson) patched =
+        lull_store_patch(store, &lull_kind_content, "default", name, LULL_PATCH_OBJECT, patch, NULL);
+
+    ck_assert_ptr_nonnull(patched);
+}
+
+START_TEST(test_what_changes_without_meaning_anything_is_no_reason_to_look)
+{
+    Passes passes = {0};
+    const LullReconciler reconciler = {
+        "test",  &lull_kind_snapshot, {&lull_kind_content}, lull_snapshot_refs, pass,
+        &passes, .sight = color_of};
+    LullLoop *loop = NULL;
+    g_autoptr(LullJson) snapshot = NULL;
+    g_autofree char *name = NULL;
+    g_autofree char *text = NULL;
+
+    create_snapshot();
+    snapshot = lull_store_get(store, &lull_kind_snapshot, "default", "snap", NULL);
+    name = g_strconcat("vmsnapshot-content-", lull_meta_uid(snapshot), NULL);
+    text =
+        g_strdup_printf("{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+                        "'metadata':{'name':'%s','namespace':'default'},'spec':{'source':{},"
+                        "'volumeBackups':[]}}",
+                        name);
+    loop = lull_loop_new(store, &reconciler);
+    ck_assert(lull_loop_start(loop, context, NULL));
+    run_until(&passes, 1);
+    create(&lull_kind_content, text);
+    run_until(&passes, 2);
+    patch_content(name, "{'metadata':{'labels':{'size':'big'}}}");
+    while (sights < 2)
+        g_main_context_iteration(context, TRUE);
+    lull_loop_poke(loop, "default", "other");
+    run_until(&passes, 3);
+    ck_assert_str_eq(passes.last, "default/other");
+    patch_content(name, "{'metadata':{'labels':{'color':'red'}}}");
+    run_until(&passes, 4);
+    ck_assert_str_eq(passes.last, "default/snap");
+    ck_assert(lull_store_remove(store, &lull_kind_content, "default", name, NULL, NULL));
+    run_until(&passes, 5);
+    ck_assert_uint_eq(count(&passes), 5);
+    finish(loop, &passes);
+}
+END_TEST
+
 START_TEST(test_looks_again_after_an_act_a_conflict_an_error_and_a_while)
 {
     Passes passes = {.conflicts = 2, .errors = 2, .acts = 2, .again_usec = LULL_MSEC(30)};
@@ -331,6 +392,7 @@ make_suite(void)
     tcase_add_test(tcase, test_looks_at_what_is_there_and_at_what_comes);
     tcase_add_test(tcase, test_looks_again_when_something_it_depends_on_changes);
     tcase_add_test(tcase, test_looks_again_when_any_of_a_kind_that_it_depends_on_comes);
+    tcase_add_test(tcase, test_what_changes_without_meaning_anything_is_no_reason_to_look);
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
     tcase_add_test(tcase, test_what_went_while_the_watch_lagged_is_seen_to_be_gone);
     tcase_add_test(tcase, test_failures_are_counted_on_while_what_was_begun_may_fail_again);
