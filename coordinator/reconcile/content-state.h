@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 
 /* How far a content is: the annotation lull.dev/attempt, written before acting, so that whoever comes after a
  * crash knows what may be lying about. In a cluster the last step of one that goes well, from CUT to SEALED,
- * is what its status says, readyToUse: nothing is acted upon after it. One that came back from a backup, under
- * another uid and without its status, is past that step: it has all that will ever be of it. */
+ * is what its status says, readyToUse: nothing is acted upon after it. One that came back from a backup,
+ * under another uid and without its status, is past that step: it has all that will ever be of it. */
 typedef enum {
     LULL_CONTENT_NEW = 0,
     LULL_CONTENT_BEGUN,    /* attempt `number` may have made targets and cuts */
