@@ -126,7 +126,7 @@ lull_grant_decide(const LullGrantView *view)
 guint
 lull_grant_next(const LullGrantView *view)
 {
-    return MAX(view->number, view->granted) + 1;
+    return MAX(MAX(view->number, view->granted), view->last) + 1;
 }
 
 const char *

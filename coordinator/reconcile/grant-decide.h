@@ -17,6 +17,7 @@ typedef struct {
     LullContentStage stage;
     guint number;        /* of the last attempt begun; 0: none */
     guint granted;       /* the attempt that is granted; 0: none */
+    guint last;          /* that ever was; 0: none */
     gboolean ours;       /* that in this term */
     gboolean misplaced;  /* that to a node where the machine is not */
     gboolean placed;     /* there is a node for the machine now */

@@ -137,6 +137,7 @@ look_at_grant(Look *self, const LullContentState *state, const LullGrants *grant
     view->number = state->number;
     view->unquiesced = state->unquiesced;
     view->granted = grant ? grant->attempt : 0;
+    view->last = lull_grant_last(self->content);
     view->ours = grant && grant->term == self->term;
     view->valid_for = grant ? grant->valid_for : 0;
     view->granted_at = lull_grant_book_granted_at(grants->book, uid, view->now);
@@ -201,8 +202,12 @@ write_grant(const LullGrants *grants, const Look *look, const LullGrant *grant, 
 {
     LullJson *patch = json_object_new_object();
     LullJson *meta = lull_json_ensure(patch, "metadata");
-    g_autofree char *text = grant ? lull_grant_to_annotation(grant) : NULL;
+    g_autofree char *text = NULL;
 
+    if (grant)
+        text = lull_grant_to_annotation(grant);
+    else if (look->view.last)
+        text = lull_grant_void_annotation(look->view.last);
     lull_json_set_string(meta, "resourceVersion", lull_meta_version(look->content));
     json_object_object_add(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_GRANT,
                            text ? json_object_new_string(text) : NULL);

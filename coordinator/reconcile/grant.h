@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * content,
  * {"term", "attempt", "node", "validForMs"}. A node claims it by writing, with the resourceVersion that it
  * saw, that this attempt has begun; the leader takes a grant back, or gives another, in the same way. So one
- * of them is always first. No number is granted twice. */
+ * of them is always first. No number is granted twice: of a grant that is taken back the number stays, as
+ * {"attempt"} alone, which nobody may claim. */
 typedef struct {
     gint64 term;      /* of the leader that gave it */
     guint attempt;    /* > 0 */
@@ -37,6 +38,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGrant, lull_grant_free)
 /* NULL: there is none. One that makes no sense is none. */
 LullGrant *lull_grant_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_grant_to_annotation(const LullGrant *self) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The number of the last one, also of one taken back; 0: there was none. */
+guint lull_grant_last(LullJson *content);
+
+/* In the place of one that is taken back. @last > 0. */
+char *lull_grant_void_annotation(guint last) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The node that a content's label names, lent; NULL: none. */
 const char *lull_grant_label(LullJson *content);

@@ -180,7 +180,9 @@ def test_a_machine_that_moves_is_granted_anew(coordinators, snapshots, vm):
     wait_for(lambda: not grant_of(snapshots.content("snap")), "the grant taken back")
     vm.end_migration()
     snapshots.wait_taken("snap")
-    assert note(snapshots.content("snap"), "attempt")["number"] >= 1
+    content = snapshots.content("snap")
+    assert note(content, "attempt")["number"] == grant_of(content)["attempt"] == 2
+    assert grant_of(content)["node"] == "node-a"
 
 
 def test_what_is_not_done_by_its_deadline_fails_and_leaves_nothing(installed, coordinators, snapshots, vm, namespace):

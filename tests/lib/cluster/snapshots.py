@@ -55,4 +55,6 @@ def note(content, name):
 
 
 def grant_of(content):
-    return note(content, "grant")
+    """{}: there is none, or it was taken back."""
+    grant = note(content, "grant")
+    return grant if grant.get("node") else {}

@@ -25,7 +25,8 @@ check_step(const LullGrantView *view, const LullGrantStep *step)
     case LULL_GRANT_GIVE: /* never while somebody may be at work, nor what nobody waits for */
         MUST(view->exists && view->wanted && !view->deleting && view->placed && !at_work);
         MUST(view->stage <= LULL_CONTENT_FAILED);
-        MUST(lull_grant_next(view) > view->number && lull_grant_next(view) > view->granted);
+        MUST(lull_grant_next(view) > view->number && lull_grant_next(view) > view->granted &&
+             lull_grant_next(view) > view->last);
         MUST(!unclaimed || !view->ours || view->misplaced || view->now >= view->granted_at + view->valid_for);
         break;
     case LULL_GRANT_ADOPT: /* what could be claimed still, and what nobody sees to any more */
@@ -70,6 +71,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .stage = (LullContentStage)stage,
                         .number = numbers % 3,
                         .granted = numbers / 3,
+                        .last = bits % 3 + numbers / 3,
                         .granted_at = NOW,
                         .begun_at = NOW,
                         .valid_for = LULL_GRANT_VALID,
@@ -160,9 +162,11 @@ END_TEST
 START_TEST(test_no_number_is_granted_twice)
 {
     const LullGrantView claimed = {.number = 4, .granted = 4}, unclaimed = {.number = 3, .granted = 7};
+    const LullGrantView taken_back = {.number = 3, .last = 5};
 
     ck_assert_uint_eq(lull_grant_next(&claimed), 5);
     ck_assert_uint_eq(lull_grant_next(&unclaimed), 8);
+    ck_assert_uint_eq(lull_grant_next(&taken_back), 6);
 }
 END_TEST
 
@@ -209,6 +213,18 @@ START_TEST(test_a_grant_reads_as_it_was_written)
     ck_assert_uint_eq(read->attempt, 3);
     ck_assert_str_eq(read->node, "node-a");
     ck_assert_int_eq(read->valid_for, LULL_SEC(30));
+}
+END_TEST
+
+START_TEST(test_of_a_grant_that_is_taken_back_the_number_stays_and_nobody_may_claim_it)
+{
+    g_autofree char *text = lull_grant_void_annotation(3);
+    g_autoptr(LullJson) content = granted(text), none = json_object_new_object();
+
+    ck_assert_str_eq(text, "{\"attempt\":3}");
+    ck_assert_ptr_null(lull_grant_of(content));
+    ck_assert_uint_eq(lull_grant_last(content), 3);
+    ck_assert_uint_eq(lull_grant_last(none), 0);
 }
 END_TEST
 
@@ -307,6 +323,7 @@ make_suite(void)
     tcase_add_test(tcase, test_no_number_is_granted_twice);
     tcase_add_test(tcase, test_a_node_does_what_names_it);
     tcase_add_test(tcase, test_a_grant_reads_as_it_was_written);
+    tcase_add_test(tcase, test_of_a_grant_that_is_taken_back_the_number_stays_and_nobody_may_claim_it);
     tcase_add_test(tcase, test_nonsense_grants_nothing);
     tcase_add_test(tcase, test_a_grant_is_good_from_when_it_was_seen_first);
     tcase_add_test(tcase, test_what_was_there_at_the_start_is_void_for_good);

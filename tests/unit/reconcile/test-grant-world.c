@@ -26,6 +26,7 @@ typedef struct {
     int life; /* of who began it */
     int label;
     LullGrant grant; /* attempt 0: none */
+    guint last;      /* number that was granted */
 } Content;
 
 typedef struct {
@@ -57,7 +58,8 @@ typedef struct {
     gint64 now;
     gint64 term;
     Content content;
-    int machine; /* node; -1: it is off, and may be worked on anywhere */
+    int machine;     /* node; -1: it is off, and may be worked on anywhere */
+    gboolean moving; /* from there, and can be worked on nowhere */
     Leader leaders[2];
     Node nodes[NODES];
     int lives;
@@ -101,16 +103,18 @@ leader_looks(World *world, Leader *self)
         .stage = content->stage,
         .number = content->number,
         .granted = content->grant.attempt,
+        .last = content->last,
         .ours = content->grant.term == self->term,
-        .placed = TRUE,
+        .placed = !world->moving,
         .valid_for = content->grant.valid_for,
     };
 
     if (!self->term || self->deposed)
         return;
     self->place = world->machine >= 0 ? world->machine : (int)(self - world->leaders);
-    view.misplaced = content->grant.attempt && world->machine >= 0 &&
-                     !g_str_equal(content->grant.node, names[world->machine]);
+    view.misplaced =
+        content->grant.attempt &&
+        (world->moving || (world->machine >= 0 && !g_str_equal(content->grant.node, names[world->machine])));
     lull_grant_book_see(self->book, UID, grant_of(content), content->number, world->now);
     view.granted_at = lull_grant_book_granted_at(self->book, UID, world->now);
     view.begun_at = lull_grant_book_begun_at(self->book, UID, world->now);
@@ -129,6 +133,8 @@ leader_acts(World *world, Leader *self)
         return;
     self->acts = FALSE;
     if (self->verb == LULL_GRANT_GIVE) {
+        ck_assert_msg(self->next > content->last, "%u is granted again", self->next);
+        content->last = self->next;
         content->grant = (LullGrant){self->term, self->next, (char *)names[self->place], LULL_GRANT_VALID};
         content->label = self->place;
     } else {
@@ -332,6 +338,7 @@ trouble(World *world)
         break;
     case 2:
         world->machine = g_rand_int_range(world->dice, -1, NODES);
+        world->moving = world->machine >= 0 && chance(world, 3);
         break;
     case 3:
         world->now += LULL_SEC(g_rand_int_range(world->dice, 1, 400));
@@ -376,6 +383,7 @@ make_granted(World *world, gboolean late)
     if (late)
         leader_begins(world, &world->leaders[1]);
     world->content.grant = (LullGrant){world->leaders[0].term, 1, (char *)names[place], LULL_GRANT_VALID};
+    world->content.last = 1;
     world->content.label = place;
     world->leaders[0].deposed = late;
 }
@@ -393,6 +401,7 @@ START_TEST(test_never_two_nodes_at_work_on_one_machine)
             trouble(&world);
         somebody(&world);
     }
+    world.moving = FALSE;
     /* once there is peace, it is taken */
     for (guint step = 0; step < 40 * STEPS && world.content.stage != LULL_CONTENT_CUT; step++) {
         world.now += LULL_MSEC(100);
@@ -514,6 +523,24 @@ START_TEST(test_a_machine_that_moved_is_granted_to_its_new_node)
 }
 END_TEST
 
+START_TEST(test_what_was_granted_to_a_machine_that_moves_is_taken_back_and_its_number_with_it)
+{
+    World world;
+
+    story_init(&world);
+    let_leader(&world);
+    world.moving = TRUE;
+    let_leader(&world);
+    ck_assert_uint_eq(world.content.grant.attempt, 0);
+    world.moving = FALSE;
+    world.machine = 1;
+    let_leader(&world);
+    ck_assert_int_eq(let_node(&world, 1), LULL_CONTENT_BEGIN_ATTEMPT);
+    ck_assert_uint_eq(world.content.number, 2);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_a_machine_that_moves_while_it_is_worked_on_waits_for_that_node)
 {
     World world;
@@ -612,6 +639,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_grant_that_came_with_the_content_is_as_good_as_any);
     tcase_add_test(tcase, test_a_grant_that_came_with_the_content_too_late_is_replaced);
     tcase_add_test(tcase, test_a_machine_that_moved_is_granted_to_its_new_node);
+    tcase_add_test(tcase, test_what_was_granted_to_a_machine_that_moves_is_taken_back_and_its_number_with_it);
     tcase_add_test(tcase, test_a_machine_that_moves_while_it_is_worked_on_waits_for_that_node);
     tcase_add_test(tcase, test_a_lost_nodes_work_is_taken_over_once_it_cannot_be_at_it);
     tcase_add_test(tcase, test_who_stood_still_after_its_claim_begins_nothing_that_late);
