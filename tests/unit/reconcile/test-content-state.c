@@ -23,7 +23,8 @@ START_TEST(what_is_written_is_read_again)
 {
     char life[] = "node-a_1";
     char why[] = "the guest could not be asked";
-    const LullContentState state = {LULL_CONTENT_FAILED, 3, 2, TRUE, 1, life, 0, why};
+    char uid[] = "2c9f";
+    const LullContentState state = {LULL_CONTENT_FAILED, 3, 2, TRUE, 1, life, 0, why, uid, FALSE, NULL};
     g_autoptr(LullContentState) again = read_back(&state);
 
     ck_assert_int_eq(again->stage, state.stage);
@@ -33,6 +34,7 @@ START_TEST(what_is_written_is_read_again)
     ck_assert_uint_eq(again->failed_cuts, 1);
     ck_assert_str_eq(again->life, life);
     ck_assert_str_eq(again->error, why);
+    ck_assert_str_eq(again->content, uid);
 }
 END_TEST
 
@@ -40,7 +42,9 @@ END_TEST
 START_TEST(an_error_of_any_length_can_be_kept)
 {
     g_autofree char *why = g_strnfill(4 * 1024 * 1024, '\n');
-    const LullContentState state = {.stage = LULL_CONTENT_FAILED, .number = 1, .error = why};
+    char none[] = "";
+    const LullContentState state = {
+        .stage = LULL_CONTENT_FAILED, .number = 1, .life = none, .content = none, .error = why};
     g_autofree char *text = lull_content_state_to_annotation(&state);
     g_autoptr(LullContentState) again = read_back(&state);
 
