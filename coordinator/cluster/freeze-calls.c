@@ -66,8 +66,14 @@ unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GErro
     g_autofree char *path = lull_url_subresource(ns, name, "unfreeze");
     const LullKubeRequest request = {
         .method = "PUT", .path = path, .repeatable = TRUE, .wordless = TRUE, .patience = patience};
+    g_autoptr(GError) problem = NULL;
 
-    return ask(data, &request, error);
+    if (ask(data, &request, &problem))
+        return TRUE;
+    if (lull_error_is(problem, LULL_ERROR_CONFLICT)) /* its instance is there, and has ended */
+        problem->code = LULL_ERROR_NOT_FOUND;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }
 
 LullFreezeCalls *

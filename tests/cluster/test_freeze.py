@@ -245,6 +245,25 @@ def test_a_guest_that_was_left_frozen_and_migrated_is_thawed_where_it_is(virt_ap
         vm.migrate("node-a", host.socket)
 
 
+def test_a_guest_that_ended_while_it_was_frozen_is_not_thawed_when_it_is_started_again(virt_api, coordinators, vm, guest,
+                                                                                       host, snapshots):
+    one = start(coordinators, step="coordinator.frozen=stop")
+    snapshots.take("snap")
+    wait_for(lambda: rig.is_stopped(one), "the guest frozen")
+    one.kill()
+    virt_api.lose_timer()
+    virt_api.refuse("unfreeze", *[409] * 20)  # its instance is there, and does not run
+    vm.migrate("node-b", host.socket)
+    try:
+        coordinators.forget_leader()
+        one.start("--attempt-pause=500")
+        wait_for(lambda: not os.listdir(os.path.join(one.directory, "state", "intents")), "nothing left to thaw")
+        assert virt_api.count("unfreeze") == 1
+    finally:
+        guest.agent("guest-fsfreeze-thaw")
+        vm.migrate("node-a", host.socket)
+
+
 def test_while_the_api_server_is_gone_the_timer_thaws_and_nothing_is_claimed(installed, virt_api, coordinators, guest,
                                                                              snapshots):
     virt_api.hurry = HURRY
