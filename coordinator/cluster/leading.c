@@ -22,8 +22,8 @@ struct _LullLeading {
     LullSnapshots snapshots;
     LullGrants grants;
     LullVolumeStatuses statuses;
-    LullLoop *snapshot_loop, *grant_loop;
-    LullLoop *status_loop; /* NULL: that is another's */
+    LullLoop *loops[3];
+    guint n_loops;
     LullMetrics *metrics;
 };
 
@@ -37,6 +37,18 @@ static void
 gone(gpointer book, const char *uid)
 {
     lull_grant_book_forget(book, uid);
+}
+
+/* @see: lull_loop_set_metrics(). */
+static gboolean
+start_loop(LullLeading *self, const LullReconciler *reconciler, LullSeeFunc see, GMainContext *context,
+           GError **error)
+{
+    LullLoop *loop = lull_loop_new(self->store, reconciler);
+
+    self->loops[self->n_loops++] = loop;
+    lull_loop_set_metrics(loop, self->metrics, see);
+    return lull_loop_start(loop, context, error);
 }
 
 /* In another group than KubeVirt's its controller is there, or that status nobody's. */
@@ -55,9 +67,7 @@ start_statuses(LullLeading *self, const char *group, GMainContext *context, GErr
     if (!g_str_equal(group, LULL_GROUP_SNAPSHOT))
         return TRUE;
     self->statuses = (LullVolumeStatuses){self->store};
-    self->status_loop = lull_loop_new(self->store, &status);
-    lull_loop_set_metrics(self->status_loop, self->metrics, NULL);
-    return lull_loop_start(self->status_loop, context, error);
+    return start_loop(self, &status, NULL, context, error);
 }
 
 LullLeading *
@@ -88,13 +98,9 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
     self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
     self->grants = (LullGrants){self->store,          self->book, self->seen,   self->node,
                                 tools->attempt_pause, leads,      tools->leader};
-    self->snapshot_loop = lull_loop_new(self->store, &snapshot);
-    self->grant_loop = lull_loop_new(self->store, &grant);
     self->metrics = tools->metrics;
-    lull_loop_set_metrics(self->snapshot_loop, self->metrics, lull_metrics_snapshot);
-    lull_loop_set_metrics(self->grant_loop, self->metrics, NULL);
-    if (!lull_loop_start(self->snapshot_loop, context, error) ||
-        !lull_loop_start(self->grant_loop, context, error) ||
+    if (!start_loop(self, &snapshot, lull_metrics_snapshot, context, error) ||
+        !start_loop(self, &grant, NULL, context, error) ||
         !start_statuses(self, tools->group, context, error))
         return NULL;
     return g_steal_pointer(&self);
@@ -103,10 +109,8 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
 void
 lull_leading_stop(LullLeading *self)
 {
-    if (self->snapshot_loop)
-        lull_loop_stop(self->snapshot_loop);
-    if (self->grant_loop)
-        lull_loop_stop(self->grant_loop);
+    for (guint i = 0; i < self->n_loops; i++)
+        lull_loop_stop(self->loops[i]);
 }
 
 void
@@ -114,9 +118,8 @@ lull_leading_free(LullLeading *self)
 {
     if (!self)
         return;
-    g_clear_pointer(&self->snapshot_loop, lull_loop_free);
-    g_clear_pointer(&self->grant_loop, lull_loop_free);
-    g_clear_pointer(&self->status_loop, lull_loop_free);
+    for (guint i = 0; i < self->n_loops; i++)
+        lull_loop_free(self->loops[i]);
     lull_metrics_forget_objects(self->metrics);
     g_clear_pointer(&self->seen, lull_seen_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
