@@ -101,7 +101,7 @@ decide_cut(const LullContentView *view)
     LullContentStep step =
         decide_job(view->seal, follow, "SealRuns", "NotSealed", STEP(RECORD_SEAL, "Sealed", 0));
 
-    if (step.verb == LULL_CONTENT_WAIT && view->now < view->tell_at)
+    if (!step.again_at && view->now < view->tell_at)
         step.again_at = view->tell_at;
     return step;
 }
@@ -111,6 +111,14 @@ static gboolean
 is_untouched(const LullContentView *view)
 {
     return view->stage == LULL_CONTENT_NEW && view->charge == LULL_CHARGE_CARE;
+}
+
+/* What was told of the copy goes when its end is told. */
+static gboolean
+is_sealed_soon(const LullContentView *view)
+{
+    return view->stage == LULL_CONTENT_CUT && view->follow == LULL_WORK_DONE &&
+           view->copy == LULL_COPY_DONE && view->seal != LULL_WORK_FAILED;
 }
 
 LullContentStep
@@ -128,7 +136,7 @@ lull_content_decide(const LullContentView *view)
         return STEP(RECORD_SEAL, "SealUnsaid", 0);
     if (view->status_stale && !view->status_hushed && !is_untouched(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
-    if (view->progress_stale)
+    if (view->progress_stale && !is_sealed_soon(view))
         return STEP(WRITE_PROGRESS, "ProgressMade", 0);
     switch (view->stage) {
     case LULL_CONTENT_NEW:

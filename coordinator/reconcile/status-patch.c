@@ -7,7 +7,8 @@
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 
-#define MOMENT LULL_SEC(2) /* nobody who waits for a snapshot minds, and times in objects are of seconds */
+/* Two disks are ready within it also where the storage's sidecars have the limits that they come with. */
+#define MOMENT LULL_SEC(3)
 
 static LullJson *
 with_version(LullJson *object)
@@ -55,11 +56,14 @@ lull_progress_differs(LullJson *object, const char *progress)
     return g_strcmp0(lull_meta_annotation(object, LULL_ANNOTATION_PROGRESS), progress) != 0;
 }
 
-/* Between clocks that differ by more nobody knows how long ago it was. */
+/* Times in objects are of whole seconds, rounded down. Between clocks that differ by more nobody knows how
+ * long ago it was. */
 gint64
 lull_status_tell_at(gint64 since, gint64 now)
 {
-    return ABS(now - since) < MOMENT ? since + MOMENT : 0;
+    const gint64 end = since + (since % LULL_SEC(1) ? 0 : LULL_SEC(1)) + MOMENT;
+
+    return now < end && now > since - MOMENT ? end : 0;
 }
 
 void

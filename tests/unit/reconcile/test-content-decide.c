@@ -263,6 +263,10 @@ static const struct {
     {{WANTED, CUT, .follow = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
     {{WANTED, CUT, .follow = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
     {{HERE, COPIED}, LULL_CONTENT_START_SEAL},
+    {{HERE, COPIED, .progress_stale = TRUE}, LULL_CONTENT_START_SEAL},
+    {{HERE, COPIED, .progress_stale = TRUE, .seal = LULL_WORK_FAILED}, LULL_CONTENT_WRITE_PROGRESS},
+    {{HERE, COPIED, .progress_stale = TRUE, .seal = LULL_WORK_DONE}, LULL_CONTENT_RECORD_SEAL},
+    {{WANTED, .stage = LULL_CONTENT_SEALED, .progress_stale = TRUE}, LULL_CONTENT_WRITE_PROGRESS},
     {{WANTED, COPIED, .seal = LULL_WORK_RUNNING}, LULL_CONTENT_WAIT},
     {{WANTED, COPIED, .seal = LULL_WORK_FAILED}, LULL_CONTENT_FORGET_FAILURE},
     {{WANTED, COPIED, .seal = LULL_WORK_DONE}, LULL_CONTENT_RECORD_SEAL},
@@ -304,10 +308,13 @@ START_TEST(test_looks_again_when_what_is_copied_still_is_to_be_told)
     const LullContentView copied = {WANTED, CUT, .follow = LULL_WORK_RUNNING, .tell_at = 12};
     const LullContentView sealed = {WANTED, COPIED, .seal = LULL_WORK_RUNNING, .tell_at = 12};
     const LullContentView told = {WANTED, CUT, .follow = LULL_WORK_RUNNING, .tell_at = 10};
+    const LullContentView cut = {WANTED, CUT, .tell_at = 12}; /* no event needs to come before */
 
     ck_assert_int_eq(lull_content_decide(&copied).again_at, 12);
     ck_assert_int_eq(lull_content_decide(&sealed).again_at, 12);
     ck_assert_int_eq(lull_content_decide(&told).again_at, 0);
+    ck_assert_int_eq(lull_content_decide(&cut).verb, LULL_CONTENT_START_FOLLOW);
+    ck_assert_int_eq(lull_content_decide(&cut).again_at, 12);
 }
 END_TEST
 
