@@ -261,8 +261,8 @@ def chosen():
 AGREED = {
     ("guest/hold-lull.c", "CALL_USEC"): 2,
     ("guest/hold-lull.c", "THAW_USEC"): 3,
-    ("guest/hold-stock.c", "CALL_USEC"): 2,
-    ("guest/hold-stock.c", "FREEZE_USEC"): 10,
+    ("guest/stock-way.h", "LULL_STOCK_CALL_USEC"): 2,
+    ("guest/stock-way.h", "LULL_STOCK_FREEZE_USEC"): 10,
     ("guest/hold.c", "PROBE_USEC"): 5,
     ("guest/host-dead-man.c", "CALL_USEC"): 5,
     ("reconcile/attempt.c", "PREPARE_BUDGET"): 10,
@@ -279,17 +279,21 @@ def declared(file, name):
     return int(number) / (1 if unit == "SEC" else 1000)
 
 
+def agreed(file, prefix, name):
+    return AGREED[file, prefix + name]
+
+
 def limit_of(agent, part, lease):
     """Of one answer, in seconds."""
-    own = {"lull": "guest/hold-lull.c", "stock": "guest/hold-stock.c"}[agent]
-    call = AGREED[own, "CALL_USEC"]
+    own = {"lull": ("guest/hold-lull.c", ""), "stock": ("guest/stock-way.h", "LULL_STOCK_")}[agent]
+    call = agreed(*own, "CALL_USEC")
     probe = AGREED["guest/hold.c", "PROBE_USEC"]
     limits = {
         "sync": max(probe, call),
         "info": probe,
         "fsinfo": probe,
-        "freeze": AGREED[own, "FREEZE_USEC"] if agent == "stock" else max(1, lease / 2 + call / 2),
-        "thaw": AGREED[own, "THAW_USEC"] if agent == "lull" else call,
+        "freeze": agreed(*own, "FREEZE_USEC") if agent == "stock" else max(1, lease / 2 + call / 2),
+        "thaw": agreed(*own, "THAW_USEC") if agent == "lull" else call,
     }
     # the host dead man and a recovery have time-outs of their own
     return max(limits.get(part, call), AGREED["guest/host-dead-man.c", "CALL_USEC"] if agent == "stock" else 0)
