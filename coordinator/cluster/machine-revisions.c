@@ -96,20 +96,6 @@ copy_of(LullJson *revision, LullJson *snapshot)
     return copy;
 }
 
-static const char *
-owner_uid(LullJson *object)
-{
-    LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
-
-    for (size_t i = 0; owners && i < json_object_array_length(owners); i++) {
-        LullJson *owner = json_object_array_get_idx(owners, i);
-
-        if (lull_json_bool(owner, "controller", FALSE))
-            return lull_json_string(owner, "uid", "");
-    }
-    return "";
-}
-
 static LullJson *
 data_of(LullJson *revision)
 {
@@ -122,7 +108,8 @@ data_of(LullJson *revision)
 gboolean
 lull_machine_revision_is(LullJson *there, LullJson *copy)
 {
-    return !lull_meta_is_deleting(there) && g_str_equal(owner_uid(there), owner_uid(copy)) &&
+    return !lull_meta_is_deleting(there) &&
+           g_str_equal(lull_meta_controller(there), lull_meta_controller(copy)) &&
            json_object_equal(data_of(there), data_of(copy));
 }
 

@@ -131,3 +131,17 @@ lull_name_is_valid(const char *name)
     }
     return !edge && name[strlen(name) - 1] != '-';
 }
+
+const char *
+lull_meta_controller(LullJson *object)
+{
+    LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
+
+    for (size_t i = 0; owners && i < json_object_array_length(owners); i++) {
+        LullJson *owner = json_object_array_get_idx(owners, i);
+
+        if (lull_json_bool(owner, "controller", FALSE))
+            return lull_json_string(owner, "uid", "");
+    }
+    return "";
+}

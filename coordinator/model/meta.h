@@ -45,4 +45,7 @@ gboolean lull_duration_from_json(LullJson *value, gint64 *ret_usec, GError **err
 /* DNS-1123 subdomain (names) and label (namespaces). */
 gboolean lull_name_is_valid(const char *name);
 
+/* The uid of the owner that controls it, lent; "": nobody does. */
+const char *lull_meta_controller(LullJson *object);
+
 G_END_DECLS

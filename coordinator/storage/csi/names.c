@@ -189,21 +189,6 @@ lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *bac
     return snapshot;
 }
 
-/* Of the one who controls it; "": nobody does. */
-static const char *
-controller_of(LullJson *object)
-{
-    LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
-
-    for (size_t i = 0; owners && i < json_object_array_length(owners); i++) {
-        LullJson *owner = json_object_array_get_idx(owners, i);
-
-        if (lull_json_bool(owner, "controller", FALSE))
-            return lull_json_string(owner, "uid", "");
-    }
-    return "";
-}
-
 static const char *
 label_in(LullJson *object, const char *key)
 {
@@ -218,7 +203,8 @@ lull_csi_snapshot_is_ours(LullJson *found, LullJson *posted)
     for (gsize i = 0; i < G_N_ELEMENTS(labels); i++)
         if (!g_str_equal(label_in(found, labels[i]), label_in(posted, labels[i])))
             return FALSE;
-    return !lull_meta_is_deleting(found) && g_str_equal(controller_of(found), controller_of(posted)) &&
+    return !lull_meta_is_deleting(found) &&
+           g_str_equal(lull_meta_controller(found), lull_meta_controller(posted)) &&
            lull_json_equal(lull_json_object(found, "spec"), lull_json_object(posted, "spec"));
 }
 
@@ -228,7 +214,7 @@ lull_csi_snapshot_attempt(LullJson *found, const LullCsiContent *content)
     const char *name = lull_meta_name(found);
     guint64 attempt = 0;
 
-    if (!name || !g_str_equal(controller_of(found), content->uid) ||
+    if (!name || !g_str_equal(lull_meta_controller(found), content->uid) ||
         !g_ascii_string_to_unsigned(label_in(found, LULL_CSI_LABEL_ATTEMPT), 10, 1, G_MAXINT, &attempt, NULL))
         return 0;
     for (guint i = 0; i < content->backups->len; i++) {
