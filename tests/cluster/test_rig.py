@@ -272,6 +272,15 @@ def test_a_killed_server_comes_back_with_all_it_had(cluster, namespace, volume):
     cluster.wait_ready("after", namespace)  # its clients have found it again
 
 
+def test_after_an_outage_nobody_is_left_who_still_waits_to_look_for_the_server(cluster):
+    before = [process.pid for process in (cluster.controllers, cluster.snapshots, cluster.driver.provisioner)]
+    cluster.kill_api()
+    cluster.start_api()
+    cluster.clear_namespace(cluster.create_namespace("after-an-outage"))
+    after = [process.pid for process in (cluster.controllers, cluster.snapshots, cluster.driver.provisioner)]
+    assert not set(before) & set(after)
+
+
 def test_a_snapshot_goes_on_when_a_sidecar_has_been_killed(cluster, namespace, volume, knobs):
     snapshot = snap(cluster, namespace, "cut", knobs(delay="1h"))
     wait_for(lambda: cluster.driver.is_cutting(snapshot), "a cut begun")

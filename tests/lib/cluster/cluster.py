@@ -59,6 +59,7 @@ class Cluster:
         self.csi_options = csi_options
         self.processes = []
         self.drivers = {}
+        self._api_was_away = False
         self._reserved = None
 
     def __enter__(self):
@@ -229,6 +230,7 @@ class Cluster:
         """A crash: its clients find nobody until start_api()."""
         self.api.kill()
         self.audit.forget_begun()
+        self._api_was_away = True
 
     def add_driver(self, name, reflink=True):
         """One more CSI driver, with its sidecars and classes. The first one's StorageClass is the default.
@@ -275,6 +277,12 @@ class Cluster:
                 wait_for(lambda: self._try_create(as_new(one)), "classes of snapshots again")
             self._restart_csi()
 
+    def _restart_clients(self):
+        """Those that have found no API server now and then look for it up to a minute apart; new ones do at once."""
+        self.controllers.restart()
+        self._restart_csi()
+        self._api_was_away = False
+
     def _restart_csi(self):
         self.snapshots.restart(*self.csi_options)
         for driver in self.drivers.values():
@@ -301,6 +309,8 @@ class Cluster:
 
     def create_namespace(self, name):
         """With what every one has; it may be used at once."""
+        if self._api_was_away:
+            self._restart_clients()
         self.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         self.admin.wait("serviceaccounts", "default", bool, "made", name)
         return name
