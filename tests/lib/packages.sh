@@ -10,8 +10,8 @@ build_packages="meson ninja-build gcc libc6-dev pkg-config
     libvirt-dev libsqlite3-dev libsoup-3.0-dev libyaml-dev libxml2-dev libcurl4-openssl-dev libssl-dev libnbd-dev"
 guest_packages="qemu-system-x86 qemu-utils libvirt-daemon-system libvirt-clients qemu-guest-agent
     busybox-static cpio kmod e2fsprogs xfsprogs mount util-linux python3"
-test_packages="mandoc zsh check python3-pytest python3-libvirt python3-yaml btrfs-progs lvm2 mdadm openssl ovmf procps
-    swtpm swtpm-tools"
+test_packages="mandoc zsh check python3-pytest python3-pytest-xdist python3-libvirt python3-yaml btrfs-progs lvm2 mdadm
+    openssl ovmf procps swtpm swtpm-tools"
 fuzz_packages="clang llvm libclang-rt-14-dev"
 lint_packages="clang-format clang-tidy cppcheck shellcheck codespell pyflakes3 git"
 
