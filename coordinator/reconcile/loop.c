@@ -104,18 +104,24 @@ index_set(LullLoop *self, const char *key, GStrv take_refs)
 }
 
 static void
+add_all(LullLoop *self, GHashTable *keys)
+{
+    GHashTableIter iter;
+    gpointer key = NULL;
+
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        lull_queue_add(self->queue, key);
+}
+
+static void
 poke_dependents(LullLoop *self, const LullKind *kind, const char *ns, const char *name)
 {
     g_autofree char *ref = lull_loop_ref(kind, ns, name);
     GHashTable *keys = g_hash_table_lookup(self->by_ref, ref);
-    GHashTableIter iter;
-    gpointer key = NULL;
 
-    if (!keys)
-        return;
-    g_hash_table_iter_init(&iter, keys);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        lull_queue_add(self->queue, key);
+    if (keys)
+        add_all(self, keys);
 }
 
 static gboolean
@@ -180,13 +186,40 @@ watch_begin(Watched *watched, GError **error)
     return watched->watch != NULL;
 }
 
+static gboolean
+is_of_kind(gpointer ref, gpointer value, gpointer plural)
+{
+    const gsize length = strlen(plural);
+
+    return strncmp(ref, plural, length) == 0 && ((const char *)ref)[length] == '/';
+}
+
+/* Of what others depend on nothing is kept but how it looked: all who depend on that kind look for
+ * themselves. */
+static void
+poke_all_dependents(LullLoop *self, const LullKind *kind)
+{
+    GHashTableIter iter;
+    gpointer ref = NULL, keys = NULL;
+
+    g_hash_table_foreach_remove(self->sights, is_of_kind, (gpointer)kind->plural);
+    g_hash_table_iter_init(&iter, self->by_ref);
+    while (g_hash_table_iter_next(&iter, &ref, &keys))
+        if (is_of_kind(ref, NULL, (gpointer)kind->plural))
+            add_all(self, keys);
+}
+
 /* What went while nobody listened is told by nobody: so all are taken for gone, until they are told anew. */
 static void
 forget_all(Watched *watched)
 {
     LullLoop *self = watched->loop;
-    g_autoptr(GList) keys = watched->kind == self->reconciler.kind ? g_hash_table_get_keys(self->refs) : NULL;
+    g_autoptr(GList) keys = g_hash_table_get_keys(self->refs);
 
+    if (watched->kind != self->reconciler.kind) {
+        poke_all_dependents(self, watched->kind);
+        return;
+    }
     for (GList *each = keys; each; each = each->next) {
         g_auto(GStrv) parts = g_strsplit(each->data, "/", 2);
         g_autoptr(LullJson) gone = json_object_new_object();

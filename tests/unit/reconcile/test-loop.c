@@ -85,6 +85,22 @@ run_until(Passes *passes, guint n)
     }
 }
 
+static void
+run_until_last(Passes *passes, const char *last)
+{
+    const gint64 until = g_get_monotonic_time() + LULL_SEC(20);
+    gboolean is_last = FALSE;
+
+    while (!is_last) {
+        ck_assert_msg(g_get_monotonic_time() < until, "nobody looks at %s", last);
+        if (!g_main_context_iteration(context, FALSE))
+            g_usleep(500);
+        g_mutex_lock(&passes->mutex);
+        is_last = g_strcmp0(passes->last, last) == 0;
+        g_mutex_unlock(&passes->mutex);
+    }
+}
+
 #define MAX_PENDING 4
 
 static void
@@ -142,6 +158,21 @@ create_snapshot(void)
     create_named("snap");
 }
 
+/* That of the snapshot, which refers to it; returns its name. */
+static char *
+create_content(void)
+{
+    g_autoptr(LullJson) snapshot = lull_store_get(store, &lull_kind_snapshot, "default", "snap", NULL);
+    char *name = g_strconcat("vmsnapshot-content-", lull_meta_uid(snapshot), NULL);
+    g_autofree char *text = g_strdup_printf(
+        "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+        "'metadata':{'name':'%s','namespace':'default'},'spec':{'source':{},'volumeBackups':[]}}",
+        name);
+
+    create(&lull_kind_content, text);
+    return name;
+}
+
 static LullLoop *
 start(Passes *passes)
 {
@@ -181,22 +212,15 @@ START_TEST(test_looks_again_when_something_it_depends_on_changes)
 {
     Passes passes = {0};
     LullLoop *loop = NULL;
-    g_autoptr(LullJson) snapshot = NULL;
-    g_autofree char *text = NULL;
+    g_autofree char *name = NULL;
 
     create_snapshot();
-    snapshot = lull_store_get(store, &lull_kind_snapshot, "default", "snap", NULL);
     loop = start(&passes);
     run_until(&passes, 1);
     create(&lull_kind_content,
            "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
            "'metadata':{'name':'stranger','namespace':'default'},'spec':{'source':{},'volumeBackups':[]}}");
-    text = g_strdup_printf(
-        "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
-        "'metadata':{'name':'vmsnapshot-content-%s','namespace':'default'},'spec':{'source':{},"
-        "'volumeBackups':[]}}",
-        lull_meta_uid(snapshot));
-    create(&lull_kind_content, text);
+    name = create_content();
     run_until(&passes, 2);
     ck_assert_str_eq(passes.last, "default/snap");
     finish(loop, &passes);
@@ -260,22 +284,13 @@ START_TEST(test_what_changes_without_meaning_anything_is_no_reason_to_look)
         "test",  &lull_kind_snapshot, {&lull_kind_content}, lull_snapshot_refs, pass,
         &passes, .sight = color_of};
     LullLoop *loop = NULL;
-    g_autoptr(LullJson) snapshot = NULL;
     g_autofree char *name = NULL;
-    g_autofree char *text = NULL;
 
     create_snapshot();
-    snapshot = lull_store_get(store, &lull_kind_snapshot, "default", "snap", NULL);
-    name = g_strconcat("vmsnapshot-content-", lull_meta_uid(snapshot), NULL);
-    text =
-        g_strdup_printf("{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
-                        "'metadata':{'name':'%s','namespace':'default'},'spec':{'source':{},"
-                        "'volumeBackups':[]}}",
-                        name);
     loop = lull_loop_new(store, &reconciler);
     ck_assert(lull_loop_start(loop, context, NULL));
     run_until(&passes, 1);
-    create(&lull_kind_content, text);
+    name = create_content();
     run_until(&passes, 2);
     patch_content(name, "{'metadata':{'labels':{'size':'big'}}}");
     while (sights < 2)
@@ -361,6 +376,35 @@ START_TEST(test_what_went_while_the_watch_lagged_is_seen_to_be_gone)
 }
 END_TEST
 
+START_TEST(test_what_it_depends_on_and_went_while_its_watch_lagged_is_a_reason_to_look)
+{
+    Passes passes = {0};
+    const LullReconciler reconciler = {
+        "test",  &lull_kind_snapshot, {&lull_kind_content}, lull_snapshot_refs, pass,
+        &passes, .sight = color_of};
+    LullLoop *loop = NULL;
+    g_autofree char *name = NULL;
+
+    create_snapshot();
+    name = create_content();
+    loop = lull_loop_new(store, &reconciler);
+    ck_assert(lull_loop_start(loop, context, NULL));
+    run_until(&passes, 1);
+    while (sights < 1)
+        g_main_context_iteration(context, TRUE);
+    lull_loop_poke(loop, "default", "other");
+    run_until_last(&passes, "default/other");
+    for (guint i = 0; i <= MAX_PENDING; i++) {
+        g_autofree char *patch = g_strdup_printf("{'metadata':{'labels':{'size':'%u'}}}", i);
+
+        patch_content(name, patch);
+    }
+    ck_assert(lull_store_remove(store, &lull_kind_content, "default", name, NULL, NULL));
+    run_until_last(&passes, "default/snap");
+    finish(loop, &passes);
+}
+END_TEST
+
 START_TEST(test_a_stop_waits_for_no_pass_and_no_other_begins)
 {
     Passes passes = {0};
@@ -395,6 +439,7 @@ make_suite(void)
     tcase_add_test(tcase, test_what_changes_without_meaning_anything_is_no_reason_to_look);
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
     tcase_add_test(tcase, test_what_went_while_the_watch_lagged_is_seen_to_be_gone);
+    tcase_add_test(tcase, test_what_it_depends_on_and_went_while_its_watch_lagged_is_a_reason_to_look);
     tcase_add_test(tcase, test_failures_are_counted_on_while_what_was_begun_may_fail_again);
     tcase_add_test(tcase, test_a_stop_waits_for_no_pass_and_no_other_begins);
     suite_add_tcase(suite, tcase);
