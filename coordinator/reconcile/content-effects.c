@@ -379,11 +379,12 @@ remove_finalizer(const LullContents *self, const LullContentView *view, GError *
     return TRUE;
 }
 
+/* Whose end nobody waits for. */
 static void
-abandon(const LullContents *self, const LullContentView *view)
+abandon(const LullContents *self, const char *uid)
 {
     for (guint i = 0; i < G_N_ELEMENTS(all_jobs); i++) {
-        g_autofree char *id = lull_content_job(all_jobs[i], view->uid);
+        g_autofree char *id = lull_content_job(all_jobs[i], uid);
 
         lull_jobs_cancel(self->jobs, id);
         lull_jobs_forget(self->jobs, id);
@@ -482,7 +483,7 @@ perform(const LullContents *self, const LullContentView *view, LullContentVerb v
             return FALSE;
         break;
     case LULL_CONTENT_ABANDON:
-        abandon(self, view);
+        abandon(self, view->uid);
         break;
     case LULL_CONTENT_CANCEL_ATTEMPT:
         cancel(self, view, LULL_JOB_ATTEMPT);
@@ -532,6 +533,7 @@ lull_content_gone(gpointer contents, const char *uid)
 {
     const LullContents *self = contents;
 
+    abandon(self, uid); /* there is work left where somebody took its finalizer off */
     if (self->duty)
         lull_grant_book_forget(self->duty->book, uid);
     if (self->tools.storage && self->tools.storage->ops->forget)

@@ -4,6 +4,7 @@
 #include "coordinator/reconcile/content-work.h"
 
 #include "protocol/clock.h"
+#include "protocol/error.h"
 
 /* A little is copied at once; of much nobody needs to know every ms how far it is. */
 #define COPY_FIRST LULL_MSEC(5)
@@ -53,7 +54,8 @@ rest(GCancellable *cancellable, gint64 usec, GError **error)
 }
 
 /* What it may have begun costs the guest room as long as it is there, and nobody else looks after it: one
- * that came as far as the cut is not over before that is gone. */
+ * that came as far as the cut is not over before that is gone. Where its content was forgotten
+ * what that owned goes with it. */
 static void
 undo(const LullContentTask *task, gboolean was_cut, GCancellable *cancellable)
 {
@@ -63,7 +65,8 @@ undo(const LullContentTask *task, gboolean was_cut, GCancellable *cancellable)
     for (;;) {
         g_autoptr(GError) problem = NULL;
 
-        if (storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem))
+        if (storage->ops->remove(storage, task->vm_uid, task->content_uid, task->number, NULL, &problem) ||
+            (storage->ops->forget && lull_error_is(problem, LULL_ERROR_NOT_FOUND)))
             return;
         if (pause == REMOVE_FIRST)
             g_warning("attempt %u of %s: its data cannot be removed yet: %s", task->number,

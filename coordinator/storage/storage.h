@@ -52,7 +52,8 @@ typedef struct {
      * nothing yet. Told before these, in each life; again does no harm. NULL: a storage that need not know.
      */
     void (*introduce)(LullStorage *self, LullJson *content, guint attempt, LullJson *cuts);
-    /* It is not there any more, or is another node's to see to: until it is introduced again. May be NULL. */
+    /* It is not there any more, or is another node's to see to: until it is introduced again; to
+     * all calls it is NOT_FOUND. May be NULL. */
     void (*forget)(LullStorage *self, const char *content_uid);
     /* Everything before the freeze for the volumes of @vm that are not excluded: place, targets, preflight of
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */

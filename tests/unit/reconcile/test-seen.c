@@ -3,6 +3,7 @@
  */
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/grant-effects.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/cases.h"
@@ -137,6 +138,108 @@ START_TEST(test_nothing_is_kept_of_a_content_that_another_node_sees_to)
 }
 END_TEST
 
+static gint stands; /* atomic: whoever froze the guest waits; 2: and has begun to */
+
+static void
+stand_still(void)
+{
+    g_atomic_int_compare_and_exchange(&stands, 1, 2);
+    while (g_atomic_int_get(&stands))
+        g_usleep(100);
+}
+
+static gboolean
+is_standing(World *world)
+{
+    return g_atomic_int_get(&stands) == 2;
+}
+
+static LullJobState
+job_state(World *world, const char *what, const char *uid)
+{
+    g_autofree char *id = lull_content_job(what, uid);
+
+    return lull_jobs_state(world->jobs, id, NULL, NULL);
+}
+
+static gboolean
+is_followed(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+
+    return content && job_state(world, LULL_JOB_FOLLOW, lull_meta_uid(content)) == LULL_JOB_RUNNING;
+}
+
+static void
+wait_for_no_job(World *world, const char *what, const char *uid)
+{
+    const gint64 until = g_get_monotonic_time() + LULL_SEC(20);
+
+    while (job_state(world, what, uid) != LULL_JOB_NONE) {
+        ck_assert_msg(g_get_monotonic_time() < until, "%s is still there", what);
+        g_usleep(1000);
+    }
+}
+
+/* As somebody who is tired of waiting does. Returns its uid. */
+static char *
+strip(World *world)
+{
+    g_autoptr(LullJson) content = world_content(world);
+    g_autoptr(LullJson) patch = json("{'metadata':{'finalizers':null}}");
+    const char *name = lull_meta_name(content);
+    g_autoptr(LullJson) patched =
+        lull_store_patch(world->flaky.inner, &lull_kind_content, NS, name, LULL_PATCH_OBJECT, patch, NULL);
+    LullPass pass = {0};
+
+    ck_assert_ptr_nonnull(patched);
+    ck_assert(lull_store_remove(world->flaky.inner, &lull_kind_content, NS, name, NULL, NULL));
+    ck_assert(lull_content_pass(&world->contents, NS, name, &pass, NULL));
+    return g_strdup(lull_meta_uid(content));
+}
+
+START_TEST(test_what_runs_for_a_content_that_was_taken_away_ends_and_is_forgotten)
+{
+    World world = {0};
+    g_autoptr(LullSeen) seen = NULL;
+    g_autofree char *uid = NULL;
+
+    world_init(&world, 1);
+    seen = lull_seen_new(lull_content_gone, &world.contents);
+    world.contents.seen = seen;
+    g_atomic_int_set(&fake.copying, TRUE);
+    world_take(&world, SNAP, "", ",'failureDeadline':0");
+    world_live(&world, is_followed, 0);
+    uid = strip(&world);
+    wait_for_no_job(&world, LULL_JOB_FOLLOW, uid);
+    ck_assert_uint_eq(fake_introduced(), 0);
+    world.contents.seen = NULL;
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_a_guest_that_is_frozen_for_a_content_that_was_taken_away_is_let_go)
+{
+    World world = {0};
+    g_autoptr(LullSeen) seen = NULL;
+    g_autofree char *uid = NULL;
+
+    world_init(&world, 1);
+    seen = lull_seen_new(lull_content_gone, &world.contents);
+    world.contents.seen = seen;
+    g_atomic_int_set(&stands, 1);
+    fake.on_frozen = stand_still;
+    world_take(&world, SNAP, "", ",'failureDeadline':0");
+    world_live(&world, is_standing, 0);
+    uid = strip(&world);
+    g_atomic_int_set(&stands, 0);
+    wait_for_no_job(&world, LULL_JOB_ATTEMPT, uid);
+    ck_assert(!fake_is_frozen());
+    world.contents.seen = NULL;
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -144,9 +247,12 @@ make_suite(void)
     TCase *tcase = tcase_create("seen");
 
     world_use_memory();
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_each_that_is_gone_is_told_once_and_by_its_uid);
     tcase_add_test(tcase, test_nothing_is_kept_of_a_content_that_is_gone);
     tcase_add_test(tcase, test_nothing_is_kept_of_a_content_that_another_node_sees_to);
+    tcase_add_test(tcase, test_what_runs_for_a_content_that_was_taken_away_ends_and_is_forgotten);
+    tcase_add_test(tcase, test_a_guest_that_is_frozen_for_a_content_that_was_taken_away_is_let_go);
     suite_add_tcase(suite, tcase);
     return suite;
 }
