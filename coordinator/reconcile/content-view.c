@@ -115,6 +115,8 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     lull_jobs_state(jobs, id, &result, NULL);
     progress = result;
     self->copy = progress->state;
+    if (progress->state == LULL_COPY_DONE && progress->sealed)
+        self->seal = LULL_WORK_DONE;
     if (progress->state != LULL_COPY_DONE)
         self->problem = g_strdup(progress->problem ? progress->problem : "the copy is gone");
 }

@@ -35,6 +35,8 @@ begin_copy(const LullContentTask *task)
     LullStorage *storage = task->tools.storage;
     g_auto(LullCopyProgress) progress = {LULL_COPY_RUNNING};
 
+    if (storage->ops->copies_by_itself)
+        return;
     (void)storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, NULL);
 }
 

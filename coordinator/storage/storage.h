@@ -23,9 +23,10 @@ typedef enum { LULL_COPY_RUNNING = 0, LULL_COPY_DONE, LULL_COPY_FAILED, LULL_COP
 
 typedef struct {
     LullCopyState state;
-    guint permille; /* RUNNING */
-    char *problem;  /* FAILED, ABSENT: what happened and what to do; RUNNING: what holds it up, or NULL */
-    gboolean waits; /* RUNNING: for others, which are copied first */
+    guint permille;  /* RUNNING */
+    char *problem;   /* FAILED, ABSENT: what happened and what to do; RUNNING: what holds it up, or NULL */
+    gboolean waits;  /* RUNNING: for others, which are copied first */
+    gboolean sealed; /* DONE: and there is nothing left for seal() to do */
 } LullCopyProgress;
 static inline void
 lull_copy_progress_clear(LullCopyProgress *self)
@@ -47,6 +48,8 @@ typedef struct {
     /* Attempts have names of their own for their snapshots (lull_volume_snapshot_name()): those of an earlier
      * one may take their time to go. */
     gboolean named_by_attempt;
+    /* What was cut is copied whether or not somebody polls. */
+    gboolean copies_by_itself;
     /* Which object has a uid that other calls name, and the number of its attempt that counts, 0: none yet.
      * @cuts: what is kept of what cut_volumes() told of that attempt, volumes' names to identities; NULL:
      * nothing yet. Told before these, in each life; again does no harm. NULL: a storage that need not know.

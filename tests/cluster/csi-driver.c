@@ -95,6 +95,7 @@ do_poll(Driver *self, LullJson *order, LullJson *answer, GError **error)
     lull_json_set_string(answer, "state", states[progress.state]);
     lull_json_set_int(answer, "permille", progress.permille);
     lull_json_set_string(answer, "problem", progress.problem);
+    lull_json_set_bool(answer, "sealed", progress.sealed);
     return TRUE;
 }
 

@@ -104,7 +104,7 @@ def test_two_disks_are_cut_and_then_ready(cluster, machine, storage):
         assert snapshot["spec"] == {"source": {"persistentVolumeClaimName": volume},
                                     "volumeSnapshotClassName": "dir"}
         assert cluster.content_of(snapshot)["status"]["creationTime"]
-    wait_state(storage, machine, 1, "done")
+    assert wait_state(storage, machine, 1, "done")[-1]["sealed"]  # there is nothing beside it
     storage.must("seal", machine.uid, 1)
     storage.must("introduce", machine.content, 1)
     assert storage.must("check", machine.uid)["volumes"] == []
@@ -480,6 +480,22 @@ def test_a_cut_that_a_backup_brings_back_is_the_one_that_it_was(cluster, machine
     storage.must("check", machine.uid)
 
 
+def test_what_comes_up_beside_a_copy_has_to_be_looked_at(cluster, machine, storage):
+    cluster.driver.turn(upload="1h")
+    storage.must("prepare", machine.uid, 2)
+    storage.must("cut", LONG, HELD)
+    assert storage.must("poll", machine.uid, 2)["state"] == "running"
+    late = dict(machine.read("root", 2)["metadata"], name=machine.snapshot("root"))
+    late = {key: late[key] for key in ("name", "labels", "ownerReferences")}
+    late["labels"] = dict(late["labels"], **{"lull.dev/attempt": "1"})
+    cluster.admin.create({"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot", "metadata": late,
+                          "spec": {"source": {"persistentVolumeClaimName": "root"}}}, machine.namespace)
+    cluster.driver.turn()
+    assert not wait_state(storage, machine, 2, "done")[-1]["sealed"]
+    storage.must("seal", machine.uid, 2)
+    cluster.admin.wait_gone(SNAPSHOTS, machine.snapshot("root"), machine.namespace)
+
+
 def test_a_snapshot_that_goes_while_it_is_not_ready_is_told(cluster, machine, storage):
     cluster.driver.turn(upload="1h")
     storage.must("prepare", machine.uid, 1)
@@ -503,7 +519,7 @@ def test_an_attempt_that_is_kept_leaves_nothing_of_the_others(cluster, machine, 
     for attempt in (1, 2):
         storage.must("prepare", machine.uid, attempt)
         storage.must("cut", LONG, HELD)
-    wait_state(storage, machine, 2, "done")
+    assert not wait_state(storage, machine, 2, "done")[-1]["sealed"]
     storage.must("seal", machine.uid, 2)
     kept = [machine.snapshot(one, 2) for one in sorted(machine.volumes)]
     assert sorted(machine.snapshots()) == [bystander, *kept]

@@ -259,6 +259,7 @@ csi_free(LullStorage *storage)
 
 static const LullStorageOps csi_ops = {
     .named_by_attempt = TRUE,
+    .copies_by_itself = TRUE,
     .introduce = introduce,
     .forget = forget,
     .prepare = lull_csi_prepare,

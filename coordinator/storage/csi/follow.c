@@ -17,11 +17,16 @@ typedef struct {
     LullCsi *csi;
     LullCsiContent *content;
     guint attempt;
-    LullWatch *watch; /* of the watches' thread */
+    /* of the watches' thread: */
+    LullWatch *watch;
+    gboolean over; /* nobody follows it any more */
     GMutex lock;
     GCond changed;
     /* under it: */
-    GArray *rows; /* of LullCsiFollowed, in the content's order */
+    GArray *rows;       /* of LullCsiFollowed, in the content's order */
+    GHashTable *beside; /* names of VolumeSnapshots that seal() would have to look at */
+    char *since;        /* the version of the last look; NULL: there was none, or it has none */
+    gboolean heard;     /* there is a watch, as far as one knows */
     gint64 look_at;
     /* under that of the storage: */
     gint64 asked;
@@ -33,6 +38,8 @@ follow_clear(gpointer data)
     Follow *self = data;
 
     g_array_unref(self->rows);
+    g_hash_table_unref(self->beside);
+    g_free(self->since);
     lull_csi_content_unref(self->content);
     g_mutex_clear(&self->lock);
     g_cond_clear(&self->changed);
@@ -45,9 +52,17 @@ follow_unref(Follow *self)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Follow, follow_unref)
 
+/* With the lock. @snapshot NULL: it is gone. */
 static void
 see(Follow *self, const char *name, LullJson *snapshot)
 {
+    const gboolean beside = snapshot && !lull_meta_is_deleting(snapshot) &&
+                            lull_csi_snapshot_attempt(snapshot, self->content) != self->attempt;
+
+    if (beside)
+        g_hash_table_add(self->beside, g_strdup(name));
+    else
+        g_hash_table_remove(self->beside, name);
     for (guint i = 0; i < self->rows->len; i++) {
         LullCsiFollowed *row = &g_array_index(self->rows, LullCsiFollowed, i);
 
@@ -56,25 +71,40 @@ see(Follow *self, const char *name, LullJson *snapshot)
     }
 }
 
+/* One that broke off is made again, from what another look finds. */
 static void
 on_snapshot(LullWatchType type, LullJson *object, gpointer user_data)
 {
     Follow *self = user_data;
+    const char *name = lull_meta_name(object);
 
-    if (type == LULL_WATCH_BOOKMARK || type == LULL_WATCH_ERROR)
-        return;
     g_mutex_lock(&self->lock);
-    see(self, lull_meta_name(object), type == LULL_WATCH_DELETED ? NULL : object);
+    if (type == LULL_WATCH_ERROR) {
+        self->heard = FALSE;
+        self->look_at = 0;
+        g_cond_broadcast(&self->changed);
+    } else if (type != LULL_WATCH_BOOKMARK && name) {
+        see(self, name, type == LULL_WATCH_DELETED ? NULL : object);
+    }
     g_mutex_unlock(&self->lock);
 }
 
+/* Of all attempts, since what others have left goes with the seal. */
 static void
 begin(gpointer data)
 {
     Follow *self = data;
-    g_autofree char *selector = lull_csi_selector(self->content->uid, self->attempt);
-    const LullWatchOptions options = {.label_selector = selector};
+    g_autofree char *selector = lull_csi_selector(self->content->uid, 0);
+    LullWatchOptions options = {.label_selector = selector};
+    g_autofree char *since = NULL;
 
+    g_clear_pointer(&self->watch, lull_watch_stop);
+    if (self->over)
+        return;
+    g_mutex_lock(&self->lock);
+    since = g_strdup(self->since);
+    g_mutex_unlock(&self->lock);
+    options.since = since;
     self->watch = lull_store_watch_selected(self->csi->store, &lull_csi_kind_snapshot, self->content->ns,
                                             &options, self->csi->context, on_snapshot, self, NULL);
 }
@@ -84,7 +114,8 @@ end(gpointer data)
 {
     Follow *self = data;
 
-    lull_watch_stop(g_steal_pointer(&self->watch));
+    self->over = TRUE;
+    g_clear_pointer(&self->watch, lull_watch_stop);
 }
 
 static Follow *
@@ -98,6 +129,7 @@ follow_new(LullCsi *csi, LullCsiContent *content, guint attempt, LullJson *cuts)
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
     self->rows = lull_csi_followed_new(content, attempt, cuts);
+    self->beside = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return self;
 }
 
@@ -167,21 +199,17 @@ follow_of(LullCsi *self, LullCsiContent *content, guint attempt)
 {
     g_autofree char *key = key_of(content->uid, attempt);
     g_autoptr(LullJson) cuts = lull_csi_cuts_of(self, content->uid, attempt);
-    g_autoptr(Follow) made = NULL;
     Follow *follow = NULL;
 
     g_mutex_lock(&self->lock);
     follow = g_hash_table_lookup(self->follows, key);
     if (!follow) {
-        made = follow_new(self, content, attempt, cuts);
-        follow = made;
-        g_hash_table_insert(self->follows, g_steal_pointer(&key), g_atomic_rc_box_acquire(follow));
+        follow = follow_new(self, content, attempt, cuts);
+        g_hash_table_insert(self->follows, g_steal_pointer(&key), follow);
     }
     follow->asked = lull_clock_boottime();
     g_atomic_rc_box_acquire(follow);
     g_mutex_unlock(&self->lock);
-    if (made)
-        lull_csi_run(self, begin, follow);
     return follow;
 }
 
@@ -193,41 +221,58 @@ look(Follow *self, GError **error)
     LullJson *items = NULL;
 
     g_mutex_unlock(&self->lock);
-    list = lull_csi_list(self->csi, self->content, self->attempt, error);
+    list = lull_csi_list(self->csi, self->content, 0, error);
     g_mutex_lock(&self->lock);
     if (!list)
         return FALSE;
     self->look_at = lull_clock_boottime() + LOOK_AGAIN;
+    g_free(self->since);
+    self->since = g_strdup(lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL));
+    g_hash_table_remove_all(self->beside);
     items = lull_json_array(list, "items");
-    for (guint i = 0; i < self->rows->len; i++) {
-        const char *name = g_array_index(self->rows, LullCsiFollowed, i).name;
-        LullJson *found = NULL;
+    for (guint i = 0; i < self->rows->len; i++)
+        see(self, g_array_index(self->rows, LullCsiFollowed, i).name, NULL);
+    for (size_t i = 0; i < json_object_array_length(items); i++) {
+        LullJson *snapshot = json_object_array_get_idx(items, i);
 
-        for (size_t k = 0; k < json_object_array_length(items) && !found; k++)
-            if (g_strcmp0(lull_meta_name(json_object_array_get_idx(items, k)), name) == 0)
-                found = json_object_array_get_idx(items, k);
-        see(self, name, found);
+        if (lull_meta_name(snapshot))
+            see(self, lull_meta_name(snapshot), snapshot);
     }
     return TRUE;
 }
 
-/* With the lock, which is given up meanwhile. */
-static gboolean
-ask(Follow *self, LullCopyProgress *progress, GError **error)
+static LullCopyState
+tell(const Follow *self, LullCopyProgress *progress)
 {
     static const LullCopyState states[] = {[LULL_CSI_READY] = LULL_COPY_DONE,
                                            [LULL_CSI_UNREADY] = LULL_COPY_RUNNING,
                                            [LULL_CSI_MISSING] = LULL_COPY_ABSENT};
     const LullCsiFollowed *rows = (const LullCsiFollowed *)(gpointer)self->rows->data;
+
+    lull_copy_progress_clear(progress);
+    progress->state =
+        states[lull_csi_follow_decide(rows, self->rows->len, &progress->permille, &progress->problem)];
+    return progress->state;
+}
+
+/* With the lock, which is given up meanwhile. What is over at once needs no watch. */
+static gboolean
+ask(Follow *self, LullCopyProgress *progress, GError **error)
+{
     const gint64 enough = g_get_monotonic_time() + NAP;
 
     if (lull_clock_boottime() >= self->look_at && !look(self, error))
         return FALSE;
-    do {
-        lull_copy_progress_clear(progress);
-        progress->state =
-            states[lull_csi_follow_decide(rows, self->rows->len, &progress->permille, &progress->problem)];
-    } while (progress->state == LULL_COPY_RUNNING && g_cond_wait_until(&self->changed, &self->lock, enough));
+    if (tell(self, progress) == LULL_COPY_RUNNING && !self->heard) {
+        self->heard = TRUE;
+        g_mutex_unlock(&self->lock);
+        lull_csi_run(self->csi, begin, self);
+        g_mutex_lock(&self->lock);
+    }
+    while (tell(self, progress) == LULL_COPY_RUNNING && self->heard)
+        if (!g_cond_wait_until(&self->changed, &self->lock, enough))
+            break;
+    progress->sealed = progress->state == LULL_COPY_DONE && g_hash_table_size(self->beside) == 0;
     return TRUE;
 }
 
@@ -251,6 +296,7 @@ look_behind(LullCsi *self, const LullCsiContent *content, guint attempt, LullCop
         }
         name = lull_csi_snapshot_name(backup, attempt);
         progress->state = LULL_COPY_ABSENT;
+        progress->sealed = FALSE;
         progress->problem = g_strdup_printf("VolumeSnapshots (%s) missing: %s", name, problem->message);
         break;
     }

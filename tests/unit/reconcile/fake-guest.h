@@ -28,10 +28,12 @@ typedef struct {
     gboolean nothing;                                     /* in the guest that could be frozen */
     gboolean separate_cuts;                               /* each volume at an instant of its own */
     gboolean named_by_attempt;                            /* the snapshots of volumes */
+    gboolean copies_by_itself;                            /* and what is copied is sealed */
     LullCopyState lose_copy;                              /* RUNNING: it is not lost */
     gint64 hold_budget;                                   /* of the writers; 0: none */
     gint putting;                                         /* a restore's data in place takes long */
     gint copying;                                         /* the copies of what was cut do not end */
+    gint polls;                                           /* of how far copies are */
     gint deaf;                                            /* asked to power off it does not */
     gint stuck; /* atomic; 1: the next to be recovered does not answer, and makes it 2, until it is 0 */
     gboolean refuse_start, miss_data, find_data;

@@ -272,6 +272,7 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
 {
     g_autofree char *key = key_of(content_uid, attempt);
 
+    g_atomic_int_inc(&fake.polls);
     if (!knows(content_uid, error) || !knows_cut(content_uid, key, error))
         return FALSE;
     if (fake.fail_poll > 0) {
@@ -287,6 +288,11 @@ poll_copy(LullStorage *self, const char *vm_uid, const char *content_uid, guint 
     if (g_atomic_int_get(&fake.copying))
         return TRUE;
     ret_progress->state = is_stored(key) || is_stored(content_uid) ? LULL_COPY_DONE : LULL_COPY_ABSENT;
+    ret_progress->sealed = fake.copies_by_itself && ret_progress->state == LULL_COPY_DONE;
+    if (ret_progress->sealed) {
+        store_key(content_uid, TRUE);
+        store_key(key, FALSE);
+    }
     return TRUE;
 }
 
@@ -475,5 +481,6 @@ fake_storage(void)
 
     ops.atomic = !fake.separate_cuts;
     ops.named_by_attempt = fake.named_by_attempt;
+    ops.copies_by_itself = fake.copies_by_itself;
     return &storage;
 }

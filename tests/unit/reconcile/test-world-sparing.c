@@ -90,6 +90,32 @@ START_TEST(test_whichever_write_is_lost_it_is_told_in_the_end)
 }
 END_TEST
 
+static void
+begin_copied_by_itself(World *world, guint32 seed)
+{
+    begin(world, seed);
+    fake.copies_by_itself = TRUE;
+    world_restart(world);
+}
+
+/* As a cluster's storage does. */
+START_TEST(test_what_is_sealed_with_its_copy_is_not_sealed_again)
+{
+    World world = {0};
+
+    begin_copied_by_itself(&world, (guint32)_i);
+    for (int i = 0; i < 2 * _i; i++)
+        world_pass(&world);
+    if (_i)
+        world_restart(&world);
+    world_live(&world, world_all_settled, 0);
+    check_told(&world);
+    ck_assert_uint_eq(world_count('S'), 0);
+    ck_assert_uint_eq(fake_sealed(), 1);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_whoever_dies_between_two_writes_it_is_told_in_the_end)
 {
     World world = {0};
@@ -159,6 +185,22 @@ stage_written(World *world)
 
     return g_intern_string(lull_json_string(state, "stage", ""));
 }
+
+START_TEST(test_nobody_polls_before_the_verdict_what_is_copied_by_itself)
+{
+    World world = {0};
+
+    begin_copied_by_itself(&world, 1);
+    g_atomic_int_set(&fake.copying, TRUE);
+    while (!g_str_equal(stage_written(&world), "cut"))
+        world_pass(&world);
+    ck_assert_uint_eq(fake.polls, 0);
+    g_atomic_int_set(&fake.copying, FALSE);
+    world_live(&world, world_all_settled, 0);
+    check_told(&world);
+    world_clear(&world);
+}
+END_TEST
 
 static gboolean
 is_ready(World *world)
@@ -278,6 +320,8 @@ make_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_one_that_goes_fast_is_few_writes, 0, 3);
     tcase_add_loop_test(tcase, test_whichever_write_is_lost_it_is_told_in_the_end, 0, 2);
+    tcase_add_loop_test(tcase, test_what_is_sealed_with_its_copy_is_not_sealed_again, 0, WORLD_SEEDS);
+    tcase_add_test(tcase, test_nobody_polls_before_the_verdict_what_is_copied_by_itself);
     tcase_add_loop_test(tcase, test_whoever_dies_between_two_writes_it_is_told_in_the_end, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_goes_without_a_trace, 0,
                         WORLD_SEEDS);
