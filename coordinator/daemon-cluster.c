@@ -21,6 +21,7 @@
 #include "coordinator/state-dir.h"
 #include "coordinator/storage/csi/csi.h"
 #include "coordinator/store/kube/kube.h"
+#include "coordinator/store/recent.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -50,6 +51,7 @@ struct _LullClusterDaemon {
     GSource *instances_retry;
     char *instances_selector;
     LullStore *election_store, *store, *event_store, *cut_store;
+    LullStore *recent; /* as @store, but for what it knows: for those who look again and again */
     LullStorage *storage;
     LullRecorder *recorder;
     LullClaims *claims;
@@ -144,29 +146,44 @@ open_store(LullClusterDaemon *self, const LullClusterOptions *options, char **re
 
 /* The kinds as reconcilers know them: the group's, and machines with their locks. */
 static LullStore *
-open_view(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+view_of(LullStore *take_store, const LullClusterOptions *options)
 {
-    LullStore *kube = open_store(self, options, NULL, error);
+    LullStore *store = take_store;
     LullStore *all = NULL;
 
-    if (!kube)
-        return NULL;
     if (!g_str_equal(options->api_group, LULL_GROUP_SNAPSHOT))
-        kube = lull_store_group_new(kube, options->api_group);
-    all = lull_store_set_new(kube);
-    lull_store_set_add(all, &lull_kind_vm, lull_store_machines_new(kube, options->api_group));
+        store = lull_store_group_new(store, options->api_group);
+    all = lull_store_set_new(store);
+    lull_store_set_add(all, &lull_kind_vm, lull_store_machines_new(store, options->api_group));
     return all;
+}
+
+static gboolean
+open_views(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+{
+    static const char *const known[] = {"virtualmachinesnapshots", "virtualmachinesnapshotcontents",
+                                        "virtualmachines", "virtualmachineinstances", NULL};
+    LullStore *kube = open_store(self, options, NULL, error);
+
+    if (!kube)
+        return FALSE;
+    kube = lull_store_recent_new(kube, known);
+    self->recent = view_of(kube, options);
+    self->store = view_of(lull_store_recent_asking(kube), options);
+    return TRUE;
 }
 
 static gboolean
 open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **ret_ns, GError **error)
 {
+    LullStore *events = NULL;
+
     self->election_store = open_store(self, options, ret_ns, error);
-    self->event_store = self->election_store ? open_view(self, options, error) : NULL;
+    events = self->election_store ? open_store(self, options, NULL, error) : NULL;
+    self->event_store = events ? view_of(events, options) : NULL;
     self->cut_store = self->event_store ? open_store(self, options, NULL, error) : NULL;
-    self->store = self->cut_store ? open_view(self, options, error) : NULL;
-    self->recorder =
-        self->store ? lull_recorder_new(self->event_store, &lull_recorder_of_cluster, error) : NULL;
+    if (self->cut_store && open_views(self, options, error))
+        self->recorder = lull_recorder_new(self->event_store, &lull_recorder_of_cluster, error);
     return self->recorder != NULL;
 }
 
@@ -287,10 +304,11 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
     self->jobs = lull_jobs_new();
     self->book = lull_grant_book_new();
     self->seen = lull_seen_new(lull_content_gone, &self->contents);
-    self->content_loop = lull_loop_new(self->store, &content);
+    self->content_loop = lull_loop_new(self->recent, &content);
     self->duty = (LullContentDuty){self->node, self->book};
     self->contents =
-        (LullContents){.store = self->store,
+        (LullContents){.store = self->recent,
+                       .asking = self->store,
                        .jobs = self->jobs,
                        .tools = {self->host, self->storage, self->intents, self->claims,
                                  LULL_MSEC(options->lease), self->outlook.metrics},
@@ -404,7 +422,8 @@ stand_for_election(LullClusterDaemon *self, const LullClusterOptions *options, c
     const LullLeaderOptions election = {ns, lease, self->identity, &lull_election_usual};
 
     self->leader = lull_leader_new(self->election_store, &election, on_election, self);
-    self->leading_tools = (LullLeadingTools){.store = self->store,
+    self->leading_tools = (LullLeadingTools){.store = self->recent,
+                                             .asking = self->store,
                                              .recorder = self->recorder,
                                              .leader = self->leader,
                                              .node = self->node,
@@ -524,6 +543,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->claims, lull_claims_free);
     g_clear_pointer(&self->recorder, lull_recorder_free);
     g_clear_pointer(&self->store, lull_store_free);
+    g_clear_pointer(&self->recent, lull_store_free);
     g_clear_pointer(&self->storage, lull_storage_free);
     g_clear_pointer(&self->cut_store, lull_store_free);
     g_clear_pointer(&self->event_store, lull_store_free);

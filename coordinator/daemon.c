@@ -123,7 +123,7 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
         "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
         lull_restore_refs, lull_restore_pass,  &self->restores};
 
-    self->snapshots = (LullSnapshots){self->store, self->recorder, NULL};
+    self->snapshots = (LullSnapshots){.store = self->store, .recorder = self->recorder};
     self->jobs = lull_jobs_new();
     self->snapshot_loop = lull_loop_new(self->store, &snapshot);
     self->content_loop = lull_loop_new(self->store, &content);

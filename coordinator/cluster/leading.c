@@ -14,7 +14,7 @@
 #include "protocol/names.h"
 
 struct _LullLeading {
-    LullStore *store; /* takes no write once another leads */
+    LullStore *store, *asking; /* take no write once another leads */
     char *node;
     LullGrantBook *book;
     LullSeen *seen;
@@ -86,16 +86,17 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
                                   .sight = lull_grant_sight};
 
     self->store = lull_store_lead_new(tools->store, tools->leader);
+    self->asking = lull_store_lead_new(tools->asking, tools->leader);
     self->node = g_strdup(tools->node);
     self->book = lull_grant_book_new();
     self->seen = lull_seen_new(gone, self->book);
     self->source = (LullSnapshotSource){.complete = lull_machine_complete,
                                         .keep = lull_machine_keep_revisions,
-                                        .user_data = self->store,
+                                        .user_data = self->asking,
                                         .node = self->node,
                                         .grant = lull_grants_first,
                                         .granter = &self->grants};
-    self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source};
+    self->snapshots = (LullSnapshots){self->store, tools->recorder, &self->source, self->asking};
     self->grants = (LullGrants){self->store,          self->book, self->seen,   self->node,
                                 tools->attempt_pause, leads,      tools->leader};
     self->metrics = tools->metrics;
@@ -123,6 +124,7 @@ lull_leading_free(LullLeading *self)
     lull_metrics_forget_objects(self->metrics);
     g_clear_pointer(&self->seen, lull_seen_free);
     g_clear_pointer(&self->book, lull_grant_book_free);
+    g_clear_pointer(&self->asking, lull_store_free);
     g_clear_pointer(&self->store, lull_store_free);
     g_free(self->node);
     g_free(self);

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 typedef struct _LullLeading LullLeading;
 
 typedef struct {
-    LullStore *store; /* lent, as all here */
+    LullStore *store;  /* lent, as all here */
+    LullStore *asking; /* the same where that one may give what it knows (recent.h) */
     LullRecorder *recorder;
     LullLeader *leader;
     const char *node;     /* ours */

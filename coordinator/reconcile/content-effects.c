@@ -20,6 +20,13 @@
 /* Before a storage that refuses, and keeps nobody waiting, is believed. */
 #define MAX_FAILED_CUTS 2
 
+/* For what has to be as it is now. */
+static LullStore *
+asking(const LullContents *self)
+{
+    return self->asking ? self->asking : self->store;
+}
+
 static LullContentTask *
 task_new(const LullContents *self, const LullContentView *view, guint number)
 {
@@ -249,7 +256,7 @@ check_still_off(const LullContents *self, const LullContentView *view, const Lul
 
     if (state->stage != LULL_CONTENT_CUT || !outcome->life)
         return TRUE;
-    if (!lull_rest_look(self->store, view->content, &now, error))
+    if (!lull_rest_look(asking(self), view->content, &now, error))
         return FALSE;
     broken = lull_rest_broken(outcome->life, &now);
     if (!broken)
@@ -316,7 +323,7 @@ record_bare(const LullContents *self, const LullContentView *view, GError **erro
     g_autofree char *why = NULL;
     gboolean reached = FALSE;
 
-    if (!lull_effect_get(self->store, &lull_kind_vm, view->ns, machine ? machine : "", &vm, error))
+    if (!lull_effect_get(asking(self), &lull_kind_vm, view->ns, machine ? machine : "", &vm, error))
         return FALSE;
     report = lull_bare_report(vm, op, view->next, view->policy->require, &reached);
     claim(self, view);
@@ -433,7 +440,7 @@ start_attempt(const LullContents *self, const LullContentView *view, GError **er
     LullContentTask *task = NULL;
     g_auto(LullRest) rest = {0};
 
-    if (self->duty && !lull_rest_look(self->store, view->content, &rest, error))
+    if (self->duty && !lull_rest_look(asking(self), view->content, &rest, error))
         return FALSE;
     task = task_new(self, view, view->state->number);
     task->order = order_of(self, view);
@@ -554,22 +561,56 @@ note_seen(const LullContents *self, const LullContentView *view, LullContentVerb
         lull_seen_note(self->seen, view->ns, view->name, NULL);
 }
 
+/* Around a guest, and where something goes that does not come again, it is decided by what is there now; all
+ * else is written under a version that was read, or only looks. */
+static gboolean
+needs_asking(LullContentVerb verb)
+{
+    static const gboolean asks[LULL_CONTENT_N_VERBS] = {
+        [LULL_CONTENT_START_ATTEMPT] = TRUE,  [LULL_CONTENT_CANCEL_ATTEMPT] = TRUE,
+        [LULL_CONTENT_ABANDON] = TRUE,        [LULL_CONTENT_START_DISCARD] = TRUE,
+        [LULL_CONTENT_RECORD_DISCARD] = TRUE, [LULL_CONTENT_RECORD_LOSS] = TRUE,
+        [LULL_CONTENT_START_REMOVAL] = TRUE,  [LULL_CONTENT_REMOVE_FINALIZER] = TRUE,
+    };
+
+    return asks[verb];
+}
+
+static LullContentView *
+look(const LullContents *self, const char *ns, const char *name, gint64 now, LullContentStep *ret_step,
+     GError **error)
+{
+    LullStore *stores[] = {self->store, self->asking};
+    LullContentView *view = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(stores) && stores[i]; i++) {
+        const LullContentEyes eyes = {stores[i],  self->tools.storage, self->jobs, self->life,
+                                      self->duty, self->times,         self->bare, self->sparing};
+
+        g_clear_pointer(&view, lull_content_view_free);
+        view = lull_content_view_gather(&eyes, ns, name, now, error);
+        if (!view)
+            return NULL;
+        *ret_step = lull_content_decide(view);
+        if (!needs_asking(ret_step->verb))
+            break;
+    }
+    return view;
+}
+
 gboolean
 lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
     const LullContents *self = contents;
     const gint64 now = lull_clock_realtime();
-    const LullContentEyes eyes = {self->store, self->tools.storage, self->jobs, self->life,
-                                  self->duty,  self->times,         self->bare, self->sparing};
-    g_autoptr(LullContentView) view = lull_content_view_gather(&eyes, ns, name, now, error);
+    LullContentStep step = {0};
+    g_autoptr(LullContentView) view = look(self, ns, name, now, &step, error);
     g_autoptr(GPtrArray) news = NULL;
-    LullContentStep step;
 
     if (!view)
         return FALSE;
     if (!view->exists && self->recorder)
         lull_recorder_forget(self->recorder, &lull_kind_content, ns, name);
-    step = lull_content_decide(view);
     note_seen(self, view, step.verb);
     if (step.again_at)
         ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);

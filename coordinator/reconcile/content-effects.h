@@ -25,6 +25,7 @@ typedef struct {
     const LullContentDuty *duty; /* in a cluster; NULL: every attempt is ours */
     gboolean bare;               /* what promises no volume needs neither host nor storage */
     gboolean sparing;            /* see lull_status_tell_at() */
+    LullStore *asking;           /* the same where @store may give what it knows (recent.h); else NULL */
     LullSeen *seen;              /* tells lull_content_gone(); NULL: nothing is kept of what is gone */
 } LullContents;
 

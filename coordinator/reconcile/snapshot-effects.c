@@ -184,21 +184,47 @@ perform(const LullSnapshots *self, const LullSnapshotView *view, LullSnapshotVer
     return TRUE;
 }
 
+/* What cannot be taken back, and is not written under a version that was read, is decided by what is there
+ * now. */
+static gboolean
+needs_asking(const LullSnapshotView *view, LullSnapshotVerb verb)
+{
+    return verb == LULL_SNAPSHOT_DELETE_CONTENT || verb == LULL_SNAPSHOT_REMOVE_FINALIZER ||
+           (verb == LULL_SNAPSHOT_WRITE_STATUS && view->failed);
+}
+
+static LullSnapshotView *
+look(const LullSnapshots *self, const char *ns, const char *name, gint64 now, LullSnapshotStep *ret_step,
+     GError **error)
+{
+    LullStore *stores[] = {self->store, self->asking};
+    LullSnapshotView *view = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(stores) && stores[i]; i++) {
+        g_clear_pointer(&view, lull_snapshot_view_free);
+        view = lull_snapshot_view_gather(stores[i], self->source, ns, name, now, error);
+        if (!view)
+            return NULL;
+        *ret_step = lull_snapshot_decide(view);
+        if (!needs_asking(view, ret_step->verb))
+            break;
+    }
+    return view;
+}
+
 gboolean
 lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
     const LullSnapshots *self = snapshots;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullSnapshotView) view =
-        lull_snapshot_view_gather(self->store, self->source, ns, name, now, error);
+    LullSnapshotStep step = {0};
+    g_autoptr(LullSnapshotView) view = look(self, ns, name, now, &step, error);
     g_autoptr(GPtrArray) news = NULL;
-    LullSnapshotStep step;
 
     if (!view)
         return FALSE;
     if (!view->exists && self->recorder)
         lull_recorder_forget(self->recorder, &lull_kind_snapshot, ns, name);
-    step = lull_snapshot_decide(view);
     if (step.verb == LULL_SNAPSHOT_WAIT) {
         if (step.again_at)
             ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);

@@ -15,6 +15,7 @@ typedef struct {
     LullStore *store;
     LullRecorder *recorder;           /* NULL: nobody is told */
     const LullSnapshotSource *source; /* NULL: a machine's object has it all */
+    LullStore *asking;                /* the same where @store may give what it knows (recent.h); else NULL */
 } LullSnapshots;
 
 /* LullPassFunc; @snapshots: a LullSnapshots. */

@@ -85,11 +85,28 @@ flaky_list(LullStore *store, const LullKind *kind, const char *ns, const LullLis
     return lose(self, FALSE, error) ? NULL : lull_store_list(self->inner, writable(kind), ns, options, error);
 }
 
+static LullWatch *
+flaky_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWatchOptions *options,
+            GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
+{
+    WorldStore *self = (WorldStore *)store;
+
+    return lull_store_watch_selected(self->inner, writable(kind), ns, options, context, func, user_data,
+                                     error);
+}
+
+static void
+flaky_free(LullStore *store)
+{
+}
+
 static const LullStoreOps flaky_ops = {.get = flaky_get,
                                        .list = flaky_list,
                                        .create = flaky_create,
                                        .patch = flaky_patch,
-                                       .remove = flaky_remove};
+                                       .remove = flaky_remove,
+                                       .watch = flaky_watch,
+                                       .free = flaky_free};
 
 /* Returns the uid. */
 static char *
@@ -130,12 +147,52 @@ is_complete(gpointer user_data, LullJson *vm, GError **error)
 
 static const LullSnapshotSource far_away = {.complete = is_complete};
 
+static const LullKind *const far_kinds[] = {&lull_kind_snapshot, &lull_kind_content, &lull_kind_vm};
+
+static void
+hear_nothing(LullWatchType type, LullJson *object, gpointer user_data)
+{
+}
+
+/* Whoever is far away is read as seldom as can be; what changes there is heard of some passes later. */
+static void
+read_seldom(World *world)
+{
+    static const char *const plurals[] = {"virtualmachinesnapshots", "virtualmachinesnapshotcontents",
+                                          "virtualmachines", NULL};
+
+    world->recent = lull_store_recent_new(&world->flaky.store, plurals);
+    world->context = g_main_context_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(far_kinds); i++)
+        world->watches[i] = lull_store_watch(world->recent, far_kinds[i], NULL, NULL, world->context,
+                                             hear_nothing, NULL, NULL);
+    world->snapshots.store = world->contents.store = world->recent;
+    world->snapshots.asking = world->contents.asking = lull_store_recent_asking(world->recent);
+    world->snapshots.source = &far_away;
+    world->contents.sparing = TRUE;
+}
+
+static void
+hear(World *world)
+{
+    while (world->context && g_main_context_iteration(world->context, FALSE))
+        continue;
+}
+
+static void
+hear_no_more(World *world)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(far_kinds); i++)
+        g_clear_pointer(&world->watches[i], lull_watch_stop);
+    g_clear_pointer(&world->context, g_main_context_unref);
+    g_clear_pointer(&world->recent, lull_store_free);
+}
+
 void
 world_spare(World *world)
 {
     world->sparing = TRUE;
-    world->snapshots.source = &far_away;
-    world->contents.sparing = TRUE;
+    read_seldom(world);
 }
 
 static void
@@ -144,8 +201,7 @@ begin_life(World *world)
     world->jobs = lull_jobs_new();
     world->claims = lull_claims_new();
     world->recorder = lull_recorder_new(world->flaky.inner, NULL, NULL);
-    world->snapshots =
-        (LullSnapshots){&world->flaky.store, world->recorder, world->sparing ? &far_away : NULL};
+    world->snapshots = (LullSnapshots){.store = &world->flaky.store, .recorder = world->recorder};
     world->contents.store = &world->flaky.store;
     world->contents.jobs = world->jobs;
     world->contents.tools =
@@ -159,6 +215,8 @@ begin_life(World *world)
                                      .claims = world->claims,
                                      .loop = world->contents.loop,
                                      .recorder = world->recorder};
+    if (world->sparing)
+        read_seldom(world);
 }
 
 static void
@@ -166,6 +224,7 @@ end_life(World *world)
 {
     lull_jobs_stop(world->jobs, LULL_SEC(30));
     g_clear_pointer(&world->jobs, lull_jobs_free);
+    hear_no_more(world);
     g_clear_pointer(&world->claims, lull_claims_free);
     g_clear_pointer(&world->recorder, lull_recorder_free);
     g_clear_pointer(&world->contents.life, g_free);
@@ -426,6 +485,8 @@ world_pass(World *world)
         one_pass(world, &lull_kind_restore, &world->restores, lull_restore_pass,
                  world->restore_names[i - n_contents - n_snapshots], &pass);
     let_machine_be(world);
+    if (g_rand_int_range(world->dice, 0, 4) == 0)
+        hear(world);
     if (pass.acted)
         check_always(world);
     else

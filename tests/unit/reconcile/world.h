@@ -6,6 +6,7 @@
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
+#include "coordinator/store/recent.h"
 #include "tests/unit/reconcile/fake-guest.h"
 
 G_BEGIN_DECLS
@@ -43,7 +44,10 @@ struct _World {
     const char *snapshot_names[WORLD_MANY], *restore_names[WORLD_MANY];
     char *restore_uids[WORLD_MANY];
     gboolean runs;    /* the machine, as its object says */
-    gboolean sparing; /* see world_spare() */
+    gboolean sparing; /* see world_spare(); then there are: */
+    LullStore *recent;
+    GMainContext *context;
+    LullWatch *watches[3];
 
     /* Around each pass, where they are set: what a test does to it, and sees of it. @error: NULL: it went
      * well. */
@@ -60,7 +64,7 @@ void world_clear(World *world);
 /* The coordinator dies and comes back: nothing of the life before is left but store and files. */
 void world_restart(World *world);
 
-/* From now on each write is one to a server that others need, too. */
+/* From now on each request is one to a server that others need, too. */
 void world_spare(World *world);
 
 /* Where intents are written; gone, none can be. */
