@@ -24,19 +24,28 @@ settle(gboolean done, GError *problem, LullError fine, GError **error)
     return FALSE;
 }
 
+/* *@ret_after: what became of it; NULL: it is gone, or there was nothing to do. */
+static gboolean
+patch_to(LullStore *store, const LullKind *kind, LullJson *object, LullPatchTarget target,
+         LullJson *take_patch, LullJson **ret_after, GError **error)
+{
+    g_autoptr(LullJson) patch = take_patch;
+    GError *problem = NULL;
+
+    if (!patch)
+        return TRUE;
+    *ret_after = lull_store_patch(store, kind, lull_meta_namespace(object), lull_meta_name(object), target,
+                                  patch, &problem);
+    return settle(*ret_after != NULL, problem, LULL_ERROR_NOT_FOUND, error);
+}
+
 gboolean
 lull_effect_patch(LullStore *store, const LullKind *kind, LullJson *object, LullPatchTarget target,
                   LullJson *take_patch, GError **error)
 {
-    g_autoptr(LullJson) patch = take_patch;
-    GError *problem = NULL;
     g_autoptr(LullJson) after = NULL;
 
-    if (!patch)
-        return TRUE;
-    after = lull_store_patch(store, kind, lull_meta_namespace(object), lull_meta_name(object), target, patch,
-                             &problem);
-    return settle(after != NULL, problem, LULL_ERROR_NOT_FOUND, error);
+    return patch_to(store, kind, object, target, take_patch, &after, error);
 }
 
 gboolean
@@ -82,8 +91,10 @@ lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GEr
 }
 
 gboolean
-lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error)
+lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, LullJson **ret_vm,
+                 GError **error)
 {
+    g_autoptr(LullJson) after = NULL;
     LullJson *patch = json_object_new_object();
     LullJson *status = lull_json_ensure(patch, "status");
 
@@ -92,7 +103,11 @@ lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *
         for (gsize i = 0; i < G_N_ELEMENTS(locks); i++)
             json_object_object_add(status, locks[i].field, NULL); /* whoever has @vm saw only void ones */
     json_object_object_add(status, field, owner ? json_object_new_string(owner) : NULL);
-    return lull_effect_patch(store, &lull_kind_vm, vm, LULL_PATCH_STATUS, patch, error);
+    if (!patch_to(store, &lull_kind_vm, vm, LULL_PATCH_STATUS, patch, &after, error))
+        return FALSE;
+    if (ret_vm)
+        *ret_vm = g_steal_pointer(&after);
+    return TRUE;
 }
 
 gboolean

@@ -22,9 +22,10 @@ gboolean lull_effect_create(LullStore *store, const LullKind *kind, LullJson *ob
 gboolean lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
 
 /* Sets or clears (NULL) a lock of the VM: status.@field. To set it @vm must have no other one that counts;
- * void ones, see below, go with that: some day somebody has their owner's name. */
-gboolean
-lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner, GError **error);
+ * void ones, see below, go with that: some day somebody has their owner's name. *@ret_vm (may be NULL): what
+ * became of it; NULL: it is gone. */
+gboolean lull_effect_lock(LullStore *store, LullJson *vm, const char *field, const char *owner,
+                          LullJson **ret_vm, GError **error);
 
 /* Replaces @vm (may point to NULL) by one without the locks of snapshots and restores that do not exist:
  * nobody would ever let go of them. Of what has no such name nobody knows: it is left. */

@@ -147,7 +147,7 @@ static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     forget_data(self, view);
-    return lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, error);
+    return lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error);
 }
 
 static gboolean
@@ -200,7 +200,7 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
         return lull_effect_annotate(self->store, kind, view->restore, LULL_ANNOTATION_PROGRESS,
                                     view->progress, error);
     case LULL_RESTORE_LOCK:
-        return lull_effect_lock(self->store, view->vm, "restoreInProgress", view->name, error);
+        return lull_effect_lock(self->store, view->vm, "restoreInProgress", view->name, NULL, error);
     case LULL_RESTORE_FORGET_FAILURE:
         return forget_failure(self, view, error);
     case LULL_RESTORE_UNLOCK:

@@ -143,16 +143,23 @@ create_content(LullStore *store, const LullSnapshotView *view, const LullSnapsho
 }
 
 static gboolean
-lock_source(LullStore *store, const LullSnapshotView *view, GError **error)
+lock_source(LullStore *store, LullSnapshotView *view, GError **error)
 {
-    if (!lull_effect_lock(store, view->vm, "snapshotInProgress", view->name, error))
+    g_autoptr(LullJson) vm = NULL;
+
+    if (!lull_effect_lock(store, view->vm, "snapshotInProgress", view->name, &vm, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_LOCKED);
+    if (!vm)
+        return TRUE;
+    view->locked = TRUE;
+    view->loose = FALSE;
+    lull_json_take(view->vm, "metadata", lull_json_dup(lull_json_object(vm, "metadata")));
     return TRUE;
 }
 
 static gboolean
-perform(const LullSnapshots *self, const LullSnapshotView *view, LullSnapshotVerb verb, GError **error)
+perform(const LullSnapshots *self, LullSnapshotView *view, LullSnapshotVerb verb, GError **error)
 {
     const LullKind *kind = &lull_kind_snapshot;
     LullStore *store = self->store;
@@ -174,7 +181,7 @@ perform(const LullSnapshots *self, const LullSnapshotView *view, LullSnapshotVer
     case LULL_SNAPSHOT_DELETE_CONTENT:
         return lull_effect_remove(store, &lull_kind_content, view->content, error);
     case LULL_SNAPSHOT_UNLOCK:
-        return lull_effect_lock(store, view->vm, "snapshotInProgress", NULL, error);
+        return lull_effect_lock(store, view->vm, "snapshotInProgress", NULL, NULL, error);
     case LULL_SNAPSHOT_REMOVE_FINALIZER:
         return lull_effect_finalizer(store, kind, view->snapshot, LULL_FINALIZER_SNAPSHOT, FALSE, error);
     case LULL_SNAPSHOT_WAIT:
@@ -212,6 +219,30 @@ look(const LullSnapshots *self, const char *ns, const char *name, gint64 now, Lu
     return view;
 }
 
+/* Nobody wrote to the machine from our look to our lock, so what was put together of it then is what there
+ * is; that costs too much to be done twice where requests do. */
+static gboolean
+goes_on(const LullSnapshotView *view, LullSnapshotStep *step)
+{
+    if (step->verb != LULL_SNAPSHOT_LOCK || !view->sparing || !view->locked)
+        return FALSE;
+    *step = lull_snapshot_decide(view);
+    return step->verb == LULL_SNAPSHOT_CREATE_CONTENT;
+}
+
+static gboolean
+act(const LullSnapshots *self, LullSnapshotView *view, const LullSnapshotStep *step, GError **error)
+{
+    g_autoptr(GPtrArray) news = NULL;
+
+    g_debug("snapshot %s: %s (%s)", view->name, lull_snapshot_verb_to_string(step->verb), step->reason);
+    if (!perform(self, view, step->verb, error))
+        return FALSE;
+    news = lull_snapshot_news(view, step->verb);
+    lull_news_tell(news, self->recorder, view->now);
+    return TRUE;
+}
+
 gboolean
 lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
@@ -219,7 +250,6 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
     const gint64 now = lull_clock_realtime();
     LullSnapshotStep step = {0};
     g_autoptr(LullSnapshotView) view = look(self, ns, name, now, &step, error);
-    g_autoptr(GPtrArray) news = NULL;
 
     if (!view)
         return FALSE;
@@ -230,13 +260,8 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
             ret_pass->again_usec = MAX(step.again_at - now, 0) + LULL_MSEC(1);
         return TRUE;
     }
-    g_debug("snapshot %s: %s (%s)", name, lull_snapshot_verb_to_string(step.verb), step.reason);
     ret_pass->acted = TRUE;
-    if (!perform(self, view, step.verb, error))
-        return FALSE;
-    news = lull_snapshot_news(view, step.verb);
-    lull_news_tell(news, self->recorder, now);
-    return TRUE;
+    return act(self, view, &step, error) && (!goes_on(view, &step) || act(self, view, &step, error));
 }
 
 GStrv
