@@ -256,6 +256,82 @@ START_TEST(test_a_status_that_is_emptied_by_hand_is_what_it_was_again)
 }
 END_TEST
 
+static LullJson *
+read_recent(World *world, const LullKind *kind, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    LullJson *object = lull_store_get(world->recent, kind, "default", name, &error);
+
+    ck_assert_no_error(error);
+    return object;
+}
+
+static void
+say_ready(World *world, const char *content, gboolean ready)
+{
+    g_autoptr(LullJson) patch =
+        json(ready ? "{'status':{'readyToUse':true}}" : "{'status':{'readyToUse':false}}");
+    g_autoptr(LullJson) patched = lull_store_patch(world->flaky.inner, &lull_kind_content, "default", content,
+                                                   LULL_PATCH_STATUS, patch, NULL);
+
+    ck_assert_ptr_nonnull(patched);
+}
+
+/* Events that come late are no reason to lose what is to be kept. */
+START_TEST(test_what_goes_for_good_is_decided_by_what_is_there_now)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) kept = NULL;
+    g_autoptr(LullJson) known = NULL;
+    LullJson *left = NULL;
+
+    world_init(&world, 1);
+    world_spare(&world);
+    world_take(&world, "snap", "", ",'failureDeadline':0,'deletionPolicy':'Retain'");
+    world_live(&world, world_all_settled, 0);
+    content = world_content(&world);
+    say_ready(&world, lull_meta_name(content), FALSE);
+    world_restart(&world);
+    known = read_recent(&world, &lull_kind_content, lull_meta_name(content));
+    say_ready(&world, lull_meta_name(content), TRUE);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    while ((left = world_get(&world, &lull_kind_snapshot, "snap"))) {
+        LullPass pass = {0};
+
+        lull_json_put(left);
+        (void)lull_snapshot_pass(&world.snapshots, "default", "snap", &pass, NULL);
+    }
+    kept = world_content(&world);
+    ck_assert(kept && !lull_meta_is_deleting(kept));
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_no_attempt_begins_that_nobody_wants_any_more)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) known = NULL;
+
+    begin(&world, 1);
+    while (!g_str_equal(stage_written(&world), "begun"))
+        world_pass(&world);
+    known = read_recent(&world, &lull_kind_snapshot, "snap");
+    ck_assert(!lull_meta_is_deleting(known));
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    content = world_content(&world);
+    for (int i = 0; i < 3; i++) {
+        LullPass pass = {0};
+
+        (void)lull_content_pass(&world.contents, "default", lull_meta_name(content), &pass, NULL);
+    }
+    world_restart(&world); /* what runs ends */
+    ck_assert_str_eq(fake_story(), "");
+    world_clear(&world);
+}
+END_TEST
+
 static char *
 content_error(World *world)
 {
@@ -327,6 +403,8 @@ make_suite(void)
                         WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_data_that_are_missed_and_found_again_are_ready_again, 0, 6);
     tcase_add_loop_test(tcase, test_one_that_comes_back_from_a_backup_is_ready_once_its_data_are_there, 0, 4);
+    tcase_add_test(tcase, test_what_goes_for_good_is_decided_by_what_is_there_now);
+    tcase_add_test(tcase, test_no_attempt_begins_that_nobody_wants_any_more);
     tcase_add_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again);
     tcase_add_test(tcase, test_one_whose_copy_takes_long_is_told_of_before_it_is_ready);
     suite_add_tcase(suite, tcase);
