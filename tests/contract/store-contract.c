@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 
 #include "coordinator/store/local/local.h"
+#include "coordinator/store/recent.h"
 
 LullStore *
 open_local(const char *directory)
@@ -31,7 +32,16 @@ open_set(const char *directory)
     return set;
 }
 
-static const Factory own_factories[] = {{"local", open_local}, {"set", open_set}, {"served", open_served}};
+static LullStore *
+open_recent(const char *directory)
+{
+    static const char *const plurals[] = {"virtualmachinesnapshots", NULL};
+
+    return lull_store_recent_new(open_local(directory), plurals);
+}
+
+static const Factory own_factories[] = {
+    {"local", open_local}, {"set", open_set}, {"served", open_served}, {"recent", open_recent}};
 static const Factory cluster_factories[] = {{"cluster", open_cluster}};
 
 const Factory *factories;
