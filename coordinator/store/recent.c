@@ -140,14 +140,8 @@ is_news(const Entry *known, guint64 version, gint64 since)
     return version >= known->version && since >= known->since;
 }
 
-/* A write that takes the last finalizer off is answered with what it was. */
-static gboolean
-has_gone(LullJson *object)
-{
-    return lull_meta_is_deleting(object) && !lull_object_has_finalizers(object);
-}
-
-/* The answer. @object NULL: there is none, or it is not known what became of it. */
+/* The answer. @object NULL: there is none, or it is not known what became of it. A write that takes the last
+ * finalizer off is answered with what is gone. */
 static void
 note(Recent *self, const LullKind *kind, const char *ns, const char *name, LullJson *object, gint64 since)
 {
@@ -157,7 +151,7 @@ note(Recent *self, const LullKind *kind, const char *ns, const char *name, LullJ
 
     g_mutex_lock(&self->lock);
     known = g_hash_table_lookup(self->entries, key);
-    if (known && (!object || has_gone(object) || !version_of(object, &version))) {
+    if (known && (!object || lull_object_may_go(object) || !version_of(object, &version))) {
         g_hash_table_remove(self->entries, key);
     } else if (known && is_news(known, version, since)) {
         lull_json_put(known->object);
