@@ -13,7 +13,7 @@ typedef struct {
     LullCsiContent *content;
     guint attempt; /* that counts */
     guint cut;     /* whose cuts are known; 0: none */
-    LullJson *cuts;
+    char *cuts;    /* as a line of JSON, a tenth of what a tree takes: all that is kept has them */
 } Known;
 
 static void
@@ -22,8 +22,16 @@ known_free(gpointer data)
     Known *known = data;
 
     lull_csi_content_unref(known->content);
-    lull_json_put(known->cuts);
+    g_free(known->cuts);
     g_free(known);
+}
+
+static void
+set_cuts(Known *known, guint attempt, LullJson *cuts)
+{
+    g_free(known->cuts);
+    known->cuts = g_strdup(lull_json_to_line(cuts));
+    known->cut = attempt;
 }
 
 /* With the lock. What an attempt of this life cut is known before anybody is told. */
@@ -31,11 +39,8 @@ static void
 note(Known *known, guint attempt, LullJson *cuts)
 {
     known->attempt = attempt;
-    if (!cuts || known->cut == attempt)
-        return;
-    lull_json_put(known->cuts);
-    known->cuts = lull_json_dup(cuts);
-    known->cut = attempt;
+    if (cuts && known->cut != attempt)
+        set_cuts(known, attempt, cuts);
 }
 
 static void
@@ -74,11 +79,8 @@ lull_csi_note_cuts(LullCsi *self, const char *content_uid, guint attempt, LullJs
 
     g_mutex_lock(&self->lock);
     known = g_hash_table_lookup(self->known, content_uid);
-    if (known) {
-        lull_json_put(known->cuts);
-        known->cuts = g_steal_pointer(&take_cuts);
-        known->cut = attempt;
-    }
+    if (known)
+        set_cuts(known, attempt, take_cuts);
     g_mutex_unlock(&self->lock);
     lull_json_put(take_cuts);
 }
@@ -87,14 +89,14 @@ LullJson *
 lull_csi_cuts_of(LullCsi *self, const char *content_uid, guint attempt)
 {
     const Known *known = NULL;
-    LullJson *cuts = NULL;
+    g_autofree char *cuts = NULL;
 
     g_mutex_lock(&self->lock);
     known = g_hash_table_lookup(self->known, content_uid);
-    if (known && known->cuts && known->cut == attempt)
-        cuts = lull_json_dup(known->cuts);
+    if (known && known->cut == attempt)
+        cuts = g_strdup(known->cuts);
     g_mutex_unlock(&self->lock);
-    return cuts;
+    return cuts ? lull_json_parse(cuts, -1, NULL) : NULL;
 }
 
 LullCsiContent *
