@@ -15,6 +15,7 @@
 #include "coordinator/daemon.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/init.h"
+#include "coordinator/memory.h"
 #include "coordinator/model/manifests.h"
 #include "coordinator/storage/pull/guard.h"
 #include "coordinator/storage/pull/watchdog.h"
@@ -291,6 +292,7 @@ main(int argc, char **argv)
         return lull_pull_guard_main(argc - 1, argv + 1);
     if (argc > 1 && g_str_equal(argv[1], LULL_PULL_WATCHDOG_WORD))
         return lull_pull_watchdog_main(argc - 1, argv + 1);
+    lull_memory_init();
     set_up_log();
     if (!parse(&argc, &argv, &arguments, &error) || !check_lease(&arguments.host, &error) ||
         !lull_steps_init(&error))
