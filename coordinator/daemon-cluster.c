@@ -18,6 +18,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
+#include "coordinator/reconcile/content-state.h"
 #include "coordinator/state-dir.h"
 #include "coordinator/storage/csi/csi.h"
 #include "coordinator/store/kube/kube.h"
@@ -218,24 +219,17 @@ refuse_beside_a_rival(LullClusterDaemon *self, const char *group, const char *ns
 }
 
 /* A grant that is there already is void: nobody here knows how old it is, or what became of it. */
-static gboolean
-find_leftovers(LullClusterDaemon *self, GError **error)
+static void
+find_leftover(LullJson *content, gpointer user_data)
 {
-    const LullListOptions options = {.label_selector = self->selector};
-    g_autoptr(LullJson) list = lull_store_list(self->store, &lull_kind_content, NULL, &options, error);
-    LullJson *items = lull_json_array(list, "items");
+    LullClusterDaemon *self = user_data;
+    const char *uid = lull_meta_uid(content);
+    g_autoptr(LullGrant) grant = lull_grant_of(content);
 
-    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
-        LullJson *content = json_object_array_get_idx(items, i);
-        const char *uid = lull_meta_uid(content);
-        g_autoptr(LullGrant) grant = lull_grant_of(content);
-
-        if (!uid)
-            continue;
-        lull_grant_book_find(self->book, uid, grant);
-        lull_seen_note(self->seen, lull_meta_namespace(content), lull_meta_name(content), uid);
-    }
-    return list != NULL;
+    if (!uid)
+        return;
+    lull_grant_book_find(self->book, uid, grant);
+    lull_seen_note(self->seen, lull_meta_namespace(content), lull_meta_name(content), uid);
 }
 
 static void on_instance(LullWatchType type, LullJson *object, gpointer user_data);
@@ -298,7 +292,8 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                                     .refs = lull_content_refs,
                                     .pass = lull_content_pass,
                                     .user_data = &self->contents,
-                                    .selector = self->selector};
+                                    .selector = self->selector,
+                                    .trim = lull_content_trim};
 
     self->storage = lull_storage_csi_new(self->cut_store);
     self->jobs = lull_jobs_new();
@@ -321,8 +316,8 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                        .sparing = TRUE,
                        .seen = self->seen};
     lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
-    if (!find_leftovers(self, error) || !hear_instances(self, error) ||
-        !lull_loop_start(self->content_loop, self->context, error))
+    if (!lull_store_each(self->store, &lull_kind_content, NULL, self->selector, find_leftover, self, error) ||
+        !hear_instances(self, error) || !lull_loop_start(self->content_loop, self->context, error))
         return FALSE;
     lull_intents_start_retrying(self->intents);
     return TRUE;

@@ -8,6 +8,7 @@
 #include "coordinator/cluster/machine-source.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
+#include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/grant-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/storage/csi/kinds.h"
@@ -75,15 +76,16 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
 {
     g_autoptr(LullLeading) self = g_new0(LullLeading, 1);
     const LullReconciler snapshot = {
-        "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content},
-        lull_snapshot_refs, lull_snapshot_pass,  &self->snapshots};
+        "snapshot",         &lull_kind_snapshot, {&lull_kind_vm, &lull_kind_content}, lull_snapshot_refs,
+        lull_snapshot_pass, &self->snapshots,    .trim = lull_snapshot_trim};
     const LullReconciler grant = {"grant",
                                   &lull_kind_content,
                                   {&lull_kind_snapshot, &lull_kind_vm, &lull_kind_node},
                                   lull_grant_refs,
                                   lull_grant_pass,
                                   &self->grants,
-                                  .sight = lull_grant_sight};
+                                  .sight = lull_grant_sight,
+                                  .trim = lull_content_trim};
 
     self->store = lull_store_lead_new(tools->store, tools->leader);
     self->asking = lull_store_lead_new(tools->asking, tools->leader);

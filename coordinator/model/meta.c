@@ -53,6 +53,30 @@ lull_meta_is_deleting(LullJson *object)
     return meta_string(object, "deletionTimestamp") != NULL;
 }
 
+static void
+keep_only(LullJson *object, const char *const *kept)
+{
+    json_object_object_foreach(object, key, value)
+    {
+        (void)value;
+        if (!g_strv_contains(kept, key))
+            json_object_object_del(object, key);
+    }
+}
+
+void
+lull_meta_trim(LullJson *object)
+{
+    static const char *const parts[] = {"metadata", NULL};
+    static const char *const fields[] = {"name", "namespace", "uid", "resourceVersion", NULL};
+    LullJson *metadata = lull_json_object(object, "metadata");
+
+    if (metadata)
+        keep_only(metadata, fields);
+    if (object)
+        keep_only(object, parts);
+}
+
 gint64
 lull_meta_created(LullJson *object)
 {

@@ -20,6 +20,9 @@ gboolean lull_meta_is_deleting(LullJson *object);
 gint64 lull_meta_created(LullJson *object); /* wall clock usec, 0 unknown */
 gboolean lull_meta_has_finalizer(LullJson *object, const char *finalizer);
 
+/* Leaves nothing of @object but its name, namespace, uid and resourceVersion. */
+void lull_meta_trim(LullJson *object);
+
 /* Patches (owned by the caller) that carry the object's resourceVersion, so that a stale writer gets
  * LULL_ERROR_CONFLICT. NULL where nothing would change. */
 LullJson *lull_meta_patch_finalizer(LullJson *object, const char *finalizer,

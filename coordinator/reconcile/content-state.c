@@ -87,3 +87,18 @@ lull_content_state_to_annotation(const LullContentState *self)
         lull_json_take(json, "cuts", lull_json_dup(self->cuts));
     return g_strdup(lull_json_to_line(json));
 }
+
+void
+lull_content_trim(LullJson *content)
+{
+    LullJson *spec = lull_json_object(content, "spec");
+    LullJson *vm = lull_json_at(spec, "source", "virtualMachine", NULL);
+    LullJson *annotations = lull_json_at(content, "metadata", "annotations", NULL);
+
+    if (json_object_is_type(vm, json_type_object))
+        lull_meta_trim(vm);
+    if (spec)
+        json_object_object_del(spec, "volumeBackups");
+    if (json_object_is_type(annotations, json_type_object))
+        json_object_object_del(annotations, LULL_ANNOTATION_REPORT);
+}

@@ -49,6 +49,10 @@ lull_content_stage_is_final(LullContentStage stage)
 
 /* Absent, or nonsense: NEW. */
 LullContentState *lull_content_state_of(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
+/* Takes off what who hears of a content does not look at before it reads it: the machine that it holds but
+ * for which one that is, its volumes, its report. LullTrimFunc. */
+void lull_content_trim(LullJson *content);
+
 /* Of the error no more than an annotation may have. */
 char *lull_content_state_to_annotation(const LullContentState *self) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -174,12 +174,24 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
     lull_queue_add(self->queue, key);
 }
 
+/* Of what others depend on nothing is looked at but which it is, unless somebody has a sight of it. */
+static LullTrimFunc
+trim_of(const Watched *watched)
+{
+    const LullReconciler *reconciler = &watched->loop->reconciler;
+
+    if (watched->kind == reconciler->kind)
+        return reconciler->trim;
+    return reconciler->sight ? NULL : lull_meta_trim;
+}
+
 static gboolean
 watch_begin(Watched *watched, GError **error)
 {
     LullLoop *self = watched->loop;
     const LullWatchOptions options = {
-        .label_selector = watched->kind == self->reconciler.kind ? self->reconciler.selector : NULL};
+        .label_selector = watched->kind == self->reconciler.kind ? self->reconciler.selector : NULL,
+        .trim = trim_of(watched)};
 
     watched->watch = lull_store_watch_selected(self->store, watched->kind, NULL, &options, self->context,
                                                on_event, watched, error);

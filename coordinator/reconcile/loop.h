@@ -45,6 +45,7 @@ typedef struct {
     gpointer user_data;
     const char *selector; /* labels that objects of its own kind have; NULL: any */
     LullSightFunc sight;  /* may be NULL */
+    LullTrimFunc trim;    /* of its own kind, what neither refs nor whoever sees it looks at; NULL: nothing */
 } LullReconciler;
 
 LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;

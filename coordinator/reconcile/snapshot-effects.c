@@ -264,6 +264,15 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
     return act(self, view, &step, error) && (!goes_on(view, &step) || act(self, view, &step, error));
 }
 
+void
+lull_snapshot_trim(LullJson *snapshot)
+{
+    LullJson *metadata = lull_json_object(snapshot, "metadata");
+
+    if (metadata)
+        json_object_object_del(metadata, "annotations");
+}
+
 GStrv
 lull_snapshot_refs(LullJson *snapshot)
 {

@@ -26,4 +26,7 @@ lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPas
  * kept of each. LullRefsFunc. */
 GStrv lull_snapshot_refs(LullJson *snapshot);
 
+/* Takes off its annotations, which who only hears of it does not look at; LullTrimFunc. */
+void lull_snapshot_trim(LullJson *snapshot);
+
 G_END_DECLS

@@ -43,12 +43,16 @@ typedef enum {
     LULL_WATCH_ERROR
 } LullWatchType;
 
+/* Takes off @object, on any thread, what nobody will look at. */
+typedef void (*LullTrimFunc)(LullJson *object);
+
 typedef struct {
     const char *since;          /* resourceVersion; NULL: first what there is */
     const char *label_selector; /* as for a list, or NULL */
     const char *field_selector;
     gboolean
         urgent; /* somebody stands still meanwhile: a store far away is asked again sooner after a break */
+    LullTrimFunc trim; /* objects may come without what this takes off; NULL: they come whole */
 } LullWatchOptions;
 
 /* Runs on the context given to lull_store_watch(). @object is lent; ERROR carries a Status. */
@@ -91,6 +95,12 @@ LullJson *lull_store_get_raw(LullStore *self, const LullKind *kind, const char *
  * NULL: all. */
 LullJson *lull_store_list(LullStore *self, const LullKind *kind, const char *ns,
                           const LullListOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Shows @func all of them, page by page, so that never more than a page of them is there. Each is lent. One
+ * may be shown twice: where pages expire under way it begins again. FALSE: some may have been shown. */
+typedef void (*LullEachFunc)(LullJson *object, gpointer user_data);
+gboolean lull_store_each(LullStore *self, const LullKind *kind, const char *ns, const char *label_selector,
+                         LullEachFunc func, gpointer user_data, GError **error);
 
 LullJson *lull_store_create(LullStore *self, const LullKind *kind, LullJson *object,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;

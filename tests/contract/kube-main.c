@@ -84,6 +84,23 @@ do_list(Driver *self, LullJson *order, GError **error)
     return lull_store_list(self->store, kind, word(order, 1), &options, error);
 }
 
+static void
+add_name(LullJson *object, gpointer names)
+{
+    lull_json_append_string(names, lull_meta_name(object));
+}
+
+static LullJson *
+do_each(Driver *self, LullJson *order, GError **error)
+{
+    LullJson *names = json_object_new_array();
+
+    if (lull_store_each(self->store, kind, word(order, 1), NULL, add_name, names, error))
+        return names;
+    json_object_put(names);
+    return NULL;
+}
+
 static LullJson *
 do_create(Driver *self, LullJson *order, GError **error)
 {
@@ -196,6 +213,7 @@ static const struct {
 } orders[] = {
     {"get", do_get},         /* NS, NAME */
     {"list", do_list},       /* NS or null, SELECTOR */
+    {"each", do_each},       /* NS or null: names */
     {"create", do_create},   /* OBJECT */
     {"patch", do_patch},     /* NS, NAME, PATCH */
     {"status", do_patch},    /* NS, NAME, PATCH */

@@ -202,6 +202,23 @@ def test_a_list_whose_pages_expire_is_got_at_once(server, connect):
     assert "limit" not in server.requests[2].query
 
 
+def test_who_goes_through_a_list_gets_a_page_at_a_time(server, connect):
+    client = connect(server.port)
+    server.then(says(200, page(snap("a"), more="t")), says(200, page(snap("b"))))
+    assert client.must("each", "default") == ["a", "b"]
+    assert [request.query.get("continue") for request in server.requests] == [None, "t"]
+    assert all(int(request.query["limit"]) <= 100 for request in server.requests)
+
+
+def test_who_goes_through_a_list_whose_pages_expire_misses_nothing(server, connect):
+    client = connect(server.port)
+    server.then(says(200, page(snap("a"), more="t")), says(410, failure(410, "Expired")),
+                says(200, page(snap("b"), snap("c"))))
+    assert client.must("each", "default") == ["a", "b", "c"]
+    server.then(says(200, page(snap("a"), more="t")), says(403, failure(403, "Forbidden")))
+    assert client.do("each", "default")["error"] == "denied"
+
+
 # Watches.
 
 
@@ -352,6 +369,28 @@ def test_a_watcher_that_is_slow_is_told_that_it_lags(server, connect):
     server.then(step, step)
     get.join()
     assert client.event() == "ERROR 410"
+
+
+def test_a_list_comes_no_faster_than_it_is_taken(server, connect):
+    many = [snap(f"a-{i}") for i in range(51)]
+    more = [snap(f"b-{i}") for i in range(51)]
+    stands_still = threading.Event()
+
+    def step(connection, request):
+        if "limit" not in request.query:
+            stands_still.set()
+            return hostile.time_out(connection)
+        stands_still.wait(TIMEOUT)
+        connection.answer(200, page(*many, more="t"))
+        return True
+
+    client = connect(server.port, patience_ms=500)
+    server.then(step, step)
+    client.do("watch", None)
+    assert client.do("get", "default", "a")["error"] == "timed-out"  # whoever watches stood still in it
+    assert len([request for request in server.requests if "limit" in request.query]) == 1
+    server.then(says(200, page(*more)))
+    assert [client.event() for _ in range(102)] == [f"ADDED {one['metadata']['name']}" for one in many + more]
 
 
 # Who one is.

@@ -18,8 +18,7 @@
 
 #define MAX_PENDING 4096
 #define FIRST_WAIT  LULL_SEC(10)
-#define PAGE        500
-#define MAX_PAGES   2000
+#define MAX_PAGES   20000
 
 typedef struct {
     LullStore base;
@@ -142,7 +141,7 @@ kube_list(LullStore *store, const LullKind *kind, const char *ns, const LullList
     LullUrlQuery query = {
         .label_selector = options->label_selector,
         .field_selector = options->field_selector,
-        .limit = options->limit ? options->limit : PAGE,
+        .limit = options->limit ? options->limit : LULL_KUBE_PAGE,
         .continue_token = options->continue_token,
     };
     g_autoptr(LullSelector) selector =
@@ -274,7 +273,8 @@ kube_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWat
                                               .label_selector = options->label_selector,
                                               .field_selector = options->field_selector,
                                               .since = options->since,
-                                              .urgent = options->urgent};
+                                              .urgent = options->urgent,
+                                              .trim = options->trim};
     g_autoptr(LullMailbox) mailbox = lull_mailbox_new(self->max_pending, context, func, user_data);
     LullStream *stream = NULL;
     Watch *watch;

@@ -148,6 +148,17 @@ lull_mailbox_push(LullMailbox *self, LullWatchType type, LullJson *take_object, 
     return more;
 }
 
+guint
+lull_mailbox_pending(LullMailbox *self)
+{
+    guint n;
+
+    g_mutex_lock(&self->lock);
+    n = g_queue_get_length(&self->letters);
+    g_mutex_unlock(&self->lock);
+    return n;
+}
+
 void
 lull_mailbox_stop(LullMailbox *self)
 {

@@ -23,6 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullMailbox, lull_mailbox_unref)
  * more is taken, FALSE; the watch is told by an ERROR that it lags. */
 gboolean lull_mailbox_push(LullMailbox *self, LullWatchType type, LullJson *take_object, gboolean counted);
 
+/* What was pushed and not delivered yet. Any thread. */
+guint lull_mailbox_pending(LullMailbox *self);
+
 /* On the context's thread; no call of the function after it. */
 void lull_mailbox_stop(LullMailbox *self);
 

@@ -13,6 +13,11 @@
 #define MAX_EVENT (8 * 1024 * 1024)
 #define MAX_PAGE  (64 * 1024 * 1024)
 
+/* So many events may wait to be taken when the next page of a list is asked for; so long until it is looked
+ * again whether there are fewer. */
+#define MAX_UNTAKEN LULL_KUBE_PAGE
+#define TAKE_PAUSE  LULL_MSEC(5)
+
 struct _LullStream {
     LullKubeLink *link;
     CURLM *multi;
@@ -21,6 +26,7 @@ struct _LullStream {
     char *path; /* of the collection */
     char *label_selector;
     char *field_selector;
+    LullTrimFunc trim; /* NULL: all of an object is told */
     LullMailbox *mailbox;
     LullWatchMachine *machine;
     LullDial dial;
@@ -48,6 +54,8 @@ emit(LullWatchType type, LullJson *take_object, gpointer user_data)
 
     if (type != LULL_WATCH_ERROR) {
         json_object_object_del(lull_json_object(take_object, "metadata"), "managedFields");
+        if (self->trim)
+            self->trim(take_object);
         /* items of a list leave out what is the same for all */
         lull_json_set_string(take_object, "apiVersion", self->api_version);
         lull_json_set_string(take_object, "kind", self->kind->kind);
@@ -68,6 +76,7 @@ lull_stream_new(LullKubeLink *link, CURLM *multi, const LullStreamOptions *optio
     self->path = lull_url_object(options->kind, options->ns, NULL);
     self->label_selector = g_strdup(options->label_selector);
     self->field_selector = g_strdup(options->field_selector);
+    self->trim = options->trim;
     self->mailbox = lull_mailbox_ref(mailbox);
     self->machine = lull_watch_machine_new(options->urgent ? &lull_watch_urgent : &lull_watch_usual,
                                            options->since, g_random_int(), emit, self);
@@ -269,6 +278,14 @@ note_opened(LullStream *self)
     note_answer(self, NULL);
 }
 
+/* What is listed comes as fast as it is taken, and no faster. */
+static gboolean
+must_wait(const LullStream *self)
+{
+    return !self->running && lull_watch_machine_is_listing(self->machine) &&
+           lull_mailbox_pending(self->mailbox) > MAX_UNTAKEN;
+}
+
 gint64
 lull_stream_drive(LullStream *self, gint64 now)
 {
@@ -277,6 +294,8 @@ lull_stream_drive(LullStream *self, gint64 now)
         stop_exchange(self);
     if (self->deaf)
         return G_MAXINT64;
+    if (must_wait(self))
+        return now + TAKE_PAUSE;
     for (;;) {
         const LullWatchStep step = lull_watch_machine_next(self->machine, now);
 

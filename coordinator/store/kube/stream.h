@@ -21,6 +21,7 @@ typedef struct {
     const char *field_selector; /* or NULL */
     const char *since;          /* or NULL */
     gboolean urgent;            /* somebody stands still meanwhile */
+    LullTrimFunc trim;          /* or NULL */
 } LullStreamOptions;
 
 LullStream *lull_stream_new(LullKubeLink *link, CURLM *multi, const LullStreamOptions *options,

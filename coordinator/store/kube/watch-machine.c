@@ -17,7 +17,7 @@
 #define SHORT_LIFE      LULL_SEC(1)  /* a stream that ends sooner without a word has failed */
 #define RETRY_AFTER_MAX LULL_SEC(60)
 #define LONG_OUTAGE     LULL_SEC(30) /* after which the store may be another one: list */
-#define MAX_PAGES       2000
+#define MAX_PAGES       20000
 #define PAGED_TRIES     2 /* lists whose pages expired, before one asks for all in one */
 #define MAX_DOUBLINGS   16
 #define READ_TRIES      2 /* of what follows one version, before one lists again */
@@ -28,7 +28,7 @@ const LullWatchTuning lull_watch_usual = {
     .healthy = LULL_SEC(120),
     .patience = LULL_SEC(30),
     .silence = LULL_SEC(150),
-    .page = 500,
+    .page = LULL_KUBE_PAGE,
 };
 const LullWatchTuning lull_watch_urgent = {
     .backoff_first = LULL_MSEC(50),
@@ -36,7 +36,7 @@ const LullWatchTuning lull_watch_urgent = {
     .healthy = LULL_SEC(10),
     .patience = LULL_SEC(5),
     .silence = LULL_SEC(75),
-    .page = 500,
+    .page = LULL_KUBE_PAGE,
 };
 
 typedef enum { STATE_LIST = 0, STATE_LISTING, STATE_WATCH, STATE_WATCHING, STATE_OVER } State;

@@ -27,6 +27,9 @@ typedef struct {
     guint page;      /* objects of one page */
 } LullWatchTuning;
 
+/* Objects of one page, so that neither its text nor what becomes of it is large. */
+#define LULL_KUBE_PAGE 50
+
 /* For controllers, and for those who keep a guest frozen while they wait. */
 extern const LullWatchTuning lull_watch_usual;
 extern const LullWatchTuning lull_watch_urgent;

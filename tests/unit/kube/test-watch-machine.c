@@ -152,7 +152,7 @@ begin_watching(const char *words, const char *version)
     g_autofree char *watch = g_strconcat("watch ", version, NULL);
 
     begin(NULL);
-    expect("list 500 -");
+    expect("list 50 -");
     ck_assert(page(words, version, NULL));
     expect(watch);
     lull_watch_machine_opened(machine);
@@ -162,11 +162,11 @@ begin_watching(const char *words, const char *version)
 START_TEST(pages_come_first_and_the_watch_goes_on_from_the_list)
 {
     begin(NULL);
-    expect("list 500 -");
+    expect("list 50 -");
     expect("wait");
     ck_assert(lull_watch_machine_is_listing(machine));
     ck_assert(page("a1 b2", "9", "more"));
-    expect("list 500 more");
+    expect("list 50 more");
     ck_assert(page("c3", "9", NULL));
     ck_assert(!lull_watch_machine_is_listing(machine));
     expect("watch 9");
@@ -225,9 +225,9 @@ START_TEST(a_forgotten_version_is_listed_again_and_only_differences_are_told)
         else
             lull_watch_machine_refused(machine, 410, NULL, 0, now);
         expect_told("");
-        expect("list 500 -");
+        expect("list 50 -");
         ck_assert(page("a1 b7", "20", "more"));
-        expect("list 500 more");
+        expect("list 50 more");
         ck_assert(page("d8/two e9", "20", NULL));
         expect_told("~b -d +d +e -c ");
         expect("watch 20");
@@ -240,15 +240,15 @@ START_TEST(an_unfinished_list_deletes_nothing)
 {
     begin_watching("a1 b2 c3", "9");
     lull_watch_machine_refused(machine, 410, NULL, 0, now);
-    expect("list 500 -");
+    expect("list 50 -");
     ck_assert(page("a1", "20", "more"));
-    expect("list 500 more");
+    expect("list 50 more");
     lull_watch_machine_ended(machine, "the connection broke off", now);
     pass_wait();
-    expect("list 500 more"); /* the same page */
+    expect("list 50 more"); /* the same page */
     lull_watch_machine_refused(machine, 410, NULL, 0, now);
     pass_wait();
-    expect("list 500 -"); /* from the beginning */
+    expect("list 50 -"); /* from the beginning */
     expect_told("");
     ck_assert(page("a1 b2", "30", NULL));
     expect_told("-c ");
@@ -259,9 +259,9 @@ START_TEST(pages_that_expire_again_and_again_become_one)
 {
     begin(NULL);
     for (int i = 0; i < 2; i++) {
-        expect("list 500 -");
+        expect("list 50 -");
         ck_assert(page("a1", "9", "more"));
-        expect("list 500 more");
+        expect("list 50 more");
         lull_watch_machine_refused(machine, 410, NULL, 0, now);
         pass_wait();
     }
@@ -313,7 +313,7 @@ START_TEST(requests_that_are_wrong_are_not_repeated)
     for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
         g_autofree char *words = g_strdup_printf("!%d ", codes[i]);
         begin(NULL);
-        expect("list 500 -");
+        expect("list 50 -");
         lull_watch_machine_refused(machine, codes[i], NULL, 0, now);
         expect_told(words);
         expect("end");
@@ -331,7 +331,7 @@ START_TEST(refusals_back_off_and_say_why)
             gint64 last = 0;
             begin(listing ? NULL : "5");
             for (int n = 0; n < 5; n++) {
-                expect(listing ? "list 500 -" : "watch 5");
+                expect(listing ? "list 50 -" : "watch 5");
                 lull_watch_machine_refused(machine, codes[i], NULL, 0, now);
                 ck_assert_ptr_nonnull(lull_watch_machine_problem(machine));
                 ck_assert_int_ge(wait_length(), LULL_MSEC(800) << n);
@@ -348,16 +348,16 @@ END_TEST
 START_TEST(the_server_says_when_to_come_again)
 {
     begin(NULL);
-    expect("list 500 -");
+    expect("list 50 -");
     lull_watch_machine_refused(machine, 429, NULL, LULL_SEC(12), now);
     ck_assert_int_ge(wait_length(), LULL_SEC(12));
     pass_wait();
-    expect("list 500 -");
+    expect("list 50 -");
     g_autoptr(LullJson) status = json("{'code':503,'details':{'retryAfterSeconds':20}}");
     lull_watch_machine_refused(machine, 503, status, 0, now);
     ck_assert_int_ge(wait_length(), LULL_SEC(20));
     pass_wait();
-    expect("list 500 -");
+    expect("list 50 -");
     lull_watch_machine_refused(machine, 429, NULL, LULL_SEC(100000), now);
     ck_assert_int_le(wait_length(), LULL_SEC(60));
 }
@@ -438,7 +438,7 @@ START_TEST(after_a_long_outage_all_is_listed_again)
         lull_watch_machine_ended(machine, "connection refused", now);
         pass_wait();
         g_autofree char *step = next_step();
-        if (g_str_equal(step, "list 500 -"))
+        if (g_str_equal(step, "list 50 -"))
             break;
         ck_assert_str_eq(step, "watch 9");
         ck_assert_int_le(now - began, LULL_SEC(30));
@@ -481,12 +481,12 @@ END_TEST
 START_TEST(a_list_without_an_answer_is_cut)
 {
     begin(NULL);
-    expect("list 500 -");
+    expect("list 50 -");
     now += LULL_SEC(31);
     expect("cut");
     expect("wait");
     pass_wait();
-    expect("list 500 -");
+    expect("list 50 -");
 }
 END_TEST
 
@@ -526,11 +526,11 @@ START_TEST(nonsense_is_not_believed)
     for (gsize i = 0; i < G_N_ELEMENTS(pages); i++) {
         g_autoptr(LullJson) wrong = json(pages[i]);
         begin(NULL);
-        expect("list 500 -");
+        expect("list 50 -");
         ck_assert(!lull_watch_machine_page(machine, wrong, now));
         expect_told("");
         pass_wait();
-        expect("list 500 -");
+        expect("list 50 -");
         g_clear_pointer(&machine, lull_watch_machine_free);
     }
 }
@@ -543,7 +543,7 @@ START_TEST(after_what_is_not_understood_twice_all_is_listed_again)
     for (int i = 0; i < 2; i++) {
         ck_assert(!lull_watch_machine_event(machine, NULL, now)); /* too deep, say */
         pass_wait();
-        expect(i == 0 ? "watch 10" : "list 500 -");
+        expect(i == 0 ? "watch 10" : "list 50 -");
         if (i == 0)
             lull_watch_machine_opened(machine);
     }
@@ -606,7 +606,7 @@ START_TEST(an_object_of_a_list_that_is_none_is_named)
                                      "{'name':'a','resourceVersion':'1'}},{'metadata':{'name':'odd'}}]}");
 
     begin(NULL);
-    expect("list 500 -");
+    expect("list 50 -");
     ck_assert(!lull_watch_machine_page(machine, wrong, now));
     ck_assert_ptr_nonnull(strstr(lull_watch_machine_problem(machine), "\"odd\""));
     expect_told("");
@@ -618,11 +618,11 @@ START_TEST(a_list_without_an_end_is_given_up)
     guint pages = 0;
 
     begin(NULL);
-    for (expect("list 500 -"); page("a1", "9", "more"); pages++)
-        expect("list 500 more");
-    ck_assert_uint_lt(pages, 2000);
+    for (expect("list 50 -"); page("a1", "9", "more"); pages++)
+        expect("list 50 more");
+    ck_assert_uint_lt(pages, 20000);
     pass_wait();
-    expect("list 500 -");
+    expect("list 50 -");
 }
 END_TEST
 

@@ -100,6 +100,19 @@ START_TEST(names_end_at_253_characters)
 }
 END_TEST
 
+START_TEST(a_trimmed_object_says_which_it_is_and_no_more)
+{
+    g_autoptr(LullJson) object =
+        json("{'kind':'K','metadata':{'name':'a','labels':{'x':'y'},'namespace':'n','uid':'u',"
+             "'resourceVersion':'7'},'spec':{'much':1},'status':{}}");
+    g_autoptr(LullJson) expected =
+        json("{'metadata':{'name':'a','namespace':'n','uid':'u','resourceVersion':'7'}}");
+
+    lull_meta_trim(object);
+    ck_assert(lull_json_equal(object, expected));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -112,6 +125,7 @@ make_suite(void)
     tcase_add_test(tcase, no_patch_where_nothing_would_change);
     tcase_add_loop_test(tcase, names_are_dns_1123_subdomains, 0, G_N_ELEMENTS(names));
     tcase_add_test(tcase, names_end_at_253_characters);
+    tcase_add_test(tcase, a_trimmed_object_says_which_it_is_and_no_more);
     suite_add_tcase(suite, tcase);
     return suite;
 }
