@@ -123,6 +123,12 @@ lull_grant_decide(const LullGrantView *view)
     return decide_rest(view, "Final");
 }
 
+gboolean
+lull_grant_is_again(const LullGrantView *view)
+{
+    return is_unclaimed(view) && view->ours && !view->misplaced;
+}
+
 guint
 lull_grant_next(const LullGrantView *view)
 {

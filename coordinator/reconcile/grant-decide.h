@@ -46,6 +46,9 @@ typedef struct {
 
 LullGrantStep lull_grant_decide(const LullGrantView *view) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether the node that the next grant is for had its time with the one before, from this leader. */
+gboolean lull_grant_is_again(const LullGrantView *view) G_GNUC_PURE;
+
 /* The number that the next grant has: neither begun nor granted before. */
 guint lull_grant_next(const LullGrantView *view) G_GNUC_PURE;
 

@@ -71,7 +71,7 @@ lull_grants_first(gpointer user_data, LullJson *vm)
     if (!place || !grants->leads(grants->leader, &term))
         return NULL;
     grant = g_new0(LullGrant, 1);
-    *grant = (LullGrant){term, 1, g_strdup(place), LULL_GRANT_VALID};
+    *grant = (LullGrant){.term = term, .attempt = 1, .node = g_strdup(place), .valid_for = LULL_GRANT_VALID};
     return grant;
 }
 
@@ -219,7 +219,11 @@ write_grant(const LullGrants *grants, const Look *look, const LullGrant *grant, 
 static gboolean
 perform(const LullGrants *grants, const Look *look, LullGrantVerb verb, GError **error)
 {
-    const LullGrant grant = {look->term, lull_grant_next(&look->view), look->place, LULL_GRANT_VALID};
+    const LullGrant grant = {.term = look->term,
+                             .attempt = lull_grant_next(&look->view),
+                             .node = look->place,
+                             .valid_for = LULL_GRANT_VALID,
+                             .again = lull_grant_is_again(&look->view)};
 
     switch (verb) {
     case LULL_GRANT_GIVE:

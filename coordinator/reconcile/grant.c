@@ -48,6 +48,7 @@ lull_grant_of(LullJson *content)
     self->attempt = number_of(json);
     self->node = g_strdup(node);
     self->valid_for = valid * 1000;
+    self->again = lull_json_bool(json, "again", FALSE);
     return self;
 }
 
@@ -60,6 +61,8 @@ lull_grant_to_annotation(const LullGrant *self)
     lull_json_set_int(json, "attempt", self->attempt);
     lull_json_set_string(json, "node", self->node);
     lull_json_set_int(json, "validForMs", self->valid_for / 1000);
+    if (self->again)
+        lull_json_set_bool(json, "again", TRUE);
     return g_strdup(lull_json_to_line(json));
 }
 

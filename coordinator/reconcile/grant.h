@@ -8,16 +8,17 @@
 G_BEGIN_DECLS
 
 /* In a cluster the leader says which node may begin which attempt: the annotation lull.dev/grant of a
- * content,
- * {"term", "attempt", "node", "validForMs"}. A node claims it by writing, with the resourceVersion that it
- * saw, that this attempt has begun; the leader takes a grant back, or gives another, in the same way. So one
- * of them is always first. No number is granted twice: of a grant that is taken back the number stays, as
+ * content, {"term", "attempt", "node", "validForMs"}, and "again" where the node had the one before it too. A
+ * node claims it by writing, with the resourceVersion that it saw, that this attempt has begun; the leader
+ * takes a grant back, or gives another, in the same way. So one of them is always first. No number is granted
+ * twice: of a grant that is taken back the number stays, as
  * {"attempt"} alone, which nobody may claim. */
 typedef struct {
     gint64 term;      /* of the leader that gave it */
     guint attempt;    /* > 0 */
     char *node;       /* not empty */
     gint64 valid_for; /* from when the node first saw it, until it is claimed */
+    gboolean again;   /* the node did not claim the one before it in time */
 } LullGrant;
 void lull_grant_free(LullGrant *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullGrant, lull_grant_free)

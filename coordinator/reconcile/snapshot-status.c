@@ -196,6 +196,18 @@ explain_failure(const LullSnapshotView *view, LullJson *status)
         lull_status_set_error(status, view->failure, view->now);
 }
 
+/* What was told of an attempt before says less. From the first time that it is told. */
+static void
+explain_wait(const LullSnapshotView *view, LullJson *status)
+{
+    LullJson *old = lull_json_object(view->snapshot, "status");
+
+    if (!view->wait)
+        return;
+    copy_member(status, old, "error");
+    lull_status_set_error(status, view->wait, view->now);
+}
+
 static char *
 not_locked_reason(const LullSnapshotView *view)
 {
@@ -275,6 +287,7 @@ lull_snapshot_status(const LullSnapshotView *view)
         mirror_content(view, status);
     else
         miss_content(view, status);
+    explain_wait(view, status);
     explain_failure(view, status);
     ready = lull_json_bool(status, "readyToUse", FALSE);
     set_progressing(view, status);

@@ -8,6 +8,7 @@
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-status.h"
+#include "coordinator/reconcile/snapshot-wait.h"
 #include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/status-patch.h"
 #include "protocol/clock.h"
@@ -33,6 +34,7 @@ lull_snapshot_view_free(LullSnapshotView *self)
     g_free(self->failure);
     g_free(self->detail);
     g_free(self->loss);
+    g_free(self->wait);
     g_free(self->report);
     lull_json_put(self->snapshot);
     lull_json_put(self->content);
@@ -221,6 +223,8 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
         self->detail = g_strdup(state->error);
     if (self->succeeded && state->stage == LULL_CONTENT_BROKEN)
         self->loss = g_strdup(state->error ? state->error : LOSS_REASON);
+    if (!self->succeeded && !self->failed && !self->deleting)
+        self->wait = lull_snapshot_wait(content, state);
     self->status = lull_snapshot_status(self);
     patch = lull_status_patch(snapshot, self->status);
     self->status_stale = patch != NULL;

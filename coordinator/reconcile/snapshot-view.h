@@ -43,6 +43,7 @@ typedef struct {
     char *failure;                     /* why it failed; NULL */
     char *detail;                      /* what the content's work says of that, in full; NULL: nothing */
     char *loss;                        /* why what succeeded never becomes ready; NULL: it may */
+    char *wait;                        /* see lull_snapshot_wait() */
     char *report;                      /* trimmed, to be on the snapshot; NULL: none yet */
     char *progress;                    /* the annotation as it ought to be; NULL: none */
     LullJson *status;                  /* as it ought to be */

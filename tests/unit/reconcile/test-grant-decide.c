@@ -170,6 +170,19 @@ START_TEST(test_no_number_is_granted_twice)
 }
 END_TEST
 
+START_TEST(test_a_node_that_let_one_pass_is_granted_the_next_again)
+{
+    const LullGrantView passed = {.exists = TRUE, .wanted = TRUE, .placed = TRUE, .now = LATER, UNCLAIMED};
+    const LullGrantView moved = {WANTED, UNCLAIMED, .misplaced = TRUE};
+    const LullGrantView earlier = {WANTED, .granted = 1, .granted_at = NOW, .valid_for = LULL_GRANT_VALID};
+    const LullGrantView retried = {WANTED, .stage = LULL_CONTENT_FAILED, .number = 1, .granted = 1};
+
+    ck_assert(lull_grant_is_again(&passed));
+    ck_assert(!lull_grant_is_again(&moved) && !lull_grant_is_again(&earlier) &&
+              !lull_grant_is_again(&retried));
+}
+END_TEST
+
 START_TEST(test_a_node_does_what_names_it)
 {
     static const struct {
@@ -203,12 +216,16 @@ granted(const char *text)
 
 START_TEST(test_a_grant_reads_as_it_was_written)
 {
-    const LullGrant grant = {7, 3, (char *)"node-a", LULL_SEC(30)};
+    const LullGrant grant = {
+        .term = 7, .attempt = 3, .node = (char *)"node-a", .valid_for = LULL_SEC(30), .again = _i == 1};
     g_autofree char *text = lull_grant_to_annotation(&grant);
     g_autoptr(LullJson) content = granted(text);
     g_autoptr(LullGrant) read = lull_grant_of(content);
 
-    ck_assert_str_eq(text, "{\"term\":7,\"attempt\":3,\"node\":\"node-a\",\"validForMs\":30000}");
+    ck_assert_str_eq(text,
+                     _i ? "{\"term\":7,\"attempt\":3,\"node\":\"node-a\",\"validForMs\":30000,\"again\":true}"
+                        : "{\"term\":7,\"attempt\":3,\"node\":\"node-a\",\"validForMs\":30000}");
+    ck_assert_int_eq(read->again, _i);
     ck_assert_int_eq(read->term, 7);
     ck_assert_uint_eq(read->attempt, 3);
     ck_assert_str_eq(read->node, "node-a");
@@ -321,8 +338,9 @@ make_suite(void)
     tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
     tcase_add_loop_test(tcase, test_gives_takes_back_and_waits, 0, G_N_ELEMENTS(stories));
     tcase_add_test(tcase, test_no_number_is_granted_twice);
+    tcase_add_test(tcase, test_a_node_that_let_one_pass_is_granted_the_next_again);
     tcase_add_test(tcase, test_a_node_does_what_names_it);
-    tcase_add_test(tcase, test_a_grant_reads_as_it_was_written);
+    tcase_add_loop_test(tcase, test_a_grant_reads_as_it_was_written, 0, 2);
     tcase_add_test(tcase, test_of_a_grant_that_is_taken_back_the_number_stays_and_nobody_may_claim_it);
     tcase_add_test(tcase, test_nonsense_grants_nothing);
     tcase_add_test(tcase, test_a_grant_is_good_from_when_it_was_seen_first);

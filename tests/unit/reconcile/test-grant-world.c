@@ -135,7 +135,10 @@ leader_acts(World *world, Leader *self)
     if (self->verb == LULL_GRANT_GIVE) {
         ck_assert_msg(self->next > content->last, "%u is granted again", self->next);
         content->last = self->next;
-        content->grant = (LullGrant){self->term, self->next, (char *)names[self->place], LULL_GRANT_VALID};
+        content->grant = (LullGrant){.term = self->term,
+                                     .attempt = self->next,
+                                     .node = (char *)names[self->place],
+                                     .valid_for = LULL_GRANT_VALID};
         content->label = self->place;
     } else {
         content->grant = (LullGrant){0};
@@ -382,7 +385,10 @@ make_granted(World *world, gboolean late)
 
     if (late)
         leader_begins(world, &world->leaders[1]);
-    world->content.grant = (LullGrant){world->leaders[0].term, 1, (char *)names[place], LULL_GRANT_VALID};
+    world->content.grant = (LullGrant){.term = world->leaders[0].term,
+                                       .attempt = 1,
+                                       .node = (char *)names[place],
+                                       .valid_for = LULL_GRANT_VALID};
     world->content.last = 1;
     world->content.label = place;
     world->leaders[0].deposed = late;
