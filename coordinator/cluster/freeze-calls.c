@@ -24,23 +24,29 @@ ask(const LullFreezeCalls *self, const LullKubeRequest *request, GError **error)
     return answer != NULL;
 }
 
-/* What it serves, which anybody may ask for; the freeze then has a connection that is open. */
+/* What it serves, which anybody may ask for. @remedy: what to do where it is not served. */
 static gboolean
-check(gpointer data, gint64 patience, GError **error)
+check_served(const LullFreezeCalls *self, gint64 patience, const char *remedy, GError **error)
 {
     const LullKubeRequest request = {
         .method = "GET", .path = SERVED, .repeatable = TRUE, .wordless = TRUE, .patience = patience};
     g_autoptr(GError) problem = NULL;
 
-    if (ask(data, &request, &problem))
+    if (ask(self, &request, &problem))
         return TRUE;
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                    "this cluster does not serve " SERVED ": start the coordinator without "
-                    "--stock-freeze=kubevirt");
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED, "this cluster does not serve " SERVED ": %s",
+                    remedy);
     else
         g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;
+}
+
+/* The freeze then has a connection that is open. */
+static gboolean
+check(gpointer data, gint64 patience, GError **error)
+{
+    return check_served(data, patience, "start the coordinator without --stock-freeze=kubevirt", error);
 }
 
 static gboolean
@@ -72,6 +78,9 @@ unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GErro
         return TRUE;
     if (lull_error_is(problem, LULL_ERROR_CONFLICT)) /* its instance is there, and has ended */
         problem->code = LULL_ERROR_NOT_FOUND;
+    else if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) &&
+             !check_served(data, patience, "is KubeVirt's virt-api gone?", error))
+        return FALSE; /* what nobody serves is not found either, and says nothing of machines */
     g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;
 }

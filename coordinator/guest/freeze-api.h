@@ -25,7 +25,8 @@ typedef struct {
     gboolean (*freeze)(gpointer data, const char *ns, const char *name, gint64 seconds, gint64 patience,
                        GError **error);
     /* Stops the timer, too; a guest that is thawed stays so, wherever in the cluster it is. Sent until it is
-     * answered. NOT_FOUND: none of that name runs; one that ended may be there still. */
+     * answered. NOT_FOUND: none of that name runs; one that ended may be there still. UNSUPPORTED: nobody is
+     * there who could know. */
     gboolean (*unfreeze)(gpointer data, const char *ns, const char *name, gint64 patience, GError **error);
     gpointer data;
 } LullFreezeApi;
