@@ -30,13 +30,22 @@ class AuditLog:
         """What is asked from now on."""
         return Trail(self)
 
+    def idle_writes_of(self, user, program):
+        """All updates and patches of that program, as that user, that changed nothing, as text. Leases, which are only
+        there to be written again, are none."""
+        lines = (line for _, line in Trail(self, start=0).lines() if line["stage"] != "RequestReceived")
+        return [f"{line['verb']} {line['requestURI']}: {line.get('requestObject')}"
+                for line in changed_nothing(line for line in lines if is_write(line))
+                if line["user"]["username"].endswith(user) and line.get("userAgent", "").startswith(f"{program}/")
+                and resource_of(line) != "leases"]
+
 
 class Trail:
     def __init__(self, log, start=None):
         self.log = log
         self.start = log.size() if start is None else start
 
-    def _lines(self):
+    def lines(self):
         """(offset, line) of each that is written in full; half a one is what a killed server was about to say."""
         if not os.path.exists(self.log.path):
             return
@@ -54,11 +63,11 @@ class Trail:
     def requests(self, user=None, namespace=None):
         """The requests that have ended, in that order: all that were received before this call, since the server
         logs one before it answers it. @user: its name, or the end of it."""
-        received = {line["auditID"] for offset, line in self._lines()
+        received = {line["auditID"] for offset, line in self.lines()
                     if line["stage"] == "RequestReceived" and line["verb"] != "watch" and offset >= self.log.lost}
 
         def ended():
-            lines = [line for _, line in self._lines() if line["stage"] != "RequestReceived"]
+            lines = [line for _, line in self.lines() if line["stage"] != "RequestReceived"]
             return lines if received <= {line["auditID"] for line in lines} else None
 
         lines = wait_for(ended, "the end of every request in the audit log", interval=0.01)
@@ -68,8 +77,7 @@ class Trail:
 
     def writes(self, user=None, namespace=None):
         """Those that change something; dry runs do not."""
-        return [line for line in self.requests(user, namespace)
-                if line["verb"] in WRITES and "dryRun=" not in line["requestURI"]]
+        return [line for line in self.requests(user, namespace) if is_write(line)]
 
     def counts(self, user=None, namespace=None):
         """{"patch volumesnapshots/status": 2}, of writes."""
@@ -78,19 +86,26 @@ class Trail:
     def idle_writes(self, user=None, namespace=None):
         """Updates and patches that changed nothing: answered with a version that an earlier write, be it before this
         trail, was answered with."""
-        seen = set()
         trail = {line["auditID"] for line in self.writes(user, namespace)}
-        idle = []
-        for line in Trail(self.log, start=0).writes():
-            metadata = (line.get("responseObject") or {}).get("metadata") or {}
-            version = (metadata.get("uid"), metadata.get("resourceVersion"))
-            if None in version:
-                continue  # refused, as it is where somebody else was faster
-            gone = metadata.get("deletionTimestamp") and not metadata.get("finalizers")  # the last one was taken
-            if version in seen and not gone and line["verb"] in ("update", "patch") and line["auditID"] in trail:
-                idle.append(line)
-            seen.add(version)
-        return idle
+        return [line for line in changed_nothing(Trail(self.log, start=0).writes()) if line["auditID"] in trail]
+
+
+def is_write(line):
+    return line["verb"] in WRITES and "dryRun=" not in line["requestURI"]
+
+
+def changed_nothing(writes):
+    """Of all writes that there were, in their order."""
+    seen = set()
+    for line in writes:
+        metadata = (line.get("responseObject") or {}).get("metadata") or {}
+        version = (metadata.get("uid"), metadata.get("resourceVersion"))
+        if None in version:
+            continue  # refused, as it is where somebody else was faster
+        gone = metadata.get("deletionTimestamp") and not metadata.get("finalizers")  # the last one was taken
+        if version in seen and not gone and line["verb"] in ("update", "patch"):
+            yield line
+        seen.add(version)
 
 
 def resource_of(line):
