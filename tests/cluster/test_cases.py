@@ -3,18 +3,21 @@
 """Cases of docs/compatibility.md, by their numbers, on a real control plane and with real storage. The machines are
 off: no guest is needed."""
 
+import json
+
 import pytest
 
 from account import wait_allowed
 from coordinators import ACCOUNT, NAMESPACE, Coordinators
 from kinds import OWN
-from kubevirt import VMS, Volume, owner
+from kubevirt import DATA_VOLUMES, VMS, Volume, owner
 from snapshots import Snapshots, reasons
-from volumes import SNAPSHOTS, claim
+from volumes import CLASSES, SNAPSHOTS, claim, snapshot_class
 from waiting import wait_for
 
 CLAIMS = "persistentvolumeclaims"
 REVISIONS = "controllerrevisions.apps"
+DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 CLOUDINIT = Volume("cloudinit", source="cloudInitNoCloud")
 FINALIZER = f"{OWN}/snapshot-source-protection"
 
@@ -101,6 +104,25 @@ def test_s15_a_pod_that_uses_the_volume_of_a_machine_that_runs_is_in_nobodys_way
     assert vm.read()["status"]["snapshotInProgress"] == f"snap.{OWN}"
 
 
+def test_s19_s21_s58_one_that_runs_is_kept_as_it_was_started_with_the_disks_of_today(installed, namespace, snapshots,
+                                                                                     claims, vm):
+    claims("more")
+    vm.start("node-b")
+    started = vm.read()["spec"]["template"]["spec"]["domain"]["resources"]
+    vm.admin.merge(VMS, "larry", {"spec": {"template": {"spec": {"domain": {"resources": {
+        "requests": {"memory": "8Gi"}}}}}}}, namespace)
+    vm.hotplug(Volume("plugged", "more"))
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    snapshots.wait_grant("snap", "node-b", 1)
+    content = snapshots.content("snap")
+    kept = content["spec"]["source"]["virtualMachine"]["spec"]["template"]["spec"]
+    assert kept["domain"]["resources"] == started
+    assert [one["name"] for one in kept["volumes"]] == ["rootdisk", "cloudinit", "plugged"]
+    assert "plugged" in [one["name"] for one in kept["domain"]["devices"]["disks"]]
+    assert [one["volumeSnapshotName"] for one in content["spec"]["volumeBackups"]] == [
+        f"vmsnapshot-{uid}-volume-{volume}" for volume in ("rootdisk", "plugged")]
+
+
 def test_s11_half_a_lock_is_made_whole_and_let_go(snapshots, vm):
     vm.write_status(snapshotInProgress=f"snap.{OWN}")
     snapshots.take("snap")
@@ -129,6 +151,52 @@ def test_s17_s22_s31_a_content_and_its_volume_snapshot_are_as_clients_know_them(
     assert status["phase"] == "Succeeded" and status["creationTime"] == content["status"]["creationTime"]
     assert conditions(status) == [("Progressing", "False", "Operation complete"), ("Ready", "True", "Ready")]
     wait_free(vm)
+
+
+def test_s20_s59_a_memory_dump_and_what_a_tpm_keeps_are_cut_too(installed, kubevirt, namespace, snapshots, claims):
+    claims("root", "dump", "state-of-larry")
+    installed.admin.merge(CLAIMS, "state-of-larry", {"metadata": {"labels": {"persistent-state-for": "larry"}}}, namespace)
+    vm = kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root"), Volume("dump", "dump", "memoryDump")])
+    vm.admin.merge(VMS, "larry", {"spec": {"template": {"spec": {"domain": {"devices": {"tpm": {"persistent": True}}}}}}},
+                   namespace)
+    uid = snapshots.take("snap")["metadata"]["uid"]
+    status = snapshots.wait_taken("snap")["status"]
+    backups = snapshots.content("snap")["spec"]["volumeBackups"]
+    assert [(one["volumeName"], one["persistentVolumeClaim"]["metadata"]["name"]) for one in backups] == [
+        ("rootdisk", "root"), ("dump", "dump"), ("persistent-state-for-larry", "state-of-larry")]
+    cuts = {one["metadata"]["name"] for one in installed.admin.list(SNAPSHOTS, namespace)}
+    assert cuts == {f"vmsnapshot-{uid}-volume-{one['volumeName']}" for one in backups}
+    assert status["snapshotVolumes"] == {
+        "includedVolumes": ["dump", "persistent-state-for-larry", "rootdisk"], "excludedVolumes": []}
+
+
+def test_s13_a_volume_that_is_still_being_filled_is_waited_for(kubevirt, namespace, snapshots):
+    kubevirt.create_data_volume("root", namespace, claim("root"), phase="ImportInProgress")
+    kubevirt.create_vm("larry", namespace, [Volume("rootdisk", "root", "dataVolume")])
+    snapshots.take("snap")
+    snapshots.wait_reason("snap", f"Source not locked source {namespace}/larry volume not populated: root")
+    kubevirt.admin.merge(DATA_VOLUMES, "root", {"status": {"phase": "Succeeded"}}, namespace, "status")
+    assert snapshots.wait_taken("snap")["status"]["snapshotVolumes"]["includedVolumes"] == ["rootdisk"]
+
+
+@pytest.fixture
+def ambiguous(installed):
+    """A second class for the same storage, where the default was one; takes it away when it is called."""
+    driver, = {one["driver"] for one in installed.admin.list(CLASSES) if one["metadata"]["name"] == "dir"}
+    other = snapshot_class("other", driver)
+    other["metadata"]["annotations"] = {DEFAULT: "true"}
+    installed.admin.create(other)
+    yield lambda: installed.admin.merge(CLASSES, "other", {"metadata": {"annotations": {DEFAULT: "false"}}})
+    installed.admin.delete(CLASSES, "other")
+
+
+def test_s32_a_choice_of_classes_that_is_open_is_told_and_goes_on_when_it_is_not(installed, namespace, snapshots, vm,
+                                                                                 ambiguous):
+    snapshots.take("snap")
+    snapshots.wait("snap", lambda status: "2 matching VolumeSnapshotClasses for dir" in json.dumps(status), "told")
+    assert not installed.admin.list(SNAPSHOTS, namespace)
+    ambiguous()
+    snapshots.wait_taken("snap")
 
 
 @pytest.fixture
