@@ -105,13 +105,46 @@ def assert_quiesced(snapshots, status, attempt):
 
 
 def test_where_kubevirt_serves_no_freeze_libvirt_does(installed, coordinators, guest, snapshots):
-    """This one comes first: the others have it served."""
+    """This one and the next come first: the others have it served."""
     assert installed.admin.call("GET", f"/apis/{GROUP}/v1")[0] == 404
     start(coordinators, who="auto")
     snapshots.take("snap")
     status = snapshots.wait_taken("snap", 120)["status"]
     guest.assert_writes_resume(within=5)
     assert_quiesced(snapshots, status, attempt=1)
+
+
+def kill_dead_men(coordinators):
+    for pid in dead_men(coordinators):
+        os.kill(pid, signal.SIGKILL)
+
+
+def dead_men(coordinators):
+    """Of guests on the node of the machine."""
+    return processes("dead-man", below=f"launcher:{coordinators.cluster.path('pods', 'node-a')}/")
+
+
+def test_who_migrated_frozen_is_not_forgotten_while_kubevirt_serves_nothing(request, installed, coordinators, vm, guest,
+                                                                            host, snapshots):
+    """Neither does this one find it served."""
+    trail = installed.audit.trail()
+    one = start(coordinators, step="coordinator.frozen=stop", who="libvirt")
+    snapshots.take("snap")
+    wait_for(lambda: rig.is_stopped(one), "the guest frozen")
+    kill_dead_men(coordinators)
+    one.kill()
+    vm.migrate("node-b", host.socket)
+    try:
+        coordinators.forget_leader()
+        one.start("--attempt-pause=500")
+        wait_for(lambda: sum(line["requestURI"].endswith("/unfreeze") for line in trail.requests(ACCOUNT)) > 1,
+                 "asked in vain, and again", interval=0.5)
+        guest.assert_frozen("ext4")
+        served = request.getfixturevalue("served")
+        guest.assert_writes_resume(within=15)
+        assert served.done == ["unfreeze"]
+    finally:
+        vm.migrate("node-a", host.socket)
 
 
 @pytest.mark.parametrize("who", ["kubevirt", "auto"])
@@ -205,13 +238,20 @@ def test_when_the_coordinator_dies_kubevirts_timer_thaws(virt_api, coordinators,
     assert virt_api.asked == [FREEZE]
 
 
-def test_where_we_freeze_the_guest_is_thawed_before_the_coordinators_container_ends(coordinators, guest, snapshots):
+def test_where_we_freeze_the_coordinators_container_stays_until_the_guest_is_thawed(coordinators, guest, snapshots):
+    """Also where the dead man is slow: a container ends with its first process, and everything in it."""
     one = coordinators.make("node-a", contained=True, LULL_STOCK_FREEZE="libvirt")
-    one.start("--attempt-pause=500", step="coordinator.frozen=kill")
+    one.start("--attempt-pause=500", step="coordinator.frozen=stop")
     snapshots.take("snap")
+    one.wait_until(lambda: rig.is_stopped(one.contained()), "the guest frozen")
+    dead_man, = dead_men(coordinators)
+    os.kill(dead_man, signal.SIGSTOP)
+    os.kill(one.contained().pid, signal.SIGKILL)
+    one.wait_until(lambda: one.has_said("ended by signal 9"), "the coordinator dead")
+    guest.assert_frozen("ext4")
+    os.kill(dead_man, signal.SIGCONT)
     one.wait_dead()
     assert guest.agent("guest-fsfreeze-status") == "thawed"
-    assert one.has_said("ended by signal 9")
 
 
 def test_a_coordinator_that_starts_again_thaws_before_anything_else(virt_api, coordinators, guest, snapshots):
@@ -230,8 +270,7 @@ def test_a_guest_that_was_left_frozen_and_migrated_is_thawed_where_it_is(virt_ap
     one = start(coordinators, step="coordinator.frozen=stop", who=who)
     snapshots.take("snap")
     wait_for(lambda: rig.is_stopped(one), "the guest frozen")
-    for pid in processes("dead-man", below=f"launcher:{coordinators.cluster.path('pods', 'node-a')}/"):
-        os.kill(pid, signal.SIGKILL)
+    kill_dead_men(coordinators)
     one.kill()
     virt_api.lose_timer()
     vm.migrate("node-b", host.socket)

@@ -10,6 +10,7 @@
 
 import os
 import shutil
+import types
 
 from kinds import OWN
 from process import Process
@@ -38,8 +39,20 @@ class Coordinator(Process):
     def wait_leads(self, timeout=60):
         self.wait_until(lambda: self.has_said(f"{self.node} leads"), "leads", timeout)
 
+    def contained(self):
+        """The coordinator itself, where it has a container: what its first process runs."""
+        return types.SimpleNamespace(pid=child_of(child_of(self.pid)))
+
     def wait_dead(self, timeout=60):
         assert self._process.wait(timeout) is not None
+
+
+def child_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    if not children:
+        raise ProcessLookupError(f"process {pid} has no child")
+    return int(children[0])
 
 
 class Coordinators:
