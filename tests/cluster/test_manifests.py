@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -54,11 +55,37 @@ def test_what_is_shipped_can_be_applied_again(installed):
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def recipe():
-    """The instructions of the image's last stage, one a line."""
+def stages():
+    """Of the image's recipe: the instructions of each, one a line."""
     with open(os.path.join(PACKAGING, "Containerfile")) as file:
         lines = re.sub(r"^#.*\n", "", file.read(), flags=re.M).replace("\\\n", " ").splitlines()
-    return lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")):]
+    lines = list(filter(None, lines))
+    starts = [number for number, line in enumerate(lines) if line.startswith("FROM ")]
+    return [lines[start:end] for start, end in zip(starts, [*starts[1:], None])]
+
+
+def recipe():
+    return stages()[-1]
+
+
+def test_the_image_is_made_of_the_files_that_its_recipe_copies(tmp_path):
+    """Its program could be built from them: none that it needs is missing."""
+    first, = stages()[:-1]
+    root = os.path.join(PACKAGING, "../..")
+    for _, *names, target in (line.split() for line in first if line.startswith("COPY ")):
+        for name in names:
+            place = os.path.join(tmp_path, "source", os.path.relpath(target, "/source"))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            if os.path.isdir(os.path.join(root, name)):
+                shutil.copytree(os.path.join(root, name), place)
+            else:
+                shutil.copy(os.path.join(root, name), place)
+    setup, build = first[-1].removeprefix("RUN ").split(" && ")
+    assert build == "ninja -C /build coordinator/lull-coordinator"
+    arguments = [{"/build": "build", "/source": "source"}.get(word, word) for word in setup.split()]
+    for command in (arguments, ["ninja", "-n", "-C", "build", "coordinator/lull-coordinator"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_image_is_what_the_daemon_set_runs():
