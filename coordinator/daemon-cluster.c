@@ -10,6 +10,7 @@
 #include "coordinator/cluster/leading.h"
 #include "coordinator/cluster/machine-store.h"
 #include "coordinator/cluster/rival.h"
+#include "coordinator/ending.h"
 #include "coordinator/guest/host.h"
 #include "coordinator/guest/instance.h"
 #include "coordinator/guest/pod-socket.h"
@@ -26,8 +27,6 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
-
-#define STOP_BUDGET LULL_SEC(15)
 
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
@@ -495,23 +494,24 @@ lull_cluster_daemon_metrics_address(const LullClusterDaemon *self)
     return lull_outlook_address(&self->outlook);
 }
 
-/* Guests are let go first, then the lease; neither waits for the other, nor for what was led. */
-static void
-let_go(LullClusterDaemon *self)
+void
+lull_cluster_daemon_let_go(gpointer daemon)
 {
+    const LullClusterDaemon *self = daemon;
+
     if (self->jobs)
         (void)lull_jobs_stop(self->jobs, 0);
     if (self->leader)
         lull_leader_resign(self->leader);
-    stop_leading(self);
 }
 
 gboolean
 lull_cluster_daemon_stop(LullClusterDaemon *self)
 {
     lull_outlook_ready(&self->outlook, FALSE);
-    let_go(self);
-    return lull_jobs_stop(self->jobs, STOP_BUDGET);
+    lull_cluster_daemon_let_go(self);
+    stop_leading(self);
+    return lull_jobs_stop(self->jobs, LULL_ENDING_WORK);
 }
 
 void
@@ -520,7 +520,8 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     if (!self)
         return;
     lull_outlook_close(&self->outlook);
-    let_go(self);
+    lull_cluster_daemon_let_go(self);
+    stop_leading(self);
     if (self->jobs)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
     wait_parted(self);

@@ -40,6 +40,9 @@ lull_cluster_daemon_start(const LullClusterOptions *options, GError **error) G_G
 /* Lent; NULL: nowhere. */
 const char *lull_cluster_daemon_metrics_address(const LullClusterDaemon *self);
 
+/* As lull_daemon_let_go(), and gives the lease back; neither waits for the other, nor for what was led. */
+void lull_cluster_daemon_let_go(gpointer daemon);
+
 /* As lull_daemon_stop(). */
 gboolean lull_cluster_daemon_stop(LullClusterDaemon *self);
 void lull_cluster_daemon_free(LullClusterDaemon *self);

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "coordinator/ending.h"
 #include "coordinator/guest/host.h"
 #include "coordinator/metrics/outlook.h"
 #include "coordinator/places.h"
@@ -21,8 +22,6 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
-
-#define STOP_BUDGET LULL_SEC(15)
 
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
@@ -250,13 +249,21 @@ lull_daemon_metrics_address(const LullDaemon *self)
     return lull_outlook_address(&self->outlook);
 }
 
+void
+lull_daemon_let_go(gpointer daemon)
+{
+    const LullDaemon *self = daemon;
+
+    (void)lull_jobs_stop(self->jobs, 0);
+}
+
 gboolean
 lull_daemon_stop(LullDaemon *self)
 {
     lull_outlook_ready(&self->outlook, FALSE);
     g_clear_pointer(&self->holds, lull_manual_holds_free);
     g_clear_pointer(&self->server, lull_server_free);
-    return lull_jobs_stop(self->jobs, STOP_BUDGET);
+    return lull_jobs_stop(self->jobs, LULL_ENDING_WORK);
 }
 
 /* Jobs end before the loops they tell; watches before the stores they watch; who counts goes last. */

@@ -37,6 +37,9 @@ LullDaemon *lull_daemon_start(const LullDaemonOptions *options, GError **error) 
 /* Lent; NULL: nowhere. */
 const char *lull_daemon_metrics_address(const LullDaemon *self);
 
+/* Has every guest let go, and waits for nothing. On any thread; @daemon: a LullDaemon. */
+void lull_daemon_let_go(gpointer daemon);
+
 /* Takes no more work, lets every guest go, waits for that in bounded time. FALSE: something still hangs in a
  * call; the process must end without cleaning up. */
 gboolean lull_daemon_stop(LullDaemon *self);

@@ -14,10 +14,6 @@
 
 #include "protocol/clock.h"
 
-/* A dead man thaws as soon as its coordinator is gone, and goes on where the guest does not answer: whoever
- * starts the container again is not to wait for that, since a coordinator that starts thaws too. */
-#define PATIENCE LULL_SEC(30)
-
 #define NOT_STARTED 127
 #define BY_SIGNAL   128
 
@@ -121,5 +117,5 @@ lull_init_main(int argc, char **argv)
         return 2;
     }
     argv[0] = (char *)"lull-coordinator"; /* for those who look at processes */
-    return lull_init_run("/proc/self/exe", argv, PATIENCE);
+    return lull_init_run("/proc/self/exe", argv, LULL_INIT_PATIENCE);
 }

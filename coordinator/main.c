@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +12,19 @@
 
 #include "coordinator/daemon-cluster.h"
 #include "coordinator/daemon.h"
+#include "coordinator/ending.h"
 #include "coordinator/guest/host-dead-man.h"
 #include "coordinator/init.h"
 #include "coordinator/memory.h"
 #include "coordinator/model/manifests.h"
 #include "coordinator/storage/pull/guard.h"
 #include "coordinator/storage/pull/watchdog.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 #include "protocol/step-init.h"
 
 #define LEASE_LEAST_MS 1000
-
-static gboolean
-on_signal(gpointer loop)
-{
-    g_main_loop_quit(loop);
-    return G_SOURCE_REMOVE;
-}
 
 /* Tells the service manager, where there is one; it may have gone, which is nothing to us. */
 static void
@@ -180,15 +174,6 @@ fail(const GError *error, int status)
     return status;
 }
 
-static void
-on_signal_quit(int number, GMainLoop *loop)
-{
-    g_autoptr(GSource) source = g_unix_signal_source_new(number);
-
-    g_source_set_callback(source, on_signal, loop, NULL);
-    (void)g_source_attach(source, g_main_loop_get_context(loop));
-}
-
 static int
 print_crds(const char *name)
 {
@@ -213,13 +198,14 @@ set_up_log(void)
 }
 
 static void
-run_until_told(GMainLoop *loop, const char *ready)
+run_until_told(GMainLoop *loop, const char *ready, void (*let_go)(gpointer daemon), gpointer daemon)
 {
-    on_signal_quit(SIGTERM, loop);
-    on_signal_quit(SIGINT, loop);
+    LullEnding *ending = lull_ending_await(loop, let_go, daemon, LULL_ENDING_ALL);
+
     (void)fprintf(stderr, "lull-coordinator: ready %s\n", ready);
     notify("READY=1");
     g_main_loop_run(loop);
+    lull_ending_forget(ending);
     notify("STOPPING=1");
 }
 
@@ -244,7 +230,7 @@ run_host(LullDaemonOptions *options, GMainLoop *loop)
         return fail(error, 1);
     tell_address(lull_daemon_metrics_address(daemon));
     ready = g_strconcat("on ", options->socket, NULL);
-    run_until_told(loop, ready);
+    run_until_told(loop, ready, lull_daemon_let_go, daemon);
     if (!lull_daemon_stop(daemon))
         _exit(EXIT_SUCCESS); /* leases and dead men do the rest */
     return EXIT_SUCCESS;
@@ -269,7 +255,7 @@ run_cluster(LullClusterOptions *options, const LullDaemonOptions *host, GMainLoo
         return fail(error, 1);
     tell_address(lull_cluster_daemon_metrics_address(daemon));
     ready = g_strdup_printf("on node %s, for %s", options->node, options->api_group);
-    run_until_told(loop, ready);
+    run_until_told(loop, ready, lull_cluster_daemon_let_go, daemon);
     if (!lull_cluster_daemon_stop(daemon))
         _exit(EXIT_SUCCESS);
     return EXIT_SUCCESS;

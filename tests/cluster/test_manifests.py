@@ -176,6 +176,18 @@ def test_the_coordinator_knows_its_options():
         assert option.split("=")[0] + "=" in told
 
 
+def seconds(header, name):
+    """What the source says of a time."""
+    with open(os.path.join(os.path.dirname(__file__), "../../coordinator", header)) as file:
+        return int(re.search(rf"^#define {name} +LULL_SEC\((\d+)\)$", file.read(), flags=re.M)[1])
+
+
+def test_a_pod_has_the_time_to_end_that_its_processes_take():
+    grace = daemonset()["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert seconds("ending.h", "LULL_ENDING_WORK") < seconds("ending.h", "LULL_ENDING_ALL")
+    assert grace > seconds("ending.h", "LULL_ENDING_ALL") + seconds("init.h", "LULL_INIT_PATIENCE")
+
+
 def test_the_path_of_a_launchers_socket_is_short_enough():
     container = daemonset()["spec"]["template"]["spec"]["containers"][0]
     pods = next(one["mountPath"] for one in container["volumeMounts"] if one["name"] == "pods")

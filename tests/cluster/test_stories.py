@@ -21,6 +21,7 @@ from waiting import wait_for
 FINALIZER = f"{OWN}/snapshot-source-protection"
 QUICK = ("--attempt-pause=100", "--check-interval=500")
 NEVER = "1h"
+ENDING = 20 + rig.BUSY  # s that a coordinator has to end in
 # Where a coordinator dies, and which attempt counts then.
 STEPS = [("intent-written", 2), ("frozen", 2), ("cut", 2), ("thawed", 2), ("reported", 1)]
 
@@ -159,6 +160,22 @@ def test_one_that_is_deleted_in_any_phase_lets_go_and_leaves_nothing(installed, 
     installed.driver.turn()
     snapshots.wait_gone("snap")
     assert_nothing_is_left(installed, vm, snapshots)
+
+
+def test_one_that_is_stopped_while_the_api_server_is_away_lets_go_at_once_and_ends(installed, vm, guest, snapshots,
+                                                                                    started):
+    installed.driver.turn(delay=NEVER)
+    snapshots.take("snap")
+    wait_frozen_for_the_cut(installed, vm)
+    installed.api.suspend()
+    try:
+        guest.assert_frozen(seconds=0.1)
+        started.terminate()
+        guest.assert_writes_resume(within=2)
+    finally:
+        installed.api.resume()
+    assert started.wait_dead(ENDING) == 0
+    start(started)
 
 
 @pytest.mark.parametrize("step, attempt", STEPS if os.environ.get("LULL_CLUSTER_ALL") else STEPS[::2])

@@ -65,6 +65,10 @@ class Process:
             log.seek(max(0, os.fstat(log.fileno()).st_size - size))
             return log.read().decode(errors="replace")
 
+    def terminate(self):
+        """Asks it to end, as a kubelet does."""
+        self._process.terminate()
+
     def stop(self):
         """Lets it end in order, if it does within its grace."""
         if self.runs():
