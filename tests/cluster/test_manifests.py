@@ -499,11 +499,15 @@ def test_the_coordinator_may_change_nothing_of_a_machine_but_its_lock(coordinato
     assert status == 422 and "denied request: the coordinator may " in answer["message"]
 
 
-def test_the_coordinator_leaves_volume_snapshots_of_others_alone(installed, coordinator, namespace):
-    installed.admin.create(volume_snapshot_of([]), namespace)
+@pytest.mark.parametrize("owners", [
+    [], [{"apiVersion": "example.com/v1", "kind": "VirtualMachineSnapshotContent", "name": "content", "uid": "1"}],
+    [{"apiVersion": "v1", "kind": "VirtualMachineSnapshot", "name": "snap", "uid": "1"}],
+], ids=["nobody's", "of-a-kind-of-the-same-name", "of-no-group"])
+def test_the_coordinator_leaves_volume_snapshots_of_others_alone(installed, coordinator, namespace, owners):
+    installed.admin.create(volume_snapshot_of(owners), namespace)
     path = path_to("volumesnapshots.snapshot.storage.k8s.io", "cut", namespace)
     for result in (coordinator.call("DELETE", path),
-                   coordinator.call("POST", path.removesuffix("/cut"), volume_snapshot_of([]))):
+                   coordinator.call("POST", path.removesuffix("/cut"), volume_snapshot_of(owners))):
         assert result[0] == 422 and "only what belongs to a snapshot of its own" in result[1]["message"], result
     installed.admin.must("DELETE", path)
 
