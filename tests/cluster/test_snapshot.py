@@ -3,6 +3,8 @@
 """Snapshots of a guest on a node of the cluster: by our coordinators, with the cluster's storage."""
 
 import itertools
+import os
+import subprocess
 
 import pytest
 
@@ -73,7 +75,8 @@ def snapshots(installed, vm, coordinator):
     wait_for(lambda: not installed.admin.list(SNAPSHOTS, vm.namespace), "their VolumeSnapshots gone")
 
 
-def test_a_guest_that_runs_is_quiesced_and_cut_whole(installed, vm, guest, snapshots):
+def test_a_guest_that_runs_is_quiesced_and_cut_whole(installed, build, vm, guest, snapshots, coordinator):
+    """And told so: in the report, in one line of the log, and to who asks."""
     before = {kind: guest.seq(kind) for kind in guest.written()}
     uid = snapshots.take("snap")["metadata"]["uid"]
     status = snapshots.wait_taken("snap", 120)["status"]
@@ -87,6 +90,12 @@ def test_a_guest_that_runs_is_quiesced_and_cut_whole(installed, vm, guest, snaps
         content = installed.content_of(cut)
         assert verify_disk(installed.driver.snapshot_path(content), kind).lines >= before[kind]
     assert not vm.read()["status"].get("snapshotInProgress")
+    assert coordinator.has_said("attempt: vm=larry snapshot=snapshots/snap attempt=1 op="), coordinator.tail()
+    assert coordinator.has_said(" result=quiesced level=fs proof=held proof-by=epoch "), coordinator.tail()
+    shown = subprocess.run([os.path.join(build, "coordinator/cli/lull"), "--kubeconfig", installed.kubeconfig, "-n",
+                            vm.namespace, "--api-group", OWN, "show", "snap"], capture_output=True, text=True, timeout=60)
+    words = shown.stdout.split()
+    assert {"larry", "held", "freeze", "frozen", "thaw", "root", "data"} <= set(words), shown
 
 
 def test_what_nobody_cuts_while_the_guest_is_frozen_is_cut_while_it_is_not(installed, guest, snapshots):
