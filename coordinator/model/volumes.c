@@ -3,37 +3,15 @@
  */
 #include "coordinator/model/volumes.h"
 
-#include <string.h>
-
 #include "coordinator/model/meta.h"
+#include "coordinator/model/short-name.h"
 
-#define TPM_BASE      "persistent-state-for"
-#define MAX_NAME      63
-#define FNV_32_OFFSET 2166136261U
-#define FNV_32_PRIME  16777619U
+#define TPM_BASE "persistent-state-for"
 
-static guint32
-fnv_1a(const char *text)
-{
-    guint32 hash = FNV_32_OFFSET;
-
-    for (const guchar *byte = (const guchar *)text; *byte; byte++)
-        hash = (hash ^ *byte) * FNV_32_PRIME;
-    return hash;
-}
-
-/* The reference shortens names like this, so that who knows the machine's name finds it. */
 char *
 lull_volume_of_tpm(const char *vm)
 {
-    g_autofree char *whole = g_strconcat(TPM_BASE "-", vm, NULL);
-    const gsize suffix = strlen(vm);
-
-    if (strlen(whole) <= MAX_NAME)
-        return g_steal_pointer(&whole);
-    if (suffix < MAX_NAME - 10)
-        return g_strdup_printf("%.*s-%08x-%s", (int)(MAX_NAME - 10 - suffix), TPM_BASE, fnv_1a(TPM_BASE), vm);
-    return g_strdup_printf(TPM_BASE "-%08x", fnv_1a(whole));
+    return lull_short_name(TPM_BASE, vm);
 }
 
 gboolean
