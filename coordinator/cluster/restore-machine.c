@@ -1,0 +1,258 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-machine.h"
+
+#include <string.h>
+
+#include "coordinator/cluster/restore-plan.h"
+#include "coordinator/model/json-patch.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
+#include "protocol/error.h"
+
+/* Machines that KubeVirt made before it wrote their firmware's UUID down have the one that it makes of their
+ * names, UUIDv5 in this name space. */
+static const guint8 firmware_names[] = {0x6a, 0x1a, 0x24, 0xa1, 0x40, 0x61, 0x46, 0x07,
+                                        0x8b, 0xf4, 0xa3, 0x96, 0x3d, 0x0c, 0x58, 0x95};
+
+static LullJson *
+source_of(LullJson *content)
+{
+    return lull_json_at(content, "spec", "source", "virtualMachine", NULL);
+}
+
+static LullJson *
+entry_of(LullJson *plan, const char *volume)
+{
+    for (size_t i = 0; plan && i < json_object_array_length(plan); i++) {
+        LullJson *entry = json_object_array_get_idx(plan, i);
+
+        if (g_str_equal(lull_json_string(entry, "volumeName", ""), volume))
+            return entry;
+    }
+    return NULL;
+}
+
+/* A claim, whoever had it before; a DataVolume where one adopts the claim. */
+static LullJson *
+restored_volume(LullJson *volume, LullJson *entry)
+{
+    LullJson *claim = lull_json_object(volume, "persistentVolumeClaim");
+    const char *name = lull_json_string(entry, "persistentVolumeClaim", "");
+    const char *data_volume = lull_json_string(entry, "dataVolumeName", NULL);
+    LullJson *restored = lull_json_dup(volume);
+
+    if (claim) {
+        lull_json_set_string(lull_json_ensure(restored, "persistentVolumeClaim"), "claimName", name);
+    } else if (data_volume) {
+        lull_json_set_string(lull_json_ensure(restored, "dataVolume"), "name", data_volume);
+    } else {
+        LullJson *source = lull_json_ensure(restored, "persistentVolumeClaim");
+        LullJson *old = lull_json_object(volume, "dataVolume");
+
+        lull_json_set_string(source, "claimName", name);
+        if (lull_json_bool(old, "hotpluggable", FALSE))
+            lull_json_set_bool(source, "hotpluggable", TRUE);
+        json_object_object_del(restored, "dataVolume");
+    }
+    return restored;
+}
+
+/* The template of a DataVolume goes by its new name. */
+static void
+rename_template(LullJson *spec, LullJson *volume, LullJson *entry)
+{
+    LullJson *templates = lull_json_array(spec, "dataVolumeTemplates");
+    const char *old = lull_json_string(lull_json_object(volume, "dataVolume"), "name", "");
+    const char *new = lull_json_string(entry, "dataVolumeName", NULL);
+
+    for (size_t i = 0; new &&templates &&i < json_object_array_length(templates); i++) {
+        LullJson *meta = lull_json_object(json_object_array_get_idx(templates, i), "metadata");
+
+        if (g_str_equal(lull_json_string(meta, "name", ""), old))
+            lull_json_set_string(meta, "name", new);
+    }
+}
+
+static void
+put_volumes(LullJson *spec, LullJson *plan)
+{
+    LullJson *inner = lull_json_at(spec, "template", "spec", NULL);
+    LullJson *volumes = lull_json_array(inner, "volumes");
+    LullJson *restored = NULL;
+
+    if (!volumes)
+        return;
+    restored = json_object_new_array();
+    for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        LullJson *entry = entry_of(plan, lull_json_string(volume, "name", ""));
+
+        if (lull_json_object(volume, "memoryDump"))
+            continue;
+        if (entry)
+            rename_template(spec, volume, entry);
+        json_object_array_add(restored, entry ? restored_volume(volume, entry) : json_object_get(volume));
+    }
+    lull_json_take(inner, "volumes", restored);
+}
+
+static char *
+firmware_uuid(const char *name)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+    guint8 bytes[20];
+    gsize length = sizeof bytes;
+
+    g_checksum_update(sum, firmware_names, sizeof firmware_names);
+    g_checksum_update(sum, (const guchar *)name, (gssize)strlen(name));
+    g_checksum_get_digest(sum, bytes, &length);
+    bytes[6] = (bytes[6] & 0x0f) | 0x50;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", bytes[0],
+                           bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8],
+                           bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]);
+}
+
+static void
+keep_firmware(LullJson *spec, LullJson *content, const char *target)
+{
+    LullJson *domain = lull_json_at(spec, "template", "spec", "domain", NULL);
+    g_autofree char *uuid = NULL;
+
+    if (!domain || g_strcmp0(lull_meta_name(source_of(content)), target) != 0 ||
+        *lull_json_string(lull_json_object(domain, "firmware"), "uuid", ""))
+        return;
+    uuid = firmware_uuid(target);
+    lull_json_set_string(lull_json_ensure(domain, "firmware"), "uuid", uuid);
+}
+
+/* As @live has it; NULL: not at all. */
+static void
+set_run_strategy(LullJson *spec, LullJson *live)
+{
+    const gboolean by_running = json_object_object_get_ex(live ? live : spec, "running", NULL);
+
+    json_object_object_del(spec, "running");
+    if (by_running) {
+        json_object_object_del(spec, "runStrategy");
+        lull_json_set_bool(spec, "running", FALSE);
+    } else {
+        lull_json_set_string(spec, "runStrategy",
+                             live ? lull_json_string(live, "runStrategy", "Halted") : "Halted");
+    }
+}
+
+static void
+copy_member(LullJson *to, LullJson *from, const char *key)
+{
+    LullJson *value = lull_json_object(from, key);
+
+    if (value)
+        lull_json_take(to, key, lull_json_dup(value));
+}
+
+static LullJson *
+new_metadata(LullJson *restore, LullJson *content, const char *target)
+{
+    LullJson *old = lull_json_object(source_of(content), "metadata");
+    LullJson *meta = json_object_new_object();
+
+    lull_json_set_string(meta, "name", target);
+    lull_json_set_string(meta, "namespace", lull_meta_namespace(restore));
+    copy_member(meta, old, "labels");
+    copy_member(meta, old, "annotations");
+    return meta;
+}
+
+/* Each is one operation, as text. */
+static LullJson *
+patched(LullJson *take_machine, LullJson *restore, GError **error)
+{
+    LullJson *texts = lull_json_array(lull_json_object(restore, "spec"), "patches");
+    g_autoptr(LullJson) machine = take_machine;
+    g_autoptr(LullJson) patch = json_object_new_array();
+
+    for (size_t i = 0; texts && i < json_object_array_length(texts); i++) {
+        LullJson *operation =
+            lull_json_parse(json_object_get_string(json_object_array_get_idx(texts, i)), -1, error);
+
+        if (!operation) {
+            g_prefix_error(error, "spec.patches[%zu]: ", i);
+            return NULL;
+        }
+        json_object_array_add(patch, operation);
+    }
+    if (json_object_array_length(patch) == 0)
+        return g_steal_pointer(&machine);
+    return lull_json_patch_apply(machine, patch, error);
+}
+
+LullJson *
+lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm, GError **error)
+{
+    const char *target = lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", "");
+    LullJson *captured = lull_json_object(source_of(content), "spec");
+    LullJson *machine = vm ? lull_json_dup(vm) : json_object_new_object();
+    LullJson *spec = captured ? lull_json_dup(captured) : json_object_new_object();
+    g_autofree char *marker = lull_restore_marker(restore);
+
+    if (!vm) {
+        lull_json_set_string(machine, "apiVersion", "kubevirt.io/v1");
+        lull_json_set_string(machine, "kind", "VirtualMachine");
+        lull_json_take(machine, "metadata", new_metadata(restore, content, target));
+    }
+    put_volumes(spec, plan);
+    set_run_strategy(spec, lull_json_object(vm, "spec"));
+    keep_firmware(spec, content, target);
+    lull_json_take(machine, "spec", spec);
+    if (!vm)
+        machine = patched(machine, restore, error);
+    if (machine)
+        lull_json_set_string(lull_json_ensure(lull_json_ensure(machine, "metadata"), "annotations"),
+                             LULL_RESTORE_LAST, marker);
+    return machine;
+}
+
+static gboolean
+has_template(LullJson *machine, const char *name)
+{
+    LullJson *templates = lull_json_array(lull_json_object(machine, "spec"), "dataVolumeTemplates");
+
+    for (size_t i = 0; templates && i < json_object_array_length(templates); i++)
+        if (g_strcmp0(lull_meta_name(json_object_array_get_idx(templates, i)), name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+LullJson *
+lull_restore_surplus(LullJson *vm, LullJson *machine)
+{
+    LullJson *templates = lull_json_array(lull_json_object(vm, "spec"), "dataVolumeTemplates");
+    LullJson *names = json_object_new_array();
+
+    for (size_t i = 0; templates && i < json_object_array_length(templates); i++) {
+        const char *name = lull_meta_name(json_object_array_get_idx(templates, i));
+
+        if (name && !has_template(machine, name))
+            lull_json_append_string(names, name);
+    }
+    return names;
+}
+
+LullJson *
+lull_restore_left_alone(LullJson *content, LullJson *machine)
+{
+    LullJson *volumes = lull_json_array(lull_json_at(machine, "spec", "template", "spec", NULL), "volumes");
+    LullJson *names = json_object_new_array();
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const char *name = lull_json_string(volume, "name", "");
+
+        if (lull_volume_keeps_data(volume) && !lull_restore_backup(content, name))
+            lull_json_append_string(names, name);
+    }
+    return names;
+}

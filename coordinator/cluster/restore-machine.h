@@ -1,0 +1,26 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* The machine that a restore in a cluster brings back. Pure; objects are lent. @plan: lull_restore_plan(). */
+
+/* As it is to be: with @vm (NULL: it is not there) what was captured in the place of its spec, but for
+ * whether it runs; without, a new one, which does not, after the restore's patches. INVALID: these do not
+ * apply. */
+LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The DataVolumes of @vm's templates that @machine has none of any more: names, in their order. */
+LullJson *lull_restore_surplus(LullJson *vm, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Volumes of @machine that keep data, and that the content has none of: they are what they are now. Names. */
+LullJson *lull_restore_left_alone(LullJson *content, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS
