@@ -248,6 +248,17 @@ lull_json_ensure(LullJson *object, const char *key)
     return value;
 }
 
+void
+lull_json_copy(LullJson *to, LullJson *from, const char *key)
+{
+    LullJson *value = NULL;
+
+    if (json_object_object_get_ex(from, key, &value) && value)
+        lull_json_take(to, key, lull_json_dup(value));
+    else if (to)
+        json_object_object_del(to, key);
+}
+
 const char *
 lull_json_to_line(LullJson *value)
 {

@@ -56,6 +56,9 @@ void lull_json_append_string(LullJson *array, const char *value);
 /* The member, made an empty object where it is missing or of another type. Lent. */
 LullJson *lull_json_ensure(LullJson *object, const char *key);
 
+/* @to has the member as @from has it, a deep copy of it, or not at all where it is null or missing there. */
+void lull_json_copy(LullJson *to, LullJson *from, const char *key);
+
 /* One line without spaces; lent until @value changes or goes. */
 const char *lull_json_to_line(LullJson *value);
 

@@ -56,31 +56,6 @@ lull_machine_revision_other_name(LullJson *snapshot, const char *member)
 }
 
 static LullJson *
-owners_of(LullJson *snapshot)
-{
-    LullJson *owners = json_object_new_array();
-    LullJson *owner = json_object_new_object();
-
-    lull_json_set_string(owner, "apiVersion", lull_json_string(snapshot, "apiVersion", ""));
-    lull_json_set_string(owner, "kind", lull_kind_snapshot.kind);
-    lull_json_set_string(owner, "name", lull_meta_name(snapshot));
-    lull_json_set_string(owner, "uid", lull_meta_uid(snapshot));
-    lull_json_set_bool(owner, "controller", TRUE);
-    lull_json_set_bool(owner, "blockOwnerDeletion", TRUE);
-    json_object_array_add(owners, owner);
-    return owners;
-}
-
-static void
-copy_member(LullJson *to, LullJson *from, const char *key)
-{
-    LullJson *value = NULL;
-
-    if (json_object_object_get_ex(from, key, &value) && value)
-        lull_json_take(to, key, lull_json_dup(value));
-}
-
-static LullJson *
 copy_of(LullJson *revision, LullJson *snapshot)
 {
     LullJson *copy = json_object_new_object();
@@ -89,10 +64,12 @@ copy_of(LullJson *revision, LullJson *snapshot)
     lull_json_set_string(copy, "apiVersion", "apps/v1");
     lull_json_set_string(copy, "kind", lull_kind_revision.kind);
     lull_json_set_string(metadata, "namespace", lull_meta_namespace(snapshot));
-    lull_json_take(metadata, "ownerReferences", owners_of(snapshot));
-    copy_member(metadata, lull_json_object(revision, "metadata"), "labels");
-    copy_member(copy, revision, "data");
-    copy_member(copy, revision, "revision");
+    lull_json_take(metadata, "ownerReferences",
+                   lull_meta_owners(lull_json_string(snapshot, "apiVersion", ""), lull_kind_snapshot.kind,
+                                    lull_meta_name(snapshot), lull_meta_uid(snapshot)));
+    lull_json_copy(metadata, lull_json_object(revision, "metadata"), "labels");
+    lull_json_copy(copy, revision, "data");
+    lull_json_copy(copy, revision, "revision");
     return copy;
 }
 

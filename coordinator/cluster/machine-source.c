@@ -27,18 +27,6 @@ const LullKind lull_kind_revision = {
     .fields = revision_fields,
 };
 
-/* What is not there in @from is not there any more. */
-static void
-copy_member(LullJson *to, LullJson *from, const char *key)
-{
-    LullJson *value = NULL;
-
-    if (json_object_object_get_ex(from, key, &value) && value)
-        lull_json_take(to, key, lull_json_dup(value));
-    else if (to)
-        json_object_object_del(to, key);
-}
-
 LullJson *
 lull_machine_spec(LullJson *running, LullJson *live)
 {
@@ -46,9 +34,9 @@ lull_machine_spec(LullJson *running, LullJson *live)
     LullJson *inner = lull_json_ensure(lull_json_ensure(spec, "template"), "spec");
     LullJson *devices = lull_json_ensure(lull_json_ensure(inner, "domain"), "devices");
 
-    copy_member(spec, live, "dataVolumeTemplates");
-    copy_member(inner, lull_json_at(live, "template", "spec", NULL), "volumes");
-    copy_member(devices, lull_json_at(live, "template", "spec", "domain", "devices", NULL), "disks");
+    lull_json_copy(spec, live, "dataVolumeTemplates");
+    lull_json_copy(inner, lull_json_at(live, "template", "spec", NULL), "volumes");
+    lull_json_copy(devices, lull_json_at(live, "template", "spec", "domain", "devices", NULL), "disks");
     return spec;
 }
 

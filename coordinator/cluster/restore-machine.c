@@ -144,15 +144,6 @@ set_run_strategy(LullJson *spec, LullJson *live)
     }
 }
 
-static void
-copy_member(LullJson *to, LullJson *from, const char *key)
-{
-    LullJson *value = lull_json_object(from, key);
-
-    if (value)
-        lull_json_take(to, key, lull_json_dup(value));
-}
-
 static LullJson *
 new_metadata(LullJson *restore, LullJson *content, const char *target)
 {
@@ -161,8 +152,8 @@ new_metadata(LullJson *restore, LullJson *content, const char *target)
 
     lull_json_set_string(meta, "name", target);
     lull_json_set_string(meta, "namespace", lull_meta_namespace(restore));
-    copy_member(meta, old, "labels");
-    copy_member(meta, old, "annotations");
+    lull_json_copy(meta, old, "labels");
+    lull_json_copy(meta, old, "annotations");
     return meta;
 }
 

@@ -193,15 +193,6 @@ annotations_of(LullJson *restore, LullJson *claim, LullJson *override)
     return annotations;
 }
 
-static void
-copy_member(LullJson *to, LullJson *from, const char *key)
-{
-    LullJson *value = NULL;
-
-    if (json_object_object_get_ex(from, key, &value) && value)
-        lull_json_take(to, key, lull_json_dup(value));
-}
-
 /* A copy may need more room than what it is a copy of. */
 static void
 make_large_enough(LullJson *spec, LullJson *snapshot)
@@ -235,7 +226,7 @@ spec_of(LullJson *claim, LullJson *snapshot)
     LullJson *spec = json_object_new_object();
 
     for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
-        copy_member(spec, old, kept[i]);
+        lull_json_copy(spec, old, kept[i]);
     make_large_enough(spec, snapshot);
     lull_json_take(spec, "dataSource", data_source(snapshot));
     lull_json_take(spec, "dataSourceRef", data_source(snapshot));
@@ -253,22 +244,6 @@ was_owned_by_source(LullJson *content, LullJson *claim)
            g_strcmp0(lull_json_string(owner, "uid", ""), lull_meta_uid(source)) == 0;
 }
 
-static void
-set_owner(LullJson *meta, LullJson *vm)
-{
-    LullJson *owners = json_object_new_array();
-    LullJson *owner = json_object_new_object();
-
-    lull_json_set_string(owner, "apiVersion", lull_json_string(vm, "apiVersion", "kubevirt.io/v1"));
-    lull_json_set_string(owner, "kind", "VirtualMachine");
-    lull_json_set_string(owner, "name", lull_meta_name(vm));
-    lull_json_set_string(owner, "uid", lull_meta_uid(vm));
-    lull_json_set_bool(owner, "controller", TRUE);
-    lull_json_set_bool(owner, "blockOwnerDeletion", TRUE);
-    json_object_array_add(owners, owner);
-    lull_json_take(meta, "ownerReferences", owners);
-}
-
 /* One that a DataVolume adopts is owned by that. A machine that is yet to be made owns it later, where the
  * source owned what it was. */
 static void
@@ -283,7 +258,9 @@ give(LullJson *meta, LullJson *restore, LullJson *content, LullJson *entry, Lull
                          "None"))
         return;
     else if (vm)
-        set_owner(meta, vm);
+        lull_json_take(meta, "ownerReferences",
+                       lull_meta_owners(lull_json_string(vm, "apiVersion", ""), "VirtualMachine",
+                                        lull_meta_name(vm), lull_meta_uid(vm)));
     else if (was_owned_by_source(content, claim))
         lull_json_set_string(annotations, LULL_RESTORE_OWNED_BY_VM, lull_meta_name(restore));
 }

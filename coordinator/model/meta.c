@@ -169,3 +169,19 @@ lull_meta_controller(LullJson *object)
     }
     return "";
 }
+
+LullJson *
+lull_meta_owners(const char *api_version, const char *kind, const char *name, const char *uid)
+{
+    LullJson *owners = json_object_new_array();
+    LullJson *owner = json_object_new_object();
+
+    lull_json_set_string(owner, "apiVersion", api_version);
+    lull_json_set_string(owner, "kind", kind);
+    lull_json_set_string(owner, "name", name);
+    lull_json_set_string(owner, "uid", uid);
+    lull_json_set_bool(owner, "controller", TRUE);
+    lull_json_set_bool(owner, "blockOwnerDeletion", TRUE);
+    json_object_array_add(owners, owner);
+    return owners;
+}

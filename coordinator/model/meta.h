@@ -48,7 +48,10 @@ gboolean lull_duration_from_json(LullJson *value, gint64 *ret_usec, GError **err
 /* DNS-1123 subdomain (names) and label (namespaces). */
 gboolean lull_name_is_valid(const char *name);
 
-/* The uid of the owner that controls it, lent; "": nobody does. */
+/* The uid of the owner that controls it, lent; "": nobody does. And metadata.ownerReferences for one that
+ * does, and goes after what it owns. */
 const char *lull_meta_controller(LullJson *object);
+LullJson *lull_meta_owners(const char *api_version, const char *kind, const char *name,
+                           const char *uid) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

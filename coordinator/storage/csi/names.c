@@ -150,22 +150,6 @@ labels_of(const LullCsiContent *content, guint attempt)
     return labels;
 }
 
-static LullJson *
-owners_of(const LullCsiContent *content)
-{
-    LullJson *owners = json_object_new_array();
-    LullJson *owner = json_object_new_object();
-
-    lull_json_set_string(owner, "apiVersion", content->api_version);
-    lull_json_set_string(owner, "kind", lull_kind_content.kind);
-    lull_json_set_string(owner, "name", content->name);
-    lull_json_set_string(owner, "uid", content->uid);
-    lull_json_set_bool(owner, "controller", TRUE);
-    lull_json_set_bool(owner, "blockOwnerDeletion", TRUE);
-    json_object_array_add(owners, owner);
-    return owners;
-}
-
 LullJson *
 lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *backup, guint attempt,
                          const char *class_name)
@@ -182,7 +166,9 @@ lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *bac
     lull_json_set_string(metadata, "name", name);
     lull_json_set_string(metadata, "namespace", content->ns);
     lull_json_take(metadata, "labels", labels_of(content, attempt));
-    lull_json_take(metadata, "ownerReferences", owners_of(content));
+    lull_json_take(
+        metadata, "ownerReferences",
+        lull_meta_owners(content->api_version, lull_kind_content.kind, content->name, content->uid));
     spec = lull_json_ensure(snapshot, "spec");
     lull_json_set_string(lull_json_ensure(spec, "source"), "persistentVolumeClaimName", backup->claim);
     lull_json_set_string(spec, "volumeSnapshotClassName", class_name);

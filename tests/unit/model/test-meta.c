@@ -113,6 +113,21 @@ START_TEST(a_trimmed_object_says_which_it_is_and_no_more)
 }
 END_TEST
 
+START_TEST(who_owns_an_object_controls_it)
+{
+    g_autoptr(LullJson) object = json("{'metadata':{}}");
+
+    ck_assert_str_eq(lull_meta_controller(object), "");
+    lull_json_take(lull_json_object(object, "metadata"), "ownerReferences",
+                   lull_meta_owners("g/v1", "Kind", "name", "u-1"));
+    ck_assert_str_eq(lull_meta_controller(object), "u-1");
+    ck_assert_str_eq(lull_json_to_line(object),
+                     "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"g/v1\",\"kind\":\"Kind\","
+                     "\"name\":\"name\",\"uid\":\"u-1\",\"controller\":true,"
+                     "\"blockOwnerDeletion\":true}]}}");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -125,6 +140,7 @@ make_suite(void)
     tcase_add_test(tcase, no_patch_where_nothing_would_change);
     tcase_add_loop_test(tcase, names_are_dns_1123_subdomains, 0, G_N_ELEMENTS(names));
     tcase_add_test(tcase, names_end_at_253_characters);
+    tcase_add_test(tcase, who_owns_an_object_controls_it);
     tcase_add_test(tcase, a_trimmed_object_says_which_it_is_and_no_more);
     suite_add_tcase(suite, tcase);
     return suite;

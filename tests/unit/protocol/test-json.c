@@ -129,6 +129,21 @@ static const struct {
     {"{}", "{'a':{'bb':{'ccc':null}}}", "{'a':{'bb':{}}}"},
 };
 
+START_TEST(test_copies_a_member_or_that_there_is_none)
+{
+    g_autoptr(LullJson) from = lull_json_parse("{\"a\":{\"b\":1},\"n\":null}", -1, NULL);
+    g_autoptr(LullJson) to = lull_json_parse("{\"a\":2,\"n\":3,\"x\":4,\"y\":5}", -1, NULL);
+
+    lull_json_copy(to, from, "a");
+    lull_json_copy(to, from, "n");
+    lull_json_copy(to, from, "x");
+    lull_json_set_int(lull_json_object(from, "a"), "b", 9); /* a copy it is */
+    ck_assert_str_eq(lull_json_to_line(to), "{\"a\":{\"b\":1},\"y\":5}");
+    lull_json_copy(to, NULL, "y");
+    ck_assert_str_eq(lull_json_to_line(to), "{\"a\":{\"b\":1}}");
+}
+END_TEST
+
 START_TEST(test_merges_as_the_standard_says)
 {
     g_autoptr(LullJson) target = parse(patches[_i].target);
@@ -174,6 +189,7 @@ make_suite(void)
     tcase_add_test(tcase, test_bounds_the_depth);
     tcase_add_test(tcase, test_getters_fall_back_on_what_is_absent_or_of_another_type);
     tcase_add_test(tcase, test_writes_one_line);
+    tcase_add_test(tcase, test_copies_a_member_or_that_there_is_none);
     tcase_add_test(tcase, test_passes_text_on_as_it_is);
     tcase_add_test(tcase, test_weighs_a_document_by_its_values);
     tcase_add_loop_test(tcase, test_merges_as_the_standard_says, 0, G_N_ELEMENTS(patches));
