@@ -10,8 +10,6 @@
 #include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/content-state.h"
 
-#define STATE_OF "persistent-state-for"
-
 static LullJson *
 find(LullJson *list, const char *key, const char *value)
 {
@@ -152,13 +150,23 @@ is_about_the_old_one(const char *annotation)
     return FALSE;
 }
 
+static gboolean
+is_of_the_old_machine(const char *label)
+{
+    return g_str_equal(label, "persistent-state-for");
+}
+
+/* @leave_out: NULL: nothing. */
 static void
-merge(LullJson *into, LullJson *from)
+merge(LullJson *into, LullJson *from, gboolean (*leave_out)(const char *key))
 {
     if (!from)
         return;
     json_object_object_foreach(from, key, value)
-        lull_json_set_string(into, key, json_object_get_string(value));
+    {
+        if (!leave_out || !leave_out(key))
+            lull_json_set_string(into, key, json_object_get_string(value));
+    }
 }
 
 static LullJson *
@@ -167,9 +175,8 @@ labels_of(LullJson *content, LullJson *claim, LullJson *override)
     LullJson *source = source_of(content);
     LullJson *labels = json_object_new_object();
 
-    merge(labels, lull_json_at(claim, "metadata", "labels", NULL));
-    json_object_object_del(labels, STATE_OF);
-    merge(labels, lull_json_object(override, "labels"));
+    merge(labels, lull_json_at(claim, "metadata", "labels", NULL), is_of_the_old_machine);
+    merge(labels, lull_json_object(override, "labels"), NULL);
     lull_json_set_string(labels, LULL_RESTORE_SOURCE, lull_meta_name(source));
     lull_json_set_string(labels, LULL_RESTORE_SOURCE_NAMESPACE, lull_meta_namespace(content));
     return labels;
@@ -179,15 +186,11 @@ labels_of(LullJson *content, LullJson *claim, LullJson *override)
 static LullJson *
 annotations_of(LullJson *restore, LullJson *claim, LullJson *override)
 {
-    LullJson *old = lull_json_at(claim, "metadata", "annotations", NULL);
     LullJson *annotations = json_object_new_object();
     g_autofree char *marker = lull_restore_marker(restore);
 
-    if (old) {
-        json_object_object_foreach(old, key, value) if (!is_about_the_old_one(key))
-            lull_json_set_string(annotations, key, json_object_get_string(value));
-    }
-    merge(annotations, lull_json_object(override, "annotations"));
+    merge(annotations, lull_json_at(claim, "metadata", "annotations", NULL), is_about_the_old_one);
+    merge(annotations, lull_json_object(override, "annotations"), NULL);
     lull_json_set_string(annotations, LULL_RESTORE_NAME, lull_meta_name(restore));
     lull_json_set_string(annotations, LULL_RESTORE_LAST, marker);
     return annotations;
