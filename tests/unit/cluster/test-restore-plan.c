@@ -131,7 +131,7 @@ END_TEST
 START_TEST(names_that_are_too_long_are_shortened_and_stay_apart)
 {
     g_autoptr(LullJson) content = content_json("", "");
-    g_autofree char *names[2] = {NULL};
+    g_auto(GStrv) names = g_new0(char *, 3);
 
     for (gsize i = 0; i < 2; i++) {
         g_autoptr(LullJson) restore = restore_json(",'volumeRestorePolicy':'PrefixTargetName'");
