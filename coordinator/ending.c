@@ -26,6 +26,24 @@ on_end_of_time(gpointer data)
 }
 
 static gboolean
+quit(gpointer loop)
+{
+    g_main_loop_quit(loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* By the loop itself: one that does not run yet would not know of it when it does. */
+static void
+have_it_quit(GMainLoop *loop)
+{
+    g_autoptr(GSource) source = g_idle_source_new();
+
+    g_source_set_priority(source, G_PRIORITY_HIGH);
+    g_source_set_callback(source, quit, loop, NULL);
+    (void)g_source_attach(source, g_main_loop_get_context(loop));
+}
+
+static gboolean
 on_signal(gpointer data)
 {
     LullEnding *self = data;
@@ -40,7 +58,7 @@ on_signal(gpointer data)
     if (self->let_go)
         self->let_go(self->user_data);
     g_mutex_unlock(&self->lock);
-    g_main_loop_quit(self->told);
+    have_it_quit(self->told);
     return G_SOURCE_CONTINUE;
 }
 

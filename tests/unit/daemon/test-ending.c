@@ -22,11 +22,14 @@ tell(char letter)
     ck_assert_int_eq(write(told[1], &letter, 1), 1);
 }
 
+static gint has_let_go; /* atomic */
+
 static void
 let_go(gpointer user_data)
 {
     (void)user_data;
     tell('g');
+    g_atomic_int_set(&has_let_go, 1);
 }
 
 static gboolean
@@ -48,18 +51,30 @@ on_ready_stand_still(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-typedef enum { WELL = 0, STANDS, STANDS_AT_END, FORGOTTEN } Manner;
+/* Whoever waits for it to be ready may be quick. */
+static void
+end_before_it_runs(void)
+{
+    tell('r');
+    while (!g_atomic_int_get(&has_let_go))
+        g_usleep(1000);
+}
+
+typedef enum { WELL = 0, EARLY, STANDS, STANDS_AT_END, FORGOTTEN } Manner;
 
 G_GNUC_NORETURN static void
 live(Manner manner)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     LullEnding *ending =
-        lull_ending_await(loop, let_go, NULL, manner == WELL ? LULL_SEC(LONG) : LULL_MSEC(200));
+        lull_ending_await(loop, let_go, NULL, manner <= EARLY ? LULL_SEC(LONG) : LULL_MSEC(200));
 
     if (manner == FORGOTTEN)
         lull_ending_forget(ending);
-    g_idle_add(manner == STANDS ? on_ready_stand_still : on_ready, NULL);
+    if (manner == EARLY)
+        end_before_it_runs();
+    else
+        g_idle_add(manner == STANDS ? on_ready_stand_still : on_ready, NULL);
     g_main_loop_run(loop);
     tell('q');
     while (manner == STANDS_AT_END)
@@ -72,9 +87,8 @@ static const struct {
     const char *story;
     int status;
 } rows[] = {
-    {WELL, "rgq", BY_ITSELF},
-    {STANDS, "rg", EXIT_SUCCESS},
-    {STANDS_AT_END, "rgq", EXIT_SUCCESS},
+    {WELL, "rgq", BY_ITSELF},     {EARLY, "rgq", BY_ITSELF},
+    {STANDS, "rg", EXIT_SUCCESS}, {STANDS_AT_END, "rgq", EXIT_SUCCESS},
     {FORGOTTEN, "rq", BY_ITSELF},
 };
 
