@@ -31,6 +31,7 @@
 #define ATTEMPT_PAUSE_MS  10000
 #define CHECK_INTERVAL_MS 300000
 #define LEAD_RETRY_MS     1000
+#define KNOWN_FOR         LULL_SEC(1)
 #define WATCH_RETRY_MS    100
 
 #define BY_LIBVIRT  "libvirt"
@@ -167,7 +168,7 @@ open_views(LullClusterDaemon *self, const LullClusterOptions *options, GError **
 
     if (!kube)
         return FALSE;
-    kube = lull_store_recent_new(kube, known);
+    kube = lull_store_recent_new(kube, known, KNOWN_FOR);
     self->recent = view_of(kube, options);
     self->store = view_of(lull_store_recent_asking(kube), options);
     return TRUE;

@@ -7,8 +7,7 @@
 #include "coordinator/store/object.h"
 #include "protocol/clock.h"
 
-#define FRESH LULL_SEC(1)
-#define MANY  32 /* objects, of those that are worked on just now */
+#define MANY 32 /* objects, of those that are worked on just now */
 
 /* There is one as long as something is known, or asked; without it no answer is kept. */
 typedef struct {
@@ -32,6 +31,7 @@ typedef struct {
 struct _Recent {
     Door trusting, asking;
     LullStore *inner;
+    gint64 fresh; /* usec */
     GMutex lock;
     /* under it: */
     GHashTable *entries; /* "<plural>/<namespace>/<name>" -> Entry */
@@ -101,7 +101,7 @@ make_room(Recent *self, gint64 now)
 
     g_hash_table_iter_init(&iter, self->entries);
     while (g_hash_table_iter_next(&iter, &key, (gpointer *)&entry)) {
-        if (now - entry->since > FRESH) {
+        if (now - entry->since > self->fresh) {
             g_hash_table_iter_remove(&iter);
         } else if (entry->since < oldest_since) {
             oldest = key;
@@ -192,7 +192,7 @@ find(Recent *self, const LullKind *kind, const char *ns, const char *name)
 
     g_mutex_lock(&self->lock);
     entry = shelf && shelf->watches ? g_hash_table_lookup(self->entries, key) : NULL;
-    if (entry && entry->object && lull_clock_boottime() - entry->since <= FRESH)
+    if (entry && entry->object && lull_clock_boottime() - entry->since <= self->fresh)
         found = lull_json_dup(entry->object);
     g_mutex_unlock(&self->lock);
     return found;
@@ -355,13 +355,14 @@ static const LullStoreOps asking_ops = {.get = ask,
                                         .free = leave_open};
 
 LullStore *
-lull_store_recent_new(LullStore *take_inner, const char *const *plurals)
+lull_store_recent_new(LullStore *take_inner, const char *const *plurals, gint64 fresh)
 {
     Recent *self = g_new0(Recent, 1);
 
     self->trusting = (Door){{&trusting_ops}, self};
     self->asking = (Door){{&asking_ops}, self};
     self->inner = take_inner;
+    self->fresh = fresh;
     g_mutex_init(&self->lock);
     self->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
     self->shelves = g_array_new(FALSE, TRUE, sizeof(Shelf));

@@ -37,7 +37,7 @@ open_recent(const char *directory)
 {
     static const char *const plurals[] = {"virtualmachinesnapshots", NULL};
 
-    return lull_store_recent_new(open_local(directory), plurals);
+    return lull_store_recent_new(open_local(directory), plurals, G_MAXINT64 / 2);
 }
 
 static const Factory own_factories[] = {
