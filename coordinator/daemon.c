@@ -13,6 +13,7 @@
 #include "coordinator/reconcile/manual-hold.h"
 #include "coordinator/reconcile/restore-admit.h"
 #include "coordinator/reconcile/restore-effects.h"
+#include "coordinator/reconcile/restore-host.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/reconcile/switch.h"
 #include "coordinator/reconcile/verification.h"
@@ -41,6 +42,7 @@ struct _LullDaemon {
     LullOutlook outlook;
     LullSnapshots snapshots;
     LullContents contents;
+    LullRestoreHost restore_host;
     LullRestores restores;
     LullLoop *snapshot_loop, *content_loop, *restore_loop;
     LullServer *server;
@@ -136,8 +138,9 @@ make_loops(LullDaemon *self, const LullDaemonOptions *options)
                        .life = g_uuid_string_random(),
                        .times = {LULL_MSEC(options->attempt_pause), LULL_MSEC(options->check_interval)},
                        .recorder = self->recorder};
-    self->restores = (LullRestores){self->store,  self->jobs,         self->host,    self->storage,
-                                    self->claims, self->restore_loop, self->recorder};
+    lull_restore_host_init(&self->restore_host, self->host, self->storage, self->claims);
+    self->restores = (LullRestores){self->store, self->jobs, &self->restore_host.place, self->restore_loop,
+                                    self->recorder};
     lull_loop_set_metrics(self->snapshot_loop, self->outlook.metrics, lull_metrics_snapshot);
     lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
     lull_loop_set_metrics(self->restore_loop, self->outlook.metrics, lull_metrics_restore);

@@ -9,7 +9,6 @@
 #define SHUT_DOWN_INTERVAL        LULL_SEC(10)
 #define COPY_INTERVAL             LULL_SEC(2)
 
-/* Under the lock still, so that no other restore finds it stopped meanwhile. */
 static LullRestoreStep
 decide_start(const LullRestoreView *view)
 {
@@ -25,16 +24,21 @@ decide_start(const LullRestoreView *view)
     return STEP(RECORD_START, "StartTried", 0);
 }
 
-/* Complete, failed or going: nothing may work on the target before it is let go. */
+/* Complete, failed or going: nothing may work on the target before it is let go. It is started under the
+ * lock still, so that no other restore finds it stopped meanwhile, where what is locked can be. */
 static LullRestoreStep
 decide_ended(const LullRestoreView *view)
 {
+    const gboolean starts = view->complete && view->start_target && !view->deleting;
+
     if (view->data == LULL_WORK_RUNNING)
         return STEP(CANCEL_DATA, view->deleting ? "RestoreDeleted" : "RestoreFailed", 0);
-    if (view->complete && view->start_target && !view->deleting)
+    if (starts && view->stops_locked)
         return decide_start(view);
     if (view->locked)
         return STEP(UNLOCK, view->complete ? "Complete" : "GivenUp", 0);
+    if (starts)
+        return decide_start(view);
     if (view->data != LULL_WORK_NONE)
         return STEP(FORGET_DATA, view->complete ? "Complete" : "GivenUp", 0);
     if (view->deleting)
@@ -42,14 +46,16 @@ decide_ended(const LullRestoreView *view)
     return STEP(WAIT, "Final", 0);
 }
 
-/* It is locked before it is asked to stop: what was cut of it since would be lost with its end. A guest may
+/* Where what was cut of it would be lost with its end, it is locked before it is asked to stop. A guest may
  * overhear it, as while it boots: it is asked again and again. */
 static LullRestoreStep
 decide_running(const LullRestoreView *view)
 {
+    if (view->ends_itself)
+        return STEP(WAIT, "TargetEnds", 0);
     if (!view->start_target)
         return STEP(NOTE_START, "TargetRuns", 0);
-    if (!view->locked)
+    if (view->stops_locked && !view->locked)
         return STEP(LOCK, "TargetIsToStop", 0);
     if (view->copied)
         return STEP(WAIT, "TargetIsCopied", view->now + COPY_INTERVAL);
@@ -112,6 +118,8 @@ lull_restore_decide(const LullRestoreView *view)
         return STEP(WAIT, "NotOurs", 0);
     if (!view->deleting && !view->has_finalizer)
         return STEP(ADD_FINALIZER, "New", 0);
+    if (!view->deleting && view->owner_missing)
+        return STEP(ADD_OWNER, "TargetIsThere", 0);
     if (view->status_stale)
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)
@@ -136,6 +144,7 @@ lull_restore_verb_to_string(LullRestoreVerb verb)
     static const char *const names[] = {
         [LULL_RESTORE_WAIT] = "wait",
         [LULL_RESTORE_ADD_FINALIZER] = "add-finalizer",
+        [LULL_RESTORE_ADD_OWNER] = "add-owner",
         [LULL_RESTORE_WRITE_STATUS] = "write-status",
         [LULL_RESTORE_WRITE_PROGRESS] = "write-progress",
         [LULL_RESTORE_NOTE_START] = "note-start",

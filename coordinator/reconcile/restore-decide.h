@@ -9,10 +9,11 @@ G_BEGIN_DECLS
 
 typedef enum {
     LULL_RESTORE_WAIT = 0,
-    LULL_RESTORE_ADD_FINALIZER,
+    LULL_RESTORE_ADD_FINALIZER, /* and its owner */
+    LULL_RESTORE_ADD_OWNER,
     LULL_RESTORE_WRITE_STATUS,
     LULL_RESTORE_WRITE_PROGRESS,
-    LULL_RESTORE_NOTE_START, /* the target is to be started in the end; written before it is stopped */
+    LULL_RESTORE_NOTE_START, /* how the target is to be started in the end; written before it is stopped */
     LULL_RESTORE_SHUT_DOWN,  /* asks the target to power off */
     LULL_RESTORE_START_TARGET,
     LULL_RESTORE_RECORD_START,

@@ -11,16 +11,13 @@
 #include "protocol/error.h"
 #include "protocol/names.h"
 
+/* A job's own. */
 typedef struct {
-    LullHost *host;
-    LullStorage *storage;
-    LullClaims *claims;
+    LullRestorePlace *place;
     LullJobs *jobs;
-    char *id;    /* of the job itself */
-    char *owner; /* for people */
-    char *content_uid;
+    char *id; /* of the job itself */
     char *vm_uid;
-    char *restore_uid;
+    LullJson *restore, *content;
 } Task;
 
 static void
@@ -29,11 +26,34 @@ task_free(gpointer data)
     Task *task = data;
 
     g_free(task->id);
-    g_free(task->owner);
-    g_free(task->content_uid);
     g_free(task->vm_uid);
-    g_free(task->restore_uid);
+    lull_json_put(task->restore);
+    lull_json_put(task->content);
     g_free(task);
+}
+
+static LullRestoreOrder
+order_of(LullJson *restore, LullJson *content)
+{
+    LullJson *target = lull_json_at(restore, "spec", "target", NULL);
+
+    return (LullRestoreOrder){.ns = lull_meta_namespace(restore),
+                              .name = lull_meta_name(restore),
+                              .uid = lull_meta_uid(restore),
+                              .target = lull_json_string(target, "name", ""),
+                              .note = lull_meta_annotation(restore, LULL_ANNOTATION_START_TARGET),
+                              .restore = restore,
+                              .content = content,
+                              .content_uid = lull_meta_uid(content)};
+}
+
+static LullRestoreOrder
+task_order(const Task *task)
+{
+    LullRestoreOrder order = order_of(task->restore, task->content);
+
+    order.vm_uid = task->vm_uid;
+    return order;
 }
 
 static void
@@ -48,12 +68,9 @@ static gpointer
 run_data(gpointer data, GCancellable *cancel, GError **error)
 {
     const Task *task = data;
+    const LullRestoreOrder order = task_order(task);
 
-    if (!lull_claims_take(task->claims, task->content_uid, task->owner, error))
-        return NULL;
-    task->storage->ops->restore(task->storage, task->content_uid, task->vm_uid, task->restore_uid,
-                                on_progress, data, cancel, error);
-    lull_claims_release(task->claims, task->content_uid);
+    task->place->ops->run(task->place, &order, on_progress, data, cancel, error);
     return NULL;
 }
 
@@ -61,17 +78,19 @@ static gpointer
 run_shut_down(gpointer data, GCancellable *cancel, GError **error)
 {
     const Task *task = data;
+    const LullRestoreOrder order = task_order(task);
     const gint64 now = lull_clock_realtime();
 
-    return lull_host_shutdown_vm(task->host, task->vm_uid, error) ? g_memdup2(&now, sizeof now) : NULL;
+    return task->place->ops->shut_down(task->place, &order, error) ? g_memdup2(&now, sizeof now) : NULL;
 }
 
 static gpointer
 run_start(gpointer data, GCancellable *cancel, GError **error)
 {
     const Task *task = data;
+    const LullRestoreOrder order = task_order(task);
 
-    lull_host_start_vm(task->host, task->vm_uid, error);
+    task->place->ops->start(task->place, &order, error);
     return NULL;
 }
 
@@ -82,15 +101,12 @@ start_job(const LullRestores *self, const LullRestoreView *view, const char *wha
     g_autofree char *id = lull_restore_job(what, view->uid);
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
-    task->host = self->host;
-    task->storage = self->storage;
-    task->claims = self->claims;
-    task->owner = g_strconcat("restore ", view->name, NULL);
+    task->place = self->place;
     task->jobs = self->jobs;
     task->id = g_strdup(id);
-    task->content_uid = g_strdup(view->content_uid);
     task->vm_uid = g_strdup(view->vm_uid);
-    task->restore_uid = g_strdup(view->uid);
+    task->restore = lull_json_dup(view->restore);
+    task->content = view->content ? lull_json_dup(view->content) : NULL;
     lull_jobs_start(self->jobs, id, (LullJob){func, task, task_free, g_free}, key, lull_loop_poke_key,
                     self->loop);
 }
@@ -114,11 +130,13 @@ forget_failure(const LullRestores *self, const LullRestoreView *view, GError **e
     return FALSE;
 }
 
-static void
-drop_leftovers(const LullRestores *self, const LullRestoreView *view)
+static gboolean
+drop_leftovers(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    if (!view->complete && view->content_uid)
-        self->storage->ops->drop_restore(self->storage, view->content_uid, view->uid);
+    LullRestoreOrder order = order_of(view->restore, view->content);
+
+    order.vm_uid = view->vm_uid;
+    return view->complete || self->place->ops->drop(self->place, &order, error);
 }
 
 /* What came of them is recorded by now, or does not matter any more; a target that is being asked or started
@@ -135,29 +153,61 @@ forget_jobs(const LullRestores *self, const LullRestoreView *view)
     }
 }
 
-static void
-forget_data(const LullRestores *self, const LullRestoreView *view)
+static gboolean
+forget_data(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    drop_leftovers(self, view);
+    if (!drop_leftovers(self, view, error))
+        return FALSE;
     forget_jobs(self, view);
+    return TRUE;
+}
+
+/* What was to be dumped of a machine is not there any more once it is restored. TRUE: nothing is to be. */
+static gboolean
+forget_dump(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    LullJson *patch = NULL;
+
+    if (!view->complete || !lull_json_at(view->vm, "status", "memoryDumpRequest", NULL))
+        return TRUE;
+    patch = json_object_new_object();
+    json_object_object_add(lull_json_ensure(patch, "status"), "memoryDumpRequest", NULL);
+    return lull_effect_patch(self->store, &lull_kind_vm, view->vm, LULL_PATCH_STATUS, patch, error);
 }
 
 /* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. */
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    forget_data(self, view);
-    return lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error);
+    return forget_data(self, view, error) && forget_dump(self, view, error) &&
+           lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error);
 }
 
 static gboolean
 remove_finalizer(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    if (view->planned)
-        drop_leftovers(self, view); /* where an earlier life ended with it */
+    if (view->planned && !drop_leftovers(self, view, error)) /* where an earlier life ended with it */
+        return FALSE;
     forget_jobs(self, view);
     return lull_effect_finalizer(self->store, &lull_kind_restore, view->restore, LULL_FINALIZER_RESTORE,
                                  FALSE, error);
+}
+
+/* One write for both. */
+static gboolean
+take_on(const LullRestores *self, const LullRestoreView *view, GError **error)
+{
+    LullJson *patch = lull_meta_patch_finalizer(view->restore, LULL_FINALIZER_RESTORE, TRUE);
+    LullJson *meta = NULL;
+
+    if (view->owner_missing) {
+        patch = patch ? patch : json_object_new_object();
+        meta = lull_json_ensure(patch, "metadata");
+        lull_json_set_string(meta, "resourceVersion", lull_meta_version(view->restore));
+        lull_json_take(meta, "ownerReferences",
+                       lull_meta_owners("kubevirt.io/v1", "VirtualMachine", view->target, view->vm_uid));
+    }
+    return lull_effect_patch(self->store, &lull_kind_restore, view->restore, LULL_PATCH_OBJECT, patch, error);
 }
 
 static gboolean
@@ -193,7 +243,8 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
     *ret_acted = TRUE;
     switch (verb) {
     case LULL_RESTORE_ADD_FINALIZER:
-        return lull_effect_finalizer(self->store, kind, view->restore, LULL_FINALIZER_RESTORE, TRUE, error);
+    case LULL_RESTORE_ADD_OWNER:
+        return take_on(self, view, error);
     case LULL_RESTORE_WRITE_STATUS:
         return lull_effect_status(self->store, kind, view->restore, view->status, error);
     case LULL_RESTORE_WRITE_PROGRESS:
@@ -206,12 +257,11 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
     case LULL_RESTORE_UNLOCK:
         return unlock(self, view, error);
     case LULL_RESTORE_FORGET_DATA:
-        forget_data(self, view);
-        return TRUE;
+        return forget_data(self, view, error);
     case LULL_RESTORE_REMOVE_FINALIZER:
         return remove_finalizer(self, view, error);
     case LULL_RESTORE_NOTE_START:
-        return note_start(self, view, "true", error);
+        return note_start(self, view, view->note, error);
     case LULL_RESTORE_RECORD_START:
         return record_start(self, view, error);
     case LULL_RESTORE_SHUT_DOWN:
@@ -251,7 +301,8 @@ lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass 
 {
     const LullRestores *self = restores;
     const gint64 now = lull_clock_realtime();
-    g_autoptr(LullRestoreView) view = lull_restore_view_gather(self->store, self->jobs, ns, name, now, error);
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_gather(self->place->ops->rules, self->store, self->jobs, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;
     LullRestoreStep step;
 

@@ -3,11 +3,9 @@
  */
 #pragma once
 
-#include "coordinator/guest/host.h"
-#include "coordinator/reconcile/claims.h"
 #include "coordinator/reconcile/jobs.h"
 #include "coordinator/reconcile/loop.h"
-#include "coordinator/storage/storage.h"
+#include "coordinator/reconcile/restore-place.h"
 #include "coordinator/store/recorder.h"
 
 G_BEGIN_DECLS
@@ -16,9 +14,7 @@ G_BEGIN_DECLS
 typedef struct {
     LullStore *store;
     LullJobs *jobs;
-    LullHost *host;
-    LullStorage *storage;
-    LullClaims *claims;
+    LullRestorePlace *place;
     LullLoop *loop; /* told when a job ends; set once the loop is made */
     LullRecorder *recorder;
 } LullRestores;

@@ -4,7 +4,7 @@
 #include "coordinator/reconcile/restore-status.h"
 
 #include "coordinator/model/meta.h"
-#include "coordinator/model/volumes.h"
+#include "coordinator/reconcile/restore-place.h"
 #include "protocol/clock.h"
 
 #define WAITING \
@@ -32,39 +32,22 @@ not_ready_reason(LullReadiness readiness)
     return WAITING ", or the operation will fail after 5m0s";
 }
 
-#define TPM_NOTE                                                                                        \
-    "what its TPM held is not in the snapshot: it is as it was before the restore, or empty where the " \
-    "machine "                                                                                          \
-    "was gone"
-
-/* The definition is not quite the one that it was: with the disks of the snapshot, or without those it lacks.
- * Nor is the machine, where it has what is in no snapshot. */
 static void
-tell_differences(LullJson *content, LullJson *status)
+tell_differences(const LullRestoreView *view, const LullRestoreRules *rules, LullJson *status)
 {
-    const char *text = content ? lull_meta_annotation(content, LULL_ANNOTATION_REPORT) : NULL;
-    g_autoptr(LullJson) report = text ? lull_json_parse(text, -1, NULL) : NULL;
-    LullJson *sentences = lull_json_array(report, "definition");
     LullJson *conditions = lull_json_array(status, "conditions");
-    g_autoptr(GString) all = g_string_new(NULL);
+    g_autofree char *all = rules->differences(view);
 
-    for (size_t i = 0; sentences && i < json_object_array_length(sentences); i++) {
-        const char *sentence = json_object_get_string(json_object_array_get_idx(sentences, i));
-
-        g_string_append_printf(all, "%s%s", i ? "; " : "", sentence ? sentence : "");
-    }
-    if (lull_volumes_have_tpm(lull_json_at(content, "spec", "source", "virtualMachine", NULL)))
-        g_string_append_printf(all, "%s" TPM_NOTE, all->len ? "; " : "");
-    for (size_t i = 0; all->len && i < json_object_array_length(conditions); i++) {
+    for (size_t i = 0; all && i < json_object_array_length(conditions); i++) {
         LullJson *condition = json_object_array_get_idx(conditions, i);
 
         if (g_str_equal(lull_json_string(condition, "type", ""), "Ready"))
-            lull_json_set_string(condition, "message", all->str);
+            lull_json_set_string(condition, "message", all);
     }
 }
 
 static void
-set_conditions(const LullRestoreView *view, LullJson *status)
+set_conditions(const LullRestoreView *view, const LullRestoreRules *rules, LullJson *status)
 {
     const gint64 now = view->now;
 
@@ -76,7 +59,7 @@ set_conditions(const LullRestoreView *view, LullJson *status)
     } else if (view->complete) {
         lull_condition_set(status, "Progressing", FALSE, "Operation complete", now);
         if (lull_condition_set(status, "Ready", TRUE, "Operation complete", now))
-            tell_differences(view->content, status);
+            tell_differences(view, rules, status);
     } else if (!lull_json_object(view->restore, "status")) {
         set_both(status, TRUE, "Initializing VirtualMachineRestore", "Initializing VirtualMachineRestore",
                  now);
@@ -91,27 +74,6 @@ set_conditions(const LullRestoreView *view, LullJson *status)
     }
 }
 
-/* The plan: every stored volume, onto the claim it came from. */
-static LullJson *
-plan(LullJson *content)
-{
-    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
-    LullJson *restores = json_object_new_array();
-
-    for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
-        LullJson *backup = json_object_array_get_idx(backups, i);
-        LullJson *entry = json_object_new_object();
-
-        lull_json_set_string(entry, "volumeName", lull_json_string(backup, "volumeName", ""));
-        lull_json_set_string(
-            entry, "persistentVolumeClaim",
-            lull_json_string(lull_json_at(backup, "persistentVolumeClaim", "metadata", NULL), "name", ""));
-        lull_json_set_string(entry, "volumeSnapshotName", lull_json_string(backup, "volumeSnapshotName", ""));
-        json_object_array_add(restores, entry);
-    }
-    return restores;
-}
-
 /* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
 static gboolean
 has_plan(const LullRestoreView *view)
@@ -123,19 +85,19 @@ has_plan(const LullRestoreView *view)
 }
 
 LullJson *
-lull_restore_status(const LullRestoreView *view)
+lull_restore_status(const LullRestoreView *view, const LullRestoreRules *rules)
 {
     LullJson *old = lull_json_object(view->restore, "status");
     LullJson *status = old ? lull_json_dup(old) : json_object_new_object();
 
     lull_json_set_bool(status, "complete", view->complete);
     if (has_plan(view))
-        lull_json_take(status, "restores", plan(view->content));
+        rules->plan(view, status);
     if (view->complete && !lull_json_at(status, "restoreTime", NULL)) {
         g_autofree char *when = lull_clock_format(view->now);
 
         lull_json_set_string(status, "restoreTime", when);
     }
-    set_conditions(view, status);
+    set_conditions(view, rules, status);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/restore-place.h"
 #include "coordinator/reconcile/restore-status.h"
 #include "coordinator/reconcile/snapshot-view.h"
 #include "coordinator/reconcile/status-patch.h"
@@ -58,41 +59,6 @@ readiness_of(LullJson *spec)
     return LULL_READINESS_WAIT_GRACE_PERIOD;
 }
 
-static gboolean
-is_filled(LullJson *spec, const char *key)
-{
-    LullJson *list = lull_json_array(spec, key);
-
-    return list && json_object_array_length(list) > 0;
-}
-
-/* Fields that mean nothing where volumes are files of a host. NULL: none of them is used. */
-static char *
-unsupported(LullJson *spec)
-{
-    const char *policy = lull_json_string(spec, "volumeRestorePolicy", "InPlace");
-    const char *ownership = lull_json_string(spec, "volumeOwnershipPolicy", "Vm");
-
-    if (!g_str_equal(policy, "InPlace"))
-        return g_strdup_printf(
-            "spec.volumeRestorePolicy: %.64s is not supported on a plain host: volumes are "
-            "restored in place, leave it out or say InPlace",
-            policy);
-    if (!g_str_equal(ownership, "Vm"))
-        return g_strdup_printf(
-            "spec.volumeOwnershipPolicy: %.64s is not supported on a plain host: it has no "
-            "claims that could be owned, leave it out",
-            ownership);
-    if (is_filled(spec, "volumeRestoreOverrides"))
-        return g_strdup(
-            "spec.volumeRestoreOverrides: not supported on a plain host: it has no claims to name, "
-            "leave it out");
-    if (is_filled(spec, "patches"))
-        return g_strdup(
-            "spec.patches: not supported on a plain host: a VM is restored as it was, leave it out");
-    return NULL;
-}
-
 /* The machine that the snapshot is of, as it was. */
 static LullJson *
 source_of(const LullRestoreView *self)
@@ -100,48 +66,22 @@ source_of(const LullRestoreView *self)
     return lull_json_at(self->content, "spec", "source", "virtualMachine", NULL);
 }
 
-/* A snapshot goes back to the machine that it is of, there or not. NULL: that is the target, or nobody knows
- * yet. */
-static char *
-wrong_target(const LullRestoreView *self)
-{
-    const char *source = lull_json_string(lull_json_at(self->snapshot, "spec", "source", NULL), "name", NULL);
-    const char *uid = lull_meta_uid(source_of(self));
-
-    if (self->target_exists && uid && g_strcmp0(uid, self->vm_uid) != 0)
-        return g_strdup_printf(
-            "restore source and restore target are different but restore target already exists: the snapshot "
-            "is of the VM %s with the uuid %s, and the VM %s has %s: %s",
-            source ? source : "", uid, self->target, self->vm_uid,
-            g_strcmp0(source, self->target) ? "name its own as the target"
-                                            : "rename that one (virsh domrename), and restore once more");
-    if (!self->target_exists && source && !g_str_equal(source, self->target))
-        return g_strdup_printf(
-            "VM %s does not exist, and restoring to a new VM is not supported yet: name %s as the target, of "
-            "which the snapshot is; it is defined again where it is gone",
-            self->target, source);
-    return NULL;
-}
-
 /* NULL: it may get better by itself. */
 static char *
-find_failure(const LullRestoreView *self, const GError *data_error)
+find_failure(const LullRestoreView *self, const LullRestoreRules *rules, const GError *data_error)
 {
-    char *reason = unsupported(lull_json_object(self->restore, "spec"));
+    char *reason = rules->refuse(self);
 
     if (reason)
         return reason;
-    reason = wrong_target(self);
-    if (reason)
-        return reason;
-    if (lull_error_is(data_error, LULL_ERROR_INVALID) || lull_error_is(data_error, LULL_ERROR_UNSUPPORTED) ||
-        lull_error_is(data_error, LULL_ERROR_DENIED))
+    if (data_error && rules->is_final(data_error))
         return g_strdup(data_error->message);
     if (self->target_stopped)
         return NULL;
     /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again; one
      * that is to be stopped is locked before that */
-    if (self->planned || (self->locked && self->readiness != LULL_READINESS_STOP_TARGET))
+    if (self->planned ||
+        (self->locked && !(self->stops_locked && self->readiness == LULL_READINESS_STOP_TARGET)))
         return self->data == LULL_WORK_RUNNING
                    ? NULL
                    : g_strdup("the target was started while the restore was under way");
@@ -208,22 +148,24 @@ lock_problem(LullJson *vm)
 }
 
 static void
-look_at_target(LullRestoreView *self)
+look_at_target(LullRestoreView *self, const LullRestoreRules *rules)
 {
     LullJson *status = lull_json_object(self->vm, "status");
     const char *owner = lull_json_string(status, "restoreInProgress", NULL);
 
     self->target_exists = self->vm != NULL;
-    self->target_stopped =
-        !self->vm || g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped");
+    self->target_stopped = !self->vm || rules->is_off(self->vm);
+    self->note = self->target_stopped ? NULL : rules->note(self->vm);
+    self->ends_itself = !self->target_stopped && !self->note;
     self->vm_uid = g_strdup(lull_meta_uid(self->vm ? self->vm : source_of(self)));
     self->locked = owner && g_str_equal(owner, self->name);
     self->other_locked = !self->locked && (owner || lull_json_string(status, "snapshotInProgress", NULL));
 }
 
 static void
-look_at_restore(LullRestoreView *self)
+look_at_restore(LullRestoreView *self, const LullRestoreRules *rules)
 {
+    const char *note = lull_meta_annotation(self->restore, LULL_ANNOTATION_START_TARGET);
     LullJson *spec = lull_json_object(self->restore, "spec");
 
     self->exists = TRUE;
@@ -235,10 +177,21 @@ look_at_restore(LullRestoreView *self)
     self->has_finalizer = lull_meta_has_finalizer(self->restore, LULL_FINALIZER_RESTORE);
     self->readiness = readiness_of(spec);
     self->grace_end = lull_meta_created(self->restore) + GRACE_PERIOD;
-    self->start_target =
-        g_strcmp0(lull_meta_annotation(self->restore, LULL_ANNOTATION_START_TARGET), "true") == 0;
+    self->start_target = note && g_strv_contains(rules->notes, note);
+    self->stops_locked = rules->stops_locked;
     self->planned = lull_json_array(lull_json_object(self->restore, "status"), "restores") != NULL;
     self->content_uid = g_strdup(lull_meta_uid(self->content));
+}
+
+/* That is written while it goes on only: whoever takes it away later has a reason. */
+static gboolean
+lacks_owner(const LullRestoreView *self, const LullRestoreRules *rules)
+{
+    LullJson *meta = lull_json_object(self->restore, "metadata");
+
+    return rules->owned && self->vm && !self->deleting && !self->failed &&
+           !lull_json_bool(lull_json_object(self->restore, "status"), "complete", FALSE) &&
+           !lull_json_array(meta, "ownerReferences");
 }
 
 /* Only where it is to be stopped. */
@@ -293,8 +246,8 @@ look_at_works(LullRestoreView *self, const LullRestoreWorks *works)
 }
 
 LullRestoreView *
-lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm,
-                      const LullRestoreWorks *works, gint64 now)
+lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson *snapshot, LullJson *content,
+                      LullJson *vm, const LullRestoreWorks *works, gint64 now)
 {
     LullRestoreView *self = g_new0(LullRestoreView, 1);
     LullJson *status = lull_json_object(restore, "status");
@@ -308,17 +261,18 @@ lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, 
     look_at_works(self, works);
     if (!restore)
         return self;
-    look_at_restore(self);
-    look_at_target(self);
+    look_at_restore(self, rules);
+    look_at_target(self, rules);
     self->failure = g_strdup(lull_condition_reason(restore, "Failure"));
     self->complete =
         !self->failure && (lull_json_bool(status, "complete", FALSE) || self->data == LULL_WORK_DONE);
     if (!self->failure && !self->complete && !self->deleting) {
-        self->failure = find_failure(self, works->data.error);
+        self->failure = find_failure(self, rules, works->data.error);
         look_at_problems(self, works);
     }
     self->failed = self->failure != NULL;
-    self->status = lull_restore_status(self);
+    self->owner_missing = lacks_owner(self, rules);
+    self->status = lull_restore_status(self, rules);
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;
     if (self->data == LULL_WORK_RUNNING)
@@ -372,17 +326,16 @@ find_copy(LullStore *store, LullJson *vm, const char *ns, char **ret_snapshot, G
 }
 
 static gboolean
-is_to_be_stopped(LullJson *vm, LullJson *restore)
+is_stopped_locked(const LullRestoreRules *rules, LullJson *vm, LullJson *restore)
 {
-    LullJson *status = lull_json_object(vm, "status");
-
-    return vm && readiness_of(lull_json_object(restore, "spec")) == LULL_READINESS_STOP_TARGET &&
-           !g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped");
+    return rules->stops_locked && vm &&
+           readiness_of(lull_json_object(restore, "spec")) == LULL_READINESS_STOP_TARGET &&
+           !rules->is_off(vm);
 }
 
 LullRestoreView *
-lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name, gint64 now,
-                         GError **error)
+lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJobs *jobs, const char *ns,
+                         const char *name, gint64 now, GError **error)
 {
     g_autoptr(LullJson) restore = NULL;
     g_autoptr(LullJson) snapshot = NULL;
@@ -395,7 +348,7 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
     if (!lull_effect_get(store, &lull_kind_restore, ns, name, &restore, error))
         return NULL;
     if (!restore)
-        return lull_restore_view_new(NULL, NULL, NULL, NULL, &works, now);
+        return lull_restore_view_new(rules, NULL, NULL, NULL, NULL, &works, now);
     spec = lull_json_object(restore, "spec");
     if (!lull_effect_get(store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_object(spec, "target"), "name", ""), &vm, error) ||
@@ -409,12 +362,12 @@ lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const
         if (!lull_effect_get(store, &lull_kind_content, ns, content_name, &content, error))
             return NULL;
     }
-    if (is_to_be_stopped(vm, restore) && !find_copy(store, vm, ns, &copied_for, error))
+    if (is_stopped_locked(rules, vm, restore) && !find_copy(store, vm, ns, &copied_for, error))
         return NULL;
     works.copied_for = copied_for;
     works.data = look_at_job(jobs, LULL_JOB_RESTORE, restore);
     works.shut_down = look_at_job(jobs, LULL_JOB_SHUT_DOWN, restore);
     works.start = look_at_job(jobs, LULL_JOB_START, restore);
-    return lull_restore_view_new(g_steal_pointer(&restore), g_steal_pointer(&snapshot),
+    return lull_restore_view_new(rules, g_steal_pointer(&restore), g_steal_pointer(&snapshot),
                                  g_steal_pointer(&content), g_steal_pointer(&vm), &works, now);
 }

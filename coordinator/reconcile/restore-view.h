@@ -33,12 +33,15 @@ typedef struct {
     gboolean planned;      /* what it puts in place is recorded: it may have begun to */
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */
+    gboolean stops_locked; /* the place's */
     gboolean copied;       /* what was cut of it while it ran is being copied, and lost when it stops */
     LullWork data;
     LullWork shut_down; /* of the target, for a restore that may stop it */
     gint64 asked_at;    /* shut_down DONE: when the guest had been asked */
     LullWork start;     /* of the target, in the end */
     gboolean start_target;
+    gboolean ends_itself;   /* it runs, and is off soon without being asked to */
+    gboolean owner_missing; /* it belongs to the target, and does not say so yet */
     gboolean status_stale;
     gboolean progress_stale;
 
@@ -46,6 +49,7 @@ typedef struct {
     char *ns, *name, *uid, *target, *content_uid;
     LullJson *restore, *snapshot, *content, *vm; /* NULL: not there */
     char *vm_uid;                                /* of the target; one that is gone is to have it again */
+    const char *note;                            /* by what a target that runs is started again; static */
     char *failure;                               /* why it failed; NULL */
     char *problem;    /* what it waits for, or what went wrong and is tried again; NULL */
     gboolean queued;  /* what it waits for has an end that needs nobody */
@@ -57,8 +61,12 @@ typedef struct {
 void lull_restore_view_free(LullRestoreView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreView, lull_restore_view_free)
 
-LullRestoreView *lull_restore_view_gather(LullStore *store, LullJobs *jobs, const char *ns, const char *name,
-                                          gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* restore-place.h */
+typedef struct _LullRestoreRules LullRestoreRules;
+
+LullRestoreView *
+lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJobs *jobs, const char *ns,
+                         const char *name, gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What became of the jobs of a restore, and what others do with its target. */
 typedef struct {
@@ -73,8 +81,9 @@ typedef struct {
 } LullRestoreWorks;
 
 /* Pure: from the objects (each consumed, each may be NULL) and the state of the jobs. */
-LullRestoreView *lull_restore_view_new(LullJson *restore, LullJson *snapshot, LullJson *content, LullJson *vm,
-                                       const LullRestoreWorks *works, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+LullRestoreView *
+lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson *snapshot, LullJson *content,
+                      LullJson *vm, const LullRestoreWorks *works, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Ids of jobs. */
 char *lull_restore_job(const char *what, const char *uid) G_GNUC_WARN_UNUSED_RESULT;

@@ -20,7 +20,8 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     case LULL_RESTORE_LOCK:
         MUST(!ended && !view->other_locked && view->snapshot_ready);
         MUST(view->target_exists);
-        MUST(view->target_stopped || (view->readiness == LULL_READINESS_STOP_TARGET && view->start_target));
+        MUST(view->target_stopped ||
+             (view->stops_locked && view->readiness == LULL_READINESS_STOP_TARGET && view->start_target));
         break;
     case LULL_RESTORE_FORGET_DATA:
         MUST(ended && !view->locked && (view->data == LULL_WORK_DONE || view->data == LULL_WORK_FAILED));
@@ -35,16 +36,19 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
         MUST(view->snapshot_ready && !view->other_locked); /* else for nothing */
         MUST(view->start_target);                          /* noted before */
-        MUST(view->locked && !view->copied);               /* nothing is lost by it */
+        MUST(!view->ends_itself);
+        MUST(view->locked || !view->stops_locked); /* nothing is lost by it */
+        MUST(!view->copied);
         MUST(view->shut_down == LULL_WORK_NONE ||
              (view->shut_down == LULL_WORK_DONE && view->now > view->asked_at));
         break;
     case LULL_RESTORE_NOTE_START:
         MUST(!ended && !view->target_stopped && view->readiness == LULL_READINESS_STOP_TARGET);
-        MUST(view->snapshot_ready && !view->other_locked && !view->start_target);
+        MUST(view->snapshot_ready && !view->other_locked && !view->start_target && !view->ends_itself);
         break;
     case LULL_RESTORE_START_TARGET: /* what was restored, and once */
         MUST(view->complete && view->start_target && view->start == LULL_WORK_NONE && !view->deleting);
+        MUST(view->stops_locked || !view->locked);
         MUST(view->data != LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_RECORD_START:
@@ -59,6 +63,9 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     case LULL_RESTORE_ADD_FINALIZER:
         MUST(!view->deleting && !view->has_finalizer);
         break;
+    case LULL_RESTORE_ADD_OWNER:
+        MUST(!view->deleting && view->owner_missing);
+        break;
     case LULL_RESTORE_WRITE_STATUS:
         MUST(view->status_stale);
         break;
@@ -71,8 +78,11 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     }
 }
 
+/* Nothing is copied, and a restore has an owner, where what is locked is neither stopped nor started. */
 START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 {
+    const gboolean stops_locked = _i == 0;
+
     for (guint bits = 0; bits < 1u << 16; bits++)
         for (int readiness = 0; readiness <= LULL_READINESS_FAIL_IMMEDIATE; readiness++)
             for (int work = 0; work < 64; work++) {
@@ -92,7 +102,10 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .other_locked = (bits & 256) != 0,
                     .status_stale = (bits & 512) != 0,
                     .progress_stale = (bits & 1024) != 0,
-                    .copied = (bits & 32768) != 0,
+                    .stops_locked = stops_locked,
+                    .copied = stops_locked && (bits & 32768) != 0,
+                    .ends_itself = !stops_locked && (bits & 32768) != 0,
+                    .owner_missing = !stops_locked && (work & 48) == 48,
                     .readiness = (LullReadiness)readiness,
                     .start_target = (bits & 2048) != 0,
                     .asked_at = bits & 4096 ? 9 : 10 - 20 * G_USEC_PER_SEC,
@@ -111,16 +124,21 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
 }
 END_TEST
 
-#define HERE    .exists = TRUE, .has_finalizer = TRUE, .now = 10, .grace_end = 20, .target_exists = TRUE
+#define THERE   .exists = TRUE, .has_finalizer = TRUE, .now = 10, .grace_end = 20, .target_exists = TRUE
+#define HERE    THERE, .stops_locked = TRUE
 #define RUNS    HERE, .snapshot_ready = TRUE
 #define STOPPED HERE, .target_stopped = TRUE
 #define READY   STOPPED, .snapshot_ready = TRUE
 #define OURS    READY, .locked = TRUE
-#define GONE \
-    .exists = TRUE, .has_finalizer = TRUE, .now = 30, .grace_end = 20, .target_stopped = TRUE, .planned = TRUE
+#define GONE                                                                                   \
+    .exists = TRUE, .has_finalizer = TRUE, .now = 30, .grace_end = 20, .target_stopped = TRUE, \
+    .planned = TRUE, .stops_locked = TRUE
 #define NOW_GONE GONE, .snapshot_ready = TRUE
 #define MAY_STOP RUNS, .readiness = LULL_READINESS_STOP_TARGET, .start_target = TRUE
 #define STOPS    MAY_STOP, .locked = TRUE
+/* Where nobody may stop or start what is locked. */
+#define MAY_STOP_THERE THERE, .snapshot_ready = TRUE, .readiness = LULL_READINESS_STOP_TARGET
+#define DONE_THERE     THERE, .target_stopped = TRUE, .complete = TRUE, .start_target = TRUE
 
 static const struct {
     LullRestoreView view;
@@ -180,6 +198,14 @@ static const struct {
     {{NOW_GONE, .deleting = TRUE, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_DATA, 0},
     {{NOW_GONE, .deleting = TRUE}, LULL_RESTORE_REMOVE_FINALIZER, 0},
     {{READY, .planned = TRUE}, LULL_RESTORE_LOCK, 0}, /* defined, and not done yet */
+    {{MAY_STOP_THERE, .ends_itself = TRUE}, LULL_RESTORE_WAIT, 0},
+    {{MAY_STOP_THERE}, LULL_RESTORE_NOTE_START, 0},
+    {{MAY_STOP_THERE, .start_target = TRUE}, LULL_RESTORE_SHUT_DOWN, 0},
+    {{MAY_STOP_THERE, .start_target = TRUE, .ends_itself = TRUE}, LULL_RESTORE_WAIT, 0}, /* it was asked */
+    {{DONE_THERE, .locked = TRUE}, LULL_RESTORE_UNLOCK, 0},
+    {{DONE_THERE}, LULL_RESTORE_START_TARGET, 0},
+    {{DONE_THERE, .start = LULL_WORK_DONE}, LULL_RESTORE_RECORD_START, 0},
+    {{THERE, .owner_missing = TRUE, .status_stale = TRUE}, LULL_RESTORE_ADD_OWNER, 0},
 };
 
 START_TEST(test_does_one_thing_at_a_time)
@@ -198,7 +224,7 @@ make_suite(void)
     Suite *suite = suite_create("restore-decide");
     TCase *tcase = tcase_create("restore-decide");
 
-    tcase_add_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule);
+    tcase_add_loop_test(tcase, test_every_view_has_a_verb_that_breaks_no_rule, 0, 2);
     tcase_add_loop_test(tcase, test_does_one_thing_at_a_time, 0, G_N_ELEMENTS(stories));
     suite_add_tcase(suite, tcase);
     return suite;

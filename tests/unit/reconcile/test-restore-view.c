@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "coordinator/model/meta.h"
-#include "coordinator/reconcile/restore-view.h"
+#include "coordinator/reconcile/restore-host.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
@@ -76,8 +76,9 @@ reason(const LullRestoreView *view, const char *type)
 
 START_TEST(test_a_new_restore_is_initialised)
 {
-    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", ""), NULL, NULL, vm("Running", ""),
-                                                            WORK(LULL_WORK_NONE, NULL, 0), at(1));
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(&lull_restore_host_rules, restore("", ""), NULL, NULL, vm("Running", ""),
+                              WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
     ck_assert_str_eq(reason(view, "Progressing"), "Initializing VirtualMachineRestore");
     ck_assert_str_eq(reason(view, "Ready"), "Initializing VirtualMachineRestore");
@@ -124,7 +125,7 @@ START_TEST(test_tells_how_it_stands_with_the_target)
 {
     LullJson *target = targets[_i].vm_state ? vm(targets[_i].vm_state, "") : NULL;
     g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore(targets[_i].spec, BEGUN), NULL, NULL, target,
+        lull_restore_view_new(&lull_restore_host_rules, restore(targets[_i].spec, BEGUN), NULL, NULL, target,
                               WORK(LULL_WORK_NONE, NULL, 0), at(targets[_i].now));
 
     ck_assert_int_eq(view->failed, targets[_i].failed);
@@ -164,7 +165,8 @@ static const struct {
 START_TEST(test_waits_for_a_whole_snapshot_and_a_free_target)
 {
     g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore("", BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
+        lull_restore_view_new(&lull_restore_host_rules, restore("", BEGUN),
+                              waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
                               waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
                               vm("Stopped", waits[_i].vm_status), WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
@@ -180,7 +182,8 @@ START_TEST(test_looks_at_the_snapshot_before_it_stops_a_target)
 {
     const char *stop = ",'targetReadinessPolicy':'StopTarget'";
     g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore(stop, BEGUN), waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
+        lull_restore_view_new(&lull_restore_host_rules, restore(stop, BEGUN),
+                              waits[_i].snapshot ? snapshot(waits[_i].snapshot) : NULL,
                               waits[_i].has_content ? content(waits[_i].content_ready) : NULL,
                               vm("Running", waits[_i].vm_status), WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
@@ -193,9 +196,9 @@ END_TEST
 
 START_TEST(test_writes_the_plan_once_the_target_is_its_own)
 {
-    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                                                            vm("Stopped", ",'restoreInProgress':'back'"),
-                                                            WORK(LULL_WORK_RUNNING, NULL, 0), at(1));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        &lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_RUNNING, NULL, 0), at(1));
 
     ck_assert_str_eq(lull_json_to_line(lull_json_array(view->status, "restores")),
                      "[{\"volumeName\":\"vda\",\"persistentVolumeClaim\":\"larry-vda\","
@@ -237,11 +240,11 @@ static const char *const policies[] = {"", ",'targetReadinessPolicy':'WaitEventu
 START_TEST(test_a_target_that_is_gone_is_ready_at_once_and_gets_its_uid_back)
 {
     g_autoptr(LullRestoreView) fresh =
-        lull_restore_view_new(restore(policies[_i], ""), snapshot_of("larry"), content_of("larry", "v1"),
-                              NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
+        lull_restore_view_new(&lull_restore_host_rules, restore(policies[_i], ""), snapshot_of("larry"),
+                              content_of("larry", "v1"), NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
     g_autoptr(LullRestoreView) begun =
-        lull_restore_view_new(restore(policies[_i], BEGUN), snapshot_of("larry"), content_of("larry", "v1"),
-                              NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
+        lull_restore_view_new(&lull_restore_host_rules, restore(policies[_i], BEGUN), snapshot_of("larry"),
+                              content_of("larry", "v1"), NULL, WORK(LULL_WORK_NONE, NULL, 0), at(9999));
 
     ck_assert(!fresh->failed && !lull_json_array(fresh->status, "restores"));
     ck_assert(!begun->failed && !begun->target_exists && begun->target_stopped && begun->snapshot_ready);
@@ -256,13 +259,13 @@ START_TEST(test_what_is_recorded_of_a_target_that_is_gone_is_gone_on_with)
 {
     LullJson *object = restore("", "");
     g_autoptr(LullRestoreView) begun =
-        lull_restore_view_new(restore("", BEGUN), snapshot_of("larry"), content_of("larry", "v1"), NULL,
-                              WORK(LULL_WORK_NONE, NULL, 0), at(1));
+        lull_restore_view_new(&lull_restore_host_rules, restore("", BEGUN), snapshot_of("larry"),
+                              content_of("larry", "v1"), NULL, WORK(LULL_WORK_NONE, NULL, 0), at(1));
     g_autoptr(LullRestoreView) view = NULL;
 
     lull_json_take(object, "status", lull_json_dup(begun->status));
-    view = lull_restore_view_new(object, snapshot_of("larry"), content_of("larry", "v1"), NULL,
-                                 WORK(LULL_WORK_NONE, NULL, 0), at(2));
+    view = lull_restore_view_new(&lull_restore_host_rules, object, snapshot_of("larry"),
+                                 content_of("larry", "v1"), NULL, WORK(LULL_WORK_NONE, NULL, 0), at(2));
     ck_assert(view->planned && !view->status_stale && !view->failed);
 }
 END_TEST
@@ -284,8 +287,8 @@ START_TEST(test_a_snapshot_goes_back_to_its_own_machine_only)
     for (int running = 0; running < 2; running++) {
         LullJson *target = others[_i].target_exists ? vm(running ? "Running" : "Stopped", "") : NULL;
         g_autoptr(LullRestoreView) view = lull_restore_view_new(
-            restore("", BEGUN), snapshot_of(others[_i].source), content_of(others[_i].source, others[_i].uid),
-            target, WORK(LULL_WORK_NONE, NULL, 0), at(1));
+            &lull_restore_host_rules, restore("", BEGUN), snapshot_of(others[_i].source),
+            content_of(others[_i].source, others[_i].uid), target, WORK(LULL_WORK_NONE, NULL, 0), at(1));
 
         ck_assert_int_eq(view->failed, others[_i].failure != NULL);
         if (view->failed) {
@@ -310,10 +313,10 @@ static const struct {
 START_TEST(test_a_target_that_was_defined_again_and_started_under_it_fails_it)
 {
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "it runs");
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore(",'targetReadinessPolicy':'WaitEventually'", PLANNED),
-                              snapshot_of("larry"), content_of("larry", "v1"), vm(back[_i].vm_state, ""),
-                              WORK(back[_i].data, back[_i].data == LULL_WORK_FAILED ? busy : NULL, 0), at(5));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        &lull_restore_host_rules, restore(",'targetReadinessPolicy':'WaitEventually'", PLANNED),
+        snapshot_of("larry"), content_of("larry", "v1"), vm(back[_i].vm_state, ""),
+        WORK(back[_i].data, back[_i].data == LULL_WORK_FAILED ? busy : NULL, 0), at(5));
 
     ck_assert_int_eq(view->failed, back[_i].failed);
     if (view->failed)
@@ -323,9 +326,9 @@ END_TEST
 
 START_TEST(test_is_complete_when_the_data_is_there)
 {
-    g_autoptr(LullRestoreView) view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), content(TRUE),
-                                                            vm("Stopped", ",'restoreInProgress':'back'"),
-                                                            WORK(LULL_WORK_DONE, NULL, 0), at(5));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        &lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_DONE, NULL, 0), at(5));
     LullJson *object = restore("", "");
     g_autoptr(LullRestoreView) later = NULL;
 
@@ -333,8 +336,8 @@ START_TEST(test_is_complete_when_the_data_is_there)
     ck_assert_str_eq(lull_json_string(view->status, "restoreTime", ""), "2026-03-01T10:00:05Z");
     ck_assert_str_eq(reason(view, "Ready"), "Operation complete");
     lull_json_take(object, "status", lull_json_dup(view->status));
-    later =
-        lull_restore_view_new(object, NULL, NULL, vm("Running", ""), WORK(LULL_WORK_NONE, NULL, 0), at(900));
+    later = lull_restore_view_new(&lull_restore_host_rules, object, NULL, NULL, vm("Running", ""),
+                                  WORK(LULL_WORK_NONE, NULL, 0), at(900));
     ck_assert(later->complete && !later->failed && !later->status_stale);
 }
 END_TEST
@@ -349,7 +352,7 @@ START_TEST(test_tells_that_what_a_tpm_held_is_not_brought_back)
         lull_json_object(object, "spec"), "source",
         json("{'virtualMachine':{'metadata':{'name':'larry','uid':'v1'},'spec':{'template':{'spec':{"
              "'domain':{'devices':{'tpm':{'persistent':true}}}}}}}}"));
-    view = lull_restore_view_new(restore("", BEGUN), snapshot(GOOD), object,
+    view = lull_restore_view_new(&lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), object,
                                  vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_DONE, NULL, 0),
                                  at(5));
     ready = json_object_array_get_idx(lull_json_array(view->status, "conditions"), 1);
@@ -363,11 +366,11 @@ START_TEST(test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help)
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "image in use");
     g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "other disks");
     g_autoptr(LullRestoreView) retried = lull_restore_view_new(
-        restore("", BEGUN), snapshot(GOOD), content(TRUE), vm("Stopped", ",'restoreInProgress':'back'"),
-        WORK(LULL_WORK_FAILED, busy, 0), at(5));
+        &lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_FAILED, busy, 0), at(5));
     g_autoptr(LullRestoreView) failed = lull_restore_view_new(
-        restore("", BEGUN), snapshot(GOOD), content(TRUE), vm("Stopped", ",'restoreInProgress':'back'"),
-        WORK(LULL_WORK_FAILED, invalid, 0), at(5));
+        &lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        vm("Stopped", ",'restoreInProgress':'back'"), WORK(LULL_WORK_FAILED, invalid, 0), at(5));
 
     ck_assert(!retried->failed && failed->failed);
     ck_assert_str_eq(reason(retried, "Progressing"), "image in use");
@@ -391,7 +394,7 @@ START_TEST(test_a_target_that_was_started_under_it_fails_it)
 {
     g_autoptr(GError) busy = g_error_new_literal(LULL_ERROR, LULL_ERROR_BUSY, "it runs");
     g_autoptr(LullRestoreView) view = lull_restore_view_new(
-        restore("", BEGUN), snapshot(GOOD), content(TRUE),
+        &lull_restore_host_rules, restore("", BEGUN), snapshot(GOOD), content(TRUE),
         vm(begun[_i].vm_state, ",'restoreInProgress':'back'"),
         WORK(begun[_i].data, begun[_i].data == LULL_WORK_FAILED ? busy : NULL, 0), at(5));
 
@@ -405,9 +408,9 @@ START_TEST(test_tells_why_a_target_cannot_be_stopped)
 {
     g_autoptr(GError) transient = g_error_new(LULL_ERROR, LULL_ERROR_UNSUPPORTED, "it is transient");
     const LullRestoreWorks works = {.shut_down = {LULL_WORK_FAILED, transient, 0, 0}};
-    g_autoptr(LullRestoreView) view =
-        lull_restore_view_new(restore(",'targetReadinessPolicy':'StopTarget'", BEGUN), snapshot(GOOD),
-                              content(TRUE), vm("Running", ""), &works, at(5));
+    g_autoptr(LullRestoreView) view = lull_restore_view_new(
+        &lull_restore_host_rules, restore(",'targetReadinessPolicy':'StopTarget'", BEGUN), snapshot(GOOD),
+        content(TRUE), vm("Running", ""), &works, at(5));
 
     ck_assert(!view->failed);
     ck_assert_str_eq(reason(view, "Ready"), "it is transient");
@@ -428,8 +431,8 @@ START_TEST(test_a_target_is_started_only_where_that_is_noted)
         g_autoptr(LullRestoreView) view = NULL;
 
         lull_json_set_string(annotations, LULL_ANNOTATION_START_TARGET, notes[i].annotation);
-        view = lull_restore_view_new(object, NULL, NULL, vm("Stopped", ""), WORK(LULL_WORK_DONE, NULL, 0),
-                                     at(5));
+        view = lull_restore_view_new(&lull_restore_host_rules, object, NULL, NULL, vm("Stopped", ""),
+                                     WORK(LULL_WORK_DONE, NULL, 0), at(5));
         ck_assert_int_eq(view->start_target, notes[i].start);
     }
 }

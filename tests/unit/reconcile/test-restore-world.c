@@ -6,7 +6,7 @@
 
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/restore-effects.h"
-#include "coordinator/reconcile/restore-view.h"
+#include "coordinator/reconcile/restore-host.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
 #include "tests/lib/check-main.h"
@@ -47,6 +47,8 @@ typedef struct {
     char *dir;
     Host host;
     Work work;
+    LullClaims *claims;
+    LullRestoreHost place;
     LullRestores restores;
     GRand *dice;
 } World;
@@ -200,7 +202,8 @@ static void
 begin_life(World *world)
 {
     world->restores.jobs = lull_jobs_new();
-    world->restores.claims = lull_claims_new();
+    world->claims = lull_claims_new();
+    lull_restore_host_init(&world->place, (LullHost *)&world->host, &world->work.storage, world->claims);
 }
 
 static void
@@ -208,7 +211,7 @@ end_life(World *world)
 {
     lull_jobs_stop(world->restores.jobs, LULL_SEC(30));
     g_clear_pointer(&world->restores.jobs, lull_jobs_free);
-    g_clear_pointer(&world->restores.claims, lull_claims_free);
+    g_clear_pointer(&world->claims, lull_claims_free);
 }
 
 static void
@@ -226,8 +229,7 @@ world_init(World *world, guint32 seed)
     world->work = (Work){.storage = {&work_ops}, .host = &world->host};
     world->dice = g_rand_new_with_seed(seed);
     world->restores.store = &world->host.store;
-    world->restores.host = (LullHost *)&world->host;
-    world->restores.storage = &world->work.storage;
+    world->restores.place = &world->place.place;
     world->restores.loop = lull_loop_new(&world->host.store, &unused); /* only told of ends */
     begin_life(world);
     must_create(world, &lull_kind_content,

@@ -227,6 +227,7 @@ static const Row of_content[LULL_CONTENT_N_VERBS] = {
 static const Row of_restore[LULL_RESTORE_N] = {
     [LULL_RESTORE_WAIT] = {NEVER},
     [LULL_RESTORE_ADD_FINALIZER] = {STORE, restore},
+    [LULL_RESTORE_ADD_OWNER] = {NEVER}, /* in a cluster only */
     [LULL_RESTORE_WRITE_STATUS] = {STORE, restore},
     [LULL_RESTORE_WRITE_PROGRESS] = {STORE, restore_slowly},
     [LULL_RESTORE_NOTE_START] = {STORE, stop_and_restore},
@@ -318,8 +319,9 @@ verb_of_content(World *world, const char *name)
 static int
 verb_of_restore(World *world, const char *name)
 {
-    g_autoptr(LullRestoreView) view = lull_restore_view_gather(&world->flaky.store, world->jobs, "default",
-                                                               name, lull_clock_realtime(), NULL);
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_gather(&lull_restore_host_rules, &world->flaky.store, world->jobs, "default", name,
+                                 lull_clock_realtime(), NULL);
 
     return (int)lull_restore_decide(view).verb;
 }

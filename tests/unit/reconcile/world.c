@@ -209,10 +209,10 @@ begin_life(World *world)
     world->contents.life = g_uuid_string_random();
     world->contents.times = (LullContentTimes){.pause = 1, .check = LULL_SEC(300)};
     world->contents.recorder = world->recorder;
+    lull_restore_host_init(&world->place, NULL, fake_storage(), world->claims);
     world->restores = (LullRestores){.store = &world->flaky.store,
                                      .jobs = world->jobs,
-                                     .storage = fake_storage(),
-                                     .claims = world->claims,
+                                     .place = &world->place.place,
                                      .loop = world->contents.loop,
                                      .recorder = world->recorder};
     if (world->sparing)

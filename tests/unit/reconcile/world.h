@@ -5,6 +5,7 @@
 
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/restore-effects.h"
+#include "coordinator/reconcile/restore-host.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/store/recent.h"
 #include "tests/unit/reconcile/fake-guest.h"
@@ -39,6 +40,7 @@ struct _World {
     LullRecorder *recorder;
     LullSnapshots snapshots;
     LullContents contents;
+    LullRestoreHost place;
     LullRestores restores;
     GRand *dice;
     const char *snapshot_names[WORLD_MANY], *restore_names[WORLD_MANY];

@@ -1,0 +1,72 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "coordinator/reconcile/restore-view.h"
+
+G_BEGIN_DECLS
+
+/* What differs between the places where machines are restored: a plain host (restore-host.h), a cluster. */
+
+/* One restore, for those who work on it. All is lent; the objects are nobody else's meanwhile. */
+typedef struct {
+    const char *ns, *name, *uid, *target;
+    const char *content_uid;
+    const char *vm_uid;          /* that the target is to have */
+    const char *note;            /* that stands in LULL_ANNOTATION_START_TARGET; NULL: none */
+    LullJson *restore, *content; /* once data are asked for: with what is planned */
+} LullRestoreOrder;
+
+typedef void (*LullRestoreProgressFunc)(guint permille, gpointer user_data);
+
+struct _LullRestoreRules {
+    /* Pure, of a view whose objects are there. What is returned is the caller's. */
+
+    /* Why it can never be, of facts that stand; NULL: it may. */
+    char *(*refuse)(const LullRestoreView *view);
+    /* Is what went wrong with the data wrong for good? */
+    gboolean (*is_final)(const GError *error);
+    /* Is the target off, and stays so? */
+    gboolean (*is_off)(LullJson *vm);
+    /* Writes what is to be put in place where: status.restores and what goes with it. */
+    void (*plan)(const LullRestoreView *view, LullJson *status);
+    /* What the machine that was restored has otherwise than it had when it was cut; NULL: nothing. */
+    char *(*differences)(const LullRestoreView *view);
+    /* By what a target that runs is started again in the end, one of @notes; NULL: it is off soon without
+     * being asked. */
+    const char *(*note)(LullJson *vm);
+    const char *const *notes; /* NULL ends */
+    /* Its lock is taken before the target is stopped, and let go after it is started; else the other way
+     * round: nobody may stop or start what is locked. */
+    gboolean stops_locked;
+    /* A restore without an owner belongs to its target. */
+    gboolean owned;
+};
+
+typedef struct _LullRestorePlace LullRestorePlace;
+typedef struct {
+    const LullRestoreRules *rules;
+
+    /* These block, on threads of their own. Each may be done again, also by another coordinator after one
+     * that died, and looks first at what there is. */
+
+    /* Puts everything in place, of a target that is off or not there. A target that is switched on meanwhile
+     * is left as it is. */
+    gboolean (*run)(LullRestorePlace *self, const LullRestoreOrder *order, LullRestoreProgressFunc progress,
+                    gpointer user_data, GCancellable *cancel, GError **error);
+    gboolean (*shut_down)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
+    gboolean (*start)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
+
+    /* Takes away what a restore made that never came to its end, and that its target does not use. No @run of
+     * it is under way. On the loop's thread. */
+    gboolean (*drop)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
+} LullRestorePlaceOps;
+
+struct _LullRestorePlace {
+    const LullRestorePlaceOps *ops;
+};
+
+G_END_DECLS
