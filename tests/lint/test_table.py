@@ -34,14 +34,28 @@ def test_a_bench_that_failed_is_told(tmp_path):
     assert row(tmp_path) == ["| | | | | | | | it failed | `some` |"]
 
 
-def test_a_page_has_the_last_run_between_its_marks(tmp_path):
+def written(tmp_path, former, figures):
     page = tmp_path / "page" / "figures.md"
     page.parent.mkdir()
-    page.write_text(f"Before\n\n{table.BEGIN}\nold\n{table.END}\n\nAfter\n")
-    (tmp_path / "figures.md").write_text("new\n")
-    (tmp_path / "some.svg").write_text("<svg/>\n")
-
+    page.write_text(f"Before\n\n{table.BEGIN}\n\n{former}\n{table.END}\n\nAfter\n")
+    (tmp_path / "figures.md").write_text(figures)
     table.main(str(tmp_path), str(page))
+    return page.read_text()
 
-    assert page.read_text() == f"Before\n\n{table.BEGIN}\n\nnew\n\n{table.END}\n\nAfter\n"
-    assert (page.parent / "some.svg").read_text() == "<svg/>\n"
+
+def test_a_page_has_the_last_run_between_its_marks(tmp_path):
+    (tmp_path / "some.svg").write_text("<svg/>\n")
+    former, figures = (f"{word}\n\n{table.HEAD}| {word} | `some` |\n\n![some](some.svg)\n" for word in ("old", "new"))
+
+    assert written(tmp_path, former, figures) == f"Before\n\n{table.BEGIN}\n\n{figures}\n{table.END}\n\nAfter\n"
+    assert (tmp_path / "page" / "some.svg").read_text() == "<svg/>\n"
+
+
+def test_a_page_keeps_what_it_has_of_benches_that_were_not_run(tmp_path):
+    former = f"old\n\n{table.HEAD}| 1 | `first` |\n| 2 | `some` |\n| 3 | `third` |\n\n![first](first.svg)\n"
+    figures = f"new\n\n{table.HEAD}| 4 | `some` |\n| 5 | `some` |\n"
+
+    assert (
+        f"new\n\n{table.HEAD}| 1 | `first` |\n| 4 | `some` |\n| 5 | `some` |\n| 3 | `third` |\n\n![first](first.svg)\n"
+        in written(tmp_path, former, figures)
+    )
