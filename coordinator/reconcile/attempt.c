@@ -3,9 +3,7 @@
  */
 #include "coordinator/reconcile/attempt.h"
 
-#include "coordinator/reconcile/attempt-decide.h"
-#include "coordinator/reconcile/attempt-report.h"
-#include "coordinator/reconcile/attempt-tell.h"
+#include "coordinator/reconcile/attempt-private.h"
 #include "coordinator/reconcile/attempt-volumes.h"
 #include "coordinator/reconcile/offline-vm.h"
 #include "protocol/clock.h"
@@ -18,61 +16,6 @@
 #define THAW_BUDGET    LULL_SEC(4)
 #define STOCK_DEADLINE LULL_SEC(20) /* of the host dead man; a stock freeze alone may take half of it */
 
-typedef struct {
-    LullAttemptVerb verb;
-    const char *reason;
-    gint64 took;
-} Note;
-
-/* Everything an attempt has, made before the freeze, so that nothing is made during it. */
-typedef struct {
-    const LullAttemptTools *tools;
-    const LullAttemptOrder *order;
-    GCancellable *cancel; /* lent; may be NULL */
-    char *op;
-    LullVm *vm;
-    LullAttemptView view;
-    LullCut *cut;
-    LullGuestHold *hold;
-    LullWitness *witness;
-    LullFrozenPlace *place; /* NULL: nobody counts */
-    gint64 freeze_asked, cut_asked, cut_known, cut_time;
-    gint64 freeze_end; /* when the guest is let go at the latest */
-    gboolean cut_while_frozen;
-    GError *error; /* the first thing that went wrong with storage, intent or cut */
-    Note notes[LULL_ATTEMPT_N];
-    guint n_notes;
-} Attempt;
-
-void
-lull_attempt_order_free(LullAttemptOrder *self)
-{
-    if (!self)
-        return;
-    g_free(self->vm_uid);
-    g_free(self->content_uid);
-    g_free(self->owner);
-    g_free(self->snapshot);
-    g_strfreev(self->exclude);
-    g_strfreev(self->volumes);
-    lull_json_put(self->earlier);
-    lull_json_put(self->content);
-    g_free(self->life);
-    g_free(self->problem);
-    g_free(self);
-}
-
-void
-lull_attempt_outcome_free(LullAttemptOutcome *self)
-{
-    if (!self)
-        return;
-    lull_json_put(self->report);
-    lull_json_put(self->cuts);
-    g_free(self->life);
-    g_free(self);
-}
-
 static LullTried
 tried(gboolean done)
 {
@@ -82,7 +25,7 @@ tried(gboolean done)
 /* Somebody else's job on the machine, or a merge of what is stored, is waited for: up to the deadline, if
  * there is one. Nothing is held meanwhile. */
 static gboolean
-wait_for_storage(const Attempt *self, const GError *problem)
+wait_for_storage(const LullAttemptRun *self, const GError *problem)
 {
     const gint64 now = lull_clock_boottime();
     const gint64 rest = self->view.deadline ? self->view.deadline - now : BUSY_INTERVAL;
@@ -106,7 +49,7 @@ is_at_rest(const LullVm *vm)
 
 /* Reads the VM afresh: what was seen of it before may be old. */
 static gboolean
-read_vm(Attempt *self, GError **error)
+read_vm(LullAttemptRun *self, GError **error)
 {
     g_clear_pointer(&self->vm, lull_vm_free);
     self->vm = self->order->content ? lull_vm_of_content(self->order->content, self->order->end)
@@ -128,7 +71,7 @@ read_vm(Attempt *self, GError **error)
 
 /* After a wait it is another machine: one that was off runs, or was paused. */
 static void
-prepare_storage(Attempt *self)
+prepare_storage(LullAttemptRun *self)
 {
     LullStorage *storage = self->tools->storage;
     gboolean told = FALSE;
@@ -151,7 +94,7 @@ prepare_storage(Attempt *self)
 
 /* A witness that cannot be made is none. */
 static void
-probe(Attempt *self)
+probe(LullAttemptRun *self)
 {
     g_autoptr(GError) problem = NULL;
 
@@ -167,28 +110,28 @@ probe(Attempt *self)
 }
 
 static void
-prepare_guest(Attempt *self)
+prepare_guest(LullAttemptRun *self)
 {
     self->view.prepare = tried(lull_guest_hold_prepare(self->hold, PREPARE_BUDGET));
     lull_step(LULL_STEP_COORDINATOR_PREPARED);
 }
 
 static LullTried
-note_intent(Attempt *self, LullIntentStage stage)
+note_intent(LullAttemptRun *self, LullIntentStage stage)
 {
     return tried(lull_intents_write(self->tools->intents, self->op, self->vm,
                                     lull_guest_hold_facts(self->hold)->agent, stage, &self->error));
 }
 
 static void
-write_intent(Attempt *self)
+write_intent(LullAttemptRun *self)
 {
     self->view.intent = note_intent(self, LULL_INTENT_ENGAGED);
     lull_step(LULL_STEP_COORDINATOR_INTENT_WRITTEN);
 }
 
 static void
-freeze(Attempt *self)
+freeze(LullAttemptRun *self)
 {
     const LullGuestHoldFacts *hold = lull_guest_hold_facts(self->hold);
     const gboolean ours = hold->agent == LULL_AGENT_LULL;
@@ -208,7 +151,7 @@ freeze(Attempt *self)
 }
 
 static void
-cut(Attempt *self)
+cut(LullAttemptRun *self)
 {
     const gboolean held = self->view.freeze == LULL_TRIED_DONE && self->view.thaw == LULL_TRIED_NOT;
     const LullCutTerms terms = {
@@ -225,14 +168,14 @@ cut(Attempt *self)
 }
 
 static void
-witness_second(Attempt *self)
+witness_second(LullAttemptRun *self)
 {
     self->view.second = tried(self->witness && lull_witness_read_second(self->witness, NULL));
     lull_step(LULL_STEP_COORDINATOR_WITNESSED);
 }
 
 static void
-thaw(Attempt *self)
+thaw(LullAttemptRun *self)
 {
     lull_guest_hold_thaw(self->hold, THAW_BUDGET);
     lull_frozen_end(self->place);
@@ -241,7 +184,7 @@ thaw(Attempt *self)
 }
 
 static void
-remove_intent(Attempt *self)
+remove_intent(LullAttemptRun *self)
 {
     g_autoptr(GError) problem = NULL;
 
@@ -256,7 +199,7 @@ remove_intent(Attempt *self)
 }
 
 static void
-perform(Attempt *self, LullAttemptVerb verb)
+perform(LullAttemptRun *self, LullAttemptVerb verb)
 {
     switch (verb) {
     case LULL_ATTEMPT_PREPARE_STORAGE:
@@ -300,7 +243,7 @@ perform(Attempt *self, LullAttemptVerb verb)
 
 /* Runs the machine to its end; returns why it ended. */
 static const char *
-run(Attempt *self, GCancellable *cancel)
+run(LullAttemptRun *self, GCancellable *cancel)
 {
     for (;;) {
         LullAttemptStep step;
@@ -313,69 +256,13 @@ run(Attempt *self, GCancellable *cancel)
             return step.reason;
         perform(self, step.verb);
         if (self->n_notes < G_N_ELEMENTS(self->notes))
-            self->notes[self->n_notes++] = (Note){step.verb, step.reason, lull_clock_boottime() - begun};
+            self->notes[self->n_notes++] =
+                (LullAttemptNote){step.verb, step.reason, lull_clock_boottime() - begun};
     }
 }
 
-/* Only now, with nothing frozen, is it told. */
 static void
-tell(const Attempt *self, const LullAttemptOutcome *outcome, const GError *problem)
-{
-    g_autoptr(GString) steps = g_string_new(NULL);
-    LullAttemptTelling telling = {
-        .vm = self->vm ? self->vm->name : self->order->vm_uid,
-        .op = self->op,
-        .asked = !self->view.unasked,
-        .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
-    };
-
-    for (guint i = 0; i < self->n_notes; i++) {
-        g_string_append_printf(steps, "%s%s:", i ? "," : "",
-                               lull_attempt_verb_to_string(self->notes[i].verb));
-        lull_append_msec(steps, self->notes[i].took);
-    }
-    telling.steps = steps->str;
-    lull_attempt_tell(self->tools->metrics, self->order, &telling, outcome, problem);
-}
-
-static LullAttemptOutcome *
-conclude(Attempt *self)
-{
-    const LullStorageOps *ops = self->tools->storage->ops;
-    g_autoptr(GPtrArray) disks = lull_attempt_cut_disks(self->vm);
-    const LullAttemptRecord record = {
-        .op = self->op,
-        .attempt = self->order->number,
-        .require = self->order->require,
-        .unquiesced = self->order->unquiesced,
-        .earlier = self->order->earlier,
-        .vm = self->vm,
-        .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
-        .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
-                                 : LULL_WITNESS_NONE,
-        .cut_while_frozen = self->cut_while_frozen,
-        .atomic = self->tools->storage->ops->atomic,
-        .freeze_asked = self->freeze_asked,
-        .cut_asked = self->cut_asked,
-        .cut_known = self->cut_known,
-        .cut_time = self->cut_time,
-        .volumes = self->cut && ops->cut_volumes ? ops->cut_volumes(self->cut) : NULL,
-    };
-    const LullTruth truth = lull_attempt_truth(&record);
-    LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);
-
-    outcome->cut_time = self->cut_time;
-    outcome->again = !truth.final;
-    outcome->reached =
-        truth.final && self->cut_time && lull_level_satisfies(truth.level, self->order->require);
-    outcome->report = lull_attempt_report(&record, &truth);
-    outcome->life = g_strdup(self->order->life);
-    outcome->cuts = lull_attempt_cuts(record.volumes);
-    return outcome;
-}
-
-static void
-attempt_clear(Attempt *self)
+attempt_clear(LullAttemptRun *self)
 {
     g_clear_pointer(&self->hold, lull_guest_hold_free);
     g_clear_pointer(&self->place, lull_frozen_give_back);
@@ -385,10 +272,10 @@ attempt_clear(Attempt *self)
     g_clear_pointer(&self->op, g_free);
     g_clear_error(&self->error);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Attempt, attempt_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullAttemptRun, attempt_clear)
 
 static gboolean
-attempt_init(Attempt *self, GError **error)
+attempt_init(LullAttemptRun *self, GError **error)
 {
     self->op = g_uuid_string_random();
     if (self->order->problem) {
@@ -399,42 +286,19 @@ attempt_init(Attempt *self, GError **error)
     return read_vm(self, error);
 }
 
-/* @reason: why the machine ended. */
-static LullAttemptOutcome *
-outcome_of(Attempt *self, const char *reason, GError **error)
-{
-    if (self->error) {
-        LullAttemptOutcome *outcome = NULL;
-
-        if (self->view.cut == LULL_TRIED_FAILED) {
-            outcome = g_new0(LullAttemptOutcome, 1);
-            outcome->cut_failed = TRUE;
-            outcome->held = self->view.freeze == LULL_TRIED_DONE;
-        }
-        g_propagate_error(error, g_steal_pointer(&self->error));
-        return outcome;
-    }
-    if (self->view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
-        return conclude(self);
-    g_set_error(error, LULL_ERROR, self->view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
-                "attempt %u of %s given up: %s", self->order->number, self->order->owner,
-                self->view.cancelled ? "cancelled" : "the deadline is over");
-    return NULL;
-}
-
 static LullAttemptOutcome *
 run_claimed(const LullAttemptTools *tools, const LullAttemptOrder *order, GCancellable *cancel,
             GError **error)
 {
-    g_auto(Attempt) self = {.tools = tools,
-                            .order = order,
-                            .cancel = cancel,
-                            .place = lull_frozen_take(lull_metrics_frozen(tools->metrics))};
+    g_auto(LullAttemptRun) self = {.tools = tools,
+                                   .order = order,
+                                   .cancel = cancel,
+                                   .place = lull_frozen_take(lull_metrics_frozen(tools->metrics))};
     GError *problem = NULL;
     LullAttemptOutcome *outcome =
-        attempt_init(&self, &problem) ? outcome_of(&self, run(&self, cancel), &problem) : NULL;
+        attempt_init(&self, &problem) ? lull_attempt_run_outcome(&self, run(&self, cancel), &problem) : NULL;
 
-    tell(&self, outcome, problem);
+    lull_attempt_run_tell(&self, outcome, problem);
     if (problem)
         g_propagate_error(error, problem);
     return outcome;
@@ -450,7 +314,7 @@ lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order, G
     if (!lull_claims_take(tools->claims, order->vm_uid, order->owner, &problem)) {
         outcome = g_new0(LullAttemptOutcome, 1);
         outcome->refused = TRUE;
-        tell(&(Attempt){.tools = tools, .order = order}, outcome, problem);
+        lull_attempt_run_tell(&(LullAttemptRun){.tools = tools, .order = order}, outcome, problem);
         g_propagate_error(error, problem);
         return outcome;
     }
