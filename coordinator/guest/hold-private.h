@@ -7,6 +7,7 @@
 #include "coordinator/guest/elsewhere.h"
 #include "coordinator/guest/freeze-api.h"
 #include "coordinator/guest/hold.h"
+#include "coordinator/guest/instances.h"
 #include "coordinator/guest/line.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,8 @@ typedef struct {
 struct _LullGuestHold {
     LullHost *host; /* the one that has it, held; NULL: the guest was not asked */
     LullLine line;  /* closed: the guest could not be reached */
+    LullStay *stay; /* NULL: nobody tells */
+    GCancellable *over;
     char *op;
     char *uid;
     char *ns;   /* of its API; NULL: it has none */

@@ -112,6 +112,8 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self->ns = g_strdup(vm->ns);
     self->name = g_strdup(vm->name);
     self->freeze_api = vm->ns ? lull_host_freeze_api(host) : NULL;
+    self->over = g_cancellable_new();
+    self->stay = lull_host_watch_stay(host, vm, self->over);
     self->volumes = lull_guest_hold_identities(vm);
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
@@ -120,6 +122,18 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
         return self;
     lull_guest_hold_free(self);
     return NULL;
+}
+
+GCancellable *
+lull_guest_hold_over(LullGuestHold *self)
+{
+    return self->over;
+}
+
+const char *
+lull_guest_hold_leaves(const LullGuestHold *self)
+{
+    return self->stay ? lull_stay_broken(self->stay) : NULL;
 }
 
 gboolean
@@ -189,6 +203,8 @@ lull_guest_hold_free(LullGuestHold *self)
         self->ops->free(self);
     lull_line_close(&self->line);
     lull_host_let_go(self->host);
+    lull_stay_end(self->stay);
+    g_object_unref(self->over);
     g_free(self->facts.agent_name);
     g_free(self->facts.agent_problem);
     g_free(self->facts.problem);

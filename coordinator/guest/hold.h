@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 
 #include "coordinator/guest/host.h"
 #include "protocol/clock.h"
@@ -61,6 +61,14 @@ typedef struct _LullGuestHold LullGuestHold;
  * asked, since libvirt or the machine is away (LOST, NOT_FOUND, BUSY). @op: UUID chosen by the caller. */
 LullGuestHold *lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op,
                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Cancelled as soon as the guest is about to leave the place where it was found, as one that migrates does,
+ * or has left it: nobody can vouch for it on the way, and where it arrives nobody would thaw it. Whoever
+ * waits for something while it is held waits with this, and may cancel it himself. Lent. */
+GCancellable *lull_guest_hold_over(LullGuestHold *self);
+
+/* Why that is so, a constant; NULL: it stays, as far as anybody told. Waits for nobody. */
+const char *lull_guest_hold_leaves(const LullGuestHold *self);
 
 /* Heavy work before anything is blocked; waits until the guest is prepared, at most @budget_usec. For
  * stock agents it starts the host dead man (not armed). FALSE: facts say why; a freeze must not follow. */

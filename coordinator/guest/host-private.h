@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/guest/instances.h"
 #include "coordinator/guest/link.h"
 
 G_BEGIN_DECLS
@@ -20,6 +21,11 @@ const char *lull_host_domain_uuid(const LullHost *self, const char *uid);
 const LullFreezeApi *lull_host_freeze_api(const LullHost *self); /* NULL: none was set */
 
 gboolean lull_host_is_launcher(const LullHost *self);
+
+/* Of a node: @over is cancelled as soon as @vm is about to leave the place that it was found at, or has.
+ * NULL: nobody tells that. */
+LullStay *
+lull_host_watch_stay(LullHost *self, const LullVm *vm, GCancellable *over) G_GNUC_WARN_UNUSED_RESULT;
 
 /* UNSUPPORTED: it is a node, with as many libvirts as machines. */
 gboolean lull_host_check_single(const LullHost *self, GError **error);

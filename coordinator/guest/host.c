@@ -33,9 +33,10 @@ typedef struct {
 struct _LullHost {
     gatomicrefcount refs;
     const LullFreezeApi *freeze_api; /* atomic: a thaw may be tried meanwhile */
-    LullLaunchers *launchers;        /* of a node, which has nothing else; NULL: a libvirt */
-    LullLaunchers *keeper;           /* of a launcher; NULL: a libvirt that has what it has */
-    char *only;                      /* and its domain's uuid */
+    LullInstances *instances;        /* of a node, which has nothing but these two; NULL: a libvirt */
+    LullLaunchers *launchers;
+    LullLaunchers *keeper; /* of a launcher; NULL: a libvirt that has what it has */
+    char *only;            /* and its domain's uuid */
     char *uri;
     GAsyncQueue *messages;
     GThread *worker;
@@ -678,6 +679,15 @@ lull_host_open(const char *uri, GError **error)
     return host_start(self, worker_connect(self, error));
 }
 
+LullStay *
+lull_host_watch_stay(LullHost *self, const LullVm *vm, GCancellable *over)
+{
+    const char *slash = vm->place ? strchr(vm->place, '/') : NULL;
+    g_autofree char *pod = slash ? g_strndup(vm->place, (gsize)(slash - vm->place)) : NULL;
+
+    return self->instances && pod ? lull_instances_watch(self->instances, vm->uid, pod, over) : NULL;
+}
+
 LullHost *
 lull_host_open_launcher(const char *uri, const char *domain, const char *domain_uuid, LullLaunchers *keeper,
                         GError **error)
@@ -701,7 +711,8 @@ lull_host_open_node(const char *node, const char *pods_directory, GError **error
     if (!lull_events_start(error))
         return NULL;
     self = host_new(uri);
-    self->launchers = lull_launchers_new(node, pods_directory);
+    self->instances = lull_instances_new(node);
+    self->launchers = lull_launchers_new(self->instances, pods_directory);
     return self;
 }
 
@@ -710,13 +721,13 @@ lull_host_hear_instance(LullWatchType type, LullJson *instance, gpointer host)
 {
     LullHost *self = host;
 
-    lull_launchers_hear(self->launchers, type, instance);
+    lull_instances_hear(self->instances, type, instance);
 }
 
 void
 lull_host_hear_instances(LullHost *self, LullJson *instances)
 {
-    lull_launchers_hear_all(self->launchers, instances);
+    lull_instances_hear_all(self->instances, instances);
 }
 
 void
@@ -725,6 +736,7 @@ lull_host_free(LullHost *self)
     if (!self)
         return;
     g_clear_pointer(&self->launchers, lull_launchers_free);
+    g_clear_pointer(&self->instances, lull_instances_free);
     if (self->worker) {
         g_async_queue_push_front(self->messages, g_strdup(MESSAGE_STOP));
         g_thread_join(self->worker);

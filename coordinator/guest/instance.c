@@ -330,6 +330,20 @@ lull_instance_check_here(const LullInstance *self, const char *node, GError **er
     return TRUE;
 }
 
+const char *
+lull_instance_leaves(const LullInstance *self, const char *node, const char *pod)
+{
+    if (!self)
+        return "it is not on this node any more";
+    if (self->state == LULL_INSTANCE_ENDED)
+        return "it has ended";
+    if (self->node && !g_str_equal(self->node, node))
+        return "it is on another node now";
+    if (self->migrating)
+        return "it migrates to another node";
+    return self->pod && !g_str_equal(self->pod, pod) ? "it is in another pod now" : NULL;
+}
+
 static void
 dress_volume(const LullInstanceVolume *known, LullVmVolume *volume)
 {

@@ -64,6 +64,10 @@ lull_instance_from_json(LullJson *instance, LullJson *vm, GError **error) G_GNUC
  * (it starts, or migrates), LOST (nobody knows). */
 gboolean lull_instance_check_here(const LullInstance *self, const char *node, GError **error);
 
+/* Why a guest that was found in @pod of @node is about to leave it, or has: a constant. NULL: it stays, as
+ * far as is told. @self: what is told now; NULL: nothing is there any more. Pure. */
+const char *lull_instance_leaves(const LullInstance *self, const char *node, const char *pod) G_GNUC_PURE;
+
 /* Gives @vm, as the launcher's libvirt knows it, what the API knows of it: name, uid, place; and that what is
  * in snapshots are claims, whatever libvirt could do with its disks. */
 void lull_instance_dress(const LullInstance *self, LullVm *vm);

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "coordinator/guest/dial.h"
-#include "coordinator/guest/instance.h"
 #include "coordinator/guest/pod-socket.h"
-#include "coordinator/model/meta.h"
 #include "protocol/error.h"
 
 /* So that what is done to a machine, one after the other, does not open its libvirt each time. */
@@ -22,12 +20,11 @@ typedef struct {
 } Open;
 
 struct _LullLaunchers {
-    char *node;
+    LullInstances *instances; /* lent */
     char *pods_directory;
     GMutex lock; /* for the rest */
     GCond changed;
-    GHashTable *instances; /* their uid -> LullInstance */
-    GPtrArray *open;       /* of Open */
+    GPtrArray *open; /* of Open */
     GThread *closer;
     guint closing; /* how many are */
     gboolean stopping;
@@ -101,22 +98,15 @@ close_idle(gpointer data)
     return NULL;
 }
 
-static GHashTable *
-make_instances(void)
-{
-    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lull_instance_free);
-}
-
 LullLaunchers *
-lull_launchers_new(const char *node, const char *pods_directory)
+lull_launchers_new(LullInstances *instances, const char *pods_directory)
 {
     LullLaunchers *self = g_new0(LullLaunchers, 1);
 
-    self->node = g_strdup(node);
+    self->instances = instances;
     self->pods_directory = g_strdup(pods_directory);
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
-    self->instances = make_instances();
     self->open = g_ptr_array_new();
     self->closer = g_thread_new("launchers", close_idle, self);
     return self;
@@ -137,111 +127,15 @@ lull_launchers_free(LullLaunchers *self)
         g_cond_wait(&self->changed, &self->lock);
     g_mutex_unlock(&self->lock);
     g_ptr_array_unref(self->open);
-    g_hash_table_unref(self->instances);
     g_mutex_clear(&self->lock);
     g_cond_clear(&self->changed);
-    g_free(self->node);
     g_free(self->pods_directory);
     g_free(self);
 }
 
-/* NULL: it cannot be understood. */
-static LullInstance *
-read_instance(LullJson *instance)
-{
-    g_autoptr(GError) error = NULL;
-    LullInstance *heard = lull_instance_from_json(instance, NULL, &error);
-
-    if (error)
-        g_warning("%s", error->message);
-    return heard;
-}
-
-void
-lull_launchers_hear(LullLaunchers *self, LullWatchType type, LullJson *instance)
-{
-    const char *uid = lull_meta_uid(instance);
-    LullInstance *heard = NULL;
-
-    if (type == LULL_WATCH_BOOKMARK || type == LULL_WATCH_ERROR || !uid)
-        return;
-    if (type != LULL_WATCH_DELETED)
-        heard = read_instance(instance);
-    g_mutex_lock(&self->lock);
-    if (heard)
-        g_hash_table_replace(self->instances, g_strdup(uid), heard);
-    else
-        g_hash_table_remove(self->instances, uid);
-    g_mutex_unlock(&self->lock);
-}
-
-void
-lull_launchers_hear_all(LullLaunchers *self, LullJson *instances)
-{
-    GHashTable *all = make_instances();
-
-    for (size_t i = 0; instances && i < json_object_array_length(instances); i++) {
-        LullJson *instance = json_object_array_get_idx(instances, i);
-        LullInstance *heard = lull_meta_uid(instance) ? read_instance(instance) : NULL;
-
-        if (heard)
-            g_hash_table_replace(all, g_strdup(lull_meta_uid(instance)), heard);
-    }
-    g_mutex_lock(&self->lock);
-    g_hash_table_unref(self->instances);
-    self->instances = all;
-    g_mutex_unlock(&self->lock);
-}
-
-static gboolean
-is_called(const LullInstance *instance, const char *which)
-{
-    const char *slash = strchr(which, '/');
-
-    if (!slash)
-        return g_str_equal(instance->uid, which) || g_str_equal(instance->instance_uid, which);
-    return strlen(instance->ns) == (gsize)(slash - which) &&
-           strncmp(instance->ns, which, (gsize)(slash - which)) == 0 &&
-           g_str_equal(instance->name, slash + 1);
-}
-
-/* With the lock held. One that has ended may still be there beside the one that came after it. */
-static const LullInstance *
-find_instance(const LullLaunchers *self, const char *which)
-{
-    const LullInstance *found = NULL;
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, self->instances);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const LullInstance *instance = value;
-
-        if (is_called(instance, which) && (!found || found->state == LULL_INSTANCE_ENDED))
-            found = instance;
-    }
-    return found;
-}
-
-/* Where a machine is, now. */
-typedef struct {
-    char *pod;
-    char *domain; /* NULL: any name */
-    char *uuid;   /* NULL: any */
-} Where;
-
-static void
-where_clear(Where *self)
-{
-    g_free(self->pod);
-    g_free(self->domain);
-    g_free(self->uuid);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Where, where_clear)
-
 /* POD/UUID; a uid has no slash. */
 static gboolean
-read_place(const char *text, Where *ret_where)
+read_place(const char *text, LullWhere *ret_where)
 {
     const char *slash = strchr(text, '/');
     g_autofree char *pod = slash ? g_strndup(text, (gsize)(slash - text)) : NULL;
@@ -253,28 +147,9 @@ read_place(const char *text, Where *ret_where)
     return TRUE;
 }
 
-static gboolean
-look_up(LullLaunchers *self, const char *which, Where *ret_where, GError **error)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    const LullInstance *instance = find_instance(self, which);
-
-    if (!instance) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND,
-                    "virtual machine %s: node %s knows none that runs here", which, self->node);
-        return FALSE;
-    }
-    if (!lull_instance_check_here(instance, self->node, error))
-        return FALSE;
-    ret_where->pod = g_strdup(instance->pod);
-    ret_where->domain = g_strdup(instance->domain);
-    ret_where->uuid = g_strdup(instance->domain_uuid);
-    return TRUE;
-}
-
 /* With the lock held. */
 static LullHost *
-take_open(const LullLaunchers *self, const Where *where)
+take_open(const LullLaunchers *self, const LullWhere *where)
 {
     for (guint i = 0; i < self->open->len; i++) {
         Open *each = g_ptr_array_index(self->open, i);
@@ -290,7 +165,7 @@ take_open(const LullLaunchers *self, const Where *where)
 
 /* Opened without the lock: another may come first, and then there are two for a while. */
 static LullHost *
-reach(LullLaunchers *self, const Where *where, GError **error)
+reach(LullLaunchers *self, const LullWhere *where, GError **error)
 {
     g_autofree char *uri = lull_dial_launcher_uri(self->pods_directory, where->pod);
     LullHost *host = NULL;
@@ -317,10 +192,10 @@ reach(LullLaunchers *self, const Where *where, GError **error)
 LullHost *
 lull_launchers_reach(LullLaunchers *self, const char *where, GError **error)
 {
-    g_auto(Where) place = {NULL};
+    g_auto(LullWhere) place = {NULL};
     g_autoptr(GError) problem = NULL;
 
-    if (read_place(where, &place) || look_up(self, where, &place, &problem))
+    if (read_place(where, &place) || lull_instances_find(self->instances, where, &place, &problem))
         return reach(self, &place, error);
     /* who is not known here may be elsewhere, and frozen */
     g_set_error(error, LULL_ERROR,
@@ -357,19 +232,6 @@ lull_launchers_let_go(LullLaunchers *self, LullHost *host)
     count(self, host, FALSE);
 }
 
-/* FALSE: it is no more where it was. */
-static gboolean
-dress(LullLaunchers *self, const char *which, const Where *where, LullVm *vm)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    const LullInstance *instance = find_instance(self, which);
-
-    if (!instance || g_strcmp0(instance->pod, where->pod) != 0)
-        return FALSE;
-    lull_instance_dress(instance, vm);
-    return TRUE;
-}
-
 static LullVm *
 read_vm(LullHost *host, const char *which, GError **error)
 {
@@ -382,14 +244,15 @@ read_vm(LullHost *host, const char *which, GError **error)
 LullVm *
 lull_launchers_find(LullLaunchers *self, const char *which, GError **error)
 {
-    g_auto(Where) where = {NULL};
-    LullHost *host = look_up(self, which, &where, error) ? reach(self, &where, error) : NULL;
+    g_auto(LullWhere) where = {NULL};
+    LullHost *host =
+        lull_instances_find(self->instances, which, &where, error) ? reach(self, &where, error) : NULL;
     g_autoptr(LullVm) vm = host ? read_vm(host, which, error) : NULL;
 
     lull_host_let_go(host);
     if (!vm)
         return NULL;
-    if (dress(self, which, &where, vm))
+    if (lull_instances_dress(self->instances, which, where.pod, vm))
         return g_steal_pointer(&vm);
     g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "virtual machine %s: it moved meanwhile: look again",
                 which);

@@ -5,18 +5,15 @@
 
 #include "coordinator/guest/host.h"
 #include "coordinator/guest/host-private.h"
+#include "coordinator/guest/instances.h"
 
 G_BEGIN_DECLS
 
-/* The machines of one node and the libvirts of their launchers: which there are is what it is told, and those
- * are open that somebody uses, or did some seconds ago. Any thread may call. */
-LullLaunchers *lull_launchers_new(const char *node, const char *pods_directory) G_GNUC_WARN_UNUSED_RESULT;
+/* The libvirts of one node's launchers, those of its @instances (lent): open are those that somebody uses, or
+ * did some seconds ago. Any thread may call. */
+LullLaunchers *
+lull_launchers_new(LullInstances *instances, const char *pods_directory) G_GNUC_WARN_UNUSED_RESULT;
 void lull_launchers_free(LullLaunchers *self);
-
-void lull_launchers_hear(LullLaunchers *self, LullWatchType type, LullJson *instance);
-
-/* All that there are, an array: what was heard of others is forgotten. */
-void lull_launchers_hear_all(LullLaunchers *self, LullJson *instances);
 
 /* The host of one machine, by its uid, or by a place (LullVm.place), for which nobody needs to have told of
  * it. NOT_FOUND: the pod of the place is gone; one that nobody told of is LOST. Each reach and keep has its

@@ -11,6 +11,13 @@ is_over(const LullAttemptView *view)
     return view->cancelled || (view->deadline && view->now >= view->deadline);
 }
 
+/* Nothing is begun any more. What leaves us is not followed; what is cut by then is cut. */
+static gboolean
+is_given_up(const LullAttemptView *view)
+{
+    return is_over(view) || (view->leaving && view->cut == LULL_TRIED_NOT);
+}
+
 /* The guest is frozen, and nothing else matters. */
 static LullAttemptStep
 decide_frozen(const LullAttemptView *view)
@@ -23,6 +30,8 @@ decide_frozen(const LullAttemptView *view)
         return STEP(THAW, "CutFailed");
     if (view->cut == LULL_TRIED_DONE)
         return view->second == LULL_TRIED_NOT ? STEP(WITNESS_SECOND, "Cut") : STEP(THAW, "Cut");
+    if (view->leaving)
+        return STEP(THAW, "Leaves");
     return view->first == LULL_TRIED_NOT ? STEP(WITNESS_FIRST, "Frozen") : STEP(CUT, "Frozen");
 }
 
@@ -30,7 +39,7 @@ decide_frozen(const LullAttemptView *view)
 static LullAttemptStep
 decide_engaged(const LullAttemptView *view)
 {
-    if (is_over(view))
+    if (is_given_up(view))
         return STEP(THAW, "GivenUp");
     if (view->prepare == LULL_TRIED_FAILED)
         return STEP(THAW, "NotPrepared");
@@ -49,7 +58,7 @@ is_intent_spent(const LullAttemptView *view)
 {
     return view->intent != LULL_TRIED_NOT && view->intent_removed == LULL_TRIED_NOT &&
            (view->thaw != LULL_TRIED_NOT || view->cut != LULL_TRIED_NOT ||
-            view->intent == LULL_TRIED_FAILED || is_over(view));
+            view->intent == LULL_TRIED_FAILED || is_given_up(view));
 }
 
 LullAttemptStep
@@ -63,7 +72,7 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(REMOVE_INTENT, "NothingHeld");
     if (view->cut != LULL_TRIED_NOT)
         return STEP(END, "Cut");
-    if (is_over(view))
+    if (is_given_up(view))
         return STEP(END, "GivenUp");
     if (view->storage == LULL_TRIED_FAILED)
         return STEP(END, "NoStorage");

@@ -31,6 +31,7 @@ typedef enum { LULL_TRIED_NOT = 0, LULL_TRIED_DONE, LULL_TRIED_FAILED } LullTrie
 
 typedef struct {
     gboolean cancelled;
+    gboolean leaving; /* the guest is about to leave the place where it was found, or has */
     gint64 now;       /* boot clock */
     gint64 deadline;  /* 0: none */
     gboolean unasked; /* the guest is neither asked nor frozen: it is paused, or that failed too often */

@@ -92,19 +92,39 @@ conclude(LullAttemptRun *self)
     return outcome;
 }
 
+/* Of two reasons the one that says what to wait for: the storage was only told to stop. */
+static void
+blame_leaving(LullAttemptRun *self)
+{
+    g_clear_error(&self->error);
+    g_set_error(&self->error, LULL_ERROR, LULL_ERROR_BUSY,
+                "virtual machine %s: %s: attempt %u let it go before it was cut", self->vm->name,
+                self->leaves, self->order->number);
+}
+
+/* Nothing was cut, whether or not it came as far as the storage. */
+static LullAttemptOutcome *
+uncut(const LullAttemptRun *self)
+{
+    const gboolean held = self->view.freeze == LULL_TRIED_DONE;
+    LullAttemptOutcome *outcome = NULL;
+
+    if (self->view.cut != LULL_TRIED_FAILED && !(self->leaves && held))
+        return NULL;
+    outcome = g_new0(LullAttemptOutcome, 1);
+    outcome->cut_failed = TRUE;
+    outcome->held = held;
+    return outcome;
+}
+
 LullAttemptOutcome *
 lull_attempt_run_outcome(LullAttemptRun *self, const char *reason, GError **error)
 {
+    if (self->leaves && !self->view.cancelled)
+        blame_leaving(self);
     if (self->error) {
-        LullAttemptOutcome *outcome = NULL;
-
-        if (self->view.cut == LULL_TRIED_FAILED) {
-            outcome = g_new0(LullAttemptOutcome, 1);
-            outcome->cut_failed = TRUE;
-            outcome->held = self->view.freeze == LULL_TRIED_DONE;
-        }
         g_propagate_error(error, g_steal_pointer(&self->error));
-        return outcome;
+        return uncut(self);
     }
     if (self->view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
         return conclude(self);

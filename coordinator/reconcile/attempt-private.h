@@ -21,6 +21,8 @@ typedef struct {
     const LullAttemptTools *tools;
     const LullAttemptOrder *order;
     GCancellable *cancel; /* lent; may be NULL */
+    gulong passed_on;     /* to who waits while the guest is held: handler of @cancel; 0: none */
+    const char *leaves;   /* why the guest does, where that is why it was let go; NULL: it is not */
     char *op;
     LullVm *vm;
     LullAttemptView view;

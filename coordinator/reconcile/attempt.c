@@ -92,6 +92,12 @@ prepare_storage(LullAttemptRun *self)
     self->view.storage = tried(self->cut != NULL);
 }
 
+static void
+pass_on(GCancellable *cancel, gpointer over)
+{
+    g_cancellable_cancel(over);
+}
+
 /* A witness that cannot be made is none. */
 static void
 probe(LullAttemptRun *self)
@@ -104,6 +110,10 @@ probe(LullAttemptRun *self)
     if (self->view.probe != LULL_TRIED_DONE)
         return;
     self->view.stock = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_STOCK;
+    if (self->cancel)
+        self->passed_on =
+            g_cancellable_connect(self->cancel, G_CALLBACK(pass_on),
+                                  g_object_ref(lull_guest_hold_over(self->hold)), g_object_unref);
     self->witness = lull_witness_new(self->tools->host, self->vm, &problem);
     if (!self->witness)
         g_warning("%s: no witness: %s", self->vm->name, problem->message);
@@ -154,8 +164,9 @@ static void
 cut(LullAttemptRun *self)
 {
     const gboolean held = self->view.freeze == LULL_TRIED_DONE && self->view.thaw == LULL_TRIED_NOT;
-    const LullCutTerms terms = {
-        .until = held ? self->freeze_end : self->view.deadline, .held = held, .cancel = self->cancel};
+    const LullCutTerms terms = {.until = held ? self->freeze_end : self->view.deadline,
+                                .held = held,
+                                .cancel = held ? lull_guest_hold_over(self->hold) : self->cancel};
 
     self->cut_asked = lull_clock_boottime();
     self->view.cut =
@@ -163,6 +174,8 @@ cut(LullAttemptRun *self)
     self->cut_known = lull_clock_boottime();
     if (self->view.cut == LULL_TRIED_DONE)
         self->cut_time = lull_clock_realtime();
+    else if (held)
+        self->leaves = lull_guest_hold_leaves(self->hold);
     self->cut_while_frozen = self->view.cut == LULL_TRIED_DONE && held;
     lull_step(LULL_STEP_COORDINATOR_CUT);
 }
@@ -241,6 +254,17 @@ perform(LullAttemptRun *self, LullAttemptVerb verb)
     }
 }
 
+/* What becomes of it once it is cut, or let go, is another matter. */
+static void
+look_whether_it_leaves(LullAttemptRun *self)
+{
+    if (self->view.probe != LULL_TRIED_DONE || self->view.cut != LULL_TRIED_NOT ||
+        self->view.thaw != LULL_TRIED_NOT)
+        return;
+    self->leaves = lull_guest_hold_leaves(self->hold);
+    self->view.leaving = self->leaves != NULL;
+}
+
 /* Runs the machine to its end; returns why it ended. */
 static const char *
 run(LullAttemptRun *self, GCancellable *cancel)
@@ -251,6 +275,7 @@ run(LullAttemptRun *self, GCancellable *cancel)
 
         self->view.now = begun = lull_clock_boottime();
         self->view.cancelled = g_cancellable_is_cancelled(cancel);
+        look_whether_it_leaves(self);
         step = lull_attempt_decide(&self->view);
         if (step.verb == LULL_ATTEMPT_END)
             return step.reason;
@@ -264,6 +289,8 @@ run(LullAttemptRun *self, GCancellable *cancel)
 static void
 attempt_clear(LullAttemptRun *self)
 {
+    if (self->passed_on)
+        g_cancellable_disconnect(self->cancel, self->passed_on);
     g_clear_pointer(&self->hold, lull_guest_hold_free);
     g_clear_pointer(&self->place, lull_frozen_give_back);
     g_clear_pointer(&self->witness, lull_witness_free);

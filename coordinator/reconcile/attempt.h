@@ -52,7 +52,7 @@ typedef struct {
     gboolean reached; /* this is as good as it gets, and at least the level required */
     gboolean again;   /* not reached, but another attempt may do better */
     gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
-    gboolean cut_failed; /* the storage did not cut: nothing but `held` is set, and the error says why */
+    gboolean cut_failed; /* there is no cut: nothing but `held` is set, and the error says why */
     gboolean held;       /* `cut_failed`: while a guest stood still for it */
     LullJson *report;    /* NULL where nothing could be said: the error says why */
     char *life;          /* of a machine that was off; NULL: it was not */
@@ -62,7 +62,8 @@ void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)
 
 /* NULL with an error where no claim can be made: no space, VM gone, cancelled, too late; with an outcome
- * where it was refused, and where the cut failed, since that may have stopped the guest. An outcome without a
+ * where it was refused, and where the cut failed, or the guest left us before it, since it may have stood
+ * still for that. An outcome without a
  * cut says that the guest was not frozen, and that nothing was cut for that reason. The guest is not frozen
  * by us when this returns, whatever it returns. */
 LullAttemptOutcome *lull_attempt_run(const LullAttemptTools *tools, const LullAttemptOrder *order,

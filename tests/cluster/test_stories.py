@@ -162,6 +162,30 @@ def test_one_that_is_deleted_in_any_phase_lets_go_and_leaves_nothing(installed, 
     assert_nothing_is_left(installed, vm, snapshots)
 
 
+@pytest.mark.parametrize("arrives", [False, True], ids=["called off", "done"])
+def test_one_that_begins_to_migrate_while_it_is_frozen_is_let_go_and_cut_when_it_is_there(installed, vm, guest, snapshots,
+                                                                                          started, arrives):
+    """On its way nobody could vouch for it, and where it arrives it would stay frozen."""
+    installed.driver.turn(delay=NEVER)
+    snapshots.take("snap")
+    wait_frozen_for_the_cut(installed, vm)
+    guest.assert_frozen(seconds=0.1)
+    vm.begin_migration("node-b", guest.host.socket)
+    try:
+        guest.assert_writes_resume(within=2)
+        snapshots.wait("snap", lambda status: "it migrates to another node" in status.get("error", {}).get("message", ""),
+                       "told why")
+        installed.driver.turn()
+    finally:
+        vm.end_migration(failed=not arrives)
+    status = snapshots.wait_taken("snap")["status"]
+    report = report_of(snapshots, "snap")
+    assert (report["level"], report["proof"]) == ("fs", "held") and report["attempt"] > 1, report
+    assert status["indications"] == ["GuestAgent", "Online"]
+    if arrives:
+        vm.migrate("node-a", guest.host.socket)
+
+
 def test_one_that_is_stopped_while_the_api_server_is_away_lets_go_at_once_and_ends(installed, vm, guest, snapshots,
                                                                                     started):
     installed.driver.turn(delay=NEVER)

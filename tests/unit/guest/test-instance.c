@@ -285,6 +285,41 @@ START_TEST(what_cannot_be_one_is_an_error)
 }
 END_TEST
 
+#define ON(node, pod, more) \
+    "'status':{'phase':'Running','nodeName':'" node "','activePods':{'" pod "':'" node "'}" more "}"
+#define UNDER_WAY ",'migrationState':{'startTimestamp':'2026-01-01T00:00:00Z'}"
+
+/* What is told of one that was found in POD_A of node-a; NULL: nothing any more. */
+static const struct {
+    const char *status;
+    const char *why; /* NULL: it stays */
+} stays[] = {
+    {ON("node-a", POD_A, ""), NULL},
+    {ON("node-a", POD_A, ",'migrationState':{'completed':true,'startTimestamp':'2026-01-01T00:00:00Z'}"),
+     NULL},
+    {"'status':{'phase':'Unknown','nodeName':'node-a','activePods':{'" POD_A "':'node-a'}}", NULL},
+    {"'status':{'phase':'Running','nodeName':'node-a'}", NULL},
+    {"'status':{}", NULL},
+    {ON("node-a", POD_A, UNDER_WAY), "migrates"},
+    {ON("node-b", POD_A, ""), "on another node"},
+    {ON("node-b", POD_B, UNDER_WAY), "on another node"},
+    {ON("node-a", POD_B, ""), "in another pod"},
+    {"'status':{'phase':'Succeeded'}", "has ended"},
+    {"'status':{'phase':'Failed','nodeName':'node-a','activePods':{'" POD_A "':'node-a'}}", "has ended"},
+    {NULL, "not on this node"},
+};
+
+START_TEST(it_leaves_where_it_is_told_to_migrate_or_to_be_elsewhere)
+{
+    g_autofree char *text = g_strdup_printf("{" META ",%s}", stays[_i].status);
+    g_autoptr(LullInstance) self = stays[_i].status ? must_read(text, NULL) : NULL;
+    const char *why = lull_instance_leaves(self, "node-a", POD_A);
+
+    ck_assert_int_eq(why != NULL, stays[_i].why != NULL);
+    ck_assert_msg(!why || strstr(why, stays[_i].why) != NULL, "%s", why);
+}
+END_TEST
+
 #define DOMAIN                                                                                          \
     "<domain><name>shop_larry</name><uuid>5d307ca9-b3ef-428c-8861-06e72d69f223</uuid><devices>"         \
     "<disk type='file' device='cdrom'><alias name='ua-claimed'/><target dev='sda'/><source file='/a'/>" \
@@ -381,6 +416,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, what_cannot_be_one_is_an_error, 0, G_N_ELEMENTS(hostile));
     tcase_add_test(tcase, a_machine_is_called_as_the_api_calls_it_and_claims_are_what_is_saved);
     tcase_add_test(tcase, one_that_never_ends_is_an_error);
+    tcase_add_loop_test(tcase, it_leaves_where_it_is_told_to_migrate_or_to_be_elsewhere, 0,
+                        G_N_ELEMENTS(stays));
     suite_add_tcase(suite, tcase);
     return suite;
 }

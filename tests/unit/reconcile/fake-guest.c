@@ -15,6 +15,7 @@ static gboolean frozen;
 
 struct _LullGuestHold {
     LullGuestHoldFacts facts;
+    GCancellable *over;
 };
 
 void
@@ -171,7 +172,20 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self->facts.agent_name = fake.agent ? (char *)"fake 1" : NULL;
     self->facts.filesystems = json_object_new_array();
     self->facts.writers = json_object_new_array();
+    self->over = g_cancellable_new();
     return self;
+}
+
+GCancellable *
+lull_guest_hold_over(LullGuestHold *self)
+{
+    return self->over;
+}
+
+const char *
+lull_guest_hold_leaves(const LullGuestHold *self)
+{
+    return fake.leaves;
 }
 
 gboolean
@@ -231,6 +245,7 @@ lull_guest_hold_free(LullGuestHold *self)
         return;
     json_object_put(self->facts.filesystems);
     json_object_put(self->facts.writers);
+    g_object_unref(self->over);
     g_free(self);
 }
 

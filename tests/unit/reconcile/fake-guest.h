@@ -25,6 +25,7 @@ typedef struct {
     LullError cut_error;                                  /* that a cut fails with */
     gboolean refuse_witness, refuse_first, refuse_second; /* its making, and its readings */
     gboolean unconfirmed;                                 /* the thaw: it stays frozen */
+    const char *leaves;                                   /* why it leaves its place; NULL: it stays */
     gboolean nothing;                                     /* in the guest that could be frozen */
     gboolean separate_cuts;                               /* each volume at an instant of its own */
     gboolean named_by_attempt;                            /* the snapshots of volumes */
@@ -46,6 +47,7 @@ typedef struct {
     void (*on_busy)(void);     /* called then; may be NULL */
     void (*on_prepared)(void); /* called once the guest is prepared, or is not; may be NULL */
     void (*on_frozen)(void);   /* called once the guest is frozen; may be NULL */
+    void (*on_cut)(void);      /* called when it is to be cut; may be NULL */
 } Fake;
 
 extern Fake fake;

@@ -227,6 +227,8 @@ perform_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
     fake_note('c');
     fake.terms = *terms;
+    if (fake.on_cut)
+        fake.on_cut();
     ((FakeCut *)cut)->good = !fake.refuse_cut && !(fake.refuse_held_cut && terms->held);
     if (!((FakeCut *)cut)->good)
         g_set_error(error, LULL_ERROR, fake.cut_error, "no cut");

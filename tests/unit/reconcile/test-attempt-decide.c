@@ -18,7 +18,8 @@ is_frozen(const LullAttemptView *view)
 static gboolean
 is_over(const LullAttemptView *view)
 {
-    return view->cancelled || (view->deadline && view->now >= view->deadline);
+    return view->cancelled || (view->deadline && view->now >= view->deadline) ||
+           (view->leaving && view->cut == NOT);
 }
 
 static void
@@ -94,13 +95,14 @@ START_TEST(test_whatever_has_happened_the_guest_is_let_go)
 
         for (int i = 0; i < 11; i++, rest /= 3)
             tried[i] = (LullTried)(rest % 3);
-        for (guint bits = 0; bits < 32 * G_N_ELEMENTS(deadlines); bits++) {
+        for (guint bits = 0; bits < 64 * G_N_ELEMENTS(deadlines); bits++) {
             const LullAttemptView view = {
                 .cancelled = (bits & 1) != 0,
                 .unasked = (bits & 2) != 0,
                 .strict = (bits & 4) != 0,
                 .now = 10,
-                .deadline = deadlines[bits / 32],
+                .deadline = deadlines[bits / 64],
+                .leaving = (bits & 32) != 0,
                 .storage = tried[0],
                 .probe = tried[1],
                 .prepare = tried[2],

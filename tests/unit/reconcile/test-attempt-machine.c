@@ -203,6 +203,85 @@ START_TEST(test_a_stopped_guest_is_as_good_as_can_be)
 }
 END_TEST
 
+static void
+leave(void)
+{
+    fake.leaves = "it migrates to another node";
+}
+
+static void
+leave_uncut(void)
+{
+    leave();
+    fake.refuse_cut = TRUE;
+}
+
+/* When it begins to, what is done then, and whether it stood still for nothing. */
+static const struct {
+    gboolean before;
+    void (*on_prepared)(void), (*on_frozen)(void), (*on_cut)(void);
+    const char *story;
+    gboolean held;
+} leavings[] = {
+    {TRUE, NULL, NULL, NULL, "sh", FALSE},
+    {FALSE, leave, NULL, NULL, "shpt", FALSE},
+    {FALSE, NULL, leave, NULL, "shpft", TRUE},
+    {FALSE, NULL, NULL, leave_uncut, "shpf1ct", TRUE},
+};
+
+START_TEST(test_a_guest_that_leaves_is_let_go_at_once_and_told_why)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    if (leavings[_i].before)
+        leave();
+    fake.on_prepared = leavings[_i].on_prepared;
+    fake.on_frozen = leavings[_i].on_frozen;
+    fake.on_cut = leavings[_i].on_cut;
+    outcome = attempt(LULL_LEVEL_CRASH, &error);
+    ck_assert_str_eq(fake_story(), leavings[_i].story);
+    ck_assert_error(error, LULL_ERROR_BUSY);
+    ck_assert_msg(strstr(error->message, "larry: it migrates to another node") != NULL, "%s", error->message);
+    ck_assert_int_eq(outcome && outcome->cut_failed && outcome->held, leavings[_i].held);
+    ck_assert(outcome == NULL || leavings[_i].held);
+}
+END_TEST
+
+START_TEST(test_one_that_leaves_once_it_is_cut_is_cut)
+{
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.on_cut = leave;
+    outcome = attempt(LULL_LEVEL_FS, NULL);
+    ck_assert_str_eq(fake_story(), "shpf1c2t");
+    ck_assert(outcome->reached);
+}
+END_TEST
+
+static void
+cancel_in_the_cut(void)
+{
+    ck_assert(!g_cancellable_is_cancelled(fake.terms.cancel));
+    g_cancellable_cancel(trial.cancel);
+    ck_assert(g_cancellable_is_cancelled(fake.terms.cancel));
+    fake.refuse_cut = TRUE;
+}
+
+START_TEST(test_who_waits_for_a_cut_hears_that_it_is_not_wanted_any_more)
+{
+    static const LullAgentKind agents[] = {LULL_AGENT_LULL, LULL_AGENT_STOCK, LULL_AGENT_NONE};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    fake.agent = agents[_i];
+    fake.on_cut = cancel_in_the_cut;
+    outcome = attempt(LULL_LEVEL_CRASH, &error);
+    ck_assert(fake.refuse_cut);
+    ck_assert(outcome->cut_failed);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -222,6 +301,10 @@ make_suite(void)
     tcase_add_test(tcase, test_a_guest_that_lost_its_power_is_not_cut_for_more);
     tcase_add_test(tcase, test_a_guest_that_ran_for_an_earlier_attempt_is_what_it_is_now);
     tcase_add_test(tcase, test_a_stopped_guest_is_as_good_as_can_be);
+    tcase_add_loop_test(tcase, test_a_guest_that_leaves_is_let_go_at_once_and_told_why, 0,
+                        G_N_ELEMENTS(leavings));
+    tcase_add_test(tcase, test_one_that_leaves_once_it_is_cut_is_cut);
+    tcase_add_loop_test(tcase, test_who_waits_for_a_cut_hears_that_it_is_not_wanted_any_more, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -45,7 +45,6 @@ START_TEST(test_a_cut_is_not_waited_for_longer_than_the_guest_is_kept)
         fake.hold_budget = cases[i].budget;
         outcome = attempt(LULL_LEVEL_CRASH, NULL);
         ck_assert_int_eq(fake.terms.held, cases[i].longest > 0);
-        ck_assert_ptr_eq(fake.terms.cancel, trial.cancel);
         if (cases[i].longest) {
             ck_assert_int_ge(fake.terms.until, begun + cases[i].longest);
             ck_assert_int_le(fake.terms.until, lull_clock_boottime() + cases[i].longest);
