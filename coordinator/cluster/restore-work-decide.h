@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "protocol/json.h"
+
+G_BEGIN_DECLS
+
+/* The next step of a restore in a cluster, from what is seen. Pure and total; what is seen is lent.
+ *
+ * First claims of their own are made, from VolumeSnapshots that were looked at all before the first of them;
+ * the machine is written when all data are there; what it does not have any more goes last. What is there
+ * already is not made again, so that it goes on wherever it was left. */
+
+/* One entry of the plan (restore-plan.h). Objects: NULL: not there. */
+typedef struct {
+    LullJson *entry;
+    LullJson *cut;      /* which one was cut (storage/csi/identity.h); NULL: nobody knows */
+    LullJson *snapshot; /* the VolumeSnapshot */
+    LullJson *behind;   /* its VolumeSnapshotContent */
+    LullJson *claim;    /* of the name that is planned, whoever made it */
+    LullJson *volume;   /* the PersistentVolume that it is bound to */
+    LullJson *class;    /* the StorageClass that it names, or will */
+    const char *said;   /* what its provisioner said last; NULL: nothing */
+} LullRestoreSight;
+
+typedef struct {
+    LullJson *restore, *content;
+    LullJson *vm; /* the target, as reconcilers know machines (machine-view.h); NULL: not there */
+    const LullRestoreSight *sights;
+    guint n;
+    gboolean surplus; /* DataVolumes that are noted to go are still there */
+} LullRestoreLook;
+
+typedef enum {
+    LULL_RESTORE_WORK_WAIT = 0,       /* for what happens by itself, for a while */
+    LULL_RESTORE_WORK_STUCK,          /* it may get better, but not soon */
+    LULL_RESTORE_WORK_FAIL,           /* it will not */
+    LULL_RESTORE_WORK_CREATE,         /* the claim of entry `index` */
+    LULL_RESTORE_WORK_WRITE_MACHINE,  /* or make it, where it is not there */
+    LULL_RESTORE_WORK_ADOPT,          /* the claim of entry `index`, by the machine */
+    LULL_RESTORE_WORK_REMOVE_SURPLUS, /* DataVolumes that the machine had */
+    LULL_RESTORE_WORK_DONE,
+    LULL_RESTORE_WORK_N
+} LullRestoreWorkVerb;
+
+typedef struct {
+    LullRestoreWorkVerb verb;
+    guint index;
+    char *words; /* WAIT, STUCK, FAIL: why */
+} LullRestoreWorkStep;
+static inline void
+lull_restore_work_step_clear(LullRestoreWorkStep *self)
+{
+    g_clear_pointer(&self->words, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestoreWorkStep, lull_restore_work_step_clear)
+
+LullRestoreWorkStep lull_restore_work_decide(const LullRestoreLook *look) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Why a restore of that kind is not done at all; NULL: it is. */
+char *
+lull_restore_work_refusal(LullJson *restore, LullJson *content, LullJson *plan) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Was @volume made for @claim, by @driver ("": nobody knows which)? One that was there before has other data,
+ * or none. */
+gboolean lull_restore_volume_is_new(LullJson *claim, LullJson *volume, const char *driver);
+
+/* Is it Pending because nobody uses it yet? */
+gboolean lull_restore_claim_waits_for_consumer(LullJson *claim, LullJson *class);
+
+const char *lull_restore_work_verb_to_string(LullRestoreWorkVerb verb);
+
+G_END_DECLS
