@@ -1,0 +1,636 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-work.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/volume-class.h"
+#include "coordinator/cluster/volume-status.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/storage/csi/kinds.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+/* Restores on a store whose storage does what a test says; cases are those of docs/compatibility.md. */
+
+#define NS     "shop"
+#define DRIVER "csi.example"
+
+/* What claims are given. */
+typedef enum { AT_ONCE = 0, LATE, NEVER, OLD_VOLUME, CONSUMED } Provision;
+
+typedef struct {
+    LullStore base;
+    LullStore *inner;
+    Provision provision;
+    gboolean drops_source; /* of what claims are to be made */
+    const char *said;      /* what the provisioner says; NULL: nothing */
+    guint calls, dies_at;  /* from that call on nothing is answered; 0: never */
+    gboolean does_it;      /* the call that it dies at is still done */
+    guint writes;
+} Played;
+
+static char *directory;
+static Played played;
+static LullJson *restore, *content;
+
+static gboolean
+answers(GError **error)
+{
+    played.calls++;
+    if (!played.dies_at || played.calls < played.dies_at)
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the API server is away");
+    return FALSE;
+}
+
+/* Dead, but for what was on its way. */
+static gboolean
+writes(GError **error)
+{
+    if (answers(error)) {
+        played.writes++;
+        return TRUE;
+    }
+    if (!played.does_it || played.calls != played.dies_at)
+        return FALSE;
+    return TRUE;
+}
+
+static LullJson *
+after_write(LullJson *take_result, GError **error)
+{
+    if (!played.dies_at || played.calls < played.dies_at)
+        return take_result;
+    lull_json_put(take_result);
+    g_clear_error(error);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the answer was lost");
+    return NULL;
+}
+
+static const char *
+place_of(const LullKind *kind, const char *ns)
+{
+    return kind->cluster_scoped ? "default" : ns;
+}
+
+static LullJson *
+storage_class(void)
+{
+    return played.provision == CONSUMED
+               ? json("{'metadata':{'name':'fast'},'volumeBindingMode':'WaitForFirstConsumer'}")
+               : json("{'metadata':{'name':'fast'},'volumeBindingMode':'Immediate'}");
+}
+
+static LullJson *
+played_get(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
+{
+    if (!answers(error))
+        return NULL;
+    if (kind == &lull_kind_storage_class)
+        return storage_class();
+    return lull_store_get(played.inner, kind, place_of(kind, ns), name, error);
+}
+
+static LullJson *
+events(void)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'items':[{'type':'Normal','message':'begun','lastTimestamp':'2026-01-01T00:00:09Z'},"
+        "{'type':'Warning','message':'%s','lastTimestamp':'2026-01-01T00:00:05Z'},"
+        "{'type':'Warning','message':'once','lastTimestamp':'2026-01-01T00:00:01Z'}]}",
+        played.said);
+
+    return played.said ? json(text) : json("{'items':[]}");
+}
+
+static LullJson *
+played_list(LullStore *store, const LullKind *kind, const char *ns, const LullListOptions *options,
+            GError **error)
+{
+    if (!answers(error))
+        return NULL;
+    return kind == &lull_kind_event ? events() : lull_store_list(played.inner, kind, ns, options, error);
+}
+
+static void
+do_patch(const LullKind *kind, const char *ns, const char *name, LullPatchTarget target, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) patch = json(text);
+    g_autoptr(LullJson) after = lull_store_patch(played.inner, kind, ns, name, target, patch, &error);
+
+    ck_assert_no_error(error);
+}
+
+static LullJson *
+put(const LullKind *kind, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) object = json(text);
+    g_autoptr(LullJson) made = lull_store_create(played.inner, kind, object, &error);
+    LullJson *status = lull_json_object(object, "status");
+    g_autoptr(LullJson) patch = json_object_new_object();
+
+    ck_assert_no_error(error);
+    if (!status)
+        return g_steal_pointer(&made);
+    lull_json_take(patch, "status", json_object_get(status));
+    return lull_store_patch(played.inner, kind, lull_meta_namespace(made), lull_meta_name(made),
+                            LULL_PATCH_STATUS, patch, NULL);
+}
+
+/* What a provisioner and the controller of volumes do. */
+static void
+bind(LullJson *claim)
+{
+    g_autofree char *volume = g_strconcat("pv-", lull_meta_uid(claim), NULL);
+    g_autofree char *text =
+        g_strdup_printf("{'apiVersion':'v1','kind':'PersistentVolume','metadata':{'name':'%s','annotations':{"
+                        "'pv.kubernetes.io/provisioned-by':'%s'}},'spec':{'csi':{'driver':'" DRIVER
+                        "','volumeHandle':'h'},'claimRef':{'uid':'%s'}}}",
+                        volume, played.provision == OLD_VOLUME ? "" : DRIVER, lull_meta_uid(claim));
+    g_autofree char *named = g_strdup_printf("{'spec':{'volumeName':'%s'}}", volume);
+
+    json_object_put(put(&lull_csi_kind_volume, text));
+    do_patch(&lull_csi_kind_claim, NS, lull_meta_name(claim), LULL_PATCH_OBJECT, named);
+    do_patch(&lull_csi_kind_claim, NS, lull_meta_name(claim), LULL_PATCH_STATUS,
+             "{'status':{'phase':'Bound'}}");
+}
+
+static gboolean
+bind_late(gpointer data)
+{
+    g_autoptr(LullJson) claim = data;
+
+    bind(claim);
+    return G_SOURCE_REMOVE;
+}
+
+static GMainContext *watched;
+
+static LullJson *
+played_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    g_autoptr(LullJson) copy = lull_json_dup(object);
+    LullJson *made = NULL;
+
+    if (!writes(error))
+        return NULL;
+    if (kind == &lull_csi_kind_claim && played.drops_source) {
+        json_object_object_del(lull_json_object(copy, "spec"), "dataSource");
+        json_object_object_del(lull_json_object(copy, "spec"), "dataSourceRef");
+    }
+    made = lull_store_create(played.inner, kind, copy, error);
+    if (made && kind == &lull_csi_kind_claim) {
+        if (played.provision == AT_ONCE || played.provision == OLD_VOLUME) {
+            bind(made);
+        } else if (played.provision == LATE && watched) {
+            g_autoptr(GSource) source = g_timeout_source_new(20);
+
+            g_source_set_callback(source, bind_late, json_object_get(made), NULL);
+            (void)g_source_attach(source, watched);
+        }
+    }
+    return after_write(made, error);
+}
+
+static LullJson *
+played_patch(LullStore *store, const LullKind *kind, const char *ns, const char *name, LullPatchTarget target,
+             LullJson *patch, GError **error)
+{
+    return writes(error) ? after_write(lull_store_patch(played.inner, kind, place_of(kind, ns), name, target,
+                                                        patch, error),
+                                       error)
+                         : NULL;
+}
+
+static gboolean
+played_remove(LullStore *store, const LullKind *kind, const char *ns, const char *name, const char *uid,
+              GError **error)
+{
+    g_autoptr(LullJson) none = NULL;
+
+    if (!writes(error) || !lull_store_remove(played.inner, kind, place_of(kind, ns), name, uid, error))
+        return FALSE;
+    none = after_write(json_object_new_object(), error);
+    return none != NULL;
+}
+
+static LullWatch *
+played_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWatchOptions *options,
+             GMainContext *context, LullWatchFunc func, gpointer user_data, GError **error)
+{
+    if (!answers(error))
+        return NULL;
+    watched = context;
+    return lull_store_watch_selected(played.inner, kind, ns, options, context, func, user_data, error);
+}
+
+static const LullStoreOps played_ops = {.get = played_get,
+                                        .list = played_list,
+                                        .create = played_create,
+                                        .patch = played_patch,
+                                        .remove = played_remove,
+                                        .watch = played_watch};
+
+static void
+put_snapshot(const char *volume)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'apiVersion':'snapshot.storage.k8s.io/v1','kind':'VolumeSnapshot','metadata':{'name':'vs-%s',"
+        "'namespace':'" NS "'},'status':{'readyToUse':true,'restoreSize':'2Gi',"
+        "'boundVolumeSnapshotContentName':'vsc-%s'}}",
+        volume, volume);
+    g_autofree char *behind = g_strdup_printf(
+        "{'apiVersion':'snapshot.storage.k8s.io/v1','kind':'VolumeSnapshotContent','metadata':{'name':"
+        "'vsc-%s'},'spec':{'driver':'" DRIVER "'}}",
+        volume);
+
+    json_object_put(put(&lull_csi_kind_snapshot, text));
+    json_object_put(put(&lull_csi_kind_content, behind));
+}
+
+#define VOLUME_OF(name) "{'name':'" name "','persistentVolumeClaim':{'claimName':'" name "-claim'}}"
+#define BACKUP_OF(name)                                                                      \
+    "{'volumeName':'" name "','volumeSnapshotName':'vs-" name                                \
+    "','persistentVolumeClaim':{'metadata':{'name':'" name                                   \
+    "-claim','ownerReferences':[{'kind':'VirtualMachine','name':'larry','uid':'u-larry'}]}," \
+    "'spec':{'storageClassName':'fast','resources':{'requests':{'storage':'1Gi'}}}}}"
+
+static void
+put_vm(const char *volumes)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'apiVersion':'kubevirt.io/v1','kind':'VirtualMachine','metadata':{'name':'larry','namespace':'" NS
+        "','labels':{'live':'yes'}},'spec':{'runStrategy':'Manual','template':{'spec':{'domain':{'cpu':{"
+        "'cores':8}},'volumes':[%s]}}},'status':{'restoreInProgress':'back','printableStatus':'Stopped'}}",
+        volumes);
+
+    json_object_put(put(&lull_kind_plain_machine, text));
+}
+
+static void
+make_objects(const char *target, const char *more)
+{
+    g_autofree char *text = g_strdup_printf("{'metadata':{'name':'back','namespace':'" NS
+                                            "','uid':'u-back'},'spec':{'target':{'name':'%s'}%s}}",
+                                            target, more);
+
+    restore = json(text);
+    content = json("{'metadata':{'name':'c','namespace':'" NS "','uid':'u-c'},'spec':{'source':{"
+                   "'virtualMachine':{'metadata':{'name':'larry','uid':'u-larry','labels':{'app':'x'}},'spec'"
+                   ":{"
+                   "'runStrategy':'Always','template':{'spec':{'domain':{'cpu':{'cores':4}},'volumes':"
+                   "[" VOLUME_OF("root") "," VOLUME_OF("data") "]}}}}},'volumeBackups':[" BACKUP_OF(
+                       "root") "," BACKUP_OF("data") "]}}");
+    lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
+}
+
+static void
+set_up(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+
+    directory = g_dir_make_tmp("lull-restore-XXXXXX", NULL);
+    path = g_build_filename(directory, "store.db", NULL);
+    played = (Played){.base.ops = &played_ops};
+    played.inner = lull_store_local_open(path, &error);
+    ck_assert_no_error(error);
+    put_snapshot("root");
+    put_snapshot("data");
+}
+
+static void
+tear_down(void)
+{
+    g_autoptr(GDir) entries = g_dir_open(directory, 0, NULL);
+    const char *name = NULL;
+
+    lull_json_put(g_steal_pointer(&restore));
+    lull_json_put(g_steal_pointer(&content));
+    lull_store_free(played.inner);
+    while ((name = g_dir_read_name(entries))) {
+        g_autofree char *file = g_build_filename(directory, name, NULL);
+
+        g_unlink(file);
+    }
+    g_rmdir(directory);
+    g_free(directory);
+    watched = NULL;
+}
+
+static gboolean
+run(GError **error)
+{
+    const LullRestoreTools tools = {.store = &played.base,
+                                    .patience = played.provision == NEVER ? 1 : G_USEC_PER_SEC * 20};
+
+    return lull_restore_work_run(&tools, restore, content, NULL, NULL, NULL, error);
+}
+
+static LullJson *
+get(const LullKind *kind, const char *name)
+{
+    return lull_store_get(played.inner, kind, NS, name, NULL);
+}
+
+static guint
+count(const LullKind *kind)
+{
+    g_autoptr(LullJson) list = lull_store_list(played.inner, kind, NULL, NULL, NULL);
+
+    return (guint)json_object_array_length(lull_json_array(list, "items"));
+}
+
+static const char *
+claim_of(LullJson *vm, guint volume)
+{
+    LullJson *volumes = lull_json_array(lull_json_at(vm, "spec", "template", "spec", NULL), "volumes");
+
+    return lull_json_string(
+        lull_json_object(json_object_array_get_idx(volumes, volume), "persistentVolumeClaim"), "claimName",
+        "");
+}
+
+/* The machine of the cut, on claims that belong to it, and nothing of it twice. */
+static void
+check_restored(const char *target)
+{
+    g_autoptr(LullJson) vm = get(&lull_kind_vm, target);
+    const char *const volumes[] = {"root", "data"};
+
+    ck_assert_ptr_nonnull(vm);
+    ck_assert(lull_restore_made(restore, vm));
+    ck_assert_int_eq(
+        lull_json_int(lull_json_at(vm, "spec", "template", "spec", "domain", "cpu", NULL), "cores", 0), 4);
+    for (guint i = 0; i < G_N_ELEMENTS(volumes); i++) {
+        g_autofree char *name = g_strconcat("restore-u-back-", volumes[i], NULL);
+        g_autoptr(LullJson) claim = get(&lull_csi_kind_claim, name);
+        g_autofree char *snapshot = g_strconcat("vs-", volumes[i], NULL);
+
+        ck_assert_str_eq(claim_of(vm, i), name);
+        ck_assert_ptr_nonnull(claim);
+        ck_assert_str_eq(lull_json_string(lull_json_at(claim, "spec", "dataSource", NULL), "name", ""),
+                         snapshot);
+        ck_assert_str_eq(
+            lull_json_string(lull_json_at(claim, "spec", "resources", "requests", NULL), "storage", ""),
+            "2Gi");
+        ck_assert_str_eq(lull_meta_controller(claim), lull_meta_uid(vm));
+        ck_assert_ptr_null(lull_meta_annotation(claim, LULL_RESTORE_OWNED_BY_VM));
+    }
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 2);
+}
+
+/* R11, R12, R36 */
+START_TEST(a_machine_comes_back_as_it_was_on_claims_that_are_its_own)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.provision = _i ? LATE : AT_ONCE;
+    put_vm(VOLUME_OF("root"));
+    make_objects("larry", "");
+    ck_assert(run(&error));
+    check_restored("larry");
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert_str_eq(lull_json_string(lull_json_object(vm, "spec"), "runStrategy", ""), "Manual");
+    ck_assert_str_eq(lull_json_string(lull_json_at(vm, "metadata", "labels", NULL), "live", ""), "yes");
+    ck_assert_uint_eq(played.writes, 3);
+}
+END_TEST
+
+/* R24 */
+START_TEST(a_machine_that_is_not_there_is_made_and_does_not_run)
+{
+    static const char *const targets[] = {"larry", "harry"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    make_objects(targets[_i], "");
+    ck_assert(run(&error));
+    check_restored(targets[_i]);
+    vm = get(&lull_kind_vm, targets[_i]);
+    ck_assert_str_eq(lull_json_string(lull_json_object(vm, "spec"), "runStrategy", ""), "Halted");
+    ck_assert_str_eq(lull_json_string(lull_json_at(vm, "metadata", "labels", NULL), "app", ""), "x");
+}
+END_TEST
+
+/* Wherever it dies, before a write or after it: whoever comes next goes on. */
+START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
+{
+    static const char *const targets[] = {"larry", "harry"};
+    const char *target = targets[_i % 2];
+    gboolean alive = FALSE;
+
+    for (guint at = 1; !alive; at++) {
+        g_autoptr(GError) error = NULL;
+
+        if (_i % 2 == 0)
+            put_vm(VOLUME_OF("root"));
+        make_objects(target, "");
+        played.dies_at = at;
+        played.does_it = _i / 2;
+        alive = run(&error);
+        ck_assert(alive || lull_error_is(error, LULL_ERROR_LOST));
+        g_clear_error(&error);
+        played.dies_at = 0;
+        ck_assert_msg(run(&error), "killed at %u: %s", at, error ? error->message : "");
+        check_restored(target);
+        ck_assert_uint_lt(at, 100);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
+START_TEST(a_restore_that_is_done_writes_nothing_again)
+{
+    g_autoptr(GError) error = NULL;
+
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(run(&error));
+    played.writes = 0;
+    ck_assert(run(&error));
+    ck_assert_uint_eq(played.writes, 0);
+}
+END_TEST
+
+/* The machine is as it was, and the claim that would have been empty is gone. */
+START_TEST(a_server_that_drops_where_the_data_come_from_is_found_out)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.drops_source = TRUE;
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_msg(strstr(error->message, "would be empty") != NULL, "%s", error->message);
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 0);
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+}
+END_TEST
+
+START_TEST(a_volume_that_was_there_before_is_not_taken_for_the_data)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.provision = OLD_VOLUME;
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+    g_clear_error(&error);
+    /* with the claim it would be deleted */
+    ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 2);
+}
+END_TEST
+
+/* R10 */
+START_TEST(what_holds_a_claim_up_is_told_in_the_provisioners_words)
+{
+    const LullRestoreTools tools = {.store = &played.base, .patience = G_USEC_PER_SEC * 60};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.provision = NEVER;
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_BUSY);
+    ck_assert_msg(strstr(error->message, "is not bound yet") != NULL, "%s", error->message);
+    g_clear_error(&error);
+    played.said = "the storage is full";
+    ck_assert(!lull_restore_work_run(&tools, restore, content, NULL, NULL, NULL, &error));
+    ck_assert_msg(g_str_has_suffix(error->message, ": the storage is full"), "%s", error->message);
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+}
+END_TEST
+
+START_TEST(a_claim_that_waits_for_its_first_consumer_is_not_waited_for)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.provision = CONSUMED;
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(run(&error));
+    check_restored("larry");
+}
+END_TEST
+
+/* PrefixTargetName: the name may be somebody's. */
+START_TEST(a_claim_that_somebody_has_is_neither_taken_nor_touched)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) before =
+        put(&lull_csi_kind_claim,
+            "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'larry-data',"
+            "'namespace':'" NS "'},'status':{'phase':'Bound'}}");
+    g_autoptr(LullJson) after = NULL;
+
+    put_vm("");
+    make_objects("larry", ",'volumeRestorePolicy':'PrefixTargetName'");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    g_clear_error(&error);
+    ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+    after = get(&lull_csi_kind_claim, "larry-data");
+    ck_assert(lull_json_equal(before, after));
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 1);
+}
+END_TEST
+
+/* R25 */
+START_TEST(a_patch_that_does_not_apply_fails_before_anything_is_made)
+{
+    g_autoptr(GError) error = NULL;
+
+    make_objects("harry",
+                 ",'patches':['{\\'op\\':\\'replace\\',\\'path\\':\\'/spec/none/such\\',\\'value\\':1}']");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 0);
+    ck_assert_uint_eq(played.writes, 0);
+}
+END_TEST
+
+/* R22: at every point; one whose machine is written has what it needs. */
+START_TEST(a_restore_that_is_given_up_leaves_nothing_that_nobody_uses)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    gboolean done = FALSE;
+
+    for (guint at = 1; !done; at++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LullJson) vm = NULL;
+
+        make_objects("harry", "");
+        played.dies_at = at;
+        done = run(NULL);
+        played.dies_at = 0;
+        ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+        vm = get(&lull_kind_vm, "harry");
+        ck_assert_uint_eq(count(&lull_csi_kind_claim), vm ? 2 : 0);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
+START_TEST(a_restore_that_is_cancelled_ends_soon)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+
+    played.provision = NEVER;
+    put_vm("");
+    make_objects("larry", "");
+    g_cancellable_cancel(cancel);
+    ck_assert(!lull_restore_work_run(&tools, restore, content, NULL, NULL, cancel, &error));
+    ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
+    ck_assert_uint_eq(played.writes, 0);
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("restore-work");
+    TCase *tcase = tcase_create("restore-work");
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, a_machine_comes_back_as_it_was_on_claims_that_are_its_own, 0, 2);
+    tcase_add_loop_test(tcase, a_machine_that_is_not_there_is_made_and_does_not_run, 0, 2);
+    tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 4);
+    tcase_add_test(tcase, a_restore_that_is_done_writes_nothing_again);
+    tcase_add_test(tcase, a_server_that_drops_where_the_data_come_from_is_found_out);
+    tcase_add_test(tcase, a_volume_that_was_there_before_is_not_taken_for_the_data);
+    tcase_add_test(tcase, what_holds_a_claim_up_is_told_in_the_provisioners_words);
+    tcase_add_test(tcase, a_claim_that_waits_for_its_first_consumer_is_not_waited_for);
+    tcase_add_test(tcase, a_claim_that_somebody_has_is_neither_taken_nor_touched);
+    tcase_add_test(tcase, a_patch_that_does_not_apply_fails_before_anything_is_made);
+    tcase_add_test(tcase, a_restore_that_is_given_up_leaves_nothing_that_nobody_uses);
+    tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
