@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/storage/csi/awaited.h"
 #include "protocol/json.h"
 
 G_BEGIN_DECLS
@@ -15,7 +16,7 @@ G_BEGIN_DECLS
 #define LULL_RESTORE_PREFIX           "restore.kubevirt.io/"
 #define LULL_RESTORE_NAME             LULL_RESTORE_PREFIX "name"
 #define LULL_RESTORE_LAST             LULL_RESTORE_PREFIX "lastRestoreUID"
-#define LULL_RESTORE_SOURCE           LULL_RESTORE_PREFIX "source-vm-name"
+#define LULL_RESTORE_SOURCE           LULL_CSI_LABEL_RESTORED
 #define LULL_RESTORE_SOURCE_NAMESPACE LULL_RESTORE_PREFIX "source-vm-namespace"
 #define LULL_RESTORE_OWNED_BY_VM      LULL_RESTORE_PREFIX "owned-by-vm"
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/model/meta.h"
+#include "coordinator/storage/csi/awaited.h"
 #include "coordinator/storage/csi/follow-decide.h"
 #include "coordinator/storage/csi/follow.h"
 #include "coordinator/storage/csi/identity.h"
@@ -63,6 +64,28 @@ remove_others(LullCsi *self, const LullCsiContent *content, LullJson *items, gui
     return TRUE;
 }
 
+/* What a restore made of them has its data, or will not have them any more. */
+static gboolean
+nobody_waits(LullCsi *self, const LullCsiContent *content, LullJson *items, GError **error)
+{
+    g_autofree char *selector = g_strconcat(LULL_CSI_LABEL_RESTORED "=", content->vm, NULL);
+    const LullListOptions options = {.label_selector = selector};
+    g_autoptr(LullJson) claims = NULL;
+    LullJson *waiting = NULL;
+
+    if (json_object_array_length(items) == 0)
+        return TRUE;
+    claims = lull_store_list(self->store, &lull_csi_kind_claim, content->ns, &options, error);
+    waiting = lull_csi_awaiting(lull_json_array(claims, "items"), items);
+    if (waiting)
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_BUSY,
+            "claim %s, which was restored from it, waits for its first consumer, and has no data before "
+            "that: start the machine that has it, or delete the claim",
+            lull_meta_name(waiting));
+    return claims && !waiting;
+}
+
 gboolean
 lull_csi_remove(LullStorage *storage, const char *vm_uid, const char *content_uid, guint attempt,
                 GCancellable *cancel, GError **error)
@@ -77,7 +100,7 @@ lull_csi_remove(LullStorage *storage, const char *vm_uid, const char *content_ui
     lull_csi_forget_follow(self, content_uid, attempt);
     list = lull_csi_list(self, content, attempt, error);
     items = lull_json_array(list, "items");
-    if (!list)
+    if (!list || (attempt == 0 && !nobody_waits(self, content, items, error)))
         return FALSE;
     return remove_others(self, content, items, 0, attempt != 0, error);
 }
