@@ -43,6 +43,7 @@
 
 struct _LullClusterDaemon {
     int lock_fd;
+    LullKubeEnd end;
     GMainContext *context;
     char *node, *group, *selector, *identity;
     LullIntents *intents;
@@ -137,7 +138,7 @@ lull_cluster_options_complete(LullClusterOptions *self, GError **error)
 static LullStore *
 open_store(LullClusterDaemon *self, const LullClusterOptions *options, char **ret_ns, GError **error)
 {
-    const LullKubeLimits limits = {.metrics = self->outlook.metrics};
+    const LullKubeLimits limits = {.metrics = self->outlook.metrics, .end = &self->end};
     LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
 
     if (config && ret_ns)
@@ -498,8 +499,10 @@ lull_cluster_daemon_metrics_address(const LullClusterDaemon *self)
 void
 lull_cluster_daemon_let_go(gpointer daemon)
 {
-    const LullClusterDaemon *self = daemon;
+    LullClusterDaemon *self = daemon;
+    gint64 unasked = 0;
 
+    (void)atomic_compare_exchange_strong(&self->end, &unasked, lull_clock_boottime() + LULL_ENDING_CALLS);
     if (self->jobs)
         (void)lull_jobs_stop(self->jobs, 0);
     if (self->leader)

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
  * that. */
 typedef struct _LullEnding LullEnding;
 
+/* What calls to a store far away have: to give a lease back, and to take away what nobody needs. */
+#define LULL_ENDING_CALLS LULL_SEC(4)
+
 /* What the work that is under way has to let go of its guests, and what all has to be over in, from the
  * signal on. A pod's terminationGracePeriodSeconds is this and LULL_INIT_PATIENCE. */
 #define LULL_ENDING_WORK LULL_SEC(15)

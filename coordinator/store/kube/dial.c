@@ -233,6 +233,9 @@ lull_dial_error(const LullDial *self, const LullKubeConfig *config, CURLcode cod
 
     if (code == CURLE_OPERATION_TIMEDOUT && lull_dial_was_sent(self))
         return g_error_new(LULL_ERROR, LULL_ERROR_TIMED_OUT, "API server, on %s: no answer in time", where);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return g_error_new(LULL_ERROR, LULL_ERROR_TIMED_OUT, "API server, on %s: not waited for: it ends",
+                           where);
     if (lull_dial_is_untrusted(code))
         return g_error_new(LULL_ERROR, LULL_ERROR_DENIED,
                            "API server, on %s: %s; see the certificates of the kubeconfig or service account",

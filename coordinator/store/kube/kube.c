@@ -350,6 +350,7 @@ lull_store_kube_new_with(LullKubeConfig *take_config, const LullKubeLimits *limi
     if (limits->patience > 0)
         lull_kube_link_set_patience(link, limits->patience);
     lull_kube_link_set_metrics(link, limits->metrics);
+    lull_kube_link_set_end(link, limits->end);
     self = g_new0(Kube, 1);
     self->base.ops = &kube_ops;
     self->link = link;

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/config.h"
 #include "coordinator/store/store.h"
@@ -23,11 +25,16 @@ LullStore *lull_store_kube_new(LullKubeConfig *take_config, GError **error) G_GN
 LullJson *lull_store_kube_try_create(LullStore *self, const LullKind *kind, LullJson *object,
                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* When all calls are over, those under way too (boot clock; a second more, for one that waits for an answer):
+ * somebody has to end, and waits for no server any more. 0: nobody has to. Any thread may set it, once. */
+typedef _Atomic gint64 LullKubeEnd;
+
 /* How much may wait, and how long a call may take. Zero: the default. */
 typedef struct {
-    guint max_pending;    /* events that one watch may have waiting */
-    gint64 patience;      /* with one call, repetitions included */
-    LullMetrics *metrics; /* lent, for who counts requests; NULL: nobody does */
+    guint max_pending;      /* events that one watch may have waiting */
+    gint64 patience;        /* with one call, repetitions included */
+    LullMetrics *metrics;   /* lent, for who counts requests; NULL: nobody does */
+    const LullKubeEnd *end; /* lent; NULL: there is none */
 } LullKubeLimits;
 
 LullStore *lull_store_kube_new_with(LullKubeConfig *take_config, const LullKubeLimits *limits,

@@ -11,12 +11,14 @@
 
 #define PATIENCE LULL_SEC(30)
 #define MAX_BODY (64 * 1024 * 1024)
+#define NAP      LULL_MSEC(250) /* and then it is looked whether there is an end */
 #define MAX_IDLE 8 /* handles kept, each with its connection: as many as cut volumes at the same time */
 
 struct _LullKubeLink {
     LullKubeConfig *config;
     LullCredentials *credentials;
     LullMetrics *metrics;
+    const LullKubeEnd *end;
     GMutex lock;
     /* under it: */
     gint64 patience;
@@ -85,6 +87,12 @@ lull_kube_link_metrics(const LullKubeLink *self)
 }
 
 void
+lull_kube_link_set_end(LullKubeLink *self, const LullKubeEnd *end)
+{
+    self->end = end;
+}
+
+void
 lull_kube_link_set_patience(LullKubeLink *self, gint64 usec)
 {
     g_mutex_lock(&self->lock);
@@ -142,6 +150,33 @@ typedef struct {
     LullJson *answer;
     GError *error;
 } Call;
+
+/* The earlier of @deadline and the end, if there is one. */
+static gint64
+limit(const LullKubeLink *self, gint64 deadline)
+{
+    const gint64 end = self->end ? atomic_load(self->end) : 0;
+
+    return end ? MIN(end, deadline) : deadline;
+}
+
+/* libcurl asks once a second at least. */
+static int
+is_over(void *link, curl_off_t to_get, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+    (void)to_get, (void)got, (void)to_send, (void)sent;
+    return limit(link, G_MAXINT64) <= lull_clock_boottime();
+}
+
+static void
+nap(const LullKubeLink *self, gint64 usec)
+{
+    const gint64 until = lull_clock_boottime() + usec;
+    gint64 rest;
+
+    while ((rest = limit(self, until) - lull_clock_boottime()) > 0)
+        g_usleep((gulong)MIN(rest, NAP));
+}
 
 static LullTryEnd
 end_of(const LullDial *dial, CURLcode code)
@@ -202,6 +237,9 @@ try_once(Call *call, LullKubeLink *self)
         dial = take_dial(self);
         lull_dial_begin(dial, self->config, credential, &request);
         lull_dial_keep_body(dial, &body);
+        curl_easy_setopt(dial->easy, CURLOPT_XFERINFOFUNCTION, is_over);
+        curl_easy_setopt(dial->easy, CURLOPT_XFERINFODATA, self);
+        curl_easy_setopt(dial->easy, CURLOPT_NOPROGRESS, 0L);
         const gint64 begun = lull_clock_boottime();
         const CURLcode code = curl_easy_perform(dial->easy);
         judge(call, self, dial, code, body.text);
@@ -226,7 +264,7 @@ prepare_next(Call *call, LullKubeLink *self)
         .renewed = call->renewed,
         .now = lull_clock_boottime(),
         .begun = call->begun,
-        .deadline = call->deadline,
+        .deadline = limit(self, call->deadline),
         .random = (guint)g_random_int(),
     };
     gint64 wait = 0;
@@ -245,8 +283,10 @@ prepare_next(Call *call, LullKubeLink *self)
         break;
     }
     call->unsure = call->unsure || call->end == LULL_TRY_UNKNOWN || call->http >= 500;
+    nap(self, wait);
+    if (limit(self, call->deadline) <= lull_clock_boottime())
+        return FALSE;
     g_clear_error(&call->error);
-    g_usleep((gulong)wait);
     return TRUE;
 }
 
@@ -260,7 +300,12 @@ lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gbool
     g_mutex_lock(&self->lock);
     patience = request->patience ? MIN(request->patience, self->patience) : self->patience;
     g_mutex_unlock(&self->lock);
-    call.deadline = call.begun + patience;
+    call.deadline = limit(self, call.begun + patience);
+    if (call.deadline <= call.begun) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "%s %s: nothing is asked any more: it ends",
+                    request->method, request->path);
+        return NULL;
+    }
     call.body = request->body ? lull_json_to_line(request->body) : NULL;
     do
         try_once(&call, self);

@@ -8,6 +8,7 @@
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/config.h"
 #include "coordinator/store/kube/credentials.h"
+#include "coordinator/store/kube/kube.h"
 
 G_BEGIN_DECLS
 
@@ -27,6 +28,10 @@ void lull_kube_link_set_patience(LullKubeLink *self, gint64 usec);
 
 /* The same for who wants it shorter, while others are at it. */
 void lull_kube_link_limit_patience(LullKubeLink *self, gint64 usec);
+
+/* Before it is used. TIMED_OUT for whoever asks after that, or waits then: LullKubeEnd (kube.h). Lent; NULL:
+ * there is no end. */
+void lull_kube_link_set_end(LullKubeLink *self, const LullKubeEnd *end);
 
 /* Before it is used: each try of a request is counted there. Lent; NULL: nobody counts. */
 void lull_kube_link_set_metrics(LullKubeLink *self, LullMetrics *metrics);
