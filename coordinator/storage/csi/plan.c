@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/model/meta.h"
+#include "coordinator/storage/csi/ask-ahead.h"
 #include "coordinator/storage/csi/class-decide.h"
 #include "coordinator/storage/csi/fitness.h"
 #include "coordinator/storage/csi/kinds.h"
@@ -19,41 +20,27 @@ lull_csi_planned_clear(LullCsiPlanned *self)
     g_clear_pointer(&self->object, lull_json_put);
 }
 
-/* What the volumes share; read once. */
 typedef struct {
-    LullCsi *csi;
+    LullStore *store; /* asked ahead */
     LullCsiContent *content;
     guint attempt;
-    LullJson *classes;    /* list */
-    GHashTable *profiles; /* name of a StorageClass to its StorageProfile, or to NULL */
+    LullJson *classes; /* list */
 } Reading;
-
-static void
-put(gpointer object)
-{
-    lull_json_put(object);
-}
 
 /* CDI may not be there, or may not know this StorageClass. */
 static gboolean
 get_profile(Reading *self, const char *storage_class, LullJson **ret_profile, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    LullJson *profile = NULL;
 
     *ret_profile = NULL;
     if (!storage_class)
         return TRUE;
-    if (g_hash_table_lookup_extended(self->profiles, storage_class, NULL, (gpointer *)ret_profile))
+    *ret_profile = lull_store_get(self->store, &lull_csi_kind_profile, NULL, storage_class, &problem);
+    if (*ret_profile || lull_error_is(problem, LULL_ERROR_NOT_FOUND))
         return TRUE;
-    profile = lull_store_get(self->csi->store, &lull_csi_kind_profile, NULL, storage_class, &problem);
-    if (!profile && !lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return FALSE;
-    }
-    g_hash_table_insert(self->profiles, g_strdup(storage_class), profile);
-    *ret_profile = profile;
-    return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }
 
 static LullJson *
@@ -64,7 +51,7 @@ get_volume(Reading *self, LullJson *claim, const char *uid, GError **error)
 
     if (!lull_csi_claim_is_fit(claim, uid, error))
         return NULL;
-    volume = lull_store_get(self->csi->store, &lull_csi_kind_volume, NULL, name, error);
+    volume = lull_store_get(self->store, &lull_csi_kind_volume, NULL, name, error);
     if (!volume || !lull_csi_volume_is_fit(claim, volume, error))
         return NULL;
     return g_steal_pointer(&volume);
@@ -74,16 +61,18 @@ static gboolean
 plan_volume(Reading *self, const LullCsiBackup *backup, LullCsiPlanned *planned, GError **error)
 {
     g_autoptr(LullJson) claim =
-        lull_store_get(self->csi->store, &lull_csi_kind_claim, self->content->ns, backup->claim, error);
+        lull_store_get(self->store, &lull_csi_kind_claim, self->content->ns, backup->claim, error);
     g_autoptr(LullJson) volume = claim ? get_volume(self, claim, backup->uid, error) : NULL;
+    g_autoptr(LullJson) profile = NULL;
     const char *storage_class = lull_json_string(lull_json_object(claim, "spec"), "storageClassName", NULL);
     LullCsiClassQuestion question = {.storage_class = storage_class,
                                      .volume = backup->volume,
                                      .classes = lull_json_array(self->classes, "items")};
     LullJson *class = NULL;
 
-    if (!volume || !get_profile(self, storage_class, &question.profile, error))
+    if (!volume || !get_profile(self, storage_class, &profile, error))
         return FALSE;
+    question.profile = profile;
     question.driver = lull_csi_volume_driver(volume);
     class = lull_csi_class_choose(&question, error);
     if (!class)
@@ -104,7 +93,7 @@ list_if_allowed(Reading *self, const LullKind *kind, const char *ns, const char 
     const LullListOptions options = {.field_selector = field_selector};
     g_autoptr(GError) problem = NULL;
 
-    *ret_list = lull_store_list(self->csi->store, kind, ns, &options, &problem);
+    *ret_list = lull_store_list(self->store, kind, ns, &options, &problem);
     if (*ret_list || lull_error_is(problem, LULL_ERROR_DENIED))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&problem));
@@ -137,12 +126,28 @@ check_leases(Reading *self, const GArray *plan, GError **error)
     return TRUE;
 }
 
+static void
+ask_ahead(const Reading *self)
+{
+    const GPtrArray *backups = self->content->backups;
+    const char *ns = self->content->ns;
+    const LullWant shared[] = {
+        {&lull_csi_kind_class, NULL, NULL}, {&lull_csi_kind_quota, ns, NULL}, {&lull_kind_lease, NULL, NULL}};
+    g_autoptr(GPtrArray) claims = g_ptr_array_new();
+
+    for (guint i = 0; i < backups->len; i++)
+        g_ptr_array_add(claims, ((const LullCsiBackup *)backups->pdata[i])->claim);
+    lull_csi_ask_ahead(
+        self->store,
+        &(LullCsiAhead){.ns = ns, .claims = claims, .others = shared, .n_others = G_N_ELEMENTS(shared)});
+}
+
 static gboolean
 read_all(Reading *self, GArray *plan, GError **error)
 {
     const GPtrArray *backups = self->content->backups;
 
-    self->classes = lull_store_list(self->csi->store, &lull_csi_kind_class, NULL, NULL, error);
+    self->classes = lull_store_list(self->store, &lull_csi_kind_class, NULL, NULL, error);
     if (!self->classes)
         return FALSE;
     for (guint i = 0; i < backups->len; i++) {
@@ -161,14 +166,14 @@ read_all(Reading *self, GArray *plan, GError **error)
 GArray *
 lull_csi_plan(LullCsi *self, LullCsiContent *content, guint attempt, GError **error)
 {
-    Reading reading = {.csi = self, .content = content, .attempt = attempt};
+    g_autoptr(LullStore) ahead = lull_store_ahead_new(self->store);
+    Reading reading = {.store = ahead, .content = content, .attempt = attempt};
     g_autoptr(GArray) plan = g_array_new(FALSE, FALSE, sizeof(LullCsiPlanned));
     gboolean good = FALSE;
 
     g_array_set_clear_func(plan, (GDestroyNotify)lull_csi_planned_clear);
-    reading.profiles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, put);
+    ask_ahead(&reading);
     good = read_all(&reading, plan, error);
-    g_hash_table_unref(reading.profiles);
     lull_json_put(reading.classes);
     return good ? g_steal_pointer(&plan) : NULL;
 }
