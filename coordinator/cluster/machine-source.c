@@ -9,6 +9,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/snapshot-source.h"
+#include "coordinator/store/ahead.h"
 #include "protocol/error.h"
 
 static const LullField revision_fields[] = {
@@ -82,9 +83,10 @@ tell_of_revisions(LullStore *store, LullJson *vm, GError **error)
 gboolean
 lull_machine_complete(gpointer user_data, LullJson *vm, GError **error)
 {
-    LullStore *store = user_data;
+    g_autoptr(LullStore) store = lull_store_ahead_new(user_data);
     g_autoptr(LullJson) instance = NULL;
 
+    lull_machine_ask_ahead(store, vm);
     if (!lull_effect_get(store, &lull_kind_instance, lull_meta_namespace(vm), lull_meta_name(vm), &instance,
                          error) ||
         (instance && !take_running_spec(store, vm, instance, error)))

@@ -7,6 +7,7 @@
 #include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/store/ahead.h"
 #include "protocol/error.h"
 
 typedef struct {
@@ -27,10 +28,14 @@ static LullJson *
 machines_get(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
     const Machines *self = (const Machines *)store;
-    g_autoptr(LullJson) vm = lull_store_get(self->inner, kind, ns, name, error);
+    const LullWant both[] = {{kind, ns, name}, {&lull_kind_instance, ns, name}};
+    g_autoptr(LullStore) ahead = lull_store_ahead_new(self->inner);
+    g_autoptr(LullJson) vm = NULL;
     g_autoptr(LullJson) instance = NULL;
 
-    if (!vm || !lull_effect_get(self->inner, &lull_kind_instance, ns, name, &instance, error))
+    lull_store_ahead_ask(ahead, both, G_N_ELEMENTS(both));
+    vm = lull_store_get(ahead, kind, ns, name, error);
+    if (!vm || !lull_effect_get(ahead, &lull_kind_instance, ns, name, &instance, error))
         return NULL;
     lull_machine_look(vm, instance, self->group);
     return g_steal_pointer(&vm);

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "coordinator/cluster/volume-class.h"
+#include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
+#include "coordinator/reconcile/grant-effects.h"
 #include "coordinator/reconcile/snapshot-source.h"
 #include "coordinator/storage/csi/ask-ahead.h"
 #include "coordinator/storage/csi/kinds.h"
@@ -263,28 +265,6 @@ look_at_pods(Reading *self, GError **error)
     return TRUE;
 }
 
-/* All that will be read. Claims of backend storage are not known yet. */
-static void
-ask_ahead(const Reading *self, gboolean pods)
-{
-    const LullWant others[] = {{&lull_csi_kind_class, NULL, NULL}, {&lull_kind_pod, self->ns, NULL}};
-    g_autoptr(GPtrArray) volumes = lull_csi_volumes_of(self->vm, NULL);
-    g_autoptr(GPtrArray) claims = g_ptr_array_new();
-
-    for (guint i = 0; i < volumes->len; i++) {
-        const LullCsiVolume *volume = volumes->pdata[i];
-
-        if (volume->claim)
-            g_ptr_array_add(claims, volume->claim);
-    }
-    lull_csi_ask_ahead(self->store, &(LullCsiAhead){.ns = self->ns,
-                                                    .claims = claims,
-                                                    .others = others,
-                                                    .n_others = pods && claims->len ? 2 : 1,
-                                                    .also = &lull_kind_data_volume,
-                                                    .also_of = lull_machine_claim_owner});
-}
-
 typedef gboolean (*ReadFunc)(Reading *self, const LullCsiVolume *volume, GError **error);
 
 static gboolean
@@ -304,14 +284,38 @@ read_all(Reading *self, gboolean online, ReadFunc each, GError **error)
     return TRUE;
 }
 
+/* Claims of backend storage are not known yet. */
+void
+lull_machine_ask_ahead(LullStore *ahead, LullJson *vm)
+{
+    const char *ns = lull_meta_namespace(vm);
+    const LullWant others[] = {{&lull_csi_kind_class, NULL, NULL},
+                               {&lull_kind_instance, ns, lull_meta_name(vm)},
+                               {&lull_kind_pod, ns, NULL}};
+    const gboolean online = lull_json_string(lull_json_object(vm, "status"), LULL_MACHINE_NODE, NULL) != NULL;
+    g_autoptr(GPtrArray) volumes = lull_csi_volumes_of(vm, NULL);
+    g_autoptr(GPtrArray) claims = g_ptr_array_new();
+
+    for (guint i = 0; i < volumes->len; i++) {
+        const LullCsiVolume *volume = volumes->pdata[i];
+
+        if (volume->claim)
+            g_ptr_array_add(claims, volume->claim);
+    }
+    lull_csi_ask_ahead(ahead, &(LullCsiAhead){.ns = ns,
+                                              .claims = claims,
+                                              .others = others,
+                                              .n_others = !online && claims->len ? 3 : 2,
+                                              .also = &lull_kind_data_volume,
+                                              .also_of = lull_machine_claim_owner});
+}
+
 gboolean
 lull_machine_tell_volumes(LullStore *store, LullJson *vm, gboolean online, GError **error)
 {
-    g_autoptr(LullStore) ahead = lull_store_ahead_new(store);
-    g_auto(Reading) self = {.store = ahead, .vm = vm, .ns = lull_meta_namespace(vm)};
+    g_auto(Reading) self = {.store = store, .vm = vm, .ns = lull_meta_namespace(vm)};
     LullJson *status = lull_json_ensure(vm, "status");
 
-    ask_ahead(&self, !online);
     if (!read_all(&self, online, read_volume, error) || (!online && !look_at_pods(&self, error)))
         return FALSE;
     lull_json_take(status, "volumeSnapshotStatuses", g_steal_pointer(&self.rows));

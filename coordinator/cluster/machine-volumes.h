@@ -9,6 +9,9 @@ G_BEGIN_DECLS
 
 extern const LullKind lull_kind_pod;
 
+/* Asks @ahead (ahead.h) for what lull_machine_complete() will most likely read of @vm. */
+void lull_machine_ask_ahead(LullStore *ahead, LullJson *vm);
+
 /* Into the status of @vm: which of its volumes a snapshot would hold, each with its claim, and why it cannot
  * be locked yet, as snapshot-source.h has them. @online: it has an instance. */
 gboolean lull_machine_tell_volumes(LullStore *store, LullJson *vm, gboolean online, GError **error);
