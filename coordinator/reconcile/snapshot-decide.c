@@ -18,8 +18,20 @@ is_awaited(const LullSnapshotView *view)
            !view->content_deleting;
 }
 
+/* It changes again at once: by our own next step, or when the content tells that it is ready. */
+static gboolean
+is_hushed(const LullSnapshotView *view)
+{
+    if (view->now >= view->tell_at || view->deleting || view->failed)
+        return FALSE;
+    if (view->succeeded)
+        return view->content_exists && !view->content_ready;
+    return view->source_exists && !view->other_locked && !view->blocked &&
+           (!view->locked || view->loose || !view->content_exists);
+}
+
 /* Succeeded, failed or going: let go of what is held, remove what nobody wants. The source is let go once
- * nothing works on it any more. */
+ * nothing works on it any more, and that is told. */
 static LullSnapshotStep
 decide_ended(const LullSnapshotView *view)
 {
@@ -32,23 +44,14 @@ decide_ended(const LullSnapshotView *view)
         return STEP(WAIT, "RestoreUnderWay", view->now + RESTORE_LOOK);
     if (view->content_exists && !keep && !view->content_deleting && !is_awaited(view))
         return STEP(DELETE_CONTENT, view->deleting ? "SnapshotDeleted" : "SnapshotFailed", 0);
+    /* with its two writes the status would wait that somebody waits for */
+    if (view->locked && view->status_stale && is_hushed(view))
+        return STEP(WAIT, "ReadyIsNear", 0);
     if (view->locked && settled)
         return STEP(UNLOCK, view->succeeded ? "PointInTimeTaken" : "ContentGone", 0);
     if (view->deleting && view->has_finalizer && settled)
         return STEP(REMOVE_FINALIZER, "SnapshotDeleted", 0);
     return STEP(WAIT, settled ? "Final" : "ContentIsGoing", final ? 0 : view->deadline);
-}
-
-/* It changes again at once: by our own next step, or when the content tells that it is ready. */
-static gboolean
-is_hushed(const LullSnapshotView *view)
-{
-    if (view->now >= view->tell_at || view->deleting || view->failed)
-        return FALSE;
-    if (view->succeeded)
-        return view->content_exists && !view->content_ready;
-    return view->source_exists && !view->other_locked && !view->blocked &&
-           (!view->locked || view->loose || !view->content_exists);
 }
 
 /* A status that waits to be told is told in the end. */
