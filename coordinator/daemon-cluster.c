@@ -163,8 +163,11 @@ view_of(LullStore *take_store, const LullClusterOptions *options)
 static gboolean
 open_views(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
-    static const char *const known[] = {"virtualmachinesnapshots", "virtualmachinesnapshotcontents",
-                                        "virtualmachines", "virtualmachineinstances", NULL};
+    static const LullRecentKind known[] = {{"virtualmachinesnapshots"},
+                                           {"virtualmachinesnapshotcontents"},
+                                           {"virtualmachines"},
+                                           {"virtualmachineinstances", .absence = TRUE},
+                                           {NULL}};
     LullStore *kube = open_store(self, options, NULL, error);
 
     if (!kube)

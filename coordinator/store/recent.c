@@ -6,19 +6,21 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/store/object.h"
 #include "protocol/clock.h"
+#include "protocol/error.h"
 
 #define MANY 32 /* objects, of those that are worked on just now */
 
 /* There is one as long as something is known, or asked; without it no answer is kept. */
 typedef struct {
     LullJson *object; /* NULL: it is asked for, or there is a newer one than was read */
+    gboolean absent;  /* there was none, and no event told of one since */
     guint64 version;  /* what is older than that is not true any more; 0: who knows */
     gint64 since;     /* boot clock: when it was asked for; answers to what was asked before do not count */
 } Entry;
 
 /* Of one kind. */
 typedef struct {
-    const char *plural;
+    LullRecentKind kind;
     guint watches;
 } Shelf;
 
@@ -74,7 +76,7 @@ shelf_of(const Recent *self, const LullKind *kind)
     for (guint i = 0; i < self->shelves->len; i++) {
         Shelf *shelf = &g_array_index(self->shelves, Shelf, i);
 
-        if (g_str_equal(shelf->plural, kind->plural))
+        if (g_str_equal(shelf->kind.plural, kind->plural))
             return shelf;
     }
     return NULL;
@@ -140,8 +142,8 @@ is_news(const Entry *known, guint64 version, gint64 since)
     return version >= known->version && since >= known->since;
 }
 
-/* The answer. @object NULL: there is none, or it is not known what became of it. A write that takes the last
- * finalizer off is answered with what is gone. */
+/* The answer. @object NULL: it is not known what became of it. A write that takes the last finalizer off is
+ * answered with what is gone. */
 static void
 note(Recent *self, const LullKind *kind, const char *ns, const char *name, LullJson *object, gint64 since)
 {
@@ -155,8 +157,25 @@ note(Recent *self, const LullKind *kind, const char *ns, const char *name, LullJ
         g_hash_table_remove(self->entries, key);
     } else if (known && is_news(known, version, since)) {
         lull_json_put(known->object);
-        *known = (Entry){lull_json_dup(object), version, since};
+        *known = (Entry){lull_json_dup(object), FALSE, version, since};
     }
+    g_mutex_unlock(&self->lock);
+}
+
+/* The answer: there is none. */
+static void
+note_absent(Recent *self, const LullKind *kind, const char *ns, const char *name, gint64 since)
+{
+    g_autofree char *key = key_of(kind->plural, ns, name);
+    const Shelf *shelf = shelf_of(self, kind);
+    Entry *known = NULL;
+
+    g_mutex_lock(&self->lock);
+    known = g_hash_table_lookup(self->entries, key);
+    if (known && (!shelf || !shelf->kind.absence || known->object || known->version))
+        g_hash_table_remove(self->entries, key);
+    else if (known && since >= known->since)
+        *known = (Entry){NULL, TRUE, 0, since};
     g_mutex_unlock(&self->lock);
 }
 
@@ -165,7 +184,7 @@ static void
 note_event(Recent *self, const Shelf *shelf, LullWatchType type, LullJson *object)
 {
     const char *name = lull_meta_name(object);
-    g_autofree char *key = name ? key_of(shelf->plural, lull_meta_namespace(object), name) : NULL;
+    g_autofree char *key = name ? key_of(shelf->kind.plural, lull_meta_namespace(object), name) : NULL;
     Entry *known = NULL;
     guint64 version = 0;
 
@@ -177,23 +196,27 @@ note_event(Recent *self, const Shelf *shelf, LullWatchType type, LullJson *objec
         g_hash_table_remove(self->entries, key);
     } else if (known && version > known->version) {
         g_clear_pointer(&known->object, json_object_put);
+        known->absent = FALSE;
         known->version = version;
     }
     g_mutex_unlock(&self->lock);
 }
 
-static LullJson *
-find(Recent *self, const LullKind *kind, const char *ns, const char *name)
+/* FALSE: it has to be asked for. *@ret_object NULL: there is none. */
+static gboolean
+find(Recent *self, const LullKind *kind, const char *ns, const char *name, LullJson **ret_object)
 {
     g_autofree char *key = key_of(kind->plural, ns, name);
     const Shelf *shelf = shelf_of(self, kind);
     const Entry *entry = NULL;
-    LullJson *found = NULL;
+    gboolean found = FALSE;
 
     g_mutex_lock(&self->lock);
     entry = shelf && shelf->watches ? g_hash_table_lookup(self->entries, key) : NULL;
-    if (entry && entry->object && lull_clock_boottime() - entry->since <= self->fresh)
-        found = lull_json_dup(entry->object);
+    if (entry && (entry->object || entry->absent) && lull_clock_boottime() - entry->since <= self->fresh) {
+        found = TRUE;
+        *ret_object = lull_json_dup(entry->object);
+    }
     g_mutex_unlock(&self->lock);
     return found;
 }
@@ -203,18 +226,29 @@ ask(LullStore *store, const LullKind *kind, const char *ns, const char *name, GE
 {
     Recent *self = recent_of(store);
     const gint64 since = begin(self, kind, ns, name);
-    LullJson *object = lull_store_get(self->inner, kind, ns, name, error);
+    GError *problem = NULL;
+    LullJson *object = lull_store_get(self->inner, kind, ns, name, &problem);
 
-    note(self, kind, ns, name, object, since);
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        note_absent(self, kind, ns, name, since);
+    else
+        note(self, kind, ns, name, object, since);
+    if (problem)
+        g_propagate_error(error, problem);
     return object;
 }
 
 static LullJson *
 trust(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
-    LullJson *found = find(recent_of(store), kind, ns, name);
+    LullJson *object = NULL;
 
-    return found ? found : ask(store, kind, ns, name, error);
+    if (!find(recent_of(store), kind, ns, name, &object))
+        return ask(store, kind, ns, name, error);
+    if (!object)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_NOT_FOUND, "%s %s/%s: there was none a moment ago",
+                    kind->singular, ns ? ns : "", name);
+    return object;
 }
 
 static LullJson *
@@ -355,7 +389,7 @@ static const LullStoreOps asking_ops = {.get = ask,
                                         .free = leave_open};
 
 LullStore *
-lull_store_recent_new(LullStore *take_inner, const char *const *plurals, gint64 fresh)
+lull_store_recent_new(LullStore *take_inner, const LullRecentKind *kinds, gint64 fresh)
 {
     Recent *self = g_new0(Recent, 1);
 
@@ -366,8 +400,8 @@ lull_store_recent_new(LullStore *take_inner, const char *const *plurals, gint64 
     g_mutex_init(&self->lock);
     self->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
     self->shelves = g_array_new(FALSE, TRUE, sizeof(Shelf));
-    for (gsize i = 0; plurals[i]; i++) {
-        const Shelf shelf = {.plural = plurals[i]};
+    for (gsize i = 0; kinds[i].plural; i++) {
+        const Shelf shelf = {.kind = kinds[i]};
 
         g_array_append_val(self->shelves, shelf);
     }

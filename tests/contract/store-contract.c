@@ -35,9 +35,9 @@ open_set(const char *directory)
 static LullStore *
 open_recent(const char *directory)
 {
-    static const char *const plurals[] = {"virtualmachinesnapshots", NULL};
+    static const LullRecentKind kinds[] = {{"virtualmachinesnapshots", .absence = TRUE}, {NULL}};
 
-    return lull_store_recent_new(open_local(directory), plurals, G_MAXINT64 / 2);
+    return lull_store_recent_new(open_local(directory), kinds, G_MAXINT64 / 2);
 }
 
 static const Factory own_factories[] = {

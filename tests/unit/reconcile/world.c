@@ -158,10 +158,10 @@ hear_nothing(LullWatchType type, LullJson *object, gpointer user_data)
 static void
 read_seldom(World *world)
 {
-    static const char *const plurals[] = {"virtualmachinesnapshots", "virtualmachinesnapshotcontents",
-                                          "virtualmachines", NULL};
+    static const LullRecentKind known[] = {
+        {"virtualmachinesnapshots"}, {"virtualmachinesnapshotcontents"}, {"virtualmachines"}, {NULL}};
 
-    world->recent = lull_store_recent_new(&world->flaky.store, plurals, LULL_SEC(1));
+    world->recent = lull_store_recent_new(&world->flaky.store, known, LULL_SEC(1));
     world->context = g_main_context_new();
     for (gsize i = 0; i < G_N_ELEMENTS(far_kinds); i++)
         world->watches[i] = lull_store_watch(world->recent, far_kinds[i], NULL, NULL, world->context,

@@ -21,11 +21,14 @@ typedef struct {
     gpointer user_data;
 } Server;
 
+#define LONG LULL_SEC(3600)
+
 static Server server;
 static LullStore *store, *asking;
 static LullWatch *watched;
 
-static const char *const plurals[] = {"virtualmachinesnapshots", NULL};
+static const LullRecentKind present[] = {{"virtualmachinesnapshots"}, {NULL}};
+static const LullRecentKind absent[] = {{"virtualmachinesnapshots", .absence = TRUE}, {NULL}};
 
 static LullJson *
 object_of(guint64 version)
@@ -100,10 +103,10 @@ ignore(LullWatchType type, LullJson *object, gpointer user_data)
 }
 
 static void
-open_store(gint64 fresh)
+open_with(const LullRecentKind *kinds, gint64 fresh)
 {
     server = (Server){.base = {&server_ops}, .version = 5};
-    store = lull_store_recent_new(&server.base, plurals, fresh);
+    store = lull_store_recent_new(&server.base, kinds, fresh);
     asking = lull_store_recent_asking(store);
     watched = lull_store_watch(store, &lull_kind_snapshot, NULL, NULL, NULL, ignore, NULL, NULL);
 }
@@ -111,7 +114,7 @@ open_store(gint64 fresh)
 static void
 set_up(void)
 {
-    open_store(LULL_SEC(3600));
+    open_with(present, LONG);
 }
 
 static void
@@ -186,7 +189,7 @@ END_TEST
 START_TEST(test_after_its_time_it_is_read_again)
 {
     tear_down();
-    open_store(LULL_MSEC(1));
+    open_with(present, LULL_MSEC(1));
     ASSERT_ASKED(1, 5);
     server.version = 6;
     while (get_from(store) == 5)
@@ -212,6 +215,54 @@ START_TEST(test_what_does_not_exist_is_asked_for_each_time)
     ASSERT_ASKED(1, 0);
     ASSERT_ASKED(1, 0);
     server.version = 7;
+    ASSERT_ASKED(1, 7);
+}
+END_TEST
+
+START_TEST(test_after_its_time_it_is_asked_for_again_too)
+{
+    tear_down();
+    open_with(absent, LULL_MSEC(1));
+    server.version = 0;
+    ASSERT_ASKED(1, 0);
+    server.version = 6;
+    while (get_from(store) == 0)
+        continue;
+    ck_assert_uint_eq(server.gets, 2);
+}
+END_TEST
+
+START_TEST(test_of_a_kind_whose_absence_may_be_old_it_is_known_too)
+{
+    tear_down();
+    open_with(absent, LONG);
+    server.version = 0;
+    ASSERT_ASKED(1, 0);
+    ASSERT_ASKED(0, 0);
+    server.version = 7;
+    tell(LULL_WATCH_ADDED, 7);
+    ASSERT_ASKED(1, 7);
+    server.version = 0;
+    tell(LULL_WATCH_DELETED, 8);
+    ASSERT_ASKED(1, 0);
+    ASSERT_ASKED(0, 0);
+}
+END_TEST
+
+static void
+hear_made(void)
+{
+    server.version = 7;
+    tell(LULL_WATCH_ADDED, 7);
+}
+
+START_TEST(test_an_absence_that_is_overtaken_is_nobody_elses)
+{
+    tear_down();
+    open_with(absent, LONG);
+    server.version = 0;
+    server.meanwhile = hear_made;
+    ASSERT_ASKED(1, 0);
     ASSERT_ASKED(1, 7);
 }
 END_TEST
@@ -324,6 +375,9 @@ make_suite(void)
     tcase_add_test(tcase, test_after_its_time_it_is_read_again);
     tcase_add_test(tcase, test_what_a_write_made_of_it_is_known);
     tcase_add_test(tcase, test_what_does_not_exist_is_asked_for_each_time);
+    tcase_add_test(tcase, test_of_a_kind_whose_absence_may_be_old_it_is_known_too);
+    tcase_add_test(tcase, test_after_its_time_it_is_asked_for_again_too);
+    tcase_add_test(tcase, test_an_absence_that_is_overtaken_is_nobody_elses);
     tcase_add_test(tcase, test_after_a_write_that_failed_it_is_read_again);
     tcase_add_loop_test(tcase, test_what_an_event_tells_to_be_old_is_read_again, 0, 2);
     tcase_add_loop_test(tcase, test_an_answer_that_is_overtaken_is_nobody_elses, 0, 4);
