@@ -8,9 +8,10 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define FIRST_LOOK   LULL_MSEC(20)
-#define LONGEST_LOOK LULL_MSEC(250)
-#define POST_PAUSE   LULL_MSEC(100) /* before asking again what became of one whose answer was lost */
+/* A watch tells at once. Whoever cuts waits for the same API server, for some twenty requests one after the
+ * other, so what is read beside them makes the guest stand still for longer. */
+#define LOOK_PAUSE LULL_MSEC(250)
+#define POST_PAUSE LULL_MSEC(100) /* before asking again what became of one whose answer was lost */
 
 /* With the lock. */
 static void
@@ -89,13 +90,11 @@ post_volume(LullCsiCut *self, LullCsiVolumeCut *volume)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) made = NULL;
-    const gint64 pause = POST_PAUSE;
 
     g_mutex_unlock(&self->lock);
     made = post(self, volume, &error);
     g_mutex_lock(&self->lock);
-    volume->pause = FIRST_LOOK;
-    volume->look_at = lull_clock_boottime() + (made ? FIRST_LOOK : pause);
+    volume->look_at = lull_clock_boottime() + (made ? LOOK_PAUSE : POST_PAUSE);
     if (made) {
         volume->uid = g_strdup(lull_meta_uid(made));
         (void)lull_csi_facts_see_snapshot(&volume->facts, made, lull_clock_boottime());
@@ -123,8 +122,7 @@ look(LullCsiCut *self, LullCsiVolumeCut *volume)
         snapshot = lull_store_get(self->csi->store, &lull_csi_kind_snapshot, self->content->ns,
                                   volume->planned->snapshot, &gone);
     g_mutex_lock(&self->lock);
-    volume->pause = MIN(volume->pause * 2, LONGEST_LOOK);
-    volume->look_at = lull_clock_boottime() + volume->pause;
+    volume->look_at = lull_clock_boottime() + LOOK_PAUSE;
     if (content)
         (void)lull_csi_facts_see_content(&volume->facts, content, volume->uid, volume->planned->volume,
                                          lull_clock_boottime());

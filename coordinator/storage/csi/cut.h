@@ -16,8 +16,7 @@ typedef struct {
     LullCsiPlanned *planned; /* lent by the plan */
     char *uid;               /* of the VolumeSnapshot; NULL: not known to be there */
     LullCsiFacts facts;
-    gint64 look_at; /* when its content is to be read next, or it is to be posted */
-    gint64 pause;
+    gint64 look_at;   /* when its content is to be read next, or it is to be posted */
     gboolean busy;    /* somebody posts or reads it */
     gboolean doubted; /* a POST of ours got no answer: it may be there; of who has it busy */
     LullWatch *watch; /* of its content; of the watches' thread */
