@@ -157,6 +157,12 @@ group_limit_patience(LullStore *store, gint64 patience)
     lull_store_limit_patience(((Group *)store)->inner, patience);
 }
 
+static gint64
+group_now(LullStore *store)
+{
+    return lull_store_now(((Group *)store)->inner);
+}
+
 static void
 group_free(LullStore *store)
 {
@@ -175,6 +181,7 @@ static const LullStoreOps group_ops = {.get = group_get,
                                        .remove = group_remove,
                                        .watch = group_watch,
                                        .limit_patience = group_limit_patience,
+                                       .now = group_now,
                                        .free = group_free};
 
 LullStore *

@@ -67,6 +67,12 @@ lead_watch(LullStore *store, const LullKind *kind, const char *ns, const LullWat
                                      error);
 }
 
+static gint64
+lead_now(LullStore *store)
+{
+    return lull_store_now(((Lead *)store)->inner);
+}
+
 static void
 lead_free(LullStore *store)
 {
@@ -79,6 +85,7 @@ static const LullStoreOps lead_ops = {.get = lead_get,
                                       .patch = lead_patch,
                                       .remove = lead_remove,
                                       .watch = lead_watch,
+                                      .now = lead_now,
                                       .free = lead_free};
 
 LullStore *

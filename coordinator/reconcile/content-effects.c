@@ -602,7 +602,7 @@ gboolean
 lull_content_pass(gpointer contents, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
     const LullContents *self = contents;
-    const gint64 now = lull_clock_realtime();
+    const gint64 now = lull_store_now(self->store);
     LullContentStep step = {0};
     g_autoptr(LullContentView) view = look(self, ns, name, now, &step, error);
     g_autoptr(GPtrArray) news = NULL;

@@ -121,7 +121,8 @@ look_at_node(Look *self, const LullGrants *grants, GError **error)
         return FALSE;
     self->view.orphaned = !is_alive(node);
     if (node && !lull_meta_is_deleting(node))
-        self->view.lost_at = MAX(self->view.now - MAX(lull_clock_realtime() - unready_since(node), 0), 1);
+        self->view.lost_at =
+            MAX(self->view.now - MAX(lull_store_now(grants->store) - unready_since(node), 0), 1);
     return TRUE;
 }
 
@@ -144,7 +145,7 @@ look_at_grant(Look *self, const LullContentState *state, const LullGrants *grant
     view->begun_at = lull_grant_book_begun_at(grants->book, uid, view->now);
     view->misplaced = view->misplaced && grant && g_strcmp0(grant->node, self->place) != 0;
     if (retry_at)
-        view->retry_at = view->now + MAX(retry_at - lull_clock_realtime(), 0);
+        view->retry_at = view->now + MAX(retry_at - lull_store_now(grants->store), 0);
 }
 
 /* Does anybody wait for another attempt, and where would that be? Of one that has had its last it does not
@@ -165,7 +166,7 @@ look_at_wish(Look *self, const LullGrants *grants, const char *ns, const char *n
     self->view.wanted = lull_content_is_wanted(name, snapshot);
     deadline = snapshot ? lull_snapshot_deadline(snapshot) : 0;
     if (deadline)
-        self->view.deadline = MAX(self->view.now + deadline - lull_clock_realtime(), 1);
+        self->view.deadline = MAX(self->view.now + deadline - lull_store_now(grants->store), 1);
     return TRUE;
 }
 

@@ -300,7 +300,7 @@ gboolean
 lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
     const LullRestores *self = restores;
-    const gint64 now = lull_clock_realtime();
+    const gint64 now = lull_store_now(self->store);
     g_autoptr(LullRestoreView) view =
         lull_restore_view_gather(self->place->ops->rules, self->store, self->jobs, ns, name, now, error);
     g_autoptr(GPtrArray) news = NULL;

@@ -247,7 +247,7 @@ gboolean
 lull_snapshot_pass(gpointer snapshots, const char *ns, const char *name, LullPass *ret_pass, GError **error)
 {
     const LullSnapshots *self = snapshots;
-    const gint64 now = lull_clock_realtime();
+    const gint64 now = lull_store_now(self->store);
     LullSnapshotStep step = {0};
     g_autoptr(LullSnapshotView) view = look(self, ns, name, now, &step, error);
 

@@ -351,6 +351,12 @@ recent_limit_patience(LullStore *store, gint64 patience)
     lull_store_limit_patience(recent_of(store)->inner, patience);
 }
 
+static gint64
+recent_now(LullStore *store)
+{
+    return lull_store_now(recent_of(store)->inner);
+}
+
 static void
 recent_free(LullStore *store)
 {
@@ -376,6 +382,7 @@ static const LullStoreOps trusting_ops = {.get = trust,
                                           .watch = recent_watch,
                                           .watch_stop = recent_watch_stop,
                                           .limit_patience = recent_limit_patience,
+                                          .now = recent_now,
                                           .free = recent_free};
 
 static const LullStoreOps asking_ops = {.get = ask,
@@ -386,6 +393,7 @@ static const LullStoreOps asking_ops = {.get = ask,
                                         .watch = recent_watch,
                                         .watch_stop = recent_watch_stop,
                                         .limit_patience = recent_limit_patience,
+                                        .now = recent_now,
                                         .free = leave_open};
 
 LullStore *

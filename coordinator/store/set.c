@@ -75,6 +75,12 @@ set_limit_patience(LullStore *store, gint64 patience)
         lull_store_limit_patience((LullStore *)g_ptr_array_index(self->stores, i), patience);
 }
 
+static gint64
+set_now(LullStore *store)
+{
+    return lull_store_now(((Set *)store)->fallback);
+}
+
 static void
 set_free(LullStore *store)
 {
@@ -94,6 +100,7 @@ static const LullStoreOps set_ops = {
     .remove = set_remove,
     .watch = set_watch,
     .limit_patience = set_limit_patience,
+    .now = set_now,
     .free = set_free,
 };
 

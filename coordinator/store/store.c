@@ -3,6 +3,7 @@
  */
 #include "coordinator/store/store.h"
 
+#include "protocol/clock.h"
 #include "protocol/error.h"
 
 #define PAGE 50 /* objects */
@@ -122,6 +123,12 @@ lull_store_limit_patience(LullStore *self, gint64 patience)
 {
     if (self->ops->limit_patience)
         self->ops->limit_patience(self, patience);
+}
+
+gint64
+lull_store_now(LullStore *self)
+{
+    return self->ops->now ? self->ops->now(self) : lull_clock_realtime();
 }
 
 void

@@ -74,6 +74,7 @@ typedef struct {
                         gpointer user_data, GError **error);
     void (*watch_stop)(LullWatch *watch);
     void (*limit_patience)(LullStore *self, gint64 patience); /* NULL: nobody far away is waited for */
+    gint64 (*now)(LullStore *self);                           /* NULL: it is on this machine */
     void (*free)(LullStore *self);
 } LullStoreOps;
 
@@ -135,6 +136,10 @@ void lull_watch_stop(LullWatch *watch); /* on the context's thread; no call of t
 
 /* From now on no call waits longer for a store that is far away; it is never made longer. */
 void lull_store_limit_patience(LullStore *self, gint64 patience);
+
+/* What time it is where the objects' times come from. Wall clock, usec; within two seconds of a clock of
+ * another machine. */
+gint64 lull_store_now(LullStore *self);
 
 void lull_store_free(LullStore *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullStore, lull_store_free)

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "coordinator/store/kube/http-date.h"
 #include "coordinator/store/kube/retry.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -50,20 +51,31 @@ open_socket(void *user_data, curlsocktype purpose, struct curl_sockaddr *address
     return fd;
 }
 
+/* What the header @name says (with its colon), if this is it. */
+static char *
+value_of(const char *bytes, size_t length, const char *name)
+{
+    const size_t of_name = strlen(name);
+
+    if (length <= of_name || strncasecmp(bytes, name, of_name) != 0)
+        return NULL;
+    return g_strstrip(g_strndup(bytes + of_name, MIN(length - of_name, 64)));
+}
+
 static size_t
 take_header(char *bytes, size_t size, size_t n, void *user_data)
 {
-    static const char name[] = "retry-after:";
     LullDial *self = user_data;
+    g_autofree char *after = value_of(bytes, size * n, "retry-after:");
+    g_autofree char *date = value_of(bytes, size * n, "date:");
 
     self->header_bytes += size * n;
     if (self->header_bytes > MAX_HEADERS)
         return 0;
-    if (size * n > strlen(name) && strncasecmp(bytes, name, strlen(name)) == 0) {
-        g_autofree char *value =
-            g_strstrip(g_strndup(bytes + strlen(name), MIN(size * n - strlen(name), 64)));
-        self->retry_after = lull_retry_after_parse(value, lull_clock_realtime());
-    }
+    if (after)
+        self->retry_after = lull_retry_after_parse(after, lull_clock_realtime());
+    if (date)
+        self->skew = lull_http_skew(date, self->asked, lull_clock_realtime());
     return size * n;
 }
 
@@ -181,6 +193,8 @@ lull_dial_begin(LullDial *self, const LullKubeConfig *config, LullCredential *ta
     self->credential = take_credential;
     self->header_bytes = 0;
     self->retry_after = 0;
+    self->skew = 0;
+    self->asked = lull_clock_realtime();
     set_server(self, config, request);
     set_tls(self, config);
     set_body(self, request);

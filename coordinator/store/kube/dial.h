@@ -22,6 +22,8 @@ typedef struct {
     const char *body; /* of the request, what is left of it */
     gsize header_bytes;
     gint64 retry_after; /* of the answer, 0: it does not say */
+    gint64 asked;       /* wall clock */
+    gint64 skew;        /* of the answer: how far the server's clock is before ours, 0: as good as not */
 } LullDial;
 
 typedef struct {

@@ -311,6 +311,12 @@ kube_limit_patience(LullStore *store, gint64 patience)
     lull_kube_link_limit_patience(((Kube *)store)->link, patience);
 }
 
+static gint64
+kube_now(LullStore *store)
+{
+    return lull_clock_realtime() + lull_kube_link_skew(((Kube *)store)->link);
+}
+
 static void
 kube_free(LullStore *store)
 {
@@ -330,6 +336,7 @@ static const LullStoreOps kube_ops = {
     .watch = kube_watch,
     .watch_stop = kube_watch_stop,
     .limit_patience = kube_limit_patience,
+    .now = kube_now,
     .free = kube_free,
 };
 

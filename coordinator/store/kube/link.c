@@ -22,6 +22,7 @@ struct _LullKubeLink {
     GMutex lock;
     /* under it: */
     gint64 patience;
+    gint64 skew;
     GQueue idle; /* of LullDial */
 };
 
@@ -135,6 +136,25 @@ give_dial_back(LullKubeLink *self, LullDial *dial)
         dial_free(dial);
 }
 
+gint64
+lull_kube_link_skew(LullKubeLink *self)
+{
+    gint64 skew;
+
+    g_mutex_lock(&self->lock);
+    skew = self->skew;
+    g_mutex_unlock(&self->lock);
+    return skew;
+}
+
+static void
+note_skew(LullKubeLink *self, gint64 skew)
+{
+    g_mutex_lock(&self->lock);
+    self->skew = skew;
+    g_mutex_unlock(&self->lock);
+}
+
 /* One request and its tries. */
 typedef struct {
     const LullKubeRequest *request;
@@ -198,6 +218,8 @@ judge(Call *call, LullKubeLink *self, const LullDial *dial, CURLcode code, const
     call->http = lull_dial_code(dial);
     call->retry_after = dial->retry_after;
     call->end = end_of(dial, code);
+    if (call->http)
+        note_skew(self, dial->skew);
     if (code != CURLE_OK) {
         call->error = lull_dial_error(dial, self->config, code);
         g_prefix_error(&call->error, "%s %s: ", request->method, request->path);

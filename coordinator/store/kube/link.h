@@ -37,6 +37,9 @@ void lull_kube_link_set_end(LullKubeLink *self, const LullKubeEnd *end);
 void lull_kube_link_set_metrics(LullKubeLink *self, LullMetrics *metrics);
 LullMetrics *lull_kube_link_metrics(const LullKubeLink *self);
 
+/* How far the server's clock is before ours, by its last answer: see lull_http_skew(). */
+gint64 lull_kube_link_skew(LullKubeLink *self);
+
 typedef struct {
     const char *method;
     const char *path;

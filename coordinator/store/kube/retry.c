@@ -3,6 +3,8 @@
  */
 #include "coordinator/store/kube/retry.h"
 
+#include "coordinator/store/kube/http-date.h"
+
 #include <string.h>
 
 #include "protocol/clock.h"
@@ -53,27 +55,6 @@ lull_retry_decide(const LullRetryView *view, gint64 *ret_wait)
     return LULL_RETRY_WAIT;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" */
-static gboolean
-parse_date(const char *text, gint64 *ret_usec)
-{
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    g_auto(GStrv) parts = g_strsplit(text, " ", 7);
-
-    if (g_strv_length(parts) != 6)
-        return FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS(months); i++) {
-        g_autofree char *iso =
-            g_str_equal(parts[2], months[i])
-                ? g_strdup_printf("%.4s-%02u-%.2s%c%.8sZ", parts[3], i + 1, parts[1], 'T', parts[4])
-                : NULL;
-        if (iso)
-            return lull_clock_parse(iso, ret_usec);
-    }
-    return FALSE;
-}
-
 gint64
 lull_retry_after_parse(const char *value, gint64 now)
 {
@@ -83,5 +64,5 @@ lull_retry_after_parse(const char *value, gint64 now)
 
     if (end)
         return *end == '\0' ? LULL_SEC((gint64)MIN(seconds, MAX_AFTER)) : 0;
-    return parse_date(value, &date) ? CLAMP(date - now, 0, LULL_SEC(MAX_AFTER)) : 0;
+    return lull_http_date_parse(value, &date) ? CLAMP(date - now, 0, LULL_SEC(MAX_AFTER)) : 0;
 }

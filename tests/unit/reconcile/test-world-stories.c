@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/model/meta.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/world.h"
@@ -85,6 +86,29 @@ START_TEST(test_a_machine_may_come_after_its_snapshot)
     world_define(&world);
     world_live(&world, world_all_settled, 1);
     ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    world_clear(&world);
+}
+END_TEST
+
+static gint64
+in_an_hour(LullStore *store)
+{
+    return lull_clock_realtime() + LULL_SEC(3600);
+}
+
+START_TEST(test_a_deadline_is_on_the_clock_that_the_creation_was_on)
+{
+    World world = {0};
+    LullStoreOps early = {0}; /* our clock goes an hour behind the server's */
+
+    world_init(&world, 1);
+    early = *world.flaky.store.ops;
+    early.now = in_an_hour;
+    world.flaky.store.ops = &early;
+    world_take(&world, "snap", "", ",'failureDeadline':'30m'");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Failed");
+    ck_assert_str_eq(fake_story(), "");
     world_clear(&world);
 }
 END_TEST
@@ -193,6 +217,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again, 0, 4);
     tcase_add_loop_test(tcase, test_the_status_names_the_snapshots_of_the_attempt_that_counts, 0, 4);
     tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
+    tcase_add_test(tcase, test_a_deadline_is_on_the_clock_that_the_creation_was_on);
     suite_add_tcase(suite, tcase);
     return suite;
 }
