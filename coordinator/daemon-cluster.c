@@ -216,7 +216,7 @@ refuse_beside_a_rival(LullClusterDaemon *self, const char *group, const char *ns
 
     if (!leases)
         return FALSE;
-    rival = lull_rival_find(lull_json_array(leases, "items"), group, ns, lull_clock_realtime());
+    rival = lull_rival_find(lull_json_array(leases, "items"), group, ns, lull_store_now(self->store));
     if (rival)
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY, "%s", rival);
     return rival == NULL;

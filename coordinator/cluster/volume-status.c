@@ -11,7 +11,6 @@
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "coordinator/store/kube/leader.h"
-#include "protocol/clock.h"
 #include "protocol/names.h"
 
 const LullKind lull_kind_plain_machine = {
@@ -47,7 +46,8 @@ look_for_kubevirt(Look *self, const LullVolumeStatuses *statuses, GError **error
 
     if (!leases)
         return FALSE;
-    rival = lull_rival_find(lull_json_array(leases, "items"), LULL_GROUP_SNAPSHOT, "", lull_clock_realtime());
+    rival = lull_rival_find(lull_json_array(leases, "items"), LULL_GROUP_SNAPSHOT, "",
+                            lull_store_now(statuses->store));
     self->view.kubevirt = rival != NULL;
     return TRUE;
 }

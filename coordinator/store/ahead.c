@@ -113,6 +113,12 @@ ahead_list(LullStore *store, const LullKind *kind, const char *ns, const LullLis
     return ask ? told(ask, error) : lull_store_list(((Ahead *)store)->inner, kind, ns, options, error);
 }
 
+static gint64
+ahead_now(LullStore *store)
+{
+    return lull_store_now(((Ahead *)store)->inner);
+}
+
 static void
 ahead_free(LullStore *store)
 {
@@ -122,7 +128,8 @@ ahead_free(LullStore *store)
     g_free(self);
 }
 
-static const LullStoreOps ahead_ops = {.get = ahead_get, .list = ahead_list, .free = ahead_free};
+static const LullStoreOps ahead_ops = {
+    .get = ahead_get, .list = ahead_list, .now = ahead_now, .free = ahead_free};
 
 LullStore *
 lull_store_ahead_new(LullStore *inner)

@@ -16,7 +16,8 @@ typedef struct {
     const char *name; /* NULL: a list of all */
 } LullWant;
 
-/* Its get() and list() give what was answered ahead, errors too, or ask @inner (lent). Nothing else. */
+/* Its get() and list() give what was answered ahead, errors too, or ask @inner (lent), whose time it
+ * has too. Nothing else. */
 LullStore *lull_store_ahead_new(LullStore *inner) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Asks for what it does not know yet, all at once, and blocks until all is answered. */

@@ -27,7 +27,7 @@ gboolean lull_csi_quotas_are_fit(LullJson *quotas, guint n, GError **error);
 /* Do those live who have to act on a cut: snapshot-controller, and the driver's snapshotter? Where they elect
  * who does, by one of @leases (an array; those of others are no matter); where they do not, nothing is known
  * and nothing said. A lease counts as dead long after others may take it, since its time is of another clock
- * than @now (wall clock). BUSY. */
+ * than @now (wall clock, the API server's as well as it is known). BUSY. */
 gboolean lull_csi_leases_are_fit(LullJson *leases, const char *driver, gint64 now, GError **error);
 
 G_END_DECLS

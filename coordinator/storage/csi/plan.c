@@ -8,7 +8,6 @@
 #include "coordinator/storage/csi/kinds.h"
 #include "coordinator/storage/csi/private.h"
 #include "coordinator/store/kube/leader.h"
-#include "protocol/clock.h"
 #include "protocol/error.h"
 
 void
@@ -119,8 +118,8 @@ check_leases(Reading *self, const GArray *plan, GError **error)
     for (guint i = 0; i < plan->len; i++) {
         const LullCsiPlanned *planned = &g_array_index(plan, LullCsiPlanned, i);
 
-        if (!lull_csi_leases_are_fit(lull_json_array(leases, "items"), planned->driver, lull_clock_realtime(),
-                                     error))
+        if (!lull_csi_leases_are_fit(lull_json_array(leases, "items"), planned->driver,
+                                     lull_store_now(self->store), error))
             return FALSE;
     }
     return TRUE;

@@ -46,7 +46,13 @@ slow_list(LullStore *store, const LullKind *kind, const char *ns, const LullList
     return json("{'items':[1,2]}");
 }
 
-static const LullStoreOps slow_ops = {.get = slow_get, .list = slow_list};
+static gint64
+slow_now(LullStore *store)
+{
+    return 7;
+}
+
+static const LullStoreOps slow_ops = {.get = slow_get, .list = slow_list, .now = slow_now};
 
 static const char *
 name_of(LullStore *store, const char *name)
@@ -131,6 +137,15 @@ START_TEST(more_than_are_asked_at_once_are_answered_too)
 }
 END_TEST
 
+START_TEST(what_time_it_is_the_store_behind_it_says)
+{
+    Slow slow = {.base = {&slow_ops}};
+    g_autoptr(LullStore) store = lull_store_ahead_new(&slow.base);
+
+    ck_assert_int_eq(lull_store_now(store), 7);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -141,6 +156,7 @@ make_suite(void)
     tcase_add_test(tcase, what_was_not_asked_ahead_is_asked_then);
     tcase_add_test(tcase, what_is_known_is_not_asked_again);
     tcase_add_test(tcase, more_than_are_asked_at_once_are_answered_too);
+    tcase_add_test(tcase, what_time_it_is_the_store_behind_it_says);
     suite_add_tcase(suite, tcase);
     return suite;
 }
