@@ -35,6 +35,21 @@ decide_frozen(const LullAttemptView *view)
     return view->first == LULL_TRIED_NOT ? STEP(WITNESS_FIRST, "Frozen") : STEP(CUT, "Frozen");
 }
 
+/* Whoever would stand still for a cut that comes too late is not frozen: it ends, and is tried again. */
+static gboolean
+takes_too_long(const LullAttemptView *view)
+{
+    return view->freeze == LULL_TRIED_NOT && view->patience > 0 && view->alone > view->patience;
+}
+
+/* It would not, were it not for others. */
+static gboolean
+is_queued(const LullAttemptView *view)
+{
+    return view->freeze == LULL_TRIED_NOT && view->patience > 0 && view->alone <= view->patience &&
+           view->behind > view->patience;
+}
+
 /* The guest knows of the operation, but is not frozen. */
 static LullAttemptStep
 decide_engaged(const LullAttemptView *view)
@@ -43,6 +58,10 @@ decide_engaged(const LullAttemptView *view)
         return STEP(THAW, "GivenUp");
     if (view->prepare == LULL_TRIED_FAILED)
         return STEP(THAW, "NotPrepared");
+    if (takes_too_long(view))
+        return STEP(THAW, "TakesTooLong");
+    if (is_queued(view))
+        return STEP(THAW, LULL_ATTEMPT_QUEUED);
     if (view->freeze == LULL_TRIED_FAILED)
         return STEP(THAW, "NotFrozen");
     if (view->marked == LULL_TRIED_FAILED)
@@ -90,6 +109,8 @@ lull_attempt_decide(const LullAttemptView *view)
         return STEP(WRITE_INTENT, "AgentFound");
     if (!view->unasked && view->probe == LULL_TRIED_DONE && view->prepare == LULL_TRIED_NOT)
         return STEP(PREPARE_GUEST, "Noted");
+    if (view->prepare == LULL_TRIED_DONE && is_queued(view))
+        return STEP(END, LULL_ATTEMPT_QUEUED);
     if (view->strict || (view->prepare != LULL_TRIED_NOT && !view->hopeless))
         return STEP(END, "NotFrozen");
     return STEP(CUT, view->unasked ? "Unasked" : "NotFrozen");

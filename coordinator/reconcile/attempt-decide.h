@@ -41,7 +41,10 @@ typedef struct {
     gboolean unreached; /* probe FAILED: nobody could be asked, and so nothing is known of it */
     LullTried intent;
     LullTried prepare;
-    gboolean stock; /* its thaw ends whatever stands: the intent must say that it may be ours */
+    gint64 patience; /* usec that the guest may stand still, of one that is prepared; 0: not known */
+    gint64 alone;    /* usec that the cut takes at least, by its storage's last cuts; 0: not known */
+    gint64 behind;   /* and beside what the storage cuts for others just now; 0: not known */
+    gboolean stock;  /* its thaw ends whatever stands: the intent must say that it may be ours */
     LullTried marked;
     LullTried freeze;
     gboolean hopeless; /* it would go the same way next time: there is nothing to freeze */
@@ -56,6 +59,9 @@ typedef struct {
     LullAttemptVerb verb;
     const char *reason; /* a word for the log */
 } LullAttemptStep;
+
+/* The reason of an end: nothing is wrong but that others come first. */
+#define LULL_ATTEMPT_QUEUED "Queued"
 
 LullAttemptStep lull_attempt_decide(const LullAttemptView *view) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
 

@@ -69,6 +69,7 @@ conclude(LullAttemptRun *self)
         .earlier = self->order->earlier,
         .vm = self->vm,
         .hold = self->hold ? lull_guest_hold_facts(self->hold) : NULL,
+        .not_frozen = self->not_frozen,
         .witness = self->witness ? lull_witness_verdict(self->witness, (const char *const *)disks->pdata)
                                  : LULL_WITNESS_NONE,
         .cut_while_frozen = self->cut_while_frozen,
@@ -102,6 +103,17 @@ blame_leaving(LullAttemptRun *self)
                 self->leaves, self->order->number);
 }
 
+/* As if it had not been begun. */
+static LullAttemptOutcome *
+queued(const LullAttemptRun *self, GError **error)
+{
+    LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);
+
+    outcome->refused = TRUE;
+    g_set_error_literal(error, LULL_ERROR, LULL_ERROR_BUSY, self->not_frozen);
+    return outcome;
+}
+
 /* Nothing was cut, whether or not it came as far as the storage. */
 static LullAttemptOutcome *
 uncut(const LullAttemptRun *self)
@@ -128,6 +140,8 @@ lull_attempt_run_outcome(LullAttemptRun *self, const char *reason, GError **erro
     }
     if (self->view.cut == LULL_TRIED_DONE || g_str_equal(reason, "NotFrozen"))
         return conclude(self);
+    if (g_str_equal(reason, LULL_ATTEMPT_QUEUED))
+        return queued(self, error);
     g_set_error(error, LULL_ERROR, self->view.cancelled ? LULL_ERROR_FAILED : LULL_ERROR_TIMED_OUT,
                 "attempt %u of %s given up: %s", self->order->number, self->order->owner,
                 self->view.cancelled ? "cancelled" : "the deadline is over");

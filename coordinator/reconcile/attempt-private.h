@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/reconcile/attempt-decide.h"
+#include "coordinator/reconcile/attempt-forecast.h"
 #include "coordinator/reconcile/attempt.h"
 
 G_BEGIN_DECLS
@@ -30,6 +31,8 @@ typedef struct {
     LullGuestHold *hold;
     LullWitness *witness;
     LullFrozenPlace *place; /* NULL: nobody counts */
+    LullCutForecast forecast;
+    char *not_frozen; /* why nobody asked for it, by the forecast; NULL: it was asked for, or not wanted */
     gint64 freeze_asked, cut_asked, cut_known, cut_time;
     gint64 freeze_end; /* when the guest is let go at the latest */
     gboolean cut_while_frozen;

@@ -58,7 +58,7 @@ lull_attempt_truth(const LullAttemptRecord *record)
         facts.cut_while_frozen = record->cut_while_frozen;
         facts.writers_met = lull_truth_writers_met(hold->writers);
         facts.witness = record->witness;
-        facts.problem = hold->problem;
+        facts.problem = record->not_frozen ? record->not_frozen : hold->problem;
         facts.broken = hold->broken;
     }
     facts.no_volumes = !lull_attempt_has_volumes(record->vm);

@@ -18,6 +18,7 @@ typedef struct {
     LullJson *earlier;              /* the report of the last one of them; NULL: they were interrupted */
     const LullVm *vm;               /* with the volumes left out marked */
     const LullGuestHoldFacts *hold; /* NULL: the guest was not asked (paused) */
+    const char *not_frozen;         /* why nobody asked for a freeze; NULL: `hold` says why */
     LullWitnessVerdict witness;
     gboolean cut_while_frozen;
     gboolean atomic;     /* the storage cut all volumes at the same instant */

@@ -14,7 +14,6 @@
 #define PREPARE_BUDGET LULL_SEC(10)
 #define BUSY_INTERVAL  LULL_SEC(1) /* between looks at what is in the way */
 #define THAW_BUDGET    LULL_SEC(4)
-#define STOCK_DEADLINE LULL_SEC(20) /* of the host dead man; a stock freeze alone may take half of it */
 
 static LullTried
 tried(gboolean done)
@@ -119,10 +118,37 @@ probe(LullAttemptRun *self)
         g_warning("%s: no witness: %s", self->vm->name, problem->message);
 }
 
+/* How long the guest may stand still from @now on. */
+static gint64
+patience(const LullAttemptRun *self, gint64 now)
+{
+    const gint64 usec = lull_attempt_patience(lull_guest_hold_facts(self->hold));
+
+    return self->view.deadline ? MIN(usec, self->view.deadline - now) : usec;
+}
+
+static void
+look_ahead(LullAttemptRun *self)
+{
+    const LullStorageOps *ops = self->tools->storage->ops;
+    LullAttemptView *view = &self->view;
+
+    if (ops->forecast)
+        ops->forecast(self->cut, &self->forecast);
+    view->patience = patience(self, lull_clock_boottime());
+    view->alone = self->forecast.alone;
+    view->behind = self->forecast.behind;
+    if (MAX(view->alone, view->behind) > view->patience)
+        self->not_frozen =
+            lull_attempt_why_not_frozen(&self->forecast, view->patience, view->alone <= view->patience);
+}
+
 static void
 prepare_guest(LullAttemptRun *self)
 {
     self->view.prepare = tried(lull_guest_hold_prepare(self->hold, PREPARE_BUDGET));
+    if (self->view.prepare == LULL_TRIED_DONE)
+        look_ahead(self);
     lull_step(LULL_STEP_COORDINATOR_PREPARED);
 }
 
@@ -143,19 +169,15 @@ write_intent(LullAttemptRun *self)
 static void
 freeze(LullAttemptRun *self)
 {
-    const LullGuestHoldFacts *hold = lull_guest_hold_facts(self->hold);
-    const gboolean ours = hold->agent == LULL_AGENT_LULL;
+    const gboolean ours = lull_guest_hold_facts(self->hold)->agent == LULL_AGENT_LULL;
     const gint64 lease = self->tools->lease ? self->tools->lease : LULL_MSEC(LULL_LEASE_MS);
-    gint64 total = LULL_MSEC(LULL_FREEZE_MAX_MS);
+    gint64 total = 0;
 
     self->freeze_asked = lull_clock_boottime();
-    if (self->view.deadline)
-        total = MIN(total, self->view.deadline - self->freeze_asked);
-    if (hold->hold_budget)
-        total = MIN(total, hold->hold_budget); /* a cut after that is none of data that anybody held */
-    self->freeze_end = self->freeze_asked + (ours ? total : MIN(total, STOCK_DEADLINE));
+    total = patience(self, self->freeze_asked);
+    self->freeze_end = self->freeze_asked + total;
     lull_frozen_begin(self->place, self->freeze_asked);
-    self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : STOCK_DEADLINE, total));
+    self->view.freeze = tried(lull_guest_hold_freeze(self->hold, ours ? lease : LULL_STOCK_DEADLINE, total));
     self->view.hopeless = lull_guest_hold_facts(self->hold)->nothing;
     lull_step(LULL_STEP_COORDINATOR_FROZEN);
 }
@@ -297,6 +319,7 @@ attempt_clear(LullAttemptRun *self)
     g_clear_pointer(&self->cut, lull_cut_free);
     g_clear_pointer(&self->vm, lull_vm_free);
     g_clear_pointer(&self->op, g_free);
+    g_clear_pointer(&self->not_frozen, g_free);
     g_clear_error(&self->error);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullAttemptRun, attempt_clear)

@@ -51,7 +51,8 @@ typedef struct {
     gint64 cut_time;  /* wall clock: when the last cut was known; 0: nothing was cut */
     gboolean reached; /* this is as good as it gets, and at least the level required */
     gboolean again;   /* not reached, but another attempt may do better */
-    gboolean refused; /* somebody else works on the machine: as if it had not been begun, for that reason */
+    gboolean refused; /* somebody else works on the machine, or comes first at its storage: as if it had not
+                         been begun, for that reason */
     gboolean cut_failed; /* there is no cut: nothing but `held` is set, and the error says why */
     gboolean held;       /* `cut_failed`: while a guest stood still for it */
     LullJson *report;    /* NULL where nothing could be said: the error says why */

@@ -42,6 +42,14 @@ typedef struct {
     GCancellable *cancel; /* may be NULL */
 } LullCutTerms;
 
+/* How long a cut will take at least, by what those before it took; of one that is prepared. */
+typedef struct {
+    gint64 alone;   /* usec, with nothing else under way; 0: not known */
+    gint64 behind;  /* and beside what the storage cuts for others just now; never less */
+    guint others;   /* volumes of others */
+    const char *by; /* what took so long; lent by the storage; NULL: not known */
+} LullCutForecast;
+
 typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
@@ -62,6 +70,9 @@ typedef struct {
      * space (NO_SPACE) and of running jobs (BUSY), job description, domain XML and NVRAM kept. */
     LullCut *(*prepare)(LullStorage *self, const LullVm *vm, const char *content_uid, guint attempt,
                         GError **error);
+    /* Into what is all 0. Waits for nobody. NULL: nothing is known of any cut. Whoever tells it leaves
+     * nothing behind of a cut that was prepared and not begun. */
+    void (*forecast)(LullCut *cut, LullCutForecast *ret_forecast);
     /* Cuts all volumes; returns when the last cut is known: this is inside the freeze window. Of a machine
      * that is off the cut is that nobody can write to them until they are copied. FALSE: no cut of this
      * attempt counts, whatever the storage may do yet: one that is known too late, after the guest was let

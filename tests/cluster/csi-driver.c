@@ -61,6 +61,19 @@ do_prepare(Driver *self, LullJson *order, LullJson *answer, GError **error)
 }
 
 static gboolean
+do_forecast(Driver *self, LullJson *order, LullJson *answer, GError **error)
+{
+    LullCutForecast forecast = {0};
+
+    self->storage->ops->forecast(self->cut, &forecast);
+    lull_json_set_int(answer, "alone", forecast.alone);
+    lull_json_set_int(answer, "behind", forecast.behind);
+    lull_json_set_int(answer, "others", forecast.others);
+    lull_json_set_string(answer, "by", forecast.by);
+    return TRUE;
+}
+
+static gboolean
 do_cut(Driver *self, LullJson *order, LullJson *answer, GError **error)
 {
     const gint64 begun = lull_clock_boottime();
@@ -146,6 +159,7 @@ static const struct {
 } orders[] = {
     {"introduce", do_introduce}, /* CONTENT, ATTEMPT, CUTS or none */
     {"prepare", do_prepare},     /* UID, ATTEMPT */
+    {"forecast", do_forecast},   /* of what is prepared: usec, and volumes of others */
     {"cut", do_cut},             /* MS or 0, HELD */
     {"free", do_free},           /* what was prepared */
     {"poll", do_poll},           /* UID, ATTEMPT */

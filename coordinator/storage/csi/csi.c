@@ -6,6 +6,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/follow.h"
 #include "coordinator/storage/csi/kinds.h"
+#include "coordinator/storage/csi/lane.h"
 #include "coordinator/storage/csi/private.h"
 #include "protocol/error.h"
 
@@ -255,6 +256,7 @@ csi_free(LullStorage *storage)
     g_main_context_unref(self->context);
     g_hash_table_unref(self->known);
     g_hash_table_unref(self->follows);
+    g_hash_table_unref(self->lanes);
     g_mutex_clear(&self->lock);
     g_free(self);
 }
@@ -265,6 +267,7 @@ static const LullStorageOps csi_ops = {
     .introduce = introduce,
     .forget = forget,
     .prepare = lull_csi_prepare,
+    .forecast = lull_csi_forecast,
     .cut = lull_csi_cut,
     .cut_volumes = lull_csi_cut_volumes,
     .cut_free = lull_csi_cut_free,
@@ -289,6 +292,7 @@ lull_storage_csi_new(LullStore *store)
     self->loop = g_main_loop_new(self->context, FALSE);
     self->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
     self->follows = lull_csi_follows_new();
+    self->lanes = lull_csi_lanes_new();
     g_mutex_init(&self->lock);
     self->thread = g_thread_new("csi-watch", run_watches, self);
     return &self->base;

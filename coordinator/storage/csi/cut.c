@@ -4,6 +4,7 @@
 #include "coordinator/storage/csi/cut.h"
 
 #include "coordinator/storage/csi/identity.h"
+#include "coordinator/storage/csi/lane.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
@@ -79,10 +80,12 @@ lull_csi_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid
     self->n = plan->len;
     self->volumes = g_new0(LullCsiVolumeCut, MAX(plan->len, 1));
     self->workers = g_ptr_array_new();
+    self->runs = g_array_new(FALSE, FALSE, sizeof(LullCsiRun));
     g_mutex_init(&self->lock);
     g_cond_init(&self->changed);
     for (guint i = 0; i < self->n; i++)
         self->volumes[i].planned = &g_array_index(plan, LullCsiPlanned, i);
+    lull_csi_cut_find_lanes(self);
     lull_csi_cut_watch(self);
     for (guint i = 0; i < MIN(self->n, MAX_WORKERS); i++)
         g_ptr_array_add(self->workers, g_thread_new("csi-cut", lull_csi_cut_work, self));
@@ -129,6 +132,7 @@ post_all(LullCsiCut *self)
     for (guint i = 0; i < self->n; i++)
         if (self->volumes[i].facts.step == LULL_CSI_WANTED)
             self->volumes[i].facts.since = now;
+    lull_csi_cut_enter_lanes(self, now);
     self->go = TRUE;
     g_cond_broadcast(&self->changed);
 }
@@ -156,6 +160,7 @@ lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
     g_mutex_lock(&self->lock);
     post_all(self);
     good = wait_for_cuts(self, terms, rows, error);
+    lull_csi_cut_leave_lanes(self, lull_clock_boottime());
     self->over = TRUE;
     g_cond_broadcast(&self->changed);
     g_mutex_unlock(&self->lock);
@@ -217,6 +222,7 @@ lull_csi_cut_free(LullCut *cut)
     lull_csi_cut_unwatch(self);
     if (self->good)
         note_cuts(self);
+    lull_csi_cut_note_pace(self);
     for (guint i = 0; i < self->n; i++) {
         g_free(self->volumes[i].uid);
         lull_csi_facts_clear(&self->volumes[i].facts);
@@ -224,6 +230,7 @@ lull_csi_cut_free(LullCut *cut)
     g_free(self->volumes);
     g_array_unref(self->plan);
     g_ptr_array_unref(self->workers);
+    g_array_unref(self->runs);
     lull_csi_content_unref(self->content);
     lull_json_put(self->rows);
     g_clear_error(&self->refusal);

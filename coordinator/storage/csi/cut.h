@@ -12,8 +12,18 @@ G_BEGIN_DECLS
  * VolumeSnapshot each; whoever has posted follows what becomes of it. Watches tell at once, where all is
  * well; GETs beside them find what a watch misses that hangs or is being made anew. */
 
+typedef struct _LullCsiLane LullCsiLane;
+
+/* The volumes of a cut that take the same lane (lane.h). */
+typedef struct {
+    LullCsiLane *lane;
+    guint n;
+    guint load; /* with those that were asked for before, by others too */
+} LullCsiRun;
+
 typedef struct {
     LullCsiPlanned *planned; /* lent by the plan */
+    LullCsiLane *lane;       /* NULL: nothing is measured */
     char *uid;               /* of the VolumeSnapshot; NULL: not known to be there */
     LullCsiFacts facts;
     gint64 look_at;   /* when its content is to be read next, or it is to be posted */
@@ -31,6 +41,9 @@ typedef struct {
     GPtrArray *workers;
     LullWatch *watch; /* of the VolumeSnapshots; of the watches' thread */
     LullJson *rows;   /* for reports; NULL: not asked for yet */
+    GArray *runs;     /* of LullCsiRun */
+    gint64 asked;     /* boot clock: when all was asked for; 0: not yet */
+    gint64 left;      /* when it was waited for no longer */
     GMutex lock;
     GCond changed;
     /* under it: */

@@ -19,6 +19,7 @@ typedef struct {
     /* under it: */
     GHashTable *known;   /* uid of a content to what is known of it */
     GHashTable *follows; /* "uid/attempt" to LullCsiFollow */
+    GHashTable *lanes;   /* names to LullCsiLane (lane.h) */
 } LullCsi;
 
 /* NOT_FOUND: nobody has introduced it. @ret_attempt (may be NULL): the one that counts. */
@@ -61,6 +62,7 @@ gboolean lull_csi_look_behind(LullCsi *self, LullJson *identity, LullJson *snaps
 /* The operations of storage.h. */
 LullCut *lull_csi_prepare(LullStorage *storage, const LullVm *vm, const char *content_uid, guint attempt,
                           GError **error);
+void lull_csi_forecast(LullCut *cut, LullCutForecast *ret_forecast);
 gboolean lull_csi_cut(LullCut *cut, const LullCutTerms *terms, GError **error);
 LullJson *lull_csi_cut_volumes(LullCut *cut);
 void lull_csi_cut_free(LullCut *cut);

@@ -42,6 +42,7 @@ typedef struct {
     guint fail_poll, fail_seal, fail_remove; /* so many times */
     guint fail_shut_down, fail_restore;
     LullError restore_error;   /* that it fails with */
+    LullCutForecast forecast;  /* of each cut */
     LullCutTerms terms;        /* of the last cut */
     guint busy_storage;        /* so many times the storage is in use */
     void (*on_busy)(void);     /* called then; may be NULL */

@@ -222,6 +222,12 @@ prepare(LullStorage *self, const LullVm *vm, const char *content_uid, guint atte
     return &cut->cut;
 }
 
+static void
+forecast(LullCut *cut, LullCutForecast *ret_forecast)
+{
+    *ret_forecast = fake.forecast;
+}
+
 static gboolean
 perform_cut(LullCut *cut, const LullCutTerms *terms, GError **error)
 {
@@ -470,6 +476,7 @@ fake_storage(void)
     static LullStorageOps ops = {.introduce = introduce,
                                  .forget = forget,
                                  .prepare = prepare,
+                                 .forecast = forecast,
                                  .cut = perform_cut,
                                  .cut_volumes = cut_volumes,
                                  .cut_free = cut_free,

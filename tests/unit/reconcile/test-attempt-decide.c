@@ -22,6 +22,12 @@ is_over(const LullAttemptView *view)
            (view->leaving && view->cut == NOT);
 }
 
+static gboolean
+would_wait(const LullAttemptView *view)
+{
+    return view->patience > 0 && MAX(view->alone, view->behind) > view->patience;
+}
+
 static void
 check_step(const LullAttemptView *view, LullAttemptVerb verb)
 {
@@ -35,9 +41,10 @@ check_step(const LullAttemptView *view, LullAttemptVerb verb)
     }
     if (verb == LULL_ATTEMPT_FREEZE)
         MUST(view->intent == DONE && view->prepare == DONE && view->storage == DONE && !view->unasked &&
-             !over && (view->marked == DONE || !view->stock));
+             !over && (view->marked == DONE || !view->stock) && !would_wait(view));
     if (verb == LULL_ATTEMPT_MARK_INTENT)
-        MUST(view->stock && view->intent == DONE && view->prepare == DONE && view->freeze == NOT && !over);
+        MUST(!would_wait(view) && view->stock && view->intent == DONE && view->prepare == DONE &&
+             view->freeze == NOT && !over);
     if (verb == LULL_ATTEMPT_CUT) {
         MUST(view->storage == DONE);
         MUST(!over);
@@ -72,6 +79,8 @@ is_reachable(const LullAttemptView *view)
         return FALSE;
     if (view->marked && (!view->stock || view->prepare != DONE))
         return FALSE;
+    if (view->patience && (view->prepare == NOT || (would_wait(view) && (view->marked || view->freeze))))
+        return FALSE;
     if (view->freeze && (view->prepare != DONE || (view->stock && view->marked != DONE)))
         return FALSE;
     if ((view->first || view->second) && view->freeze != DONE)
@@ -85,39 +94,59 @@ is_reachable(const LullAttemptView *view)
 
 static const gint64 deadlines[] = {0, 9, 10, 11}; /* none, past, just now, to come */
 
+/* What was tried, of all combinations. */
+static LullAttemptView
+tried_in(guint code)
+{
+    LullTried tried[11];
+
+    for (int i = 0; i < 11; i++, code /= 3)
+        tried[i] = (LullTried)(code % 3);
+    return (LullAttemptView){
+        .storage = tried[0],
+        .probe = tried[1],
+        .prepare = tried[2],
+        .intent = tried[3],
+        .freeze = tried[4],
+        .first = tried[5],
+        .cut = tried[6],
+        .second = tried[7],
+        .thaw = tried[8],
+        .intent_removed = tried[9],
+        .marked = tried[10],
+    };
+}
+
+/* Whatever else is so. */
+static gboolean
+could_be_tried(LullAttemptView view)
+{
+    view.stock = view.marked != NOT;
+    view.cancelled = TRUE;
+    return is_reachable(&view);
+}
+
 START_TEST(test_whatever_has_happened_the_guest_is_let_go)
 {
     guint seen = 0;
 
     for (guint code = 0; code < 177147; code++) { /* 3^11 */
-        LullTried tried[11];
-        guint rest = code;
+        LullAttemptView view = tried_in(code);
 
-        for (int i = 0; i < 11; i++, rest /= 3)
-            tried[i] = (LullTried)(rest % 3);
-        for (guint bits = 0; bits < 64 * G_N_ELEMENTS(deadlines); bits++) {
-            const LullAttemptView view = {
-                .cancelled = (bits & 1) != 0,
-                .unasked = (bits & 2) != 0,
-                .strict = (bits & 4) != 0,
-                .now = 10,
-                .deadline = deadlines[bits / 64],
-                .leaving = (bits & 32) != 0,
-                .storage = tried[0],
-                .probe = tried[1],
-                .prepare = tried[2],
-                .intent = tried[3],
-                .freeze = tried[4],
-                .first = tried[5],
-                .cut = tried[6],
-                .second = tried[7],
-                .thaw = tried[8],
-                .intent_removed = tried[9],
-                .marked = tried[10],
-                .stock = (bits & 16) != 0,
-                .hopeless = (bits & 8) != 0,
-            };
-
+        if (!could_be_tried(view))
+            continue;
+        for (guint bits = 0; bits < 256 * G_N_ELEMENTS(deadlines); bits++) {
+            view.cancelled = (bits & 1) != 0;
+            view.unasked = (bits & 2) != 0;
+            view.strict = (bits & 4) != 0;
+            view.hopeless = (bits & 8) != 0;
+            view.stock = (bits & 16) != 0;
+            view.leaving = (bits & 32) != 0;
+            view.patience = (bits & 192) ? 3 : 0;
+            view.alone = (bits & 64) ? 4 : 0;
+            view.behind = (bits & 128) ? 4 : 0;
+            view.now = 10;
+            view.deadline = deadlines[bits / 256];
             if (!is_reachable(&view))
                 continue;
             check_step(&view, lull_attempt_decide(&view).verb);
@@ -179,6 +208,10 @@ static const struct {
     {{.hopeless = TRUE}, FAIL(FREEZE), -1, "spipftrc"},
     {{.hopeless = TRUE, .strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},
     {{.strict = TRUE}, FAIL(FREEZE), -1, "spipftr"},
+    {{.patience = 3, .alone = 4, .behind = 4}, 0, -1, "spiptr"},
+    {{.patience = 3, .alone = 2, .behind = 4, .stock = TRUE}, 0, -1, "spiptr"},
+    {{.patience = 3, .alone = 3, .behind = 3}, 0, -1, "spipfwcwtr"},
+    {{.alone = 3, .behind = 3, .unasked = TRUE}, 0, -1, "sc"},
     {{0}, FAIL(WITNESS_FIRST) | FAIL(WITNESS_SECOND), -1, "spipfwcwtr"},
     {{0}, FAIL(CUT), -1, "spipfwctr"},
     {{0}, FAIL(THAW), -1, "spipfwcwtr"},
@@ -204,6 +237,27 @@ START_TEST(test_runs_its_stories)
 }
 END_TEST
 
+START_TEST(test_only_who_would_not_wait_but_for_others_has_queued)
+{
+    LullAttemptView view = {.storage = DONE,
+                            .probe = DONE,
+                            .intent = DONE,
+                            .prepare = DONE,
+                            .thaw = DONE,
+                            .intent_removed = DONE,
+                            .patience = 3,
+                            .alone = 2,
+                            .behind = 4};
+
+    ck_assert_str_eq(lull_attempt_decide(&view).reason, LULL_ATTEMPT_QUEUED);
+    view.alone = 4;
+    ck_assert_str_eq(lull_attempt_decide(&view).reason, "NotFrozen");
+    view.alone = 2;
+    view.prepare = FAILED;
+    ck_assert_str_eq(lull_attempt_decide(&view).reason, "NotFrozen");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -211,6 +265,7 @@ make_suite(void)
     TCase *tcase = tcase_create("attempt-decide");
 
     tcase_add_test(tcase, test_whatever_has_happened_the_guest_is_let_go);
+    tcase_add_test(tcase, test_only_who_would_not_wait_but_for_others_has_queued);
     tcase_add_loop_test(tcase, test_runs_its_stories, 0, G_N_ELEMENTS(stories));
     suite_add_tcase(suite, tcase);
     return suite;

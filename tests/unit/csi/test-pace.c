@@ -1,0 +1,119 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/storage/csi/pace.h"
+
+#include "protocol/clock.h"
+#include "tests/lib/check-main.h"
+
+#define NOW     LULL_SEC(5000)
+#define MINUTES (LULL_SEC(60))
+
+static LullCsiPace
+after(const LullCsiPaceSample *samples, guint n)
+{
+    LullCsiPace pace = {0};
+
+    for (guint i = 0; i < n; i++)
+        lull_csi_pace_note(&pace, &samples[i]);
+    return pace;
+}
+
+START_TEST(what_was_never_cut_by_is_not_known)
+{
+    ck_assert_int_eq(lull_csi_pace_expect(&(LullCsiPace){0}, 1, NOW), 0);
+}
+END_TEST
+
+START_TEST(what_a_cut_took_the_next_one_takes)
+{
+    const LullCsiPaceSample sample = {LULL_SEC(8), 2, NOW, FALSE};
+    const LullCsiPace pace = after(&sample, 1);
+
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW + 1), LULL_SEC(8));
+}
+END_TEST
+
+START_TEST(fewer_volumes_may_take_less_by_as_much_and_more_of_them_no_more)
+{
+    const LullCsiPaceSample sample = {LULL_SEC(8), 4, NOW, FALSE};
+    const LullCsiPace pace = after(&sample, 1);
+
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 1, NOW), LULL_SEC(2));
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 3, NOW), LULL_SEC(6));
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 400, NOW), LULL_SEC(8));
+}
+END_TEST
+
+START_TEST(one_that_takes_long_once_is_not_slow_and_always_is)
+{
+    LullCsiPace pace = {0};
+
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(1), 2, NOW, FALSE});
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(9), 2, NOW, FALSE});
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW), LULL_SEC(3));
+    for (int i = 0; i < 20; i++)
+        lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(9), 2, NOW, FALSE});
+    ck_assert_int_gt(lull_csi_pace_expect(&pace, 2, NOW), LULL_MSEC(8900));
+    ck_assert_int_le(lull_csi_pace_expect(&pace, 2, NOW), LULL_SEC(9));
+    for (int i = 0; i < 20; i++)
+        lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(1), 2, NOW, FALSE});
+    ck_assert_int_lt(lull_csi_pace_expect(&pace, 2, NOW), LULL_MSEC(1100));
+}
+END_TEST
+
+START_TEST(a_queue_is_expected_of_what_was_measured_behind_one)
+{
+    LullCsiPace pace = {0};
+
+    for (int i = 0; i < 50; i++)
+        lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(20), 40, NOW, FALSE});
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW), LULL_SEC(1));
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 40, NOW), LULL_SEC(20));
+}
+END_TEST
+
+START_TEST(a_cut_that_was_given_up_took_longer_than_that)
+{
+    LullCsiPace pace = {0};
+
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(8), 2, NOW, FALSE});
+    lull_csi_pace_note(&pace,
+                       &(LullCsiPaceSample){LULL_SEC(3), 2, NOW, TRUE}); /* it was patience that ended */
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW), LULL_SEC(8));
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(12), 2, NOW, TRUE});
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW), LULL_SEC(9));
+}
+END_TEST
+
+/* Else nobody would be frozen any more where nothing is cut without a freeze, and so nothing be measured. */
+START_TEST(what_is_old_is_not_known_any_more)
+{
+    LullCsiPace pace = {0};
+
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(60), 2, NOW, FALSE});
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW + 9 * MINUTES), LULL_SEC(60));
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW + 10 * MINUTES), 0);
+    lull_csi_pace_note(&pace, &(LullCsiPaceSample){LULL_SEC(1), 2, NOW + 11 * MINUTES, FALSE});
+    ck_assert_int_eq(lull_csi_pace_expect(&pace, 2, NOW + 12 * MINUTES), LULL_SEC(1));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("pace");
+    TCase *tcase = tcase_create("all");
+
+    tcase_add_test(tcase, what_was_never_cut_by_is_not_known);
+    tcase_add_test(tcase, what_a_cut_took_the_next_one_takes);
+    tcase_add_test(tcase, fewer_volumes_may_take_less_by_as_much_and_more_of_them_no_more);
+    tcase_add_test(tcase, one_that_takes_long_once_is_not_slow_and_always_is);
+    tcase_add_test(tcase, a_queue_is_expected_of_what_was_measured_behind_one);
+    tcase_add_test(tcase, a_cut_that_was_given_up_took_longer_than_that);
+    tcase_add_test(tcase, what_is_old_is_not_known_any_more);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
