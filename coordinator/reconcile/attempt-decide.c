@@ -3,6 +3,11 @@
  */
 #include "coordinator/reconcile/attempt-decide.h"
 
+#include "protocol/clock.h"
+
+#define BUSY_FIRST LULL_SEC(1)
+#define BUSY_MAX   LULL_SEC(15)
+
 #define STEP(verb_, reason_) ((LullAttemptStep){LULL_ATTEMPT_##verb_, (reason_)})
 
 static gboolean
@@ -114,6 +119,14 @@ lull_attempt_decide(const LullAttemptView *view)
     if (view->strict || (view->prepare != LULL_TRIED_NOT && !view->hopeless))
         return STEP(END, "NotFrozen");
     return STEP(CUT, view->unasked ? "Unasked" : "NotFrozen");
+}
+
+/* Each look is a dozen requests to an API server. Nobody waits for longer than he has to by more than a
+ * quarter. */
+gint64
+lull_attempt_busy_pause(gint64 waited)
+{
+    return CLAMP(waited / 4, BUSY_FIRST, BUSY_MAX);
 }
 
 const char *

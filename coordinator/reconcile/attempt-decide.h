@@ -65,6 +65,9 @@ typedef struct {
 
 LullAttemptStep lull_attempt_decide(const LullAttemptView *view) G_GNUC_PURE G_GNUC_WARN_UNUSED_RESULT;
 
+/* How long to wait, usec, before a storage that has been in use for @waited (usec) is looked at again. */
+gint64 lull_attempt_busy_pause(gint64 waited) G_GNUC_CONST;
+
 const char *lull_attempt_verb_to_string(LullAttemptVerb verb);
 
 G_END_DECLS

@@ -12,7 +12,6 @@
 #include "protocol/step.h"
 
 #define PREPARE_BUDGET LULL_SEC(10)
-#define BUSY_INTERVAL  LULL_SEC(1) /* between looks at what is in the way */
 #define THAW_BUDGET    LULL_SEC(4)
 
 static LullTried
@@ -21,19 +20,20 @@ tried(gboolean done)
     return done ? LULL_TRIED_DONE : LULL_TRIED_FAILED;
 }
 
-/* Somebody else's job on the machine, or a merge of what is stored, is waited for: up to the deadline, if
- * there is one. Nothing is held meanwhile. */
+/* Somebody else's job on the machine, or a merge of what is stored, is waited for, @since then: up to the
+ * deadline, if there is one. Nothing is held meanwhile. */
 static gboolean
-wait_for_storage(const LullAttemptRun *self, const GError *problem)
+wait_for_storage(const LullAttemptRun *self, gint64 since, const GError *problem)
 {
     const gint64 now = lull_clock_boottime();
-    const gint64 rest = self->view.deadline ? self->view.deadline - now : BUSY_INTERVAL;
+    const gint64 pause = lull_attempt_busy_pause(now - since);
+    const gint64 rest = self->view.deadline ? self->view.deadline - now : pause;
     GPollFD poll = {0};
 
     if (!lull_error_is(problem, LULL_ERROR_BUSY) || rest <= 0 || !self->cancel ||
         !g_cancellable_make_pollfd(self->cancel, &poll))
         return FALSE;
-    (void)g_poll(&poll, 1, (gint)(MIN(rest, BUSY_INTERVAL) / 1000) + 1);
+    (void)g_poll(&poll, 1, (gint)(MIN(rest, pause) / 1000) + 1);
     g_cancellable_release_fd(self->cancel);
     return !g_cancellable_is_cancelled(self->cancel) &&
            (!self->view.deadline || lull_clock_boottime() < self->view.deadline);
@@ -73,6 +73,7 @@ static void
 prepare_storage(LullAttemptRun *self)
 {
     LullStorage *storage = self->tools->storage;
+    const gint64 since = lull_clock_boottime();
     gboolean told = FALSE;
     gboolean known = TRUE;
 
@@ -80,7 +81,7 @@ prepare_storage(LullAttemptRun *self)
         if (known)
             self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid,
                                               self->order->number, &self->error);
-        if (self->cut || !wait_for_storage(self, self->error))
+        if (self->cut || !wait_for_storage(self, since, self->error))
             break;
         if (!told)
             g_message("%s: %s waits: %s", self->vm->name, self->order->owner, self->error->message);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/reconcile/attempt-decide.h"
+
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/unit/reconcile/must.h"
 
@@ -258,6 +260,17 @@ START_TEST(test_only_who_would_not_wait_but_for_others_has_queued)
 }
 END_TEST
 
+START_TEST(test_a_storage_that_is_in_use_for_long_is_looked_at_less_often)
+{
+    static const struct {
+        gint64 waited, pause;
+    } cases[] = {{0, 1}, {4, 1}, {20, 5}, {60, 15}, {3600, 15}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+        ck_assert_int_eq(lull_attempt_busy_pause(LULL_SEC(cases[i].waited)), LULL_SEC(cases[i].pause));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -266,6 +279,7 @@ make_suite(void)
 
     tcase_add_test(tcase, test_whatever_has_happened_the_guest_is_let_go);
     tcase_add_test(tcase, test_only_who_would_not_wait_but_for_others_has_queued);
+    tcase_add_test(tcase, test_a_storage_that_is_in_use_for_long_is_looked_at_less_often);
     tcase_add_loop_test(tcase, test_runs_its_stories, 0, G_N_ELEMENTS(stories));
     suite_add_tcase(suite, tcase);
     return suite;
