@@ -24,6 +24,7 @@ struct _LullGuestHold {
     LullLine line;  /* closed: the guest could not be reached */
     LullStay *stay; /* NULL: nobody tells */
     GCancellable *over;
+    char *pod_directory; /* of a machine in a pod whose TPM keeps what it has on a volume; NULL: none */
     char *op;
     char *uid;
     char *ns;   /* of its API; NULL: it has none */

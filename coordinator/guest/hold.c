@@ -10,11 +10,14 @@
 #include "coordinator/guest/hold-private.h"
 #include "coordinator/guest/host-private.h"
 #include "coordinator/guest/host-dead-man.h"
+#include "coordinator/guest/pod-volumes.h"
+#include "coordinator/model/volumes.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
 
 #define PROBE_USEC  LULL_SEC(5)
+#define LEAST_USEC  LULL_MSEC(500) /* that storage has for a sync, however long the guest took */
 #define SETTLE_USEC (LULL_HOST_DEAD_MAN_SETTLE_USEC + LULL_MSEC(500))
 
 void
@@ -97,6 +100,17 @@ probe(LullGuestHold *self, LullHost *host, const LullVm *vm, GError **ret_error)
     return TRUE;
 }
 
+static gboolean
+keeps_tpm(const LullVm *vm)
+{
+    g_autofree char *name = lull_volume_of_tpm(vm->name);
+
+    for (guint i = 0; i < vm->volumes->len; i++)
+        if (g_str_equal(((const LullVmVolume *)vm->volumes->pdata[i])->name, name))
+            return TRUE;
+    return FALSE;
+}
+
 LullGuestHold *
 lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **error)
 {
@@ -114,6 +128,7 @@ lull_guest_hold_new(LullHost *host, const LullVm *vm, const char *op, GError **e
     self->freeze_api = vm->ns ? lull_host_freeze_api(host) : NULL;
     self->over = g_cancellable_new();
     self->stay = lull_host_watch_stay(host, vm, self->over);
+    self->pod_directory = keeps_tpm(vm) ? lull_host_pod_directory(host, vm) : NULL;
     self->volumes = lull_guest_hold_identities(vm);
     self->rows = json_object_new_array();
     self->facts.filesystems = json_object_new_array();
@@ -136,6 +151,20 @@ lull_guest_hold_leaves(const LullGuestHold *self)
     return self->stay ? lull_stay_broken(self->stay) : NULL;
 }
 
+/* Nobody in the guest knows of it. */
+static gboolean
+sync_tpm(LullGuestHold *self, gint64 until)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!self->pod_directory ||
+        lull_pod_volumes_sync(self->pod_directory, MAX(until - lull_clock_boottime(), LEAST_USEC), &error))
+        return TRUE;
+    g_prefix_error(&error, "what its TPM keeps: ");
+    lull_guest_hold_fail(self, error);
+    return FALSE;
+}
+
 gboolean
 lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
 {
@@ -148,7 +177,7 @@ lull_guest_hold_prepare(LullGuestHold *self, gint64 budget_usec)
         return FALSE;
     }
     self->prepared = TRUE;
-    ok = self->ops->prepare(self, budget_usec);
+    ok = self->ops->prepare(self, budget_usec) && sync_tpm(self, start + budget_usec);
     self->facts.prepare_usec = lull_clock_boottime() - start;
     return ok;
 }
@@ -205,6 +234,7 @@ lull_guest_hold_free(LullGuestHold *self)
     lull_host_let_go(self->host);
     lull_stay_end(self->stay);
     g_object_unref(self->over);
+    g_free(self->pod_directory);
     g_free(self->facts.agent_name);
     g_free(self->facts.agent_problem);
     g_free(self->facts.problem);

@@ -27,6 +27,9 @@ gboolean lull_host_is_launcher(const LullHost *self);
 LullStay *
 lull_host_watch_stay(LullHost *self, const LullVm *vm, GCancellable *over) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Of a node: where the kubelet has the pod that @vm was found in. NULL: it is none, or the machine is off. */
+char *lull_host_pod_directory(const LullHost *self, const LullVm *vm) G_GNUC_WARN_UNUSED_RESULT;
+
 /* UNSUPPORTED: it is a node, with as many libvirts as machines. */
 gboolean lull_host_check_single(const LullHost *self, GError **error);
 

@@ -679,13 +679,29 @@ lull_host_open(const char *uri, GError **error)
     return host_start(self, worker_connect(self, error));
 }
 
+/* Of a place, which is POD/UUID; NULL: there is none. */
+static char *
+pod_of(const LullVm *vm)
+{
+    const char *slash = vm->place ? strchr(vm->place, '/') : NULL;
+
+    return slash ? g_strndup(vm->place, (gsize)(slash - vm->place)) : NULL;
+}
+
 LullStay *
 lull_host_watch_stay(LullHost *self, const LullVm *vm, GCancellable *over)
 {
-    const char *slash = vm->place ? strchr(vm->place, '/') : NULL;
-    g_autofree char *pod = slash ? g_strndup(vm->place, (gsize)(slash - vm->place)) : NULL;
+    g_autofree char *pod = self->instances ? pod_of(vm) : NULL;
 
-    return self->instances && pod ? lull_instances_watch(self->instances, vm->uid, pod, over) : NULL;
+    return pod ? lull_instances_watch(self->instances, vm->uid, pod, over) : NULL;
+}
+
+char *
+lull_host_pod_directory(const LullHost *self, const LullVm *vm)
+{
+    g_autofree char *pod = self->launchers ? pod_of(vm) : NULL;
+
+    return pod ? lull_launchers_pod_directory(self->launchers, pod) : NULL;
 }
 
 LullHost *

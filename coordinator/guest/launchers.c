@@ -133,6 +133,12 @@ lull_launchers_free(LullLaunchers *self)
     g_free(self);
 }
 
+char *
+lull_launchers_pod_directory(const LullLaunchers *self, const char *pod)
+{
+    return g_build_filename(self->pods_directory, pod, NULL);
+}
+
 /* POD/UUID; a uid has no slash. */
 static gboolean
 read_place(const char *text, LullWhere *ret_where)

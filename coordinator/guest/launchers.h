@@ -15,6 +15,8 @@ LullLaunchers *
 lull_launchers_new(LullInstances *instances, const char *pods_directory) G_GNUC_WARN_UNUSED_RESULT;
 void lull_launchers_free(LullLaunchers *self);
 
+char *lull_launchers_pod_directory(const LullLaunchers *self, const char *pod) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The host of one machine, by its uid, or by a place (LullVm.place), for which nobody needs to have told of
  * it. NOT_FOUND: the pod of the place is gone; one that nobody told of is LOST. Each reach and keep has its
  * let-go, which never waits. */

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -169,6 +170,61 @@ def test_a_guest_is_held_through_its_pods_socket(either, driver, kubelet, cast):
     either.assert_writes_resume(within=5)
     driver.must("free")
     wait_for(lambda: not kubelet.dead_men(), 10, "the host dead man is gone")
+
+
+@contextlib.contextmanager
+def tpm_volume(kubelet, pod):
+    """(where the pod keeps what its TPM has, the storage behind it)"""
+    storage = os.path.join(kubelet.dir, "storage")
+    with open(storage, "w") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", storage], check=True)
+    volume = os.path.join(kubelet.pods, pod, "volumes/kubernetes.io~csi/pvc-1/mount")
+    os.makedirs(volume)
+    subprocess.run(["mount", "-o", "loop,commit=300", storage, volume], check=True)
+    try:
+        yield volume, storage
+    finally:
+        subprocess.run(["umount", volume], check=True)
+
+
+def with_tpm(document):
+    document["spec"]["domain"]["devices"] = {"tpm": {"persistent": True}}
+    return document
+
+
+def test_f6_what_a_tpm_keeps_is_stored_before_the_freeze(either, host, kubelet, driver):
+    pod = kubelet.add_pod(host.socket)
+    driver.tell(with_tpm(instance(either.name.partition("_")[2], pod, either)))
+    with tpm_volume(kubelet, pod) as (volume, storage):
+        secret = uuid().encode()
+        with open(os.path.join(volume, "tpm2-00.permall"), "wb") as file:
+            file.write(secret)
+
+        def is_stored():
+            with open(storage, "rb") as file:
+                return secret in file.read()
+
+        assert not is_stored()
+        driver.must("vm", api_name(either))
+        driver.must("hold", uuid())
+        driver.must("prepare", 10000)
+        assert is_stored()
+        driver.must("free")
+
+
+def test_f6_a_guest_whose_tpm_could_not_be_stored_is_not_frozen(either, host, kubelet, driver):
+    """As there; the cut is made without a freeze then, and that is said."""
+    pod = kubelet.add_pod(host.socket)
+    driver.tell(with_tpm(instance(either.name.partition("_")[2], pod, either)))
+    driver.must("vm", api_name(either))
+    driver.must("hold", uuid())
+    facts = driver("prepare", 10000)
+    assert "what its TPM keeps" in facts["problem"] and "HostToContainer" in facts["problem"], facts
+    facts = driver("freeze", 8000)
+    assert not facts["frozen"] and not facts["attempted"], facts
+    driver.must("free")
+    either.assert_writes_resume(within=5)
 
 
 def test_a_stock_guest_is_thawed_when_the_coordinator_is_killed(curly, driver, kubelet, cast):

@@ -132,7 +132,7 @@ def check_licence(root):
 CASES_PAGE = "docs/compatibility.md"
 CASES = [f"{letter}{n}" for letter, last in (("S", 61), ("A", 16), ("F", 11)) for n in range(1, last + 1)]
 # Cases that no test shows yet. Whoever adds one lowers it; it never rises.
-CASES_WITHOUT_TEST = 1
+CASES_WITHOUT_TEST = 0
 CASE_ROW = re.compile(r"^\| ([SAF]\d+) \| (.*) \|$", re.M)
 CASE_KIND = re.compile(r"(as there|policy|other: .+)$")
 CASE_TESTS = re.compile(r"`([\w./-]+\.(?:c|py))`: ((?:`\w+`(?:, )?)+)$")
