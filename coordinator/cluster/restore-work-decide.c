@@ -61,12 +61,6 @@ is_in_place(LullJson *restore)
 }
 
 static gboolean
-has_revision(LullJson *content, const char *member)
-{
-    return *lull_json_string(lull_json_at(source_of(content), "spec", member, NULL), "revisionName", "") != 0;
-}
-
-static gboolean
 has_data_volume(LullJson *plan)
 {
     for (size_t i = 0; plan && i < json_object_array_length(plan); i++)
@@ -86,10 +80,6 @@ lull_restore_work_refusal(LullJson *restore, LullJson *content, LullJson *plan)
         return g_strdup(
             "the machine has DataVolumes made of its own templates, which are not restored in a cluster yet: "
             "make claims of the VolumeSnapshots by hand");
-    if (has_revision(content, "instancetype") || has_revision(content, "preference"))
-        return g_strdup(
-            "the machine has an instance type or a preference, which are not restored in a cluster yet: make "
-            "claims of the VolumeSnapshots by hand");
     if (lull_csi_needs_backend(source_of(content), FALSE))
         return g_strdup(
             "the machine keeps what its TPM or its UEFI has, which is not restored in a cluster yet: make "
@@ -304,6 +294,8 @@ decide_after(const LullRestoreLook *look)
     for (guint i = 0; i < look->n; i++)
         if (is_to_be_adopted(look, &look->sights[i]))
             return STEP_AT(ADOPT, i);
+    if (look->revisions)
+        return STEP(OWN_REVISIONS);
     return look->surplus ? STEP(REMOVE_SURPLUS) : STEP(DONE);
 }
 
@@ -330,6 +322,7 @@ lull_restore_work_verb_to_string(LullRestoreWorkVerb verb)
         [LULL_RESTORE_WORK_CREATE] = "create",
         [LULL_RESTORE_WORK_WRITE_MACHINE] = "write-machine",
         [LULL_RESTORE_WORK_ADOPT] = "adopt",
+        [LULL_RESTORE_WORK_OWN_REVISIONS] = "own-revisions",
         [LULL_RESTORE_WORK_REMOVE_SURPLUS] = "remove-surplus",
         [LULL_RESTORE_WORK_DONE] = "done",
     };

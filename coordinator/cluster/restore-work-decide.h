@@ -32,16 +32,18 @@ typedef struct {
     LullJson *vm; /* the target, as reconcilers know machines (machine-view.h); NULL: not there */
     const LullRestoreSight *sights;
     guint n;
-    gboolean surplus; /* DataVolumes that are noted to go are still there */
+    gboolean surplus;   /* DataVolumes that are noted to go may still be there */
+    gboolean revisions; /* the machine's instance type or preference may be nobody's */
 } LullRestoreLook;
 
 typedef enum {
-    LULL_RESTORE_WORK_WAIT = 0,       /* for what happens by itself, for a while */
-    LULL_RESTORE_WORK_STUCK,          /* it may get better, but not soon */
-    LULL_RESTORE_WORK_FAIL,           /* it will not */
-    LULL_RESTORE_WORK_CREATE,         /* the claim of entry `index` */
-    LULL_RESTORE_WORK_WRITE_MACHINE,  /* or make it, where it is not there */
-    LULL_RESTORE_WORK_ADOPT,          /* the claim of entry `index`, by the machine */
+    LULL_RESTORE_WORK_WAIT = 0,      /* for what happens by itself, for a while */
+    LULL_RESTORE_WORK_STUCK,         /* it may get better, but not soon */
+    LULL_RESTORE_WORK_FAIL,          /* it will not */
+    LULL_RESTORE_WORK_CREATE,        /* the claim of entry `index` */
+    LULL_RESTORE_WORK_WRITE_MACHINE, /* or make it, where it is not there */
+    LULL_RESTORE_WORK_ADOPT,         /* the claim of entry `index`, by the machine */
+    LULL_RESTORE_WORK_OWN_REVISIONS,
     LULL_RESTORE_WORK_REMOVE_SURPLUS, /* DataVolumes that the machine had */
     LULL_RESTORE_WORK_DONE,
     LULL_RESTORE_WORK_N

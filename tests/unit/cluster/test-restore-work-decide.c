@@ -47,7 +47,7 @@
 /* One volume, "root", onto the claim "new-root". NULL: not there. */
 typedef struct {
     const char *vm, *cut, *snapshot, *behind, *claim, *volume, *class, *said;
-    gboolean surplus;
+    gboolean surplus, revisions;
     LullRestoreWorkVerb verb;
     const char *words; /* a part of them; NULL: there are none */
 } Case;
@@ -170,6 +170,7 @@ static const Case cases[] = {
     {.vm = WRITTEN_VM, DO(DONE)},
     {.vm = VM("," MARK, "'printableStatus':'Running'"), .claim = BOUND, DO(DONE)},
     {.vm = WRITTEN_VM, .surplus = TRUE, DO(REMOVE_SURPLUS)},
+    {.vm = WRITTEN_VM, .surplus = TRUE, .revisions = TRUE, DO(OWN_REVISIONS)},
     /* a machine that another restore has written is yet to be written by this one */
     {.vm = VM("," OTHER_MARK, LOCKED "," STOPPED),
      .claim = BOUND,
@@ -233,7 +234,7 @@ START_TEST(each_step_follows_from_what_is_there)
     g_autoptr(LullJson) volume = maybe(c->volume);
     g_autoptr(LullJson) class = maybe(c->class);
     const LullRestoreSight sight = {entry, cut, snapshot, behind, claim, volume, class, c->said};
-    const LullRestoreLook look = {restore, content, vm, &sight, 1, c->surplus};
+    const LullRestoreLook look = {restore, content, vm, &sight, 1, c->surplus, c->revisions};
     g_auto(LullRestoreWorkStep) step = lull_restore_work_decide(&look);
 
     ck_assert_msg(step.verb == c->verb, "case %d: %s: %s", _i, lull_restore_work_verb_to_string(step.verb),
@@ -258,7 +259,7 @@ START_TEST(what_is_wrong_with_one_volume_keeps_the_others_from_being_made)
 
     for (guint where = 0; where < 3; where++) {
         LullRestoreSight sights[] = {good, good, good};
-        const LullRestoreLook look = {restore, content, vm, sights, 3, FALSE};
+        const LullRestoreLook look = {restore, content, vm, sights, 3, FALSE, FALSE};
         g_auto(LullRestoreWorkStep) step = {0};
 
         sights[where] = bad;
@@ -280,7 +281,7 @@ START_TEST(claims_are_made_in_their_order)
     const LullRestoreSight missing = {.entry = entry, .snapshot = snapshot, .class = class};
     const LullRestoreSight made = {.entry = entry, .snapshot = snapshot, .class = class, .claim = claim};
     const LullRestoreSight sights[] = {made, missing, missing};
-    const LullRestoreLook look = {restore, content, NULL, sights, 3, FALSE};
+    const LullRestoreLook look = {restore, content, NULL, sights, 3, FALSE, FALSE};
     g_auto(LullRestoreWorkStep) step = lull_restore_work_decide(&look);
 
     ck_assert_int_eq(step.verb, LULL_RESTORE_WORK_CREATE);
@@ -295,8 +296,6 @@ static const struct {
     {",'volumeRestorePolicy':'PrefixTargetName'", "", "[]", NULL},
     {",'volumeRestorePolicy':'InPlace'", "", "[]", "InPlace"},
     {"", "", "[{'volumeName':'root','dataVolumeName':'root'}]", "DataVolumes"},
-    {"", "'instancetype':{'name':'small','revisionName':'r'}", "[]", "instance type"},
-    {"", "'preference':{'name':'small','revisionName':'r'}", "[]", "preference"},
     {"", "'template':{'spec':{'domain':{'devices':{'tpm':{'persistent':true}}}}}", "[]", "TPM"},
 };
 

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "coordinator/cluster/machine-source.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
@@ -420,6 +421,30 @@ START_TEST(a_machine_that_is_not_there_is_made_and_does_not_run)
 }
 END_TEST
 
+static void
+put_revision(const char *name, const char *owner, const char *data)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'apiVersion':'apps/v1','kind':'ControllerRevision','metadata':{'name':'%s','namespace':'" NS
+        "','labels':{'of':'it'}%s%s%s},'data':{'spec':%s},'revision':7}",
+        name,
+        owner ? ",'ownerReferences':[{'apiVersion':'x/v1','kind':'X','name':'x','controller':true,'uid':'"
+              : "",
+        owner ? owner : "", owner ? "'}]" : "", data);
+
+    json_object_put(put(&lull_kind_revision, text));
+}
+
+static void
+ask_for_instance_type(void)
+{
+    LullJson *spec = lull_json_at(content, "spec", "source", "virtualMachine", "spec", NULL);
+    LullJson *restored = lull_json_object(restore, "spec");
+
+    lull_json_set_string(restored, "virtualMachineSnapshotName", "snap");
+    lull_json_take(spec, "instancetype", json("{'name':'small','revisionName':'snap-small-1'}"));
+}
+
 /* Wherever it dies, before a write or after it: whoever comes next goes on. */
 START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
 {
@@ -433,6 +458,8 @@ START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
         if (_i % 2 == 0)
             put_vm(VOLUME_OF("root"));
         make_objects(target, "");
+        put_revision("snap-small-1", "u-snap", "1");
+        ask_for_instance_type();
         played.dies_at = at;
         played.does_it = _i / 2;
         alive = run(&error);
@@ -609,6 +636,66 @@ START_TEST(a_restore_that_is_cancelled_ends_soon)
 }
 END_TEST
 
+/* R32: what there is of the name that the copy would have, and the name that it has then. "VM": the uid of
+ * the machine. */
+static const struct {
+    const char *target, *owner, *data;
+    const char *name;
+} revisions[] = {
+    {"larry", NULL, NULL, "larry-small-1"},
+    {"harry", NULL, NULL, "harry-small-1"},
+    {"larry", NULL, "1", "larry-small-1"},
+    {"larry", "VM", "1", "larry-small-1"},
+    {"larry", "VM", "2", "restore-u-back-instancetype"},
+    {"larry", "other", "1", "restore-u-back-instancetype"},
+    {"harry", NULL, "2", "restore-u-back-instancetype"},
+};
+
+START_TEST(the_instance_type_comes_back_and_belongs_to_the_machine)
+{
+    const char *target = revisions[_i].target;
+    g_autofree char *usual = g_strconcat(target, "-small-1", NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+    g_autoptr(LullJson) revision = NULL;
+
+    if (g_str_equal(target, "larry"))
+        put_vm(VOLUME_OF("root"));
+    vm = get(&lull_kind_vm, target);
+    put_revision("snap-small-1", "u-snap", "1");
+    if (revisions[_i].data)
+        put_revision(usual,
+                     g_strcmp0(revisions[_i].owner, "VM") == 0 ? lull_meta_uid(vm) : revisions[_i].owner,
+                     revisions[_i].data);
+    make_objects(target, "");
+    ask_for_instance_type();
+    ck_assert_msg(run(&error), "%s", error ? error->message : "");
+    check_restored(target);
+    lull_json_put(vm);
+    vm = get(&lull_kind_vm, target);
+    ck_assert_str_eq(lull_json_string(lull_json_at(vm, "spec", "instancetype", NULL), "revisionName", ""),
+                     revisions[_i].name);
+    revision = get(&lull_kind_revision, revisions[_i].name);
+    ck_assert_str_eq(lull_meta_controller(revision), lull_meta_uid(vm));
+    ck_assert_int_eq(lull_json_int(lull_json_object(revision, "data"), "spec", 0), 1);
+}
+END_TEST
+
+START_TEST(an_instance_type_that_is_lost_leaves_the_machine_as_it_is)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    put_vm("");
+    make_objects("larry", "");
+    ask_for_instance_type();
+    ck_assert(!run(&error));
+    ck_assert_str_eq(error->message, "Unable to find ControllerRevision " NS "/snap-small-1");
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -629,6 +716,9 @@ make_suite(void)
     tcase_add_test(tcase, a_patch_that_does_not_apply_fails_before_anything_is_made);
     tcase_add_test(tcase, a_restore_that_is_given_up_leaves_nothing_that_nobody_uses);
     tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
+    tcase_add_loop_test(tcase, the_instance_type_comes_back_and_belongs_to_the_machine, 0,
+                        G_N_ELEMENTS(revisions));
+    tcase_add_test(tcase, an_instance_type_that_is_lost_leaves_the_machine_as_it_is);
     suite_add_tcase(suite, tcase);
     return suite;
 }

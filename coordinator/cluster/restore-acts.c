@@ -1,0 +1,232 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-acts.h"
+
+#include "coordinator/cluster/restore-machine.h"
+#include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-revisions.h"
+#include "coordinator/cluster/volume-class.h"
+#include "coordinator/cluster/volume-status.h"
+#include "coordinator/model/json-patch.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/storage/csi/kinds.h"
+#include "coordinator/store/kube/kube.h"
+#include "protocol/error.h"
+
+static const char *
+target_of(LullJson *restore)
+{
+    return lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", "");
+}
+
+gboolean
+lull_restore_act_look_at_target(LullRestoreActs *self, GError **error)
+{
+    g_clear_pointer(&self->vm, json_object_put);
+    return lull_effect_get(self->store, &lull_kind_vm, lull_meta_namespace(self->restore),
+                           target_of(self->restore), &self->vm, error);
+}
+
+/* What API servers refuse for now, as by a quota or a role, is mended without us. */
+static gboolean
+fail_with(GError *take_problem, GError **error)
+{
+    if (lull_error_is(take_problem, LULL_ERROR_DENIED))
+        take_problem->code = LULL_ERROR_FAILED;
+    g_propagate_error(error, take_problem);
+    return FALSE;
+}
+
+/* A server that drops where the data come from binds an empty volume: the claim goes before that, or at
+ * least before anybody uses it. */
+static gboolean
+check_reply(LullRestoreActs *self, LullJson *claim, LullJson *sent, GError **error)
+{
+    g_autofree char *problem = lull_restore_claim_problem(claim, sent);
+
+    if (!problem)
+        return TRUE;
+    if (!lull_effect_remove(self->store, &lull_csi_kind_claim, claim, error))
+        return FALSE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s", problem);
+    return FALSE;
+}
+
+static LullJson *
+machine_of(LullRestoreActs *self, GError **error)
+{
+    LullJson *machine = lull_restore_machine(self->restore, self->content, self->plan, self->vm, error);
+
+    if (!machine)
+        g_prefix_error(error, "error patching VM %s: ", target_of(self->restore));
+    return machine;
+}
+
+/* One that nobody would take is told before anything is made for it. */
+static gboolean
+try_machine(LullRestoreActs *self, GError **error)
+{
+    g_autoptr(LullJson) machine = NULL;
+    g_autoptr(LullJson) tried = NULL;
+    g_autoptr(GError) problem = NULL;
+
+    if (self->vm || self->tried)
+        return TRUE;
+    machine = machine_of(self, error);
+    if (!machine)
+        return FALSE;
+    self->tried = TRUE;
+    if (!self->tools->trial)
+        return TRUE;
+    tried = lull_store_kube_try_create(self->tools->trial, &lull_kind_plain_machine, machine, &problem);
+    if (tried || lull_error_is(problem, LULL_ERROR_EXISTS))
+        return TRUE;
+    g_prefix_error(&problem, "vm %s cannot be made: ", target_of(self->restore));
+    return fail_with(g_steal_pointer(&problem), error);
+}
+
+gboolean
+lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sight, GError **error)
+{
+    g_autoptr(LullJson) claim =
+        lull_restore_claim(self->restore, self->content, sight->entry, sight->snapshot, self->vm);
+    g_autoptr(GError) problem = NULL;
+    LullJson *made = NULL;
+
+    if (!try_machine(self, error))
+        return FALSE;
+    if (!claim) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "volume backup for volume %s not found",
+                    lull_json_string(sight->entry, "volumeName", ""));
+        return FALSE;
+    }
+    made = lull_store_create(self->store, &lull_csi_kind_claim, claim, &problem);
+    if (!made && lull_error_is(problem, LULL_ERROR_EXISTS) &&
+        !lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(claim), lull_meta_name(claim),
+                         &made, error))
+        return FALSE;
+    if (!made)
+        return problem ? fail_with(g_steal_pointer(&problem), error) : TRUE;
+    if (!problem && !check_reply(self, made, claim, error)) {
+        json_object_put(made);
+        return FALSE;
+    }
+    lull_restore_sights_note(self->sights, made);
+    return TRUE;
+}
+
+/* Only what differs, so that what others wrote to the rest stays. */
+static LullJson *
+machine_patch(LullJson *before, LullJson *after)
+{
+    g_autoptr(LullJson) old = json_object_new_object();
+    g_autoptr(LullJson) new = json_object_new_object();
+    LullJson *patch = NULL;
+
+    lull_json_copy(lull_json_ensure(old, "metadata"), lull_json_object(before, "metadata"), "annotations");
+    lull_json_copy(lull_json_ensure(new, "metadata"), lull_json_object(after, "metadata"), "annotations");
+    lull_json_copy(old, before, "spec");
+    lull_json_copy(new, after, "spec");
+    patch = lull_json_diff(old, new);
+    lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(before));
+    return patch;
+}
+
+/* The machine does not tell any more once it is written. */
+static gboolean
+note_surplus(LullRestoreActs *self, LullJson *machine, GError **error)
+{
+    g_autoptr(LullJson) names = lull_restore_surplus(self->vm, machine);
+    g_autoptr(LullJson) patch = json_object_new_object();
+    LullJson *status = lull_json_ensure(patch, "status");
+
+    if (json_object_array_length(names) == 0 || (self->surplus && lull_json_equal(names, self->surplus)))
+        return TRUE;
+    lull_json_take(status, "deletedDataVolumes", json_object_get(names));
+    if (!lull_effect_patch(self->store, &lull_kind_restore, self->restore, LULL_PATCH_STATUS,
+                           json_object_get(patch), error))
+        return FALSE;
+    g_clear_pointer(&self->surplus, json_object_put);
+    self->surplus = g_steal_pointer(&names);
+    return TRUE;
+}
+
+gboolean
+lull_restore_act_write_machine(LullRestoreActs *self, GError **error)
+{
+    g_autoptr(LullJson) machine = machine_of(self, error);
+    g_autoptr(LullJson) after = NULL;
+    g_autoptr(LullJson) patch = NULL;
+    g_autoptr(GError) problem = NULL;
+
+    if (!machine || (self->vm && !note_surplus(self, machine, error)) ||
+        !lull_restore_put_revisions(self->store, self->restore, self->vm, machine, error))
+        return FALSE;
+    if (self->vm) {
+        patch = machine_patch(self->vm, machine);
+        after = lull_store_patch(self->store, &lull_kind_plain_machine, lull_meta_namespace(self->vm),
+                                 lull_meta_name(self->vm), LULL_PATCH_OBJECT, patch, &problem);
+    } else {
+        after = lull_store_create(self->store, &lull_kind_plain_machine, machine, &problem);
+    }
+    if (after || lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_EXISTS))
+        return lull_restore_act_look_at_target(self, error); /* whoever was faster */
+    g_prefix_error(&problem, "vm %s cannot be written: ", target_of(self->restore));
+    return fail_with(g_steal_pointer(&problem), error);
+}
+
+gboolean
+lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GError **error)
+{
+    g_autoptr(LullJson) patch = json_object_new_object();
+    LullJson *meta = lull_json_ensure(patch, "metadata");
+    LullJson *after = NULL;
+    GError *problem = NULL;
+
+    lull_json_set_string(meta, "resourceVersion", lull_meta_version(sight->claim));
+    lull_json_take(meta, "ownerReferences",
+                   lull_meta_owners(lull_json_string(self->vm, "apiVersion", ""), "VirtualMachine",
+                                    lull_meta_name(self->vm), lull_meta_uid(self->vm)));
+    json_object_object_add(lull_json_ensure(meta, "annotations"), LULL_RESTORE_OWNED_BY_VM, NULL);
+    after = lull_store_patch(self->store, &lull_csi_kind_claim, lull_meta_namespace(sight->claim),
+                             lull_meta_name(sight->claim), LULL_PATCH_OBJECT, patch, &problem);
+    if (!after &&
+        (lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_NOT_FOUND)) &&
+        lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(sight->claim),
+                        lull_meta_name(sight->claim), &after, NULL))
+        g_clear_error(&problem); /* looked at again */
+    if (problem)
+        return fail_with(problem, error);
+    if (after)
+        lull_restore_sights_note(self->sights, after);
+    return TRUE;
+}
+
+/* One that somebody else has made his is not ours to remove. */
+static gboolean
+remove_data_volume(LullRestoreActs *self, const char *name, GError **error)
+{
+    g_autoptr(LullJson) found = NULL;
+    const char *owner = NULL;
+
+    if (!lull_effect_get(self->store, &lull_kind_data_volume, lull_meta_namespace(self->restore), name,
+                         &found, error))
+        return FALSE;
+    owner = found ? lull_meta_controller(found) : "";
+    if (!found || lull_meta_is_deleting(found) || (*owner && g_strcmp0(owner, lull_meta_uid(self->vm)) != 0))
+        return TRUE;
+    return lull_effect_remove(self->store, &lull_kind_data_volume, found, error);
+}
+
+gboolean
+lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error)
+{
+    for (size_t i = 0; self->surplus && i < json_object_array_length(self->surplus); i++)
+        if (!remove_data_volume(self, json_object_get_string(json_object_array_get_idx(self->surplus, i)),
+                                error))
+            return FALSE;
+    g_clear_pointer(&self->surplus, json_object_put);
+    return TRUE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "coordinator/cluster/restore-sights.h"
+#include "coordinator/cluster/restore-work.h"
+
+G_BEGIN_DECLS
+
+/* What is done for a restore, one step each. Each may be done again after a crash: what was there already is
+ * as good as made. */
+typedef struct {
+    const LullRestoreTools *tools;
+    LullStore *store;
+    LullJson *restore, *content, *plan; /* lent */
+    LullRestoreSights *sights;
+    LullJson *vm;      /* the target, as it was looked at; NULL: not there */
+    LullJson *surplus; /* names of DataVolumes that go in the end; NULL: none */
+    gboolean tried;
+} LullRestoreActs;
+
+gboolean lull_restore_act_look_at_target(LullRestoreActs *self, GError **error);
+
+/* Before the first, a machine that is to be made is tried. */
+gboolean lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
+
+/* And looks at it again. */
+gboolean lull_restore_act_write_machine(LullRestoreActs *self, GError **error);
+gboolean lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
+gboolean lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error);
+
+G_END_DECLS

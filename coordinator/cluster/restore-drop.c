@@ -1,0 +1,71 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-work-decide.h"
+#include "coordinator/cluster/restore-work.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/reconcile/effect.h"
+#include "coordinator/storage/csi/kinds.h"
+
+/* With it a volume would go that was not made for it. */
+static gboolean
+may_go(LullStore *store, LullJson *claim, gboolean *ret_may, GError **error)
+{
+    const char *name = lull_json_string(lull_json_object(claim, "spec"), "volumeName", "");
+    g_autoptr(LullJson) volume = NULL;
+
+    *ret_may = TRUE;
+    if (!*name)
+        return TRUE;
+    if (!lull_effect_get(store, &lull_csi_kind_volume, NULL, name, &volume, error))
+        return FALSE;
+    *ret_may = !volume || lull_restore_volume_is_new(claim, volume, "");
+    return TRUE;
+}
+
+static gboolean
+drop_claim(LullStore *store, LullJson *claim, GError **error)
+{
+    gboolean may = FALSE;
+
+    if (!may_go(store, claim, &may, error))
+        return FALSE;
+    if (may)
+        return lull_effect_remove(store, &lull_csi_kind_claim, claim, error);
+    g_warning("claim %s/%s, which a restore made that was given up, is bound to a volume that was there "
+              "before: it is left, look at it",
+              lull_meta_namespace(claim), lull_meta_name(claim));
+    return TRUE;
+}
+
+gboolean
+lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error)
+{
+    const char *source = lull_meta_name(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
+    const char *ns = lull_meta_namespace(restore);
+    g_autofree char *selector = source ? g_strconcat(LULL_RESTORE_SOURCE "=", source, NULL) : NULL;
+    const LullListOptions options = {.label_selector = selector ? selector : LULL_RESTORE_SOURCE};
+    g_autoptr(LullJson) vm = NULL;
+    g_autoptr(LullJson) list = NULL;
+    LullJson *items = NULL;
+
+    if (!lull_effect_get(self->store, &lull_kind_vm, ns,
+                         lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", ""), &vm,
+                         error))
+        return FALSE;
+    if (vm && lull_restore_made(restore, vm))
+        return TRUE;
+    list = lull_store_list(self->store, &lull_csi_kind_claim, ns, &options, error);
+    if (!list)
+        return FALSE;
+    items = lull_json_array(list, "items");
+    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
+        LullJson *claim = json_object_array_get_idx(items, i);
+
+        if (lull_restore_made(restore, claim) && !lull_meta_is_deleting(claim) &&
+            !drop_claim(self->store, claim, error))
+            return FALSE;
+    }
+    return TRUE;
+}
