@@ -117,6 +117,26 @@ lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sig
     return TRUE;
 }
 
+gboolean
+lull_restore_act_create_data_volume(LullRestoreActs *self, const LullRestoreSight *sight, GError **error)
+{
+    const char *name = lull_json_string(sight->entry, "dataVolumeName", "");
+    g_autoptr(LullJson) machine = machine_of(self, error);
+    g_autoptr(LullJson) wanted = machine ? lull_restore_data_volume(self->restore, machine, name) : NULL;
+    g_autoptr(LullJson) made = NULL;
+    g_autoptr(GError) problem = NULL;
+
+    if (!machine)
+        return FALSE;
+    if (!wanted) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "the machine has no template any more of which data volume %s could be made", name);
+        return FALSE;
+    }
+    made = lull_store_create(self->store, &lull_kind_data_volume, wanted, &problem);
+    return made || lull_error_is(problem, LULL_ERROR_EXISTS) || fail_with(g_steal_pointer(&problem), error);
+}
+
 /* Only what differs, so that what others wrote to the rest stays. */
 static LullJson *
 machine_patch(LullJson *before, LullJson *after)

@@ -25,6 +25,9 @@ gboolean lull_restore_act_look_at_target(LullRestoreActs *self, GError **error);
 /* Before the first, a machine that is to be made is tried. */
 gboolean lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
 
+gboolean
+lull_restore_act_create_data_volume(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
+
 /* And looks at it again. */
 gboolean lull_restore_act_write_machine(LullRestoreActs *self, GError **error);
 gboolean lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);

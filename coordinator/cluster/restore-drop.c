@@ -4,6 +4,7 @@
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-work-decide.h"
 #include "coordinator/cluster/restore-work.h"
+#include "coordinator/cluster/volume-class.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/storage/csi/kinds.h"
@@ -39,6 +40,28 @@ drop_claim(LullStore *store, LullJson *claim, GError **error)
     return TRUE;
 }
 
+/* Before their claims, which they would make again. */
+static gboolean
+drop_data_volumes(LullStore *store, LullJson *restore, GError **error)
+{
+    LullJson *plan = lull_json_array(lull_json_object(restore, "status"), "restores");
+
+    for (size_t i = 0; plan && i < json_object_array_length(plan); i++) {
+        const char *name = lull_json_string(json_object_array_get_idx(plan, i), "dataVolumeName", "");
+        g_autoptr(LullJson) found = NULL;
+
+        if (!*name)
+            continue;
+        if (!lull_effect_get(store, &lull_kind_data_volume, lull_meta_namespace(restore), name, &found,
+                             error))
+            return FALSE;
+        if (found && lull_restore_made(restore, found) && !lull_meta_is_deleting(found) &&
+            !lull_effect_remove(store, &lull_kind_data_volume, found, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error)
 {
@@ -56,6 +79,8 @@ lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson
         return FALSE;
     if (vm && lull_restore_made(restore, vm))
         return TRUE;
+    if (!drop_data_volumes(self->store, restore, error))
+        return FALSE;
     list = lull_store_list(self->store, &lull_csi_kind_claim, ns, &options, error);
     if (!list)
         return FALSE;

@@ -206,15 +206,45 @@ lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJ
     return machine;
 }
 
-static gboolean
-has_template(LullJson *machine, const char *name)
+static LullJson *
+find_template(LullJson *machine, const char *name)
 {
     LullJson *templates = lull_json_array(lull_json_object(machine, "spec"), "dataVolumeTemplates");
 
-    for (size_t i = 0; templates && i < json_object_array_length(templates); i++)
-        if (g_strcmp0(lull_meta_name(json_object_array_get_idx(templates, i)), name) == 0)
-            return TRUE;
-    return FALSE;
+    for (size_t i = 0; templates && i < json_object_array_length(templates); i++) {
+        LullJson *one = json_object_array_get_idx(templates, i);
+
+        if (g_strcmp0(lull_meta_name(one), name) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+LullJson *
+lull_restore_data_volume(LullJson *restore, LullJson *machine, const char *name)
+{
+    LullJson *template = find_template(machine, name);
+    LullJson *old = lull_json_object(template, "metadata");
+    g_autofree char *marker = lull_restore_marker(restore);
+    LullJson *made = NULL, *meta = NULL, *annotations = NULL;
+
+    if (!template)
+        return NULL;
+    made = json_object_new_object();
+    lull_json_set_string(made, "apiVersion", "cdi.kubevirt.io/v1beta1");
+    lull_json_set_string(made, "kind", "DataVolume");
+    meta = lull_json_ensure(made, "metadata");
+    lull_json_set_string(meta, "name", name);
+    lull_json_set_string(meta, "namespace", lull_meta_namespace(restore));
+    lull_json_copy(meta, old, "labels");
+    lull_json_copy(meta, old, "annotations");
+    annotations = lull_json_ensure(meta, "annotations");
+    lull_json_set_string(annotations, LULL_RESTORE_NAME, lull_meta_name(restore));
+    lull_json_set_string(annotations, LULL_RESTORE_LAST, marker);
+    lull_json_set_string(annotations, LULL_CDI_PREPOPULATED, "true");
+    lull_json_set_string(annotations, LULL_CDI_ADOPTION, "true");
+    lull_json_copy(made, template, "spec");
+    return made;
 }
 
 LullJson *
@@ -226,7 +256,7 @@ lull_restore_surplus(LullJson *vm, LullJson *machine)
     for (size_t i = 0; templates && i < json_object_array_length(templates); i++) {
         const char *name = lull_meta_name(json_object_array_get_idx(templates, i));
 
-        if (name && !has_template(machine, name))
+        if (name && !find_template(machine, name))
             lull_json_append_string(names, name);
     }
     return names;

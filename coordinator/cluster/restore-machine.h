@@ -17,6 +17,11 @@ G_BEGIN_DECLS
 LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The DataVolume of that name, of a template of @machine, that adopts the claim which the restore made for
+ * it, and is filled by nothing else. NULL: there is no such template. */
+LullJson *
+lull_restore_data_volume(LullJson *restore, LullJson *machine, const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The DataVolumes of @vm's templates that @machine has none of any more: names, in their order. */
 LullJson *lull_restore_surplus(LullJson *vm, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
 

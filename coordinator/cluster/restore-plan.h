@@ -20,7 +20,11 @@ G_BEGIN_DECLS
 #define LULL_RESTORE_SOURCE_NAMESPACE LULL_RESTORE_PREFIX "source-vm-namespace"
 #define LULL_RESTORE_OWNED_BY_VM      LULL_RESTORE_PREFIX "owned-by-vm"
 
+/* CDI's: on a claim, the DataVolume that may have it; on a DataVolume, that nothing fills its claim, and that
+ * it takes one that is there. */
 #define LULL_CDI_POPULATED_FOR "cdi.kubevirt.io/storage.populatedFor"
+#define LULL_CDI_PREPOPULATED  "cdi.kubevirt.io/storage.prePopulated"
+#define LULL_CDI_ADOPTION      "cdi.kubevirt.io/allowClaimAdoption"
 
 /* What LULL_RESTORE_LAST is on all that this restore made: "<name>-<uid>". */
 char *lull_restore_marker(LullJson *restore) G_GNUC_WARN_UNUSED_RESULT;

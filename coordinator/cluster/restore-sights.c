@@ -49,6 +49,7 @@ seen_clear(gpointer data)
     lull_json_put(seen->sight.claim);
     lull_json_put(seen->sight.volume);
     lull_json_put(seen->sight.class);
+    lull_json_put(seen->sight.data_volume);
     g_free(seen->said);
 }
 
@@ -177,6 +178,22 @@ read_volume(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
     return TRUE;
 }
 
+/* Again and again: it is CDI's to say when it has its claim. */
+static gboolean
+read_data_volume(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
+{
+    const char *name = lull_json_string(sight->entry, "dataVolumeName", "");
+    LullJson *found = NULL;
+
+    if (!*name || !sight->claim)
+        return TRUE;
+    if (!lull_effect_get(self->store, &lull_kind_data_volume, lull_meta_namespace(self->restore), name,
+                         &found, error))
+        return FALSE;
+    replace(&sight->data_volume, found);
+    return TRUE;
+}
+
 static gint64
 time_of(LullJson *event)
 {
@@ -235,7 +252,7 @@ look_at_one(LullRestoreSights *self, Seen *seen, GError **error)
     const char *phase = lull_json_string(lull_json_object(sight->claim, "status"), "phase", "Pending");
 
     if (!read_snapshot(self, sight, error) || !read_class(self, sight, error) ||
-        !read_volume(self, sight, error))
+        !read_volume(self, sight, error) || !read_data_volume(self, sight, error))
         return FALSE;
     if (sight->claim && g_str_equal(phase, "Pending"))
         listen_to_provisioner(self, seen);

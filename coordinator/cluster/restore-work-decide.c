@@ -60,15 +60,6 @@ is_in_place(LullJson *restore)
                        "InPlace");
 }
 
-static gboolean
-has_data_volume(LullJson *plan)
-{
-    for (size_t i = 0; plan && i < json_object_array_length(plan); i++)
-        if (*lull_json_string(json_object_array_get_idx(plan, i), "dataVolumeName", ""))
-            return TRUE;
-    return FALSE;
-}
-
 char *
 lull_restore_work_refusal(LullJson *restore, LullJson *content, LullJson *plan)
 {
@@ -76,10 +67,6 @@ lull_restore_work_refusal(LullJson *restore, LullJson *content, LullJson *plan)
         return g_strdup(
             "spec.volumeRestorePolicy: InPlace is not supported in a cluster yet: leave it out, and the "
             "machine gets claims of other names");
-    if (has_data_volume(plan))
-        return g_strdup(
-            "the machine has DataVolumes made of its own templates, which are not restored in a cluster yet: "
-            "make claims of the VolumeSnapshots by hand");
     if (lull_csi_needs_backend(source_of(content), FALSE))
         return g_strdup(
             "the machine keeps what its TPM or its UEFI has, which is not restored in a cluster yet: make "
@@ -245,6 +232,43 @@ decide_missing(const LullRestoreLook *look)
     return missing < look->n ? STEP_AT(CREATE, missing) : STEP(DONE);
 }
 
+static gboolean
+has_its_claim(LullJson *data_volume)
+{
+    static const char *const phases[] = {"Succeeded", "WaitForFirstConsumer", "PendingPopulation"};
+    const char *phase = lull_json_string(lull_json_object(data_volume, "status"), "phase", "");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(phases); i++)
+        if (g_str_equal(phase, phases[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* The claim is there. */
+static LullRestoreWorkStep
+decide_data_volume(const LullRestoreLook *look, guint index)
+{
+    const LullRestoreSight *sight = &look->sights[index];
+    const char *name = lull_json_string(sight->entry, "dataVolumeName", "");
+
+    if (!*name)
+        return STEP(DONE);
+    if (!sight->data_volume)
+        return STEP_AT(CREATE_DATA_VOLUME, index);
+    if (!lull_restore_made(look->restore, sight->data_volume))
+        return SAY(
+            FAIL,
+            "data volume %s is there already, and is none of this restore: what it has is left as it is; "
+            "restore under other names (spec.volumeRestoreOverrides)",
+            name);
+    if (lull_meta_is_deleting(sight->data_volume))
+        return SAY(STUCK, "data volume %s is being deleted", name);
+    if (!has_its_claim(sight->data_volume))
+        return SAY(WAIT, "data volume %s has not taken its claim yet: it is in phase \"%s\"", name,
+                   lull_json_string(lull_json_object(sight->data_volume, "status"), "phase", ""));
+    return STEP(DONE);
+}
+
 static LullRestoreWorkStep
 decide_claims(const LullRestoreLook *look)
 {
@@ -256,6 +280,8 @@ decide_claims(const LullRestoreLook *look)
         step = decide_missing(look);
     for (guint i = 0; i < look->n && step.verb == LULL_RESTORE_WORK_DONE; i++)
         step = decide_made(look->content, &look->sights[i]);
+    for (guint i = 0; i < look->n && step.verb == LULL_RESTORE_WORK_DONE; i++)
+        step = decide_data_volume(look, i);
     return step;
 }
 
@@ -320,6 +346,7 @@ lull_restore_work_verb_to_string(LullRestoreWorkVerb verb)
         [LULL_RESTORE_WORK_STUCK] = "stuck",
         [LULL_RESTORE_WORK_FAIL] = "fail",
         [LULL_RESTORE_WORK_CREATE] = "create",
+        [LULL_RESTORE_WORK_CREATE_DATA_VOLUME] = "create-data-volume",
         [LULL_RESTORE_WORK_WRITE_MACHINE] = "write-machine",
         [LULL_RESTORE_WORK_ADOPT] = "adopt",
         [LULL_RESTORE_WORK_OWN_REVISIONS] = "own-revisions",

@@ -18,13 +18,14 @@ G_BEGIN_DECLS
 /* One entry of the plan (restore-plan.h). Objects: NULL: not there. */
 typedef struct {
     LullJson *entry;
-    LullJson *cut;      /* which one was cut (storage/csi/identity.h); NULL: nobody knows */
-    LullJson *snapshot; /* the VolumeSnapshot */
-    LullJson *behind;   /* its VolumeSnapshotContent */
-    LullJson *claim;    /* of the name that is planned, whoever made it */
-    LullJson *volume;   /* the PersistentVolume that it is bound to */
-    LullJson *class;    /* the StorageClass that it names, or will */
-    const char *said;   /* what its provisioner said last; NULL: nothing */
+    LullJson *cut;         /* which one was cut (storage/csi/identity.h); NULL: nobody knows */
+    LullJson *snapshot;    /* the VolumeSnapshot */
+    LullJson *behind;      /* its VolumeSnapshotContent */
+    LullJson *claim;       /* of the name that is planned, whoever made it */
+    LullJson *volume;      /* the PersistentVolume that it is bound to */
+    LullJson *class;       /* the StorageClass that it names, or will */
+    LullJson *data_volume; /* that is to have the claim, of the name that is planned */
+    const char *said;      /* what its provisioner said last; NULL: nothing */
 } LullRestoreSight;
 
 typedef struct {
@@ -37,12 +38,13 @@ typedef struct {
 } LullRestoreLook;
 
 typedef enum {
-    LULL_RESTORE_WORK_WAIT = 0,      /* for what happens by itself, for a while */
-    LULL_RESTORE_WORK_STUCK,         /* it may get better, but not soon */
-    LULL_RESTORE_WORK_FAIL,          /* it will not */
-    LULL_RESTORE_WORK_CREATE,        /* the claim of entry `index` */
-    LULL_RESTORE_WORK_WRITE_MACHINE, /* or make it, where it is not there */
-    LULL_RESTORE_WORK_ADOPT,         /* the claim of entry `index`, by the machine */
+    LULL_RESTORE_WORK_WAIT = 0,           /* for what happens by itself, for a while */
+    LULL_RESTORE_WORK_STUCK,              /* it may get better, but not soon */
+    LULL_RESTORE_WORK_FAIL,               /* it will not */
+    LULL_RESTORE_WORK_CREATE,             /* the claim of entry `index` */
+    LULL_RESTORE_WORK_CREATE_DATA_VOLUME, /* of entry `index`, which takes its claim */
+    LULL_RESTORE_WORK_WRITE_MACHINE,      /* or make it, where it is not there */
+    LULL_RESTORE_WORK_ADOPT,              /* the claim of entry `index`, by the machine */
     LULL_RESTORE_WORK_OWN_REVISIONS,
     LULL_RESTORE_WORK_REMOVE_SURPLUS, /* DataVolumes that the machine had */
     LULL_RESTORE_WORK_DONE,

@@ -68,6 +68,8 @@ perform(Work *self, const LullRestoreWorkStep *step, const LullRestoreSight *sig
         return give_up(step, error);
     case LULL_RESTORE_WORK_CREATE:
         return lull_restore_act_create_claim(&self->acts, &sights[step->index], error);
+    case LULL_RESTORE_WORK_CREATE_DATA_VOLUME:
+        return lull_restore_act_create_data_volume(&self->acts, &sights[step->index], error);
     case LULL_RESTORE_WORK_WRITE_MACHINE:
         return lull_restore_act_write_machine(&self->acts, error);
     case LULL_RESTORE_WORK_ADOPT:

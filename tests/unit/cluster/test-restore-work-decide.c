@@ -35,6 +35,8 @@
     "','volumeHandle':'v'},'claimRef':{'uid':'" of "'}}}"
 #define NEW_VOLUME VOLUME("csi", "csi", "u-claim", "2026-01-01T00:00:10Z")
 
+#define DATA_VOLUME(marks, phase) "{'metadata':{'name':'new-root'," marks "},'status':{'phase':'" phase "'}}"
+
 #define CLASS(mode) "{'metadata':{'name':'fast'},'volumeBindingMode':'" mode "'}"
 #define AT_ONCE     CLASS("Immediate")
 #define LATER       CLASS("WaitForFirstConsumer")
@@ -47,6 +49,7 @@
 /* One volume, "root", onto the claim "new-root". NULL: not there. */
 typedef struct {
     const char *vm, *cut, *snapshot, *behind, *claim, *volume, *class, *said;
+    const char *data_volume; /* "": one is planned, and not there; NULL: none is planned */
     gboolean surplus, revisions;
     LullRestoreWorkVerb verb;
     const char *words; /* a part of them; NULL: there are none */
@@ -144,6 +147,23 @@ static const Case cases[] = {
      .words = "was not made for it"},
     /* its data are there: what they were made of may be gone */
     {.vm = READY_VM, .cut = CUT, .class = AT_ONCE, .claim = BOUND, .volume = NEW_VOLUME, DO(WRITE_MACHINE)},
+    /* R16, R17: one of a template has its claim before the machine names it */
+    {WITH_VM, .data_volume = "", DO(CREATE)},
+    {WITH_VM, .claim = PENDING, .data_volume = "", DO(WAIT), .words = "claim new-root is not bound yet"},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = "", DO(CREATE_DATA_VOLUME)},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(MARK, "Pending"), DO(WAIT),
+     .words = "has not taken its claim yet: it is in phase \"Pending\""},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(MARK, "ImportInProgress"),
+     DO(WAIT), .words = "ImportInProgress"},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(MARK, "Succeeded"),
+     DO(WRITE_MACHINE)},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(MARK, "WaitForFirstConsumer"),
+     DO(WRITE_MACHINE)},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(MARK, "PendingPopulation"),
+     DO(WRITE_MACHINE)},
+    {WITH_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = DATA_VOLUME(OTHER_MARK, "Succeeded"),
+     DO(FAIL), .words = "none of this restore"},
+    {.vm = WRITTEN_VM, .claim = BOUND, .volume = NEW_VOLUME, .data_volume = "", DO(DONE)},
     /* the target is somebody else's, runs, or goes */
     {.vm = VM("", STOPPED),
      .snapshot = SNAPSHOT,
@@ -233,10 +253,14 @@ START_TEST(each_step_follows_from_what_is_there)
     g_autoptr(LullJson) claim = maybe(c->claim);
     g_autoptr(LullJson) volume = maybe(c->volume);
     g_autoptr(LullJson) class = maybe(c->class);
-    const LullRestoreSight sight = {entry, cut, snapshot, behind, claim, volume, class, c->said};
+    g_autoptr(LullJson) data_volume = maybe(c->data_volume && *c->data_volume ? c->data_volume : NULL);
+    const LullRestoreSight sight = {entry, cut, snapshot, behind, claim, volume, class, data_volume, c->said};
     const LullRestoreLook look = {restore, content, vm, &sight, 1, c->surplus, c->revisions};
-    g_auto(LullRestoreWorkStep) step = lull_restore_work_decide(&look);
+    g_auto(LullRestoreWorkStep) step = {0};
 
+    if (c->data_volume)
+        lull_json_set_string(entry, "dataVolumeName", "new-root");
+    step = lull_restore_work_decide(&look);
     ck_assert_msg(step.verb == c->verb, "case %d: %s: %s", _i, lull_restore_work_verb_to_string(step.verb),
                   step.words ? step.words : "");
     ck_assert_msg((c->words == NULL) == (step.words == NULL) && (!c->words || strstr(step.words, c->words)),
@@ -295,7 +319,6 @@ static const struct {
     {"", "", "[{'volumeName':'root'}]", NULL},
     {",'volumeRestorePolicy':'PrefixTargetName'", "", "[]", NULL},
     {",'volumeRestorePolicy':'InPlace'", "", "[]", "InPlace"},
-    {"", "", "[{'volumeName':'root','dataVolumeName':'root'}]", "DataVolumes"},
     {"", "'template':{'spec':{'domain':{'devices':{'tpm':{'persistent':true}}}}}", "[]", "TPM"},
 };
 

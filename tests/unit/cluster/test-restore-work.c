@@ -196,6 +196,8 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
             (void)g_source_attach(source, watched);
         }
     }
+    if (made && kind == &lull_kind_data_volume)
+        do_patch(kind, NS, lull_meta_name(made), LULL_PATCH_STATUS, "{'status':{'phase':'Succeeded'}}");
     return after_write(made, error);
 }
 
@@ -696,6 +698,104 @@ START_TEST(an_instance_type_that_is_lost_leaves_the_machine_as_it_is)
 }
 END_TEST
 
+/* The second volume is of a DataVolume of a template, as the machine was, and is. */
+static void
+use_template(void)
+{
+    LullJson *spec = lull_json_at(content, "spec", "source", "virtualMachine", "spec", NULL);
+    LullJson *volumes = lull_json_array(lull_json_at(spec, "template", "spec", NULL), "volumes");
+    LullJson *data = json_object_array_get_idx(volumes, 1);
+
+    json_object_object_del(data, "persistentVolumeClaim");
+    lull_json_take(data, "dataVolume", json("{'name':'data-claim'}"));
+    lull_json_take(spec, "dataVolumeTemplates",
+                   json("[{'metadata':{'name':'data-claim','labels':{'of':'it'}},'spec':{'pvc':{},"
+                        "'source':{'http':{'url':'http://x'}}}}]"));
+    lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
+}
+
+static void
+put_data_volume(const char *name)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'apiVersion':'cdi.kubevirt.io/v1beta1','kind':'DataVolume','metadata':{'name':'%s',"
+                        "'namespace':'" NS "'},'spec':{}}",
+                        name);
+
+    json_object_put(put(&lull_kind_data_volume, text));
+}
+
+/* R16, R17, R21: wherever it dies. */
+START_TEST(a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes)
+{
+    gboolean alive = FALSE;
+
+    for (guint at = 1; !alive; at++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LullJson) made = NULL, claim = NULL, vm = NULL, old = NULL, noted = NULL;
+
+        put_vm(VOLUME_OF("root") ",{'name':'data','dataVolume':{'name':'data-claim'}}");
+        do_patch(&lull_kind_plain_machine, NS, "larry", LULL_PATCH_OBJECT,
+                 "{'spec':{'dataVolumeTemplates':[{'metadata':{'name':'data-claim'}}]}}");
+        put_data_volume("data-claim");
+        make_objects("larry", "");
+        use_template();
+        json_object_put(put(&lull_kind_restore,
+                            "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineRestore',"
+                            "'metadata':{'name':'back','namespace':'" NS "'},'spec':{'target':{'apiGroup':"
+                            "'kubevirt.io','kind':'VirtualMachine','name':'larry'},"
+                            "'virtualMachineSnapshotName':'snap'}}"));
+        played.dies_at = at;
+        played.does_it = _i;
+        alive = run(&error);
+        ck_assert_msg(alive || lull_error_is(error, LULL_ERROR_LOST), "%s", error->message);
+        g_clear_error(&error);
+        played.dies_at = 0;
+        noted = get(&lull_kind_restore, "back");
+        if (lull_json_at(noted, "status", NULL)) /* as whoever comes next sees it */
+            lull_json_copy(lull_json_object(restore, "status"), lull_json_object(noted, "status"),
+                           "deletedDataVolumes");
+        ck_assert_msg(run(&error), "killed at %u: %s", at, error ? error->message : "");
+        vm = get(&lull_kind_vm, "larry");
+        made = get(&lull_kind_data_volume, "restore-u-back-data");
+        claim = get(&lull_csi_kind_claim, "restore-u-back-data");
+        old = get(&lull_kind_data_volume, "data-claim");
+        ck_assert(lull_restore_made(restore, vm));
+        ck_assert_str_eq(lull_meta_annotation(made, "cdi.kubevirt.io/storage.prePopulated"), "true");
+        ck_assert_str_eq(lull_meta_annotation(claim, "cdi.kubevirt.io/storage.populatedFor"),
+                         "restore-u-back-data");
+        ck_assert_str_eq(lull_meta_controller(claim), "");
+        ck_assert_ptr_null(old);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
+START_TEST(data_volumes_of_a_restore_that_is_given_up_go)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    gboolean done = FALSE;
+
+    for (guint at = 1; !done; at++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(LullJson) vm = NULL;
+
+        make_objects("harry", "");
+        use_template();
+        played.dies_at = at;
+        done = run(NULL);
+        played.dies_at = 0;
+        ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+        vm = get(&lull_kind_vm, "harry");
+        ck_assert_uint_eq(count(&lull_csi_kind_claim), vm ? 2 : 0);
+        ck_assert_uint_eq(count(&lull_kind_data_volume), vm ? 1 : 0);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -718,6 +818,8 @@ make_suite(void)
     tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
     tcase_add_loop_test(tcase, the_instance_type_comes_back_and_belongs_to_the_machine, 0,
                         G_N_ELEMENTS(revisions));
+    tcase_add_loop_test(tcase, a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes, 0, 2);
+    tcase_add_test(tcase, data_volumes_of_a_restore_that_is_given_up_go);
     tcase_add_test(tcase, an_instance_type_that_is_lost_leaves_the_machine_as_it_is);
     suite_add_tcase(suite, tcase);
     return suite;
