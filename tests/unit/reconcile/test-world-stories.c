@@ -113,6 +113,68 @@ START_TEST(test_a_deadline_is_on_the_clock_that_the_creation_was_on)
 }
 END_TEST
 
+#define IN_TIME    "shpf1c2t"
+#define NOT_FROZEN "shpt"
+
+static guint queued; /* attempts that others come before */
+static gboolean was_told;
+
+static void
+let_others_go_first(void)
+{
+    fake.forecast.behind = queued > 0 ? LULL_SEC(60) : 0;
+    queued -= queued > 0;
+}
+
+static void
+see_what_is_told(World *world, const LullKind *kind, const char *name, const GError *error)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+    LullJson *told = lull_json_at(snapshot, "status", "error", NULL);
+
+    was_told |= strstr(lull_json_string(told, "message", ""), "not frozen yet: the storage has") != NULL;
+}
+
+START_TEST(test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    queued = 4;
+    was_told = FALSE;
+    fake.on_prepared = let_others_go_first;
+    world.after = see_what_is_told;
+    world_take(&world, "snap", "'lull.dev/require':'fs'", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_str_eq(fake_story(), NOT_FROZEN NOT_FROZEN NOT_FROZEN NOT_FROZEN IN_TIME "S");
+    ck_assert(was_told);
+    world_clear(&world);
+}
+END_TEST
+
+START_TEST(test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) report = NULL;
+
+    world_init(&world, (guint32)_i);
+    fake.forecast.alone = fake.forecast.behind = LULL_SEC(60);
+    world_take(&world, "snap", "", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_str_eq(fake_story(), NOT_FROZEN "r" NOT_FROZEN "r"
+                                              "scS");
+    content = world_content(&world);
+    report = lull_json_parse(lull_meta_annotation(content, LULL_ANNOTATION_REPORT), -1, NULL);
+    ck_assert_str_eq(lull_json_string(report, "level", ""), "crash");
+    ck_assert_ptr_nonnull(
+        strstr(lull_json_string(report, "proofReason", ""), "not frozen: the storage takes 60.0 s"));
+    world_clear(&world);
+}
+END_TEST
+
 /* What is told of a snapshot; when it was told matters to nobody. */
 static char *
 told_of(World *world)
@@ -217,6 +279,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_status_that_is_emptied_by_hand_is_what_it_was_again, 0, 4);
     tcase_add_loop_test(tcase, test_the_status_names_the_snapshots_of_the_attempt_that_counts, 0, 4);
     tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
+    tcase_add_loop_test(tcase, test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards, 0, 4);
+    tcase_add_loop_test(tcase, test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen, 0, 4);
     tcase_add_test(tcase, test_a_deadline_is_on_the_clock_that_the_creation_was_on);
     suite_add_tcase(suite, tcase);
     return suite;
