@@ -3,83 +3,50 @@
  */
 #include "coordinator/cluster/freeze-calls.h"
 
-#include "coordinator/store/kube/link.h"
+#include "coordinator/cluster/subresources.h"
 #include "coordinator/store/kube/url.h"
 #include "protocol/error.h"
-#include "protocol/json.h"
-#include "protocol/names.h"
-
-#define SERVED "/apis/" LULL_GROUP_SUBRESOURCES "/v1"
 
 struct _LullFreezeCalls {
     LullKubeLink *link;
     LullFreezeApi api;
 };
 
-static gboolean
-ask(const LullFreezeCalls *self, const LullKubeRequest *request, GError **error)
-{
-    g_autoptr(LullJson) answer = lull_kube_link_request(self->link, request, NULL, error);
-
-    return answer != NULL;
-}
-
-/* What it serves, which anybody may ask for. @remedy: what to do where it is not served. */
-static gboolean
-check_served(const LullFreezeCalls *self, gint64 patience, const char *remedy, GError **error)
-{
-    const LullKubeRequest request = {
-        .method = "GET", .path = SERVED, .repeatable = TRUE, .wordless = TRUE, .patience = patience};
-    g_autoptr(GError) problem = NULL;
-
-    if (ask(self, &request, &problem))
-        return TRUE;
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
-        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED, "this cluster does not serve " SERVED ": %s",
-                    remedy);
-    else
-        g_propagate_error(error, g_steal_pointer(&problem));
-    return FALSE;
-}
-
 /* The freeze then has a connection that is open. */
 static gboolean
 check(gpointer data, gint64 patience, GError **error)
 {
-    return check_served(data, patience, "start the coordinator without --stock-freeze=kubevirt", error);
+    const LullFreezeCalls *self = data;
+
+    return lull_subresources_served(self->link, patience,
+                                    "start the coordinator without --stock-freeze=kubevirt", error);
 }
 
 static gboolean
 freeze(gpointer data, const char *ns, const char *name, gint64 seconds, gint64 patience, GError **error)
 {
+    const LullFreezeCalls *self = data;
     g_autofree char *path = lull_url_subresource(ns, name, "freeze");
     g_autofree char *timer = g_strdup_printf("%" G_GINT64_FORMAT "s", seconds);
     g_autoptr(LullJson) body = json_object_new_object();
-    const LullKubeRequest request = {.method = "PUT",
-                                     .path = path,
-                                     .content_type = "application/json",
-                                     .body = body,
-                                     .wordless = TRUE,
-                                     .patience = patience};
 
     lull_json_set_string(body, "unfreezeTimeout", timer);
-    return ask(data, &request, error);
+    return lull_subresources_put(self->link, path, body, patience, error);
 }
 
 static gboolean
 unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GError **error)
 {
+    const LullFreezeCalls *self = data;
     g_autofree char *path = lull_url_subresource(ns, name, "unfreeze");
-    const LullKubeRequest request = {
-        .method = "PUT", .path = path, .repeatable = TRUE, .wordless = TRUE, .patience = patience};
     g_autoptr(GError) problem = NULL;
 
-    if (ask(data, &request, &problem))
+    if (lull_subresources_put(self->link, path, NULL, patience, &problem))
         return TRUE;
     if (lull_error_is(problem, LULL_ERROR_CONFLICT)) /* its instance is there, and has ended */
         problem->code = LULL_ERROR_NOT_FOUND;
     else if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) &&
-             !check_served(data, patience, "is KubeVirt's virt-api gone?", error))
+             !lull_subresources_served(self->link, patience, "is KubeVirt's virt-api gone?", error))
         return FALSE; /* what nobody serves is not found either, and says nothing of machines */
     g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;

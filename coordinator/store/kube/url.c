@@ -71,12 +71,24 @@ lull_url_query(const char *path, const LullUrlQuery *query)
     return g_string_free(url, FALSE);
 }
 
-char *
-lull_url_subresource(const char *ns, const char *vm, const char *subresource)
+static char *
+subresource_of(const char *plural, const char *ns, const char *vm, const char *subresource)
 {
     g_autofree char *ns_part = escape(ns);
     g_autofree char *vm_part = escape(vm);
 
-    return g_strconcat("/apis/" LULL_GROUP_SUBRESOURCES "/v1/namespaces/", ns_part,
-                       "/virtualmachineinstances/", vm_part, "/", subresource, NULL);
+    return g_strconcat("/apis/" LULL_GROUP_SUBRESOURCES "/v1/namespaces/", ns_part, "/", plural, "/", vm_part,
+                       "/", subresource, NULL);
+}
+
+char *
+lull_url_subresource(const char *ns, const char *vm, const char *subresource)
+{
+    return subresource_of("virtualmachineinstances", ns, vm, subresource);
+}
+
+char *
+lull_url_machine_subresource(const char *ns, const char *vm, const char *subresource)
+{
+    return subresource_of("virtualmachines", ns, vm, subresource);
 }

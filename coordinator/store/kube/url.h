@@ -39,4 +39,8 @@ char *lull_url_query(const char *path, const LullUrlQuery *query) G_GNUC_WARN_UN
 /* KubeVirt's freeze and unfreeze of a running machine. */
 char *lull_url_subresource(const char *ns, const char *vm, const char *subresource) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same of the machine, which also one has that is off. */
+char *lull_url_machine_subresource(const char *ns, const char *vm,
+                                   const char *subresource) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS
