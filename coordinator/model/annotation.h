@@ -33,8 +33,9 @@ G_BEGIN_DECLS
  * "permille": 0-1000}; a courtesy, nothing may depend on it. */
 #define LULL_ANNOTATION_PROGRESS LULL_ANNOTATION_PREFIX "progress"
 
-/* On a restore, "true": the target is started once all is in place. Written before a target that runs is told
- * to stop, and replaced at the end by "started" or "failed: why". */
+/* On a restore, "true", or in a cluster how the target was run ("Always"): it is started once all is in
+ * place. Written before a target that runs is told to stop, and replaced at the end by "started" or "failed:
+ * why". */
 #define LULL_ANNOTATION_START_TARGET LULL_ANNOTATION_PREFIX "start-target"
 
 typedef struct {

@@ -44,6 +44,8 @@ struct _LullRestoreRules {
     gboolean stops_locked;
     /* A restore without an owner belongs to its target. */
     gboolean owned;
+    /* Each write goes far: how far the data are is told only of what takes long. */
+    gboolean sparing;
 };
 
 typedef struct _LullRestorePlace LullRestorePlace;

@@ -46,6 +46,16 @@ tell_differences(const LullRestoreView *view, const LullRestoreRules *rules, Lul
     }
 }
 
+/* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
+static gboolean
+has_plan(const LullRestoreView *view)
+{
+    const gboolean begins = lull_json_object(view->restore, "status") && !view->target_exists &&
+                            view->snapshot_ready && !view->failed;
+
+    return view->content && !view->deleting && ((view->locked && view->target_stopped) || begins);
+}
+
 static void
 set_conditions(const LullRestoreView *view, const LullRestoreRules *rules, LullJson *status)
 {
@@ -63,7 +73,7 @@ set_conditions(const LullRestoreView *view, const LullRestoreRules *rules, LullJ
     } else if (!lull_json_object(view->restore, "status")) {
         set_both(status, TRUE, "Initializing VirtualMachineRestore", "Initializing VirtualMachineRestore",
                  now);
-    } else if (view->data == LULL_WORK_RUNNING) {
+    } else if (view->data == LULL_WORK_RUNNING || (has_plan(view) && !view->problem)) {
         set_both(status, TRUE, "Creating new PVCs", "Waiting for new PVCs", now);
     } else if (view->problem) {
         set_both(status, FALSE, view->problem, view->problem, now);
@@ -72,16 +82,6 @@ set_conditions(const LullRestoreView *view, const LullRestoreRules *rules, LullJ
 
         set_both(status, FALSE, reason, reason, now);
     }
-}
-
-/* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
-static gboolean
-has_plan(const LullRestoreView *view)
-{
-    const gboolean begins = lull_json_object(view->restore, "status") && !view->target_exists &&
-                            view->snapshot_ready && !view->failed;
-
-    return view->content && !view->deleting && ((view->locked && view->target_stopped) || begins);
 }
 
 LullJson *

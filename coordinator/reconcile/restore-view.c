@@ -14,6 +14,7 @@
 #include "protocol/names.h"
 
 #define GRACE_PERIOD LULL_SEC(300)
+#define LONG_RESTORE LULL_SEC(5)
 
 void
 lull_restore_view_free(LullRestoreView *self)
@@ -194,6 +195,15 @@ lacks_owner(const LullRestoreView *self, const LullRestoreRules *rules)
            !lull_json_array(meta, "ownerReferences");
 }
 
+static gboolean
+takes_long(const LullRestoreView *self)
+{
+    const char *since = lull_condition_changed(self->restore, "Progressing");
+    gint64 began = 0;
+
+    return since && lull_clock_parse(since, &began) && self->now >= began + LONG_RESTORE;
+}
+
 /* Only where it is to be stopped. */
 static char *
 copy_problem(const LullRestoreView *self, const LullRestoreWorks *works)
@@ -275,7 +285,7 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
     self->status = lull_restore_status(self, rules);
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;
-    if (self->data == LULL_WORK_RUNNING)
+    if (self->data == LULL_WORK_RUNNING && (!rules->sparing || takes_long(self)))
         self->progress = lull_progress_text("restoring", works->data.permille);
     self->progress_stale = !self->deleting && lull_progress_differs(restore, self->progress);
     return self;
