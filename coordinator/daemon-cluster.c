@@ -49,6 +49,7 @@ struct _LullClusterDaemon {
     LullIntents *intents;
     LullHost *host;
     LullFreezeCalls *freeze_calls;
+    LullRunCalls *run_calls;
     LullWatch *instances;
     GSource *instances_retry;
     char *instances_selector;
@@ -163,11 +164,9 @@ view_of(LullStore *take_store, const LullClusterOptions *options)
 static gboolean
 open_views(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
-    static const LullRecentKind known[] = {{"virtualmachinesnapshots"},
-                                           {"virtualmachinesnapshotcontents"},
-                                           {"virtualmachines"},
-                                           {"virtualmachineinstances", .absence = TRUE},
-                                           {NULL}};
+    static const LullRecentKind known[] = {
+        {"virtualmachinesnapshots"}, {"virtualmachinesnapshotcontents"},           {"virtualmachinerestores"},
+        {"virtualmachines"},         {"virtualmachineinstances", .absence = TRUE}, {NULL}};
     LullStore *kube = open_store(self, options, NULL, error);
 
     if (!kube)
@@ -206,6 +205,15 @@ choose_who_freezes(LullClusterDaemon *self, const LullClusterOptions *options, G
         return FALSE;
     lull_host_set_freeze_api(self->host, lull_freeze_calls_api(self->freeze_calls));
     return TRUE;
+}
+
+static gboolean
+open_run_calls(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
+{
+    LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
+
+    self->run_calls = config ? lull_run_calls_new(config, error) : NULL;
+    return self->run_calls != NULL;
 }
 
 static gboolean
@@ -423,6 +431,8 @@ stand_for_election(LullClusterDaemon *self, const LullClusterOptions *options, c
     self->leader = lull_leader_new(self->election_store, &election, on_election, self);
     self->leading_tools = (LullLeadingTools){.store = self->recent,
                                              .asking = self->store,
+                                             .trial = self->cut_store,
+                                             .run_calls = self->run_calls,
                                              .recorder = self->recorder,
                                              .leader = self->leader,
                                              .node = self->node,
@@ -485,7 +495,7 @@ lull_cluster_daemon_start(const LullClusterOptions *options, GError **error)
     self->lock_fd = lull_state_dir_take(options->state_dir, error);
     if (self->lock_fd < 0 || !thaw_first(self, options, intents, error) ||
         !start_telling(self, options, error) || !open_stores(self, options, &ns, error) ||
-        !choose_who_freezes(self, options, error) ||
+        !choose_who_freezes(self, options, error) || !open_run_calls(self, options, error) ||
         !refuse_beside_a_rival(self, options->api_group, ns, error) || !start_node(self, options, error))
         return NULL;
     stand_for_election(self, options, ns);
@@ -553,6 +563,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->election_store, lull_store_free);
     g_clear_pointer(&self->host, lull_host_free);
     g_clear_pointer(&self->freeze_calls, lull_freeze_calls_free);
+    g_clear_pointer(&self->run_calls, lull_run_calls_free);
     g_clear_pointer(&self->intents, lull_intents_free);
     lull_outlook_clear(&self->outlook);
     g_free(self->instances_selector);

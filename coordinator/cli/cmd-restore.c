@@ -37,24 +37,6 @@ get_snapshot(LullCli *cli, const char *name, GError **error)
     return g_steal_pointer(&snapshot);
 }
 
-/* Nobody restores in a cluster but KubeVirt's own controller, which has the other group. */
-static gboolean
-check_somebody_restores(LullCli *cli, const char *snapshot, GError **error)
-{
-    const char *group = cli->cluster ? lull_client_find_group(cli->client, error) : LULL_GROUP_SNAPSHOT;
-
-    if (!group)
-        return FALSE;
-    if (!g_str_equal(group, LULL_GROUP_SNAPSHOT_OWN))
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                "snapshot \"%s\": nobody restores in a cluster what is in " LULL_GROUP_SNAPSHOT_OWN
-                " yet: nothing was done; make new claims whose dataSource are its VolumeSnapshots, which "
-                "kubectl get volumesnapshots -n %s lists",
-                snapshot, cli->ns);
-    return FALSE;
-}
-
 /* The coordinator may hear a moment later what the user did just now. */
 #define HEARSAY_TRIES 5
 #define HEARSAY_PAUSE LULL_MSEC(100)
@@ -279,8 +261,6 @@ run(LullCli *cli, int argc, char **argv, GError **error)
         return lull_cli_usage(error, "--stop and --when-stopped: one or the other");
     if (kind && kind != &lull_kind_snapshot)
         return lull_cli_usage(error, "%s: only a snapshot can be restored", argv[1]);
-    if (!check_somebody_restores(cli, name, error))
-        return LULL_EXIT_FAILED;
     return create(cli, name, &wanted, error);
 }
 
@@ -288,16 +268,17 @@ const LullCommand lull_command_restore = {
     .name = "restore",
     .arguments = "SNAPSHOT",
     .summary = "bring a machine back to a snapshot",
-    .details = "The machine must be off: its disks are overwritten by those of the snapshot. One that runs "
-               "is refused,\n"
-               "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
-               "is one\n"
-               "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
-               "defined again\n"
-               "with the uuid that it had, and left off.\n\n"
-               "In a cluster Lull does not restore yet: it is asked of KubeVirt's own controller, where that "
-               "has the\n"
-               "snapshots.",
+    .details =
+        "The machine must be off: its disks are overwritten by those of the snapshot. One that runs "
+        "is refused,\n"
+        "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
+        "is one\n"
+        "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
+        "defined again\n"
+        "with the uuid that it had, and left off.\n\n"
+        "In a cluster the machine gets claims of new names, and --to may name a machine that is not there: "
+        "it is\n"
+        "made of the snapshot.",
     .options = options,
     .min = 1,
     .max = 1,

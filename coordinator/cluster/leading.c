@@ -6,10 +6,12 @@
 #include "coordinator/cluster/lead-store.h"
 #include "coordinator/cluster/machine-revisions.h"
 #include "coordinator/cluster/machine-source.h"
+#include "coordinator/cluster/restore-place.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/grant-effects.h"
+#include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "protocol/names.h"
@@ -22,8 +24,11 @@ struct _LullLeading {
     LullSnapshotSource source;
     LullSnapshots snapshots;
     LullGrants grants;
+    LullJobs *jobs; /* of restores */
+    LullRestoreCluster place;
+    LullRestores restores;
     LullVolumeStatuses statuses;
-    LullLoop *loops[3];
+    LullLoop *loops[4];
     guint n_loops;
     LullMetrics *metrics;
 };
@@ -41,15 +46,39 @@ gone(gpointer book, const char *uid)
 }
 
 /* @see: lull_loop_set_metrics(). */
-static gboolean
-start_loop(LullLeading *self, const LullReconciler *reconciler, LullSeeFunc see, GMainContext *context,
-           GError **error)
+static LullLoop *
+make_loop(LullLeading *self, const LullReconciler *reconciler, LullSeeFunc see)
 {
     LullLoop *loop = lull_loop_new(self->store, reconciler);
 
     self->loops[self->n_loops++] = loop;
     lull_loop_set_metrics(loop, self->metrics, see);
-    return lull_loop_start(loop, context, error);
+    return loop;
+}
+
+static gboolean
+start_loop(LullLeading *self, const LullReconciler *reconciler, LullSeeFunc see, GMainContext *context,
+           GError **error)
+{
+    return lull_loop_start(make_loop(self, reconciler, see), context, error);
+}
+
+static gboolean
+start_restores(LullLeading *self, const LullLeadingTools *tools, GMainContext *context, GError **error)
+{
+    const LullReconciler restore = {
+        "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
+        lull_restore_refs, lull_restore_pass,  &self->restores};
+    const LullRestoreTools work = {.store = self->asking, .trial = tools->trial};
+
+    lull_restore_cluster_init(&self->place, &work, tools->run_calls);
+    self->jobs = lull_jobs_new();
+    self->restores = (LullRestores){.store = self->store,
+                                    .jobs = self->jobs,
+                                    .place = &self->place.place,
+                                    .loop = make_loop(self, &restore, lull_metrics_restore),
+                                    .recorder = tools->recorder};
+    return lull_loop_start(self->restores.loop, context, error);
 }
 
 /* In another group than KubeVirt's its controller is there, or that status nobody's. */
@@ -103,7 +132,7 @@ lull_leading_start(const LullLeadingTools *tools, GMainContext *context, GError 
                                 tools->attempt_pause, leads,      tools->leader};
     self->metrics = tools->metrics;
     if (!start_loop(self, &snapshot, lull_metrics_snapshot, context, error) ||
-        !start_loop(self, &grant, NULL, context, error) ||
+        !start_loop(self, &grant, NULL, context, error) || !start_restores(self, tools, context, error) ||
         !start_statuses(self, tools->group, context, error))
         return NULL;
     return g_steal_pointer(&self);
@@ -114,6 +143,8 @@ lull_leading_stop(LullLeading *self)
 {
     for (guint i = 0; i < self->n_loops; i++)
         lull_loop_stop(self->loops[i]);
+    if (self->jobs)
+        (void)lull_jobs_stop(self->jobs, 0);
 }
 
 void
@@ -121,8 +152,11 @@ lull_leading_free(LullLeading *self)
 {
     if (!self)
         return;
+    if (self->jobs)
+        (void)lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
     for (guint i = 0; i < self->n_loops; i++)
         lull_loop_free(self->loops[i]);
+    g_clear_pointer(&self->jobs, lull_jobs_free);
     lull_metrics_forget_objects(self->metrics);
     g_clear_pointer(&self->seen, lull_seen_free);
     g_clear_pointer(&self->book, lull_grant_book_free);

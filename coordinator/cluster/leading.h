@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "coordinator/cluster/run-calls.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/store/kube/leader.h"
 #include "coordinator/store/recorder.h"
@@ -10,13 +11,15 @@
 G_BEGIN_DECLS
 
 /* What the leader of a cluster's coordinators does, as long as it leads: snapshots, the grants of their
- * attempts, and, in KubeVirt's group, what machines say of their volumes. Everything of it is forgotten when
- * another leads. */
+ * attempts, restores, and, in KubeVirt's group, what machines say of their volumes. Everything of it is
+ * forgotten when another leads. */
 typedef struct _LullLeading LullLeading;
 
 typedef struct {
     LullStore *store;  /* lent, as all here */
     LullStore *asking; /* the same where that one may give what it knows (recent.h) */
+    LullStore *trial;  /* an API server itself: what is to be made is tried there */
+    LullRunCalls *run_calls;
     LullRecorder *recorder;
     LullLeader *leader;
     const char *node;     /* ours */

@@ -52,7 +52,8 @@ def test_who_leads_tells_of_snapshots_and_another_takes_that_over(installed, kub
     assert figures["rest_client_requests_total"].value(code="200", method="GET") > 0
     assert figures["rest_client_requests_total"].value(code="201", method="POST") > 0
     assert figures["rest_client_request_duration_seconds"].value("_count", method="POST") > 0
-    assert {one["name"] for one in figures["workqueue_adds_total"].labels()} == {"snapshot", "grant", "content"}
+    queues = {one["name"] for one in figures["workqueue_adds_total"].labels()}
+    assert queues == {"snapshot", "grant", "content", "restore"}
     assert not stamps(seen_by_second)
     first.stop()
     second.wait_leads()

@@ -15,6 +15,7 @@ from account import wait_allowed
 from kinds import (ACCOUNT, GROUPS, KUBEVIRTS, OWN, PACKAGING, PLURALS, content, resource, restore, snapshot)
 from kubeapi import MERGE, path_to
 from kubevirt import VMS
+from volumes import claim
 from waiting import wait_for
 
 NAMES = {KUBEVIRTS: "vmsnapshot", OWN: "lullsnapshot"}
@@ -325,24 +326,27 @@ def test_either_version_shows_the_same_object(installed, kubectl, namespace, gro
 # Rights.
 
 RIGHTS = {
-    "virtualmachines.kubevirt.io": "get list watch patch",
+    "virtualmachines.kubevirt.io": "get list watch create patch",
     "virtualmachines.kubevirt.io/status": "patch",
+    "virtualmachines.kubevirt.io/finalizers": "update",
     "virtualmachineinstances.kubevirt.io": "get list watch",
     "virtualmachineinstances.subresources.kubevirt.io/freeze": "update",
     "virtualmachineinstances.subresources.kubevirt.io/unfreeze": "update",
-    "persistentvolumeclaims": "get list watch",
+    "virtualmachines.subresources.kubevirt.io/start": "update",
+    "virtualmachines.subresources.kubevirt.io/stop": "update",
+    "persistentvolumeclaims": "get list watch create patch delete",
     "persistentvolumes": "get",
     "pods": "get list watch",
     "resourcequotas": "list",
     "nodes": "get list watch",
-    "events": "create patch",
-    "datavolumes.cdi.kubevirt.io": "get list watch",
+    "events": "list create patch",
+    "datavolumes.cdi.kubevirt.io": "get list watch create delete",
     "storageprofiles.cdi.kubevirt.io": "get list watch",
     "storageclasses.storage.k8s.io": "get list watch",
     "volumesnapshots.snapshot.storage.k8s.io": "get list watch create delete",
     "volumesnapshotcontents.snapshot.storage.k8s.io": "get list watch",
     "volumesnapshotclasses.snapshot.storage.k8s.io": "get list watch",
-    "controllerrevisions.apps": "get create",
+    "controllerrevisions.apps": "get create patch",
     "leases.coordination.k8s.io": "get list",
 }
 RIGHTS_IN_GROUP = {
@@ -510,6 +514,48 @@ def test_the_coordinator_leaves_volume_snapshots_of_others_alone(installed, coor
                    coordinator.call("POST", path.removesuffix("/cut"), volume_snapshot_of(owners))):
         assert result[0] == 422 and "only what belongs to a snapshot of its own" in result[1]["message"], result
     installed.admin.must("DELETE", path)
+
+
+def claim_of(**annotations):
+    return {**claim("root"), "metadata": {"name": "root", "annotations": annotations}}
+
+
+RESTORED = {"restore.kubevirt.io/lastRestoreUID": "back-1"}
+
+
+def test_the_coordinator_writes_and_removes_only_claims_that_a_restore_made(installed, coordinator, namespace):
+    path = path_to("persistentvolumeclaims", namespace=namespace)
+    installed.admin.create(claim_of(), namespace)
+    for result in (coordinator.call("POST", path, claim_of()), coordinator.call("DELETE", path + "/root"),
+                   coordinator.call("PATCH", path + "/root", {"metadata": {"annotations": RESTORED}},
+                                    Content_Type=MERGE)):
+        assert result[0] == 422 and "only claims that a restore made" in result[1]["message"], result
+    installed.admin.must("DELETE", path + "/root")
+    coordinator.create(claim_of(**RESTORED), namespace)
+    coordinator.merge("persistentvolumeclaims", "root", {"metadata": {"ownerReferences": []}}, namespace)
+    coordinator.must("DELETE", path + "/root")
+
+
+def test_the_coordinator_writes_only_machines_that_are_being_restored(installed, coordinator, vm, namespace):
+    """Which have its lock; and lets them run again."""
+    path, spec = path_to(VMS, "larry", namespace), {"template": {"spec": {"volumes": [{"name": "other"}]}}}
+    written = {"metadata": {"annotations": RESTORED}, "spec": spec}
+    assert coordinator.call("PATCH", path, written, Content_Type=MERGE)[0] == 422
+    coordinator.merge(VMS, "larry", {"status": {"restoreInProgress": "back"}}, namespace, "status")
+    for change in ({"metadata": {"annotations": {"of": "somebody"}}}, {"metadata": {"labels": {"of": "somebody"}}}):
+        assert coordinator.call("PATCH", path, {**written, **change}, Content_Type=MERGE)[0] == 422
+    coordinator.merge(VMS, "larry", written, namespace)
+    coordinator.merge(VMS, "larry", {"status": {"restoreInProgress": None}}, namespace, "status")
+    assert coordinator.call("PATCH", path, {"spec": {"template": None}}, Content_Type=MERGE)[0] == 422
+    installed.admin.merge(VMS, "larry", {"spec": {"runStrategy": "Halted"}}, namespace)
+    coordinator.merge(VMS, "larry", {"spec": {"runStrategy": "Always"}}, namespace)
+    document = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "curly"}, "spec": {}}
+    assert coordinator.call("POST", path.removesuffix("/larry"), document)[0] == 422
+    document["metadata"]["annotations"] = RESTORED
+    coordinator.create(document, namespace)
+    revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": {"a": 1},
+                "metadata": {"name": "type"}}
+    coordinator.create(revision, namespace)
 
 
 def test_the_coordinator_is_not_held_up_by_others(installed, coordinator):

@@ -6,6 +6,13 @@
         virt_api.refuse("freeze", 500)
         ...
         assert virt_api.asked == [("freeze", "20s"), ("unfreeze", None)]
+
+And `stop` and `start` of all machines that it is told of:
+
+    with RunApi(cluster) as run_api:
+        run_api.serve(vm)
+        ...
+        assert run_api.asked == [("stop", vm.name)]
 """
 
 import contextlib
@@ -14,6 +21,7 @@ import threading
 import libvirt
 
 from extension import Extension
+from kubevirt import VMIS, VMS
 
 GROUP = "subresources.kubevirt.io"
 
@@ -119,6 +127,63 @@ class VirtApi:
             self.guest.agent("guest-fsfreeze-thaw")
             self.done.append("timer")
             self._timer = None
+
+
+class RunApi:
+    def __init__(self, cluster):
+        self.admin = cluster.admin
+        self.asked = []  # (subresource, name of the machine), as they came
+        self._machines = {}
+        self._slow = set()
+        self._extension = Extension(cluster, GROUP, "v1", self._answer)
+
+    def __enter__(self):
+        self._extension.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self._extension.__exit__(*exception)
+
+    def serve(self, vm, slow=False):
+        """@slow: its guest takes its time to power off: until vm.stop()."""
+        self._machines[f"namespaces/{vm.namespace}/virtualmachines/{vm.name}"] = vm
+        self._slow.discard(vm.name)
+        if slow:
+            self._slow.add(vm.name)
+
+    def asked_of(self, vm):
+        return [what for what, name in self.asked if name == vm.name]
+
+    def _answer(self, method, path, _document, _user):
+        machine, _, subresource = path.partition("/v1/")[2].rpartition("/")
+        vm = self._machines.get(machine)
+        if method != "PUT" or not vm or subresource not in ("stop", "start"):
+            return 404, status(404, "NotFound", f"{method} {path}")
+        self.asked.append((subresource, vm.name))
+        problem = self._stop(vm) if subresource == "stop" else self._start(vm)
+        return (409, status(409, "Conflict", problem)) if problem else (202, None)
+
+    def _stop(self, vm):
+        """What always runs is halted by it, and its instance goes; another one is asked to stop."""
+        spec = vm.read()["spec"]
+        runs = self.admin.find(VMIS, vm.name, vm.namespace)
+        strategy = spec.get("runStrategy") or ("Always" if spec.get("running") else "Halted")
+        if strategy == "Halted":
+            return "Halted only supports manual stop requests with a shorter graceperiod"
+        if strategy in ("Manual", "RerunOnFailure") and not runs:
+            return "VM is not running"
+        if strategy in ("Always", "Once"):
+            halted = {"running": False} if "running" in spec else {"runStrategy": "Halted"}
+            self.admin.merge(VMS, vm.name, {"spec": halted}, vm.namespace)
+        if runs and vm.name not in self._slow:
+            vm.stop()
+        return None
+
+    def _start(self, vm):
+        if self.admin.find(VMIS, vm.name, vm.namespace):
+            return "VM is already running"
+        vm.start("node-a")
+        return None
 
 
 def status(code, reason, message):

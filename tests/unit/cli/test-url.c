@@ -30,11 +30,14 @@ START_TEST(collection_has_no_name_and_a_machine_is_of_another_group)
     g_autofree char *collection = lull_url_object(&lull_kind_vm, "a/b", NULL);
     g_autofree char *events = lull_url_object(&lull_kind_event, "default", NULL);
     g_autofree char *freeze = lull_url_subresource("default", "../vm", "freeze");
+    g_autofree char *stop = lull_url_machine_subresource("default", "../vm", "stop");
 
     ck_assert_str_eq(events, "/api/v1/namespaces/default/events");
     ck_assert_str_eq(collection, "/apis/kubevirt.io/v1/namespaces/a%2Fb/virtualmachines");
     ck_assert_str_eq(freeze, "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/"
                              "..%2Fvm/freeze");
+    ck_assert_str_eq(stop,
+                     "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/..%2Fvm/stop");
 }
 END_TEST
 

@@ -1,0 +1,195 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-machine.h"
+#include "coordinator/cluster/restore-place.h"
+#include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-work-decide.h"
+#include "coordinator/model/meta.h"
+#include "coordinator/model/volumes.h"
+#include "coordinator/reconcile/offline-vm.h"
+#include "coordinator/storage/csi/volumes.h"
+#include "protocol/error.h"
+
+/* By the older of the two fields that say whether a machine is to run. */
+#define BY_RUNNING "running"
+
+static const char *const notes[] = {BY_RUNNING, "Always", "Once", "RerunOnFailure", "Manual", NULL};
+
+static LullJson *
+source_of(LullJson *content)
+{
+    return lull_json_at(content, "spec", "source", "virtualMachine", NULL);
+}
+
+/* One that is there is that of which the snapshot is, or one that this restore made. */
+static char *
+wrong_target(const LullRestoreView *view)
+{
+    const char *uid = lull_meta_uid(source_of(view->content));
+
+    if (!view->vm || !uid || g_strcmp0(uid, view->vm_uid) == 0 || lull_restore_made(view->restore, view->vm))
+        return NULL;
+    return g_strdup_printf("restore source and restore target are different but restore target already "
+                           "exists: the snapshot is of "
+                           "the VM %s with the uid %s, and the VM %s has %s: name a target that is not there",
+                           lull_meta_name(source_of(view->content)), uid, view->target, view->vm_uid);
+}
+
+/* What is in there is of one machine; one that is there is that one, see above. */
+static char *
+cloned_state(const LullRestoreView *view)
+{
+    if (view->vm || !lull_csi_needs_backend(source_of(view->content), FALSE))
+        return NULL;
+    return g_strdup("Restore to a different VM is not supported when snapshotted VM has backend storage "
+                    "(persistent TPM or EFI)");
+}
+
+static const char *
+claim_of(LullJson *plan, size_t i)
+{
+    return lull_json_string(json_object_array_get_idx(plan, i), "persistentVolumeClaim", "");
+}
+
+/* Two volumes on one claim are one volume. */
+static char *
+same_claim(LullJson *plan)
+{
+    for (size_t i = 0; i < json_object_array_length(plan); i++)
+        for (size_t k = 0; k < i; k++)
+            if (g_str_equal(claim_of(plan, i), claim_of(plan, k)))
+                return g_strdup_printf("spec.volumeRestoreOverrides: volumes %s and %s would both be on "
+                                       "claim %s: give them names "
+                                       "of their own",
+                                       lull_json_string(json_object_array_get_idx(plan, k), "volumeName", ""),
+                                       lull_json_string(json_object_array_get_idx(plan, i), "volumeName", ""),
+                                       claim_of(plan, i));
+    return NULL;
+}
+
+/* Tried before anything is made; one that is there is not patched. */
+static char *
+bad_patch(const LullRestoreView *view, LullJson *plan)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) machine = NULL;
+
+    if (view->vm)
+        return NULL;
+    machine = lull_restore_machine(view->restore, view->content, plan, NULL, &error);
+    return machine ? NULL : g_strdup_printf("error patching VM %s: %s", view->target, error->message);
+}
+
+static char *
+refuse(const LullRestoreView *view)
+{
+    g_autoptr(LullJson) plan = NULL;
+    char *reason;
+
+    if (!view->content)
+        return NULL; /* nobody knows yet */
+    reason = wrong_target(view);
+    reason = reason ? reason : cloned_state(view);
+    if (reason)
+        return reason;
+    plan = lull_restore_plan(view->restore, view->content);
+    reason = lull_restore_work_refusal(view->restore, view->content, plan);
+    reason = reason ? reason : same_claim(plan);
+    return reason ? reason : bad_patch(view, plan);
+}
+
+/* What an API server denies for now, as by a quota, is mended without us. */
+static gboolean
+is_final(const GError *error)
+{
+    return lull_error_is(error, LULL_ERROR_INVALID) || lull_error_is(error, LULL_ERROR_UNSUPPORTED);
+}
+
+/* What says whether the machine is to run: one of @notes; NULL: it is not, or nobody here knows that word. */
+static const char *
+wanted(LullJson *vm)
+{
+    LullJson *spec = lull_json_object(vm, "spec");
+    const char *strategy = lull_json_string(spec, "runStrategy", "");
+
+    if (!*strategy)
+        return lull_json_bool(spec, "running", FALSE) ? BY_RUNNING : NULL;
+    for (const char *const *note = notes + 1; *note; note++)
+        if (g_str_equal(strategy, *note))
+            return *note;
+    return NULL;
+}
+
+/* KubeVirt starts some again whatever they ended by, some when they crashed. */
+static gboolean
+is_off(LullJson *vm)
+{
+    LullJson *status = lull_json_object(vm, "status");
+    const char *how = wanted(vm);
+
+    if (!g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped"))
+        return FALSE;
+    if (!how)
+        return TRUE;
+    if (g_str_equal(how, "RerunOnFailure"))
+        return !g_str_equal(lull_json_string(status, LULL_MACHINE_END, ""), LULL_MACHINE_END_CRASHED);
+    return g_str_equal(how, "Manual") || g_str_equal(how, "Once");
+}
+
+/* Once it is there it stays. */
+static void
+plan(const LullRestoreView *view, LullJson *status)
+{
+    if (!lull_json_array(status, "restores"))
+        lull_json_take(status, "restores", lull_restore_plan(view->restore, view->content));
+}
+
+static char *
+differences(const LullRestoreView *view)
+{
+    LullJson *planned = lull_json_array(lull_json_object(view->restore, "status"), "restores");
+    g_autoptr(LullJson) machine = NULL;
+    g_autoptr(LullJson) names = NULL;
+    GString *text = NULL;
+
+    if (!view->content)
+        return NULL;
+    machine = lull_restore_machine(view->restore, view->content, planned, view->vm, NULL);
+    names = machine ? lull_restore_left_alone(view->content, machine) : json_object_new_array();
+    if (json_object_array_length(names) == 0)
+        return NULL;
+    text = g_string_new("not in the snapshot, and as they are now:");
+    for (size_t i = 0; i < json_object_array_length(names); i++)
+        g_string_append_printf(text, "%s %s", i ? "," : "",
+                               json_object_get_string(json_object_array_get_idx(names, i)));
+    return g_string_free(text, FALSE);
+}
+
+LullJson *
+lull_restore_start_patch(LullJson *vm, const char *note)
+{
+    const gboolean by_running = g_str_equal(note, BY_RUNNING);
+    LullJson *patch = NULL, *spec = NULL;
+
+    if (wanted(vm)) /* somebody said so meanwhile, or it is as it always was */
+        return NULL;
+    patch = json_object_new_object();
+    spec = lull_json_ensure(patch, "spec");
+    lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(vm));
+    if (by_running)
+        lull_json_set_bool(spec, "running", TRUE);
+    else
+        lull_json_set_string(spec, "runStrategy", note);
+    return patch;
+}
+
+const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,
+                                                     .is_final = is_final,
+                                                     .is_off = is_off,
+                                                     .plan = plan,
+                                                     .differences = differences,
+                                                     .note = wanted,
+                                                     .notes = notes,
+                                                     .owned = TRUE,
+                                                     .sparing = TRUE};

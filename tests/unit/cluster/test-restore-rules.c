@@ -1,0 +1,282 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "coordinator/cluster/restore-place.h"
+#include "coordinator/model/meta.h"
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "tests/lib/check-main.h"
+#include "tests/lib/objects.h"
+
+/* What a restore in a cluster may be, and waits for. */
+
+#define RULES (&lull_restore_cluster_rules)
+#define UID   "0b0ac0de-0000-4000-8000-000000000001"
+
+static LullJson *
+machine(const char *how, const char *status)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'larry','uid':'v1','resourceVersion':'7'},'spec':{%s},'status':{%s}}", how,
+        status);
+
+    return json(text);
+}
+
+#define OFF     "'printableStatus':'Stopped'"
+#define CRASHED OFF ",'end':'crashed'"
+#define ON      "'printableStatus':'Running'"
+
+static const struct {
+    const char *how, *status;
+    gboolean off;
+    const char *note; /* of one that is not */
+} machines[] = {
+    {"'runStrategy':'Halted'", OFF, TRUE, NULL},
+    {"'runStrategy':'Halted'", ON, FALSE, NULL}, /* it was asked to end */
+    {"'runStrategy':'Manual'", OFF, TRUE, NULL},
+    {"'runStrategy':'Manual'", CRASHED, TRUE, NULL},
+    {"'runStrategy':'Manual'", ON, FALSE, "Manual"},
+    {"'runStrategy':'Once'", OFF, TRUE, NULL},
+    {"'runStrategy':'Once'", ON, FALSE, "Once"},
+    {"'runStrategy':'RerunOnFailure'", OFF, TRUE, NULL},
+    {"'runStrategy':'RerunOnFailure'", CRASHED, FALSE, "RerunOnFailure"}, /* it is started again */
+    {"'runStrategy':'Always'", OFF, FALSE, "Always"},                     /* so is this */
+    {"'runStrategy':'Always'", ON, FALSE, "Always"},
+    {"'running':true", OFF, FALSE, "running"},
+    {"'running':true", "'printableStatus':'Paused'", FALSE, "running"},
+    {"'running':false", OFF, TRUE, NULL},
+    {"'running':false", ON, FALSE, NULL},
+    {"", OFF, TRUE, NULL},
+    {"'runStrategy':'Sometimes'", ON, FALSE, NULL}, /* nobody here knows what that is */
+};
+
+START_TEST(test_a_machine_is_off_where_nobody_is_about_to_start_it)
+{
+    g_autoptr(LullJson) vm = machine(machines[_i].how, machines[_i].status);
+
+    ck_assert_int_eq(RULES->is_off(vm), machines[_i].off);
+    if (!machines[_i].off)
+        ck_assert_pstr_eq(RULES->note(vm), machines[_i].note);
+    ck_assert(!machines[_i].note || g_strv_contains(RULES->notes, machines[_i].note));
+}
+END_TEST
+
+static const struct {
+    const char *how, *note;
+    const char *patch; /* of its spec; NULL: none */
+} starts[] = {
+    {"'runStrategy':'Halted'", "Always", "{'runStrategy':'Always'}"},
+    {"'runStrategy':'Halted'", "Once", "{'runStrategy':'Once'}"},
+    {"'running':false", "running", "{'running':true}"},
+    {"'runStrategy':'Manual'", "Manual", NULL},
+    {"'runStrategy':'RerunOnFailure'", "RerunOnFailure", NULL},
+    {"'runStrategy':'Always'", "Once", NULL}, /* somebody said so meanwhile */
+    {"'running':true", "running", NULL},
+};
+
+START_TEST(test_how_a_machine_is_run_is_given_back_where_it_was_taken)
+{
+    g_autoptr(LullJson) vm = machine(starts[_i].how, OFF);
+    g_autoptr(LullJson) patch = lull_restore_start_patch(vm, starts[_i].note);
+    g_autoptr(LullJson) wanted = starts[_i].patch ? json(starts[_i].patch) : NULL;
+
+    ck_assert(lull_json_equal(lull_json_object(patch, "spec"), wanted));
+    if (patch)
+        ck_assert_str_eq(lull_meta_version(patch), "7");
+}
+END_TEST
+
+static LullJson *
+restore(const char *more)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'back','namespace':'shop','uid':'" UID
+                        "','finalizers':['snapshot.kubevirt.io/vmrestore-protection']},"
+                        "'spec':{'target':{'apiGroup':'kubevirt.io','kind':'VirtualMachine','name':'larry'},"
+                        "'virtualMachineSnapshotName':'snap'%s},'status':{'complete':false}}",
+                        more);
+
+    return json(text);
+}
+
+static LullJson *
+snapshot(void)
+{
+    return json(
+        "{'metadata':{'name':'snap','namespace':'shop'},'status':{'readyToUse':true,'phase':'Succeeded',"
+        "'virtualMachineSnapshotContentName':'c'}}");
+}
+
+/* @more: of the machine's domain; it has two disks. */
+static LullJson *
+content(const char *more)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'metadata':{'name':'c','namespace':'shop','uid':'c1'},'status':{'readyToUse':true},'spec':{"
+        "'source':{'virtualMachine':{'metadata':{'name':'larry','uid':'v1'},'spec':{'template':{'spec':{"
+        "'domain':{'devices':{%s}},'volumes':[{'name':'root','persistentVolumeClaim':{'claimName':'a'}},"
+        "{'name':'data','persistentVolumeClaim':{'claimName':'b'}},"
+        "{'name':'more','persistentVolumeClaim':{'claimName':'d'}}]}}}}},'volumeBackups':["
+        "{'volumeName':'root','volumeSnapshotName':'vs-a','persistentVolumeClaim':{'metadata':{'name':'a'}}},"
+        "{'volumeName':'data','volumeSnapshotName':'vs-b','persistentVolumeClaim':{'metadata':{'name':'b'}}}]"
+        "}}",
+        more);
+
+    return json(text);
+}
+
+static LullJson *
+target(const char *uid, const char *annotations)
+{
+    g_autofree char *text =
+        g_strdup_printf("{'metadata':{'name':'larry','namespace':'shop','uid':'%s','annotations':{%s}},"
+                        "'spec':{'runStrategy':'Halted'},'status':{" OFF "}}",
+                        uid, annotations);
+
+    return json(text);
+}
+
+static LullRestoreView *
+view_of(LullJson *take_restore, LullJson *take_content, LullJson *take_vm)
+{
+    const LullRestoreWorks works = {0};
+
+    return lull_restore_view_new(RULES, take_restore, snapshot(), take_content, take_vm, &works, 1);
+}
+
+#define BAD_PATCH ",'patches':['{\\\"op\\\":\\\"test\\\",\\\"path\\\":\\\"/spec/a\\\",\\\"value\\\":1}']"
+
+static const struct {
+    const char *spec;
+    const char *domain;
+    const char *uid; /* of the target; NULL: it is not there */
+    const char *annotations;
+    const char *failure; /* NULL: it may be */
+} rows[] = {
+    {"", "", "v1", "", NULL},
+    {"", "", NULL, "", NULL},
+    {"", "", "v2", "", "restore source and restore target are different but restore target already exists"},
+    {"", "", "v2", "'restore.kubevirt.io/lastRestoreUID':'back-" UID "'", NULL}, /* made by it */
+    {BAD_PATCH, "", NULL, "", "error patching VM larry: "},
+    {BAD_PATCH, "", "v1", "", NULL},
+    {",'volumeRestoreOverrides':[{'volumeName':'root','restoreName':'x'},{'volumeName':'data','restoreName':'"
+     "x'}]",
+     "", "v1", "", "spec.volumeRestoreOverrides: volumes root and data would both be on claim x"},
+    {"", "'tpm':{'persistent':true}", NULL, "",
+     "Restore to a different VM is not supported when snapshotted VM has backend storage"},
+};
+
+START_TEST(test_what_cannot_be_is_a_failure_before_anything_is_locked)
+{
+    g_autoptr(LullJson) vm = rows[_i].uid ? target(rows[_i].uid, rows[_i].annotations) : NULL;
+    g_autoptr(LullRestoreView) view =
+        view_of(restore(rows[_i].spec), content(rows[_i].domain), g_steal_pointer(&vm));
+
+    if (rows[_i].failure)
+        ck_assert_msg(view->failure && g_str_has_prefix(view->failure, rows[_i].failure), "%s",
+                      view->failure);
+    else
+        ck_assert_pstr_eq(view->failure, NULL);
+}
+END_TEST
+
+START_TEST(test_r5_a_restore_belongs_to_its_target)
+{
+    g_autoptr(LullRestoreView) there = view_of(restore(""), content(""), target("v1", ""));
+    g_autoptr(LullRestoreView) gone = view_of(restore(""), content(""), NULL);
+    g_autoptr(LullJson) owned = restore("");
+
+    ck_assert(there->owner_missing);
+    ck_assert(!gone->owner_missing);
+    lull_json_take(lull_json_object(owned, "metadata"), "ownerReferences", json("[{'name':'a clone'}]"));
+    lull_restore_view_free(gone);
+    gone = view_of(g_steal_pointer(&owned), content(""), target("v1", ""));
+    ck_assert(!gone->owner_missing);
+}
+END_TEST
+
+START_TEST(test_a_plan_that_is_written_stays)
+{
+    LullJson *planned = restore("");
+    g_autoptr(LullRestoreView) view = NULL;
+    LullJson *vm = target("v1", "");
+
+    lull_json_take(lull_json_object(planned, "status"), "restores", json("[{'volumeName':'root'}]"));
+    lull_json_set_string(lull_json_object(vm, "status"), "restoreInProgress", "back");
+    view = view_of(planned, content(""), vm);
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(view->status, "restores")), 1);
+}
+END_TEST
+
+START_TEST(test_what_was_not_in_the_snapshot_is_told)
+{
+    LullJson *planned = restore("");
+    g_autoptr(LullRestoreView) view = NULL;
+    g_autofree char *text = NULL;
+
+    view = view_of(planned, content(""), target("v1", ""));
+    text = RULES->differences(view);
+    ck_assert_str_eq(text, "not in the snapshot, and as they are now: more");
+}
+END_TEST
+
+/* It is planned and told with one write; how far it is is told of what takes long. */
+START_TEST(test_what_goes_fast_is_told_once)
+{
+    const LullRestoreWorks begins = {0}, runs = {.data = {LULL_WORK_RUNNING, NULL, 500, 0}};
+    LullJson *vm = target("v1", "");
+    g_autoptr(LullRestoreView) before = NULL;
+    g_autoptr(LullRestoreView) soon = NULL;
+    g_autoptr(LullRestoreView) late = NULL;
+    LullJson *planned = NULL;
+    gint64 began = 0;
+
+    ck_assert(lull_clock_parse("2026-03-01T10:00:00Z", &began));
+    lull_json_set_string(lull_json_object(vm, "status"), "restoreInProgress", "back");
+    before =
+        lull_restore_view_new(RULES, restore(""), snapshot(), content(""), lull_json_dup(vm), &begins, began);
+    planned = restore("");
+    lull_json_take(planned, "status", lull_json_dup(before->status));
+    ck_assert_str_eq(lull_condition_reason(planned, "Progressing"), "Creating new PVCs");
+    ck_assert_uint_eq(json_object_array_length(lull_json_array(before->status, "restores")), 2);
+    soon = lull_restore_view_new(RULES, lull_json_dup(planned), snapshot(), content(""), lull_json_dup(vm),
+                                 &runs, began + LULL_SEC(1));
+    ck_assert(!soon->status_stale && !soon->progress_stale);
+    late = lull_restore_view_new(RULES, planned, snapshot(), content(""), vm, &runs, began + LULL_SEC(9));
+    ck_assert(!late->status_stale && late->progress_stale);
+}
+END_TEST
+
+START_TEST(test_what_is_denied_now_may_be_allowed_later)
+{
+    g_autoptr(GError) denied = g_error_new_literal(LULL_ERROR, LULL_ERROR_DENIED, "exceeded quota");
+    g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "no such field");
+
+    ck_assert(!RULES->is_final(denied));
+    ck_assert(RULES->is_final(invalid));
+}
+END_TEST
+
+static Suite *
+make_suite(void)
+{
+    Suite *suite = suite_create("restore-rules");
+    TCase *tcase = tcase_create("restore-rules");
+
+    tcase_add_loop_test(tcase, test_a_machine_is_off_where_nobody_is_about_to_start_it, 0,
+                        G_N_ELEMENTS(machines));
+    tcase_add_loop_test(tcase, test_how_a_machine_is_run_is_given_back_where_it_was_taken, 0,
+                        G_N_ELEMENTS(starts));
+    tcase_add_loop_test(tcase, test_what_cannot_be_is_a_failure_before_anything_is_locked, 0,
+                        G_N_ELEMENTS(rows));
+    tcase_add_test(tcase, test_r5_a_restore_belongs_to_its_target);
+    tcase_add_test(tcase, test_a_plan_that_is_written_stays);
+    tcase_add_test(tcase, test_what_was_not_in_the_snapshot_is_told);
+    tcase_add_test(tcase, test_what_goes_fast_is_told_once);
+    tcase_add_test(tcase, test_what_is_denied_now_may_be_allowed_later);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+LULL_CHECK_MAIN(make_suite)
