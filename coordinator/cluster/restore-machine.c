@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/cluster/restore-identity.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/model/json-patch.h"
 #include "coordinator/model/meta.h"
@@ -200,6 +201,8 @@ lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJ
     lull_json_take(machine, "spec", spec);
     if (!vm)
         machine = patched(machine, restore, error);
+    if (machine && !vm && g_strcmp0(lull_meta_name(source_of(content)), target) != 0)
+        lull_restore_make_another(lull_json_object(machine, "spec"), captured);
     if (machine)
         lull_json_set_string(lull_json_ensure(lull_json_ensure(machine, "metadata"), "annotations"),
                              LULL_RESTORE_LAST, marker);

@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 /* The machine that a restore in a cluster brings back. Pure; objects are lent. @plan: lull_restore_plan(). */
 
 /* As it is to be: with @vm (NULL: it is not there) what was captured in the place of its spec, but for
- * whether it runs; without, a new one, which does not, after the restore's patches. INVALID: these do not
- * apply. */
+ * whether it runs; without, a new one, which does not, after the restore's patches, and under another name
+ * one with an identity of its own (restore-identity.h). INVALID: the patches do not apply. */
 LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -233,6 +233,47 @@ START_TEST(one_that_is_there_is_not_patched)
 }
 END_TEST
 
+#define IDENTITY                                                                                             \
+    ",'firmware':{'uuid':'u','serial':'s','bootloader':{'bios':{}}},'devices':{'interfaces':["               \
+    "{'name':'a','macAddress':'52:54:00:00:00:0A','bridge':{}},{'name':'b','macAddress':'52:54:00:00:00:0b'" \
+    "},"                                                                                                     \
+    "{'name':'c'}]}"
+#define SET(path, value)                                                                                  \
+    "'{\\'op\\':\\'replace\\',\\'path\\':\\'/spec/template/spec/domain/" path "\\',\\'value\\':\\'" value \
+    "\\'}'"
+
+/* What it is known by is its own, but for what was asked for; under its own name it is what it was. */
+static const struct {
+    const char *target, *more, *domain;
+} identities[] = {
+    {"larry", "", "{'cpu':{'cores':4}" IDENTITY "}"},
+    {"moe", "",
+     "{'cpu':{'cores':4},'firmware':{'bootloader':{'bios':{}}},'devices':{'interfaces':[{'name':'a','bridge':"
+     "{}},"
+     "{'name':'b'},{'name':'c'}]}}"},
+    {"moe",
+     PATCH(SET("devices/interfaces/0/macAddress", "52:54:00:00:00:0f") "," SET("firmware/serial", "t")),
+     "{'cpu':{'cores':4},'firmware':{'serial':'t','bootloader':{'bios':{}}},'devices':{'interfaces':[{'name':"
+     "'a',"
+     "'macAddress':'52:54:00:00:00:0f','bridge':{}},{'name':'b'},{'name':'c'}]}}"},
+    /* those of another interface are still the old machine's */
+    {"moe", PATCH(SET("devices/interfaces/0/macAddress", "52:54:00:00:00:0B")),
+     "{'cpu':{'cores':4},'firmware':{'bootloader':{'bios':{}}},'devices':{'interfaces':[{'name':'a','bridge':"
+     "{}},"
+     "{'name':'b'},{'name':'c'}]}}"},
+};
+
+/* R25 */
+START_TEST(a_copy_is_known_by_other_addresses_and_numbers_than_what_it_is_a_copy_of)
+{
+    g_autoptr(LullJson) machine =
+        bring_back(identities[_i].target, identities[_i].more, content_json(RUNS, IDENTITY), NULL, NULL);
+    g_autoptr(LullJson) expected = json(identities[_i].domain);
+
+    ck_assert_msg(lull_json_equal(domain_of(machine), expected), "%s", lull_json_to_line(domain_of(machine)));
+}
+END_TEST
+
 static const char *const wrong[] = {
     PATCH("'{'"),
     PATCH("'[]'"),
@@ -288,6 +329,8 @@ make_suite(void)
                         G_N_ELEMENTS(firmware));
     tcase_add_test(tcase, a_new_machine_is_patched);
     tcase_add_test(tcase, one_that_is_there_is_not_patched);
+    tcase_add_loop_test(tcase, a_copy_is_known_by_other_addresses_and_numbers_than_what_it_is_a_copy_of, 0,
+                        G_N_ELEMENTS(identities));
     tcase_add_loop_test(tcase, patches_that_do_not_apply_are_refused, 0, G_N_ELEMENTS(wrong));
     tcase_add_test(tcase, data_volumes_that_came_since_are_surplus);
     tcase_add_test(tcase, a_volume_that_the_snapshot_lacks_is_left_alone);
