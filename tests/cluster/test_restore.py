@@ -13,7 +13,7 @@ import pytest
 from account import wait_allowed
 from coordinators import ACCOUNT, NAMESPACE, Coordinators
 from kinds import OWN, resource, restore
-from kubevirt import VMS, Volume
+from kubevirt import DATA_VOLUMES, VMS, Volume
 from snapshots import Snapshots, reasons
 from virtapi import RunApi
 from volumes import SNAPSHOTS, claim
@@ -374,3 +374,84 @@ def test_one_whose_coordinator_is_killed_is_finished_by_the_next(installed, make
     assert {one["metadata"]["uid"] for one in back.made()} == made
     back.assert_data()
     wait_for(lambda: not machine.vm.read()["status"].get("restoreInProgress"), "the machine let go")
+
+
+def play_cdi(machine, name):
+    """CDI has seen that a DataVolume has its claim."""
+    document = machine.admin.wait(DATA_VOLUMES, name, lambda one: one, "there", machine.namespace)
+    machine.admin.merge(DATA_VOLUMES, name, {"status": {"phase": "Succeeded"}}, machine.namespace, "status")
+    return document["metadata"]["annotations"]
+
+
+def test_r16_r17_r21_a_template_gets_a_data_volume_of_what_was_cut(installed, make):
+    """The machine names it once it has its claim; that which it had instead goes."""
+    machine = make()
+    new = f"{machine.name}-old"
+    machine.admin.create({"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "metadata": {"name": new},
+                          "spec": {"source": {"blank": {}}}}, machine.namespace)
+    captured = {"dataVolumeTemplates": [{"metadata": {"name": machine.claim("root")}, "spec": {"source": {"blank": {}}}}]}
+    spec = machine.vm.read()["spec"]
+    spec["template"]["spec"]["volumes"][0] = Volume("root", machine.claim("root"), "dataVolume").document()
+    installed.admin.merge(VMS, machine.name, {"spec": {**spec, **captured}}, machine.namespace)
+    machine.snap = f"templated-{machine.name}"
+    machine.take()
+    later = {"dataVolumeTemplates": [{"metadata": {"name": new}, "spec": {"source": {"blank": {}}}}]}
+    installed.admin.merge(VMS, machine.name, {"spec": later}, machine.namespace)
+    back = machine.restore()
+    made = f"restore-{back.uid}-root"
+    machine.admin.wait(DATA_VOLUMES, made, lambda one: one, "there", machine.namespace)
+    assert LAST not in machine.vm.read()["metadata"].get("annotations", {})
+    annotations = play_cdi(machine, made)
+    assert annotations["cdi.kubevirt.io/storage.prePopulated"] == "true"
+    document = back.wait_complete()
+    back.assert_data()
+    now = machine.vm.read()["spec"]
+    assert [one["metadata"]["name"] for one in now["dataVolumeTemplates"]] == [made]
+    assert now["template"]["spec"]["volumes"][0] == {"name": "root", "dataVolume": {"name": made}}
+    assert document["status"]["deletedDataVolumes"] == [new]
+    assert document["status"]["restores"][0]["dataVolumeName"] == made
+    assert not installed.admin.find(DATA_VOLUMES, new, machine.namespace)
+    claim_made = back.claims()["root"]["metadata"]
+    assert claim_made["annotations"]["cdi.kubevirt.io/storage.populatedFor"] == made
+    assert "ownerReferences" not in claim_made
+
+
+def test_r32_a_new_machine_has_an_instance_type_of_its_own(installed, make):
+    machine = make()
+    installed.admin.create({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": {"cpu": 2},
+                            "metadata": {"name": f"{machine.name}-small-1"}}, machine.namespace)
+    installed.admin.merge(VMS, machine.name, {"spec": {"instancetype": {
+        "name": "small", "revisionName": f"{machine.name}-small-1"}}}, machine.namespace)
+    machine.snap = f"typed-{machine.name}"
+    machine.take()
+    new = f"new-{machine.name}"
+    machine.restore(new).wait_complete()
+    vm = installed.admin.read(VMS, new, machine.namespace)
+    name = vm["spec"]["instancetype"]["revisionName"]
+    revision = installed.admin.read("controllerrevisions.apps", name, machine.namespace)
+    assert name == f"{new}-small-1" and revision["data"] == {"cpu": 2}
+    assert owners(revision) == [("VirtualMachine", new, vm["metadata"]["uid"])]
+
+
+def test_a_volume_that_was_there_before_is_never_taken_for_what_was_cut(installed, make):
+    """The cluster binds a claim to any volume that is free and large enough, whatever is on it."""
+    machine = make()
+    bound = installed.admin.read(CLAIMS, machine.claim("root"), machine.namespace)["spec"]
+    empty = f"empty-{machine.name}"
+    installed.admin.create({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": empty},
+        "spec": {"accessModes": bound["accessModes"], "capacity": {"storage": "1Gi"}, "volumeMode": "Block",
+                 "storageClassName": bound["storageClassName"], "persistentVolumeReclaimPolicy": "Retain",
+                 "csi": {"driver": "other.example", "volumeHandle": empty}}})
+    try:
+        installed.admin.wait("persistentvolumes", empty, lambda one: one.get("status", {}).get("phase") == "Available",
+                             "free")
+        back = machine.restore()
+        back.wait_failed(f"was bound to volume {empty}, which was not made for it")
+        wait_for(lambda: not machine.vm.read()["status"].get("restoreInProgress"), "the machine let go")
+        machine.assert_untouched()
+    finally:
+        for one in installed.admin.list(CLAIMS, machine.namespace):
+            if one["spec"].get("volumeName") == empty:
+                installed.admin.delete(CLAIMS, one["metadata"]["name"], machine.namespace)
+        installed.admin.delete("persistentvolumes", empty)
