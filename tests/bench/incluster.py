@@ -56,8 +56,7 @@ def leading(cluster, build):
 def running(build, limits=USUAL):
     """A Stage whose machine runs."""
     with control_plane(limits) as (cluster, kubevirt), Host() as host:
-        namespace = cluster.create_namespace("bench")
-        with machine.running(cluster, kubevirt, host, namespace, node=NODE) as (vm, guest):
+        with machine.running(cluster, kubevirt, host, "bench", node=NODE) as (vm, guest):
             with leading(cluster, build) as coordinator:
                 yield Stage(cluster, vm, guest, coordinator)
 

@@ -58,6 +58,17 @@ def namespace(cluster, request):
     cluster.clear_namespace(name)
 
 
+@pytest.fixture
+def vm(running):
+    """Of a file whose `running` is a machine and its guest."""
+    return running[0]
+
+
+@pytest.fixture
+def guest(running):
+    return running[1]
+
+
 @pytest.fixture(autouse=True)
 def mended(cluster):
     """What a test has killed or turned, no other test finds so."""

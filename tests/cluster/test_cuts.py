@@ -26,15 +26,8 @@ HELD = True
 
 @pytest.fixture(scope="module")
 def running(cluster, kubevirt):
-    namespace = cluster.create_namespace("cuts")
-    with rig.Host() as host, machine.running(cluster, kubevirt, host, namespace) as running:
+    with rig.Host() as host, machine.running(cluster, kubevirt, host, "cuts") as running:
         yield running
-    cluster.clear_namespace(namespace)
-
-
-@pytest.fixture
-def guest(running):
-    return running[1]
 
 
 @pytest.fixture(scope="module")

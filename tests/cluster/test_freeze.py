@@ -32,20 +32,8 @@ def host():
 
 @pytest.fixture(scope="module")
 def running(installed, kubevirt, host):
-    namespace = installed.create_namespace("freezes")
-    with machine.running(installed, kubevirt, host, namespace, agent="stock") as running:
+    with machine.running(installed, kubevirt, host, "freezes", agent="stock") as running:
         yield running
-    installed.clear_namespace(namespace)
-
-
-@pytest.fixture
-def vm(running):
-    return running[0]
-
-
-@pytest.fixture
-def guest(running):
-    return running[1]
 
 
 @pytest.fixture(scope="module")

@@ -24,20 +24,8 @@ def host():
 
 @pytest.fixture(scope="module")
 def running(cluster, kubevirt, host):
-    namespace = cluster.create_namespace("guests")
-    with machine.running(cluster, kubevirt, host, namespace, agent="stock") as running:
+    with machine.running(cluster, kubevirt, host, "guests", agent="stock") as running:
         yield running
-    cluster.clear_namespace(namespace)
-
-
-@pytest.fixture
-def vm(running):
-    return running[0]
-
-
-@pytest.fixture
-def guest(running):
-    return running[1]
 
 
 @pytest.fixture

@@ -17,10 +17,8 @@ CLAIMS = {volume: volume for volume in machine.DISKS}
 
 @pytest.fixture(scope="module")
 def guest(cluster, kubevirt):
-    namespace = cluster.create_namespace("peers")
-    with rig.Host() as host, machine.running(cluster, kubevirt, host, namespace, agent="stock") as (_, guest):
+    with rig.Host() as host, machine.running(cluster, kubevirt, host, "peers", agent="stock") as (_, guest):
         yield guest
-    cluster.clear_namespace(namespace)
 
 
 @pytest.fixture

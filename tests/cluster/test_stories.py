@@ -28,20 +28,8 @@ STEPS = [("intent-written", 2), ("frozen", 2), ("cut", 2), ("thawed", 2), ("repo
 
 @pytest.fixture(scope="module")
 def running(installed, kubevirt):
-    namespace = installed.create_namespace("stories")
-    with rig.Host() as host, machine.running(installed, kubevirt, host, namespace) as running:
+    with rig.Host() as host, machine.running(installed, kubevirt, host, "stories") as running:
         yield running
-    installed.clear_namespace(namespace)
-
-
-@pytest.fixture
-def vm(running):
-    return running[0]
-
-
-@pytest.fixture
-def guest(running):
-    return running[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ DISKS = {"root": ("vda", "ext4", "64Mi"), "data": ("vdb", "xfs", "320Mi")}
 
 @contextlib.contextmanager
 def running(cluster, kubevirt, host, namespace, name="larry", node="node-a", agent="lull"):
-    """(vm, guest), with something that writes to both disks all the time."""
+    """(vm, guest), with something that writes to both disks all the time, in a namespace of their own."""
+    cluster.create_namespace(namespace)
     for volume, (_, _, size) in DISKS.items():
         cluster.admin.create(claim(volume, size=size), namespace)
         cluster.wait_bound(volume, namespace)
@@ -27,3 +28,4 @@ def running(cluster, kubevirt, host, namespace, name="larry", node="node-a", age
         vm.connect_agent()
         yield vm, guest
         vm.stop()
+    cluster.clear_namespace(namespace)
