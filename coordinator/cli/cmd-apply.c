@@ -16,7 +16,7 @@ extern const LullCommand lull_command_apply;
 typedef enum { CREATE = 0, CONFIGURE, LEAVE } Verb;
 
 typedef struct {
-    const LullManifestEntry *entry;
+    const LullApplyEntry *entry;
     LullJson *there; /* NULL: nothing yet */
     LullJson *patch; /* CONFIGURE */
     Verb verb;
@@ -163,9 +163,9 @@ carry_out(LullCli *cli, const Plan *plan, GError **error)
 static LullExit
 apply(LullCli *cli, const char *path, GError **error)
 {
-    const LullManifestScope scope = {
+    const LullApplyScope scope = {
         .ns = cli->ns, .group = lull_client_find_group(cli->client, error), .cluster = cli->cluster};
-    g_autoptr(GPtrArray) entries = scope.group ? lull_manifest_read(path, &scope, error) : NULL;
+    g_autoptr(GPtrArray) entries = scope.group ? lull_apply_read(path, &scope, error) : NULL;
     g_autoptr(GPtrArray) plans = g_ptr_array_new_with_free_func(plan_free);
 
     if (!entries)

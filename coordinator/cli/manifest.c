@@ -16,11 +16,11 @@
 
 #define MAX_FAULTS 20
 
-const LullManifestScope lull_manifest_host = {.ns = LULL_NAMESPACE, .group = LULL_GROUP_SNAPSHOT};
+const LullApplyScope lull_apply_host = {.ns = LULL_NAMESPACE, .group = LULL_GROUP_SNAPSHOT};
 
 typedef struct {
     const char *file;
-    const LullManifestScope *scope;
+    const LullApplyScope *scope;
     gboolean several; /* documents: messages say which */
     GString *faults;  /* lines */
     guint n_faults;
@@ -31,7 +31,7 @@ typedef struct {
 static void
 entry_free(gpointer data)
 {
-    LullManifestEntry *entry = data;
+    LullApplyEntry *entry = data;
 
     json_object_put(entry->object);
     g_free(entry->place);
@@ -152,12 +152,12 @@ take_document(Reading *self, const LullYamlDocument *document)
 {
     const LullKind *kind = kind_of(self, document);
     g_autofree char *place = g_strdup_printf("%s:%u", self->file, document->line);
-    LullManifestEntry *entry;
+    LullApplyEntry *entry;
 
     if (!kind || !check_schema(self, document, kind) || !check_namespace(self, document) ||
         !check_unique(self, document, kind, place))
         return;
-    entry = g_new0(LullManifestEntry, 1);
+    entry = g_new0(LullApplyEntry, 1);
     entry->kind = kind;
     entry->object = json_object_get(document->value);
     entry->place = g_steal_pointer(&place);
@@ -165,8 +165,8 @@ take_document(Reading *self, const LullYamlDocument *document)
 }
 
 GPtrArray *
-lull_manifest_parse(const char *name, const char *text, gsize length, const LullManifestScope *scope,
-                    GError **error)
+lull_apply_parse(const char *name, const char *text, gsize length, const LullApplyScope *scope,
+                 GError **error)
 {
     GError *problem = NULL;
     g_autoptr(GPtrArray) documents = lull_yaml_read(text, length, &problem);
@@ -225,7 +225,7 @@ slurp(int fd, GError **error)
 }
 
 GPtrArray *
-lull_manifest_read(const char *path, const LullManifestScope *scope, GError **error)
+lull_apply_read(const char *path, const LullApplyScope *scope, GError **error)
 {
     const gboolean standard = g_str_equal(path, "-");
     const char *name = standard ? "<stdin>" : path;
@@ -245,7 +245,7 @@ lull_manifest_read(const char *path, const LullManifestScope *scope, GError **er
         g_prefix_error(error, "%s: ", name);
         return NULL;
     }
-    entries = lull_manifest_parse(name, text->str, text->len, scope, error);
+    entries = lull_apply_parse(name, text->str, text->len, scope, error);
     g_string_free(text, TRUE);
     return entries;
 }

@@ -16,24 +16,24 @@ typedef struct {
     const LullKind *kind;
     LullJson *object;
     char *place; /* "FILE:LINE" of its beginning */
-} LullManifestEntry;
+} LullApplyEntry;
 
 /* Where they are to be. */
 typedef struct {
     const char *ns;    /* that the objects without one are for, and those with another are refused */
     const char *group; /* that has the kinds there */
     gboolean cluster;
-} LullManifestScope;
+} LullApplyScope;
 
-extern const LullManifestScope lull_manifest_host; /* a plain host */
+extern const LullApplyScope lull_apply_host; /* a plain host */
 
-/* @name: of the file, for messages. Of LullManifestEntry, in order. LULL_ERROR_INVALID names "FILE:LINE", the
+/* @name: of the file, for messages. Of LullApplyEntry, in order. LULL_ERROR_INVALID names "FILE:LINE", the
  * document where there are several, the field and the fault; each fault is a line of its own. */
-GPtrArray *lull_manifest_parse(const char *name, const char *text, gsize length,
-                               const LullManifestScope *scope, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *lull_apply_parse(const char *name, const char *text, gsize length, const LullApplyScope *scope,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Reads @path, "-" is the standard input, and parses it. */
-GPtrArray *lull_manifest_read(const char *path, const LullManifestScope *scope,
-                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *
+lull_apply_read(const char *path, const LullApplyScope *scope, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

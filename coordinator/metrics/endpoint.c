@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "coordinator/metrics/gate.h"
+#include "coordinator/metrics/door.h"
 #include "protocol/error.h"
 
 #define BACKLOG      256
@@ -80,15 +80,15 @@ serve(gpointer data)
 {
     LullEndpoint *self = data;
     SoupServer *soup = NULL;
-    LullGate *gate = NULL;
+    LullDoor *door = NULL;
 
     g_main_context_push_thread_default(self->context);
     soup = soup_server_new("server-header", "lull/" LULL_VERSION, NULL);
     g_signal_connect(soup, "request-started", G_CALLBACK(on_started), self);
     soup_server_add_handler(soup, NULL, handle, self, NULL);
-    gate = lull_gate_new(soup, self->socket, 0);
+    door = lull_door_new(soup, self->socket, 0);
     g_main_loop_run(self->loop);
-    lull_gate_free(gate);
+    lull_door_free(door);
     soup_server_disconnect(soup);
     g_object_unref(soup);
     g_main_context_pop_thread_default(self->context);

@@ -29,7 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GPtrArray) documents = lull_yaml_read((const char *)data, size, &error);
     g_autoptr(GError) wrong = NULL;
     g_autoptr(GPtrArray) entries =
-        lull_manifest_parse("file.yaml", (const char *)data, size, &lull_manifest_host, &wrong);
+        lull_apply_parse("file.yaml", (const char *)data, size, &lull_apply_host, &wrong);
 
     FUZZ_MUST(!documents == !!error);
     FUZZ_MUST(!entries == !!wrong);

@@ -33,8 +33,7 @@ static void
 refused(const char *text, const char *message)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) entries =
-        lull_manifest_parse("f.yaml", text, strlen(text), &lull_manifest_host, &error);
+    g_autoptr(GPtrArray) entries = lull_apply_parse("f.yaml", text, strlen(text), &lull_apply_host, &error);
 
     ck_assert_ptr_null(entries);
     ck_assert_error(error, LULL_ERROR_INVALID);
@@ -46,14 +45,13 @@ START_TEST(snapshots_and_restores_in_one_file_are_all_taken)
 {
     const char *text = "---\n" SNAPSHOT("snap-larry") "  failureDeadline: 1m\n---\n" RESTORE("restore-larry");
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) entries =
-        lull_manifest_parse("f.yaml", text, strlen(text), &lull_manifest_host, &error);
+    g_autoptr(GPtrArray) entries = lull_apply_parse("f.yaml", text, strlen(text), &lull_apply_host, &error);
 
     ck_assert_no_error(error);
     ck_assert_uint_eq(entries->len, 2);
-    ck_assert_ptr_eq(((LullManifestEntry *)entries->pdata[0])->kind, &lull_kind_snapshot);
-    ck_assert_ptr_eq(((LullManifestEntry *)entries->pdata[1])->kind, &lull_kind_restore);
-    ck_assert_str_eq(((LullManifestEntry *)entries->pdata[1])->place, "f.yaml:13");
+    ck_assert_ptr_eq(((LullApplyEntry *)entries->pdata[0])->kind, &lull_kind_snapshot);
+    ck_assert_ptr_eq(((LullApplyEntry *)entries->pdata[1])->kind, &lull_kind_restore);
+    ck_assert_str_eq(((LullApplyEntry *)entries->pdata[1])->place, "f.yaml:13");
 }
 END_TEST
 
@@ -80,7 +78,7 @@ START_TEST(all_faults_of_all_documents_are_told_at_once)
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) lines = NULL;
 
-    ck_assert_ptr_null(lull_manifest_parse("f", text, strlen(text), &lull_manifest_host, &error));
+    ck_assert_ptr_null(lull_apply_parse("f", text, strlen(text), &lull_apply_host, &error));
     lines = g_strsplit(error->message, "\n", 0);
     ck_assert_uint_eq(g_strv_length(lines), 3);
     ck_assert_ptr_nonnull(strstr(lines[2], "document 2: spec.patches: "));

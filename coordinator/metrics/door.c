@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "coordinator/metrics/gate.h"
+#include "coordinator/metrics/door.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 
 typedef struct {
     GList link;
-    LullGate *gate;
+    LullDoor *door;
     GSocket *socket;
     GSource *readable; /* until its head is there */
     GSource *deadline;
@@ -20,7 +20,7 @@ typedef struct {
     GSocketConnection *connection; /* the server's, lent; NULL: it is not there yet */
 } Visitor;
 
-struct _LullGate {
+struct _LullDoor {
     SoupServer *soup;
     GSocket *socket;
     guint patience;
@@ -40,7 +40,7 @@ clear_source(GSource **source)
 static void
 visitor_free(Visitor *visitor)
 {
-    g_queue_unlink(&visitor->gate->visitors, &visitor->link);
+    g_queue_unlink(&visitor->door->visitors, &visitor->link);
     clear_source(&visitor->readable);
     clear_source(&visitor->deadline);
     g_object_unref(visitor->socket);
@@ -116,7 +116,7 @@ wait_for_more_than(Visitor *visitor, gint bytes)
 static void
 let_in(Visitor *visitor)
 {
-    LullGate *self = visitor->gate;
+    LullDoor *self = visitor->door;
     g_autoptr(GSocketConnection) connection = g_socket_connection_factory_create_connection(visitor->socket);
     g_autoptr(GSocketAddress) local = g_socket_get_local_address(visitor->socket, NULL);
     g_autoptr(GSocketAddress) remote = g_socket_get_remote_address(visitor->socket, NULL);
@@ -137,7 +137,7 @@ static gboolean
 on_head(GSocket *socket, GIOCondition condition, gpointer data)
 {
     Visitor *visitor = data;
-    char head[LULL_GATE_MAX_HEAD];
+    char head[LULL_DOOR_MAX_HEAD];
     const gssize n = recv(g_socket_get_fd(socket), head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -168,14 +168,14 @@ attach(GSource *take_source, GSourceFunc func, gpointer data)
 }
 
 static void
-receive(LullGate *self, GSocket *take_socket)
+receive(LullDoor *self, GSocket *take_socket)
 {
     Visitor *visitor = g_new0(Visitor, 1);
 
-    if (self->visitors.length >= LULL_GATE_MAX_VISITORS)
+    if (self->visitors.length >= LULL_DOOR_MAX_VISITORS)
         show_out(self->visitors.head->data);
     visitor->link.data = visitor;
-    visitor->gate = self;
+    visitor->door = self;
     visitor->socket = take_socket;
     g_socket_set_blocking(take_socket, FALSE);
     g_queue_push_tail_link(&self->visitors, &visitor->link);
@@ -187,7 +187,7 @@ receive(LullGate *self, GSocket *take_socket)
 static gboolean on_knock(GSocket *socket, GIOCondition condition, gpointer data);
 
 static void
-open_gate(LullGate *self)
+open_door(LullDoor *self)
 {
     self->readable =
         attach(g_socket_create_source(self->socket, G_IO_IN, NULL), G_SOURCE_FUNC(on_knock), self);
@@ -196,17 +196,17 @@ open_gate(LullGate *self)
 static gboolean
 on_pause_over(gpointer data)
 {
-    LullGate *self = data;
+    LullDoor *self = data;
 
     g_clear_pointer(&self->pause, g_source_unref);
-    open_gate(self);
+    open_door(self);
     return G_SOURCE_REMOVE;
 }
 
 static gboolean
 on_knock(GSocket *socket, GIOCondition condition, gpointer data)
 {
-    LullGate *self = data;
+    LullDoor *self = data;
     g_autoptr(GError) error = NULL;
     GSocket *one = NULL;
 
@@ -219,22 +219,22 @@ on_knock(GSocket *socket, GIOCondition condition, gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-LullGate *
-lull_gate_new(SoupServer *soup, GSocket *socket, guint patience)
+LullDoor *
+lull_door_new(SoupServer *soup, GSocket *socket, guint patience)
 {
-    LullGate *self = g_new0(LullGate, 1);
+    LullDoor *self = g_new0(LullDoor, 1);
 
     self->soup = soup;
     self->socket = g_object_ref(socket);
     self->patience = patience ? patience : PATIENCE_MS;
     g_queue_init(&self->visitors);
     g_socket_set_blocking(socket, FALSE);
-    open_gate(self);
+    open_door(self);
     return self;
 }
 
 void
-lull_gate_free(LullGate *self)
+lull_door_free(LullDoor *self)
 {
     if (!self)
         return;
