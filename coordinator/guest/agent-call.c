@@ -57,7 +57,7 @@ explain(const char *command, gboolean late, GError **error)
 static char *
 socket_of(LullDomain *domain)
 {
-    char *xml = lull_dial_is_launcher(virDomainGetConnect(domain)) ? NULL : virDomainGetXMLDesc(domain, 0);
+    char *xml = lull_libvirt_is_launcher(virDomainGetConnect(domain)) ? NULL : virDomainGetXMLDesc(domain, 0);
     g_autoptr(LullVm) vm = xml ? lull_vm_from_xml(xml, LULL_VM_RUNNING, NULL) : NULL;
 
     free(xml);

@@ -17,7 +17,7 @@
 #define RELAYED "qemu+unix:///session?socket=/proc/self/fd/"
 
 char *
-lull_dial_launcher_uri(const char *pods_directory, const char *pod_uid)
+lull_libvirt_launcher_uri(const char *pods_directory, const char *pod_uid)
 {
     return g_strconcat(LAUNCHER, pods_directory, "/", pod_uid, NULL);
 }
@@ -58,7 +58,7 @@ dial_pod(const char *place, GError **error)
 }
 
 virConnectPtr
-lull_dial(const char *uri, virConnectAuthPtr auth, GError **error)
+lull_libvirt_dial(const char *uri, virConnectAuthPtr auth, GError **error)
 {
     virConnectPtr connection = NULL;
 
@@ -73,7 +73,7 @@ lull_dial(const char *uri, virConnectAuthPtr auth, GError **error)
 }
 
 gboolean
-lull_dial_is_launcher(virConnectPtr connection)
+lull_libvirt_is_launcher(virConnectPtr connection)
 {
     char *uri = virConnectGetURI(connection); /* the one that it was opened by */
     const gboolean relayed = !uri || g_str_has_prefix(uri, RELAYED);

@@ -173,7 +173,7 @@ take_open(const LullLaunchers *self, const LullWhere *where)
 static LullHost *
 reach(LullLaunchers *self, const LullWhere *where, GError **error)
 {
-    g_autofree char *uri = lull_dial_launcher_uri(self->pods_directory, where->pod);
+    g_autofree char *uri = lull_libvirt_launcher_uri(self->pods_directory, where->pod);
     LullHost *host = NULL;
     Open *made = NULL;
 

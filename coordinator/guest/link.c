@@ -72,7 +72,7 @@ keep_alive(virConnectPtr connection, gboolean on)
 virConnectPtr
 lull_host_connect(LullHost *self, GError **error)
 {
-    virConnectPtr connection = lull_dial(lull_host_uri(self), virConnectAuthPtrDefault, error);
+    virConnectPtr connection = lull_libvirt_dial(lull_host_uri(self), virConnectAuthPtrDefault, error);
 
     if (connection)
         keep_alive(connection, TRUE);

@@ -15,7 +15,7 @@ dial(LullReach *self)
 {
     g_autoptr(GError) error = NULL;
 
-    self->connection = lull_dial(self->uri, NULL, &error);
+    self->connection = lull_libvirt_dial(self->uri, NULL, &error);
     self->gone = lull_error_is(error, LULL_ERROR_NOT_FOUND);
 }
 

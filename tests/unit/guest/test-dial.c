@@ -100,11 +100,11 @@ START_TEST(a_daemon_that_does_not_behave_is_told_apart_and_left_at_once)
 {
     const Manner *manner = &manners[_i];
     GThread *daemon = g_thread_new("daemon", misbehave, (gpointer)manner);
-    g_autofree char *uri = lull_dial_launcher_uri(pods, POD);
+    g_autofree char *uri = lull_libvirt_launcher_uri(pods, POD);
     g_autoptr(GError) error = NULL;
     const gint64 start = g_get_monotonic_time();
 
-    ck_assert_ptr_null(lull_dial(uri, NULL, &error));
+    ck_assert_ptr_null(lull_libvirt_dial(uri, NULL, &error));
     ck_assert_msg(strstr(error->message, manner->why) && strstr(error->message, POD), "%s", error->message);
     ck_assert_msg(lull_error_is(error, LULL_ERROR_LOST), "%s", error->message);
     ck_assert_int_lt(g_get_monotonic_time() - start, 8 * G_USEC_PER_SEC);
@@ -114,10 +114,10 @@ END_TEST
 
 START_TEST(a_pod_that_is_gone_is_not_found)
 {
-    g_autofree char *uri = lull_dial_launcher_uri(pods, "another");
+    g_autofree char *uri = lull_libvirt_launcher_uri(pods, "another");
     g_autoptr(GError) error = NULL;
 
-    ck_assert_ptr_null(lull_dial(uri, NULL, &error));
+    ck_assert_ptr_null(lull_libvirt_dial(uri, NULL, &error));
     ck_assert_msg(lull_error_is(error, LULL_ERROR_NOT_FOUND), "%s", error->message);
 }
 END_TEST
@@ -125,12 +125,12 @@ END_TEST
 START_TEST(any_other_uri_is_libvirts)
 {
     g_autoptr(GError) error = NULL;
-    virConnectPtr connection = lull_dial("test:///default", NULL, &error);
+    virConnectPtr connection = lull_libvirt_dial("test:///default", NULL, &error);
 
     ck_assert_msg(connection != NULL, "%s", error ? error->message : "");
-    ck_assert(!lull_dial_is_launcher(connection));
+    ck_assert(!lull_libvirt_is_launcher(connection));
     virConnectClose(connection);
-    ck_assert_ptr_null(lull_dial("test:///nowhere/at/all.xml", NULL, &error));
+    ck_assert_ptr_null(lull_libvirt_dial("test:///nowhere/at/all.xml", NULL, &error));
     ck_assert_msg(strstr(error->message, "libvirt at test:///nowhere"), "%s", error->message);
 }
 END_TEST
