@@ -531,6 +531,7 @@ def test_the_coordinator_writes_and_removes_only_claims_that_a_restore_made(inst
                                     Content_Type=MERGE)):
         assert result[0] == 422 and "only claims that a restore made" in result[1]["message"], result
     installed.admin.must("DELETE", path + "/root")
+    installed.admin.wait_gone("persistentvolumeclaims", "root", namespace)
     coordinator.create(claim_of(**RESTORED), namespace)
     coordinator.merge("persistentvolumeclaims", "root", {"metadata": {"ownerReferences": []}}, namespace)
     coordinator.must("DELETE", path + "/root")
