@@ -212,7 +212,7 @@ def test_a_machine_that_moves_is_granted_anew(coordinators, snapshots, vm):
 def test_what_is_not_done_by_its_deadline_fails_and_leaves_nothing(installed, coordinators, snapshots, vm, namespace):
     vm.start("node-b")  # where nobody is
     coordinators.start("node-a").wait_leads()
-    snapshots.take("snap", failureDeadline="4s")
+    snapshots.take("snap", failureDeadline="9s")
     snapshots.wait_grant("snap", "node-b", 1)
     status = snapshots.wait("snap", lambda status: status.get("phase") == "Failed", "failed")["status"]
     assert reasons(status)["Failure"] == "snapshot deadline exceeded"

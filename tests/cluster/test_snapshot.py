@@ -89,7 +89,7 @@ def test_a_guest_that_runs_is_quiesced_and_cut_whole(installed, build, vm, guest
         cut = installed.admin.read(SNAPSHOTS, f"vmsnapshot-{uid}-volume-{name}", vm.namespace)
         content = installed.content_of(cut)
         assert verify_disk(installed.driver.snapshot_path(content), kind).lines >= before[kind]
-    assert not vm.read()["status"].get("snapshotInProgress")
+    wait_for(lambda: not vm.read()["status"].get("snapshotInProgress"), "the machine is let go")
     assert coordinator.has_said("attempt: vm=larry snapshot=snapshots/snap attempt=1 op="), coordinator.tail()
     assert coordinator.has_said(" result=quiesced level=fs proof=held proof-by=epoch "), coordinator.tail()
     shown = subprocess.run([os.path.join(build, "coordinator/cli/lull"), "--kubeconfig", installed.kubeconfig, "-n",
