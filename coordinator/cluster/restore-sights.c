@@ -260,21 +260,22 @@ look_at_one(LullRestoreSights *self, Seen *seen, GError **error)
     return TRUE;
 }
 
-const LullRestoreSight *
-lull_restore_sights_look(LullRestoreSights *self, GError **error)
+gboolean
+lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_sights, GError **error)
 {
     while (g_main_context_iteration(self->context, FALSE))
         continue;
     if (!self->listed && !list_claims(self, error))
-        return NULL;
+        return FALSE;
     g_array_set_size(self->lent, 0);
     for (guint i = 0; i < self->seen->len; i++) {
         if (!look_at_one(self, at(self, i), error))
-            return NULL;
+            return FALSE;
         g_array_append_val(self->lent, at(self, i)->sight);
     }
     self->changed = FALSE;
-    return (const LullRestoreSight *)(gpointer)self->lent->data;
+    *ret_sights = (const LullRestoreSight *)(gpointer)self->lent->data;
+    return TRUE;
 }
 
 static gboolean

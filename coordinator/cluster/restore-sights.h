@@ -18,9 +18,10 @@ LullRestoreSights *lull_restore_sights_new(LullStore *store, LullJson *restore, 
 void lull_restore_sights_free(LullRestoreSights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreSights, lull_restore_sights_free)
 
-/* What is known now, as many as the plan has; lent until the next call of anything here. NULL: it could not
- * be read. */
-const LullRestoreSight *lull_restore_sights_look(LullRestoreSights *self, GError **error);
+/* What is known now, as many as the plan has (NULL: that has none); lent until the next call of anything
+ * here. FALSE: it could not be read. */
+gboolean
+lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_sights, GError **error);
 
 /* What became of a claim by a write of ours. */
 void lull_restore_sights_note(LullRestoreSights *self, LullJson *take_claim);

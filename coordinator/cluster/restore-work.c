@@ -132,19 +132,17 @@ lull_restore_work_run(const LullRestoreTools *tools, LullJson *restore, LullJson
     if (!begin(&self.acts, error))
         return FALSE;
     while (!g_cancellable_set_error_if_cancelled(cancel, error)) {
-        const LullRestoreSight *sights = lull_restore_sights_look(self.acts.sights, error);
-        const LullRestoreLook look = {.restore = restore,
-                                      .content = content,
-                                      .vm = self.acts.vm,
-                                      .sights = sights,
-                                      .n = (guint)json_object_array_length(self.acts.plan),
-                                      .surplus = self.acts.surplus != NULL,
-                                      .revisions =
-                                          !self.revisions_owned && lull_restore_has_revisions(self.acts.vm)};
+        LullRestoreLook look = {.restore = restore,
+                                .content = content,
+                                .vm = self.acts.vm,
+                                .n = (guint)json_object_array_length(self.acts.plan),
+                                .surplus = self.acts.surplus != NULL,
+                                .revisions =
+                                    !self.revisions_owned && lull_restore_has_revisions(self.acts.vm)};
         g_auto(LullRestoreWorkStep) step = {0};
         const gint64 now = lull_clock_boottime();
 
-        if (!sights)
+        if (!lull_restore_sights_look(self.acts.sights, &look.sights, error))
             return FALSE;
         step = lull_restore_work_decide(&look);
         if (step.verb == LULL_RESTORE_WORK_DONE)
@@ -152,12 +150,12 @@ lull_restore_work_run(const LullRestoreTools *tools, LullJson *restore, LullJson
         g_debug("restore %s: %s %u %s", lull_meta_name(restore), lull_restore_work_verb_to_string(step.verb),
                 step.index, step.words ? step.words : "");
         if (progress)
-            progress(1000 * count_bound(sights, look.n) / (look.n + 1), user_data);
+            progress(1000 * count_bound(look.sights, look.n) / (look.n + 1), user_data);
         if (step.verb == LULL_RESTORE_WORK_WAIT) {
             waits_since = waits_since ? waits_since : now;
-            if (!wait_a_moment(&self, &step, sights, look.n, now - waits_since, error))
+            if (!wait_a_moment(&self, &step, look.sights, look.n, now - waits_since, error))
                 return FALSE;
-        } else if (!perform(&self, &step, sights, error)) {
+        } else if (!perform(&self, &step, look.sights, error)) {
             return FALSE;
         }
     }

@@ -477,6 +477,25 @@ START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
 }
 END_TEST
 
+/* Of a configuration, or where all that there is are dumps of memory. */
+START_TEST(a_snapshot_without_volumes_brings_the_machine_back)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    if (_i)
+        put_vm(VOLUME_OF("root"));
+    make_objects("larry", "");
+    lull_json_take(lull_json_object(content, "spec"), "volumeBackups", json_object_new_array());
+    lull_json_take(lull_json_object(restore, "status"), "restores", lull_restore_plan(restore, content));
+    ck_assert_msg(run(&error), "%s", error ? error->message : "no error");
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(lull_restore_made(restore, vm));
+    ck_assert_int_eq(
+        lull_json_int(lull_json_at(vm, "spec", "template", "spec", "domain", "cpu", NULL), "cores", 0), 4);
+}
+END_TEST
+
 START_TEST(a_restore_that_is_done_writes_nothing_again)
 {
     g_autoptr(GError) error = NULL;
@@ -807,6 +826,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, a_machine_comes_back_as_it_was_on_claims_that_are_its_own, 0, 2);
     tcase_add_loop_test(tcase, a_machine_that_is_not_there_is_made_and_does_not_run, 0, 2);
     tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 4);
+    tcase_add_loop_test(tcase, a_snapshot_without_volumes_brings_the_machine_back, 0, 2);
     tcase_add_test(tcase, a_restore_that_is_done_writes_nothing_again);
     tcase_add_test(tcase, a_server_that_drops_where_the_data_come_from_is_found_out);
     tcase_add_test(tcase, a_volume_that_was_there_before_is_not_taken_for_the_data);
