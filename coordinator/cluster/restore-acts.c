@@ -173,6 +173,19 @@ note_surplus(LullRestoreActs *self, LullJson *machine, GError **error)
     return TRUE;
 }
 
+/* One that vanishes at once is not made again without a pause. */
+static gboolean
+look_at_written(LullRestoreActs *self, GError **error)
+{
+    if (!lull_restore_act_look_at_target(self, error))
+        return FALSE;
+    if (!self->vm)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,
+                    "vm %s was there when it was written, and is not there any more",
+                    target_of(self->restore));
+    return self->vm != NULL;
+}
+
 gboolean
 lull_restore_act_write_machine(LullRestoreActs *self, GError **error)
 {
@@ -192,7 +205,7 @@ lull_restore_act_write_machine(LullRestoreActs *self, GError **error)
         after = lull_store_create(self->store, &lull_kind_plain_machine, machine, &problem);
     }
     if (after || lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_EXISTS))
-        return lull_restore_act_look_at_target(self, error); /* whoever was faster */
+        return look_at_written(self, error); /* whoever was faster */
     g_prefix_error(&problem, "vm %s cannot be written: ", target_of(self->restore));
     return fail_with(g_steal_pointer(&problem), error);
 }

@@ -8,6 +8,7 @@
 #include "coordinator/cluster/restore-identity.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/model/json-patch.h"
+#include "coordinator/model/kind.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/model/volumes.h"
 #include "protocol/error.h"
@@ -158,6 +159,37 @@ new_metadata(LullJson *restore, LullJson *content, const char *target)
     return meta;
 }
 
+/* An API server's rules do not read them: they find a good path anywhere in the text. By themselves: what is
+ * wrong with the rest would leave no room to tell what is wrong with them. */
+static gboolean
+check_patches(LullJson *patches, GError **error)
+{
+    g_autoptr(LullJson) restore = json_object_new_object();
+    g_autoptr(LullJson) causes = NULL;
+
+    lull_json_take(lull_json_ensure(restore, "spec"), "patches", json_object_get(patches));
+    causes = lull_kind_check(&lull_kind_restore, restore, NULL, FALSE);
+    for (size_t i = 0; causes && i < json_object_array_length(causes); i++) {
+        LullJson *cause = json_object_array_get_idx(causes, i);
+        const char *field = lull_json_string(cause, "field", "");
+
+        if (!g_str_has_prefix(field, "spec.patches"))
+            continue;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "%s: %s", field,
+                    lull_json_string(cause, "message", ""));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Whatever was patched: no patch makes machines elsewhere. */
+static void
+stay_where_it_is(LullJson *after, LullJson *before)
+{
+    lull_json_copy(after, before, "name");
+    lull_json_copy(after, before, "namespace");
+}
+
 /* Each is one operation, as text. */
 static LullJson *
 patched(LullJson *take_machine, LullJson *restore, GError **error)
@@ -165,8 +197,13 @@ patched(LullJson *take_machine, LullJson *restore, GError **error)
     LullJson *texts = lull_json_array(lull_json_object(restore, "spec"), "patches");
     g_autoptr(LullJson) machine = take_machine;
     g_autoptr(LullJson) patch = json_object_new_array();
+    LullJson *after = NULL;
 
-    for (size_t i = 0; texts && i < json_object_array_length(texts); i++) {
+    if (!texts || json_object_array_length(texts) == 0)
+        return g_steal_pointer(&machine);
+    if (!check_patches(texts, error))
+        return NULL;
+    for (size_t i = 0; i < json_object_array_length(texts); i++) {
         LullJson *operation =
             lull_json_parse(json_object_get_string(json_object_array_get_idx(texts, i)), -1, error);
 
@@ -176,9 +213,13 @@ patched(LullJson *take_machine, LullJson *restore, GError **error)
         }
         json_object_array_add(patch, operation);
     }
-    if (json_object_array_length(patch) == 0)
-        return g_steal_pointer(&machine);
-    return lull_json_patch_apply(machine, patch, error);
+    after = lull_json_patch_apply(machine, patch, error);
+    if (!after) {
+        g_prefix_error(error, "spec.patches: ");
+        return NULL;
+    }
+    stay_where_it_is(lull_json_ensure(after, "metadata"), lull_json_object(machine, "metadata"));
+    return after;
 }
 
 LullJson *

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 
 /* As it is to be: with @vm (NULL: it is not there) what was captured in the place of its spec, but for
  * whether it runs; without, a new one, which does not, after the restore's patches, and under another name
- * one with an identity of its own (restore-identity.h). INVALID: the patches do not apply. */
+ * one with an identity of its own (restore-identity.h). INVALID: the patches do not apply, or change more
+ * than its spec, labels and annotations. */
 LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

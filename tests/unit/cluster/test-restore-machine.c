@@ -274,10 +274,22 @@ START_TEST(a_copy_is_known_by_other_addresses_and_numbers_than_what_it_is_a_copy
 }
 END_TEST
 
+#define OP(op, path, value, more) \
+    "'{\\'op\\':\\'" op "\\',\\'path\\':\\'" path "\\',\\'value\\':\\'" value "\\'" more "}'"
+
 static const char *const wrong[] = {
     PATCH("'{'"),
     PATCH("'[]'"),
     PATCH("'{\\'op\\':\\'remove\\',\\'path\\':\\'/spec/none\\'}'"),
+    /* what an API server's rules let through, which do not read them */
+    PATCH(OP("replace", "/metadata/namespace", "victim", ",\\'x\\':{\\'path\\':\\'/spec/a\\'}")),
+    PATCH(OP("replace", "/spec/a", "victim", ",\\'path\\':\\'/metadata/namespace\\'")),
+    PATCH(OP("replace", "/metadata/name", "other", ",\\'x\\':{\\'path\\':\\'/spec/a\\'}")),
+    PATCH(OP("replace", "", "no machine", ",\\'x\\':{\\'path\\':\\'/spec/a\\'}")),
+    PATCH(OP("add", "/metadata/ownerReferences", "x", ",\\'x\\':{\\'path\\':\\'/spec/a\\'}")),
+    PATCH(OP("add", "/status", "x", ",\\'x\\':{\\'path\\':\\'/spec/a\\'}")),
+    PATCH(OP("move", "/spec/a", "x", ",\\'from\\':\\'/metadata/name\\'")),
+    ",'patches':[{'op':'replace','path':'/metadata/name','value':'x'}]",
 };
 
 START_TEST(patches_that_do_not_apply_are_refused)
@@ -285,6 +297,23 @@ START_TEST(patches_that_do_not_apply_are_refused)
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) machine = bring_back("moe", wrong[_i], content_json(RUNS, ""), NULL, &error);
 
+    ck_assert_ptr_null(machine);
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_msg(g_str_has_prefix(error->message, "spec.patches"), "%s", error->message);
+}
+END_TEST
+
+/* So many faults that no more are told. */
+START_TEST(patches_are_looked_at_whatever_else_is_wrong)
+{
+    g_autoptr(GString) more = g_string_new(",'volumeRestoreOverrides':[{}");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) machine = NULL;
+
+    for (guint i = 0; i < 200; i++)
+        g_string_append(more, ",{}");
+    g_string_append(more, "]" PATCH(OP("replace", "/metadata/name", "other", "")));
+    machine = bring_back("moe", more->str, content_json(RUNS, ""), NULL, &error);
     ck_assert_ptr_null(machine);
     ck_assert_error(error, LULL_ERROR_INVALID);
 }
@@ -332,6 +361,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, a_copy_is_known_by_other_addresses_and_numbers_than_what_it_is_a_copy_of, 0,
                         G_N_ELEMENTS(identities));
     tcase_add_loop_test(tcase, patches_that_do_not_apply_are_refused, 0, G_N_ELEMENTS(wrong));
+    tcase_add_test(tcase, patches_are_looked_at_whatever_else_is_wrong);
     tcase_add_test(tcase, data_volumes_that_came_since_are_surplus);
     tcase_add_test(tcase, a_volume_that_the_snapshot_lacks_is_left_alone);
     suite_add_tcase(suite, tcase);

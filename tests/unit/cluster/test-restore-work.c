@@ -31,6 +31,7 @@ typedef struct {
     const char *said;      /* what the provisioner says; NULL: nothing */
     guint calls, dies_at;  /* from that call on nothing is answered; 0: never */
     gboolean does_it;      /* the call that it dies at is still done */
+    gboolean hides_vm;     /* that it has a machine of the name, and nobody finds it */
     guint writes;
 } Played;
 
@@ -181,6 +182,11 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
 
     if (!writes(error))
         return NULL;
+    if (kind == &lull_kind_plain_machine && played.hides_vm) {
+        ck_assert_uint_lt(played.writes, 10);
+        g_set_error(error, LULL_ERROR, LULL_ERROR_EXISTS, "it is there");
+        return NULL;
+    }
     if (kind == &lull_csi_kind_claim && played.drops_source) {
         json_object_object_del(lull_json_object(copy, "spec"), "dataSource");
         json_object_object_del(lull_json_object(copy, "spec"), "dataSourceRef");
@@ -618,6 +624,17 @@ START_TEST(a_patch_that_does_not_apply_fails_before_anything_is_made)
 }
 END_TEST
 
+START_TEST(a_machine_that_is_there_and_is_not_is_not_made_for_ever)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.hides_vm = TRUE;
+    make_objects("harry", "");
+    ck_assert(!run(&error));
+    ck_assert_error(error, LULL_ERROR_BUSY);
+}
+END_TEST
+
 /* R22: at every point; one whose machine is written has what it needs. */
 START_TEST(a_restore_that_is_given_up_leaves_nothing_that_nobody_uses)
 {
@@ -834,6 +851,7 @@ make_suite(void)
     tcase_add_test(tcase, a_claim_that_waits_for_its_first_consumer_is_not_waited_for);
     tcase_add_test(tcase, a_claim_that_somebody_has_is_neither_taken_nor_touched);
     tcase_add_test(tcase, a_patch_that_does_not_apply_fails_before_anything_is_made);
+    tcase_add_test(tcase, a_machine_that_is_there_and_is_not_is_not_made_for_ever);
     tcase_add_test(tcase, a_restore_that_is_given_up_leaves_nothing_that_nobody_uses);
     tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
     tcase_add_loop_test(tcase, the_instance_type_comes_back_and_belongs_to_the_machine, 0,
