@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-use.h"
 #include "coordinator/cluster/restore-work-decide.h"
 #include "coordinator/cluster/restore-work.h"
 #include "coordinator/cluster/volume-class.h"
@@ -25,11 +26,26 @@ may_go(LullStore *store, LullJson *claim, gboolean *ret_may, GError **error)
     return TRUE;
 }
 
+/* What the restore made is somebody's by now, whatever became of the restore. */
 static gboolean
-drop_claim(LullStore *store, LullJson *claim, GError **error)
+is_used(const LullRestoreUsers *users, LullJson *object, const char *word)
+{
+    g_autofree char *user = lull_restore_users_find(users, lull_meta_name(object));
+
+    if (user)
+        g_warning("%s %s/%s, which a restore made that was given up, is used by %s: it is left; delete it "
+                  "when nobody needs it",
+                  word, lull_meta_namespace(object), lull_meta_name(object), user);
+    return user != NULL;
+}
+
+static gboolean
+drop_claim(LullStore *store, const LullRestoreUsers *users, LullJson *claim, GError **error)
 {
     gboolean may = FALSE;
 
+    if (is_used(users, claim, "claim"))
+        return TRUE;
     if (!may_go(store, claim, &may, error))
         return FALSE;
     if (may)
@@ -40,9 +56,9 @@ drop_claim(LullStore *store, LullJson *claim, GError **error)
     return TRUE;
 }
 
-/* Before their claims, which they would make again. */
+/* Before their claims, which they would make again, and which go with them. */
 static gboolean
-drop_data_volumes(LullStore *store, LullJson *restore, GError **error)
+drop_data_volumes(LullStore *store, const LullRestoreUsers *users, LullJson *restore, GError **error)
 {
     LullJson *plan = lull_json_array(lull_json_object(restore, "status"), "restores");
 
@@ -56,22 +72,40 @@ drop_data_volumes(LullStore *store, LullJson *restore, GError **error)
                              error))
             return FALSE;
         if (found && lull_restore_made(restore, found) && !lull_meta_is_deleting(found) &&
+            !is_used(users, found, "data volume") &&
             !lull_effect_remove(store, &lull_kind_data_volume, found, error))
             return FALSE;
     }
     return TRUE;
 }
 
+static gboolean
+drop_claims(LullStore *store, const LullRestoreUsers *users, LullJson *restore, LullJson *content,
+            GError **error)
+{
+    const char *source = lull_meta_name(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
+    g_autofree char *selector = source ? g_strconcat(LULL_RESTORE_SOURCE "=", source, NULL) : NULL;
+    const LullListOptions options = {.label_selector = selector ? selector : LULL_RESTORE_SOURCE};
+    g_autoptr(LullJson) list =
+        lull_store_list(store, &lull_csi_kind_claim, lull_meta_namespace(restore), &options, error);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
+        LullJson *claim = json_object_array_get_idx(items, i);
+
+        if (lull_restore_made(restore, claim) && !lull_meta_is_deleting(claim) &&
+            !drop_claim(store, users, claim, error))
+            return FALSE;
+    }
+    return list != NULL;
+}
+
 gboolean
 lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error)
 {
-    const char *source = lull_meta_name(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
     const char *ns = lull_meta_namespace(restore);
-    g_autofree char *selector = source ? g_strconcat(LULL_RESTORE_SOURCE "=", source, NULL) : NULL;
-    const LullListOptions options = {.label_selector = selector ? selector : LULL_RESTORE_SOURCE};
+    g_auto(LullRestoreUsers) users = {0};
     g_autoptr(LullJson) vm = NULL;
-    g_autoptr(LullJson) list = NULL;
-    LullJson *items = NULL;
 
     if (!lull_effect_get(self->store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", ""), &vm,
@@ -79,18 +113,7 @@ lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson
         return FALSE;
     if (vm && lull_restore_made(restore, vm))
         return TRUE;
-    if (!drop_data_volumes(self->store, restore, error))
-        return FALSE;
-    list = lull_store_list(self->store, &lull_csi_kind_claim, ns, &options, error);
-    if (!list)
-        return FALSE;
-    items = lull_json_array(list, "items");
-    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
-        LullJson *claim = json_object_array_get_idx(items, i);
-
-        if (lull_restore_made(restore, claim) && !lull_meta_is_deleting(claim) &&
-            !drop_claim(self->store, claim, error))
-            return FALSE;
-    }
-    return TRUE;
+    return lull_restore_users_list(self->store, ns, &users, error) &&
+           drop_data_volumes(self->store, &users, restore, error) &&
+           drop_claims(self->store, &users, restore, content, error);
 }

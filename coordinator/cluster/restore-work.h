@@ -29,7 +29,8 @@ gboolean lull_restore_work_run(const LullRestoreTools *self, LullJson *restore, 
                                GCancellable *cancel, GError **error);
 
 /* A restore is given up, and does not run: the claims that it made go, unless its machine is there, which has
- * them. One that was bound to a volume that was there before stays, for with it that would go. */
+ * them. One that a machine, an instance or a pod uses by now stays, and one that was bound to a volume that
+ * was there before, for with it that would go: both are told. */
 gboolean
 lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error);
 

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "coordinator/cluster/machine-source.h"
+#include "coordinator/cluster/machine-volumes.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
+#include "coordinator/guest/instance.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "tests/lib/check-main.h"
@@ -29,6 +31,7 @@ typedef struct {
     Provision provision;
     gboolean drops_source; /* of what claims are to be made */
     const char *said;      /* what the provisioner says; NULL: nothing */
+    const char *instance;  /* that runs; NULL: none */
     guint calls, dies_at;  /* from that call on nothing is answered; 0: never */
     gboolean does_it;      /* the call that it dies at is still done */
     gboolean hides_vm;     /* that it has a machine of the name, and nobody finds it */
@@ -115,6 +118,12 @@ played_list(LullStore *store, const LullKind *kind, const char *ns, const LullLi
 {
     if (!answers(error))
         return NULL;
+    if (kind == &lull_kind_instance && played.instance) {
+        LullJson *list = json("{'items':[]}");
+
+        json_object_array_add(lull_json_array(list, "items"), json(played.instance));
+        return list;
+    }
     return kind == &lull_kind_event ? events() : lull_store_list(played.inner, kind, ns, options, error);
 }
 
@@ -658,6 +667,80 @@ START_TEST(a_restore_that_is_given_up_leaves_nothing_that_nobody_uses)
 }
 END_TEST
 
+/* The second volume is of a DataVolume of a template, as the machine was, and is. */
+static void
+use_template(void)
+{
+    LullJson *spec = lull_json_at(content, "spec", "source", "virtualMachine", "spec", NULL);
+    LullJson *volumes = lull_json_array(lull_json_at(spec, "template", "spec", NULL), "volumes");
+    LullJson *data = json_object_array_get_idx(volumes, 1);
+
+    json_object_object_del(data, "persistentVolumeClaim");
+    lull_json_take(data, "dataVolume", json("{'name':'data-claim'}"));
+    lull_json_take(spec, "dataVolumeTemplates",
+                   json("[{'metadata':{'name':'data-claim','labels':{'of':'it'}},'spec':{'pvc':{},"
+                        "'source':{'http':{'url':'http://x'}}}}]"));
+    lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
+}
+
+#define OWNER(volumes) \
+    "'metadata':{'name':'someone','namespace':'" NS "'},'spec':{'runStrategy':'Halted'," volumes "}}"
+#define ON(source) "'volumes':[{'name':'x'," source "}]"
+#define ROOT       "'persistentVolumeClaim':{'claimName':'restore-u-back-root'}"
+
+static const struct {
+    const LullKind *kind;
+    const char *object;
+} users[] = {
+    {&lull_kind_plain_machine,
+     "{'apiVersion':'kubevirt.io/v1','kind':'VirtualMachine'," OWNER("'template':{'spec':{" ON(ROOT) "}}")},
+    {&lull_kind_plain_machine,
+     "{'apiVersion':'kubevirt.io/v1','kind':'VirtualMachine'," OWNER(
+         "'template':{'spec':{" ON("'dataVolume':{'name':'restore-u-back-root'}") "}}")},
+    {&lull_kind_instance, "{'apiVersion':'kubevirt.io/v1','kind':'VirtualMachineInstance'," OWNER(ON(ROOT))},
+    {&lull_kind_pod, "{'apiVersion':'v1','kind':'Pod'," OWNER(ON(ROOT))},
+};
+
+/* Its target is gone, or another restore's, or somebody took them. */
+START_TEST(a_restore_that_is_given_up_leaves_what_somebody_uses)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) claim = NULL;
+
+    make_objects("harry", "");
+    ck_assert(run(&error));
+    ck_assert(lull_store_remove(played.inner, &lull_kind_plain_machine, NS, "harry", NULL, &error));
+    if (users[_i].kind == &lull_kind_instance)
+        played.instance = users[_i].object;
+    else
+        json_object_put(put(users[_i].kind, users[_i].object));
+    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &error), "%s",
+                  error ? error->message : "");
+    claim = get(&lull_csi_kind_claim, "restore-u-back-root");
+    ck_assert_ptr_nonnull(claim);
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 1);
+}
+END_TEST
+
+START_TEST(a_data_volume_that_somebody_uses_stays_with_its_claim)
+{
+    const LullRestoreTools tools = {.store = &played.base};
+    g_autoptr(GError) error = NULL;
+
+    make_objects("harry", "");
+    use_template();
+    ck_assert(run(&error));
+    ck_assert(lull_store_remove(played.inner, &lull_kind_plain_machine, NS, "harry", NULL, &error));
+    json_object_put(put(&lull_kind_pod, "{'apiVersion':'v1','kind':'Pod'," OWNER(ON(
+                                            "'persistentVolumeClaim':{'claimName':'restore-u-back-data'}"))));
+    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &error), "%s",
+                  error ? error->message : "");
+    ck_assert_uint_eq(count(&lull_kind_data_volume), 1);
+    ck_assert_uint_eq(count(&lull_csi_kind_claim), 1);
+}
+END_TEST
+
 START_TEST(a_restore_that_is_cancelled_ends_soon)
 {
     const LullRestoreTools tools = {.store = &played.base};
@@ -733,22 +816,6 @@ START_TEST(an_instance_type_that_is_lost_leaves_the_machine_as_it_is)
     ck_assert(!lull_restore_made(restore, vm));
 }
 END_TEST
-
-/* The second volume is of a DataVolume of a template, as the machine was, and is. */
-static void
-use_template(void)
-{
-    LullJson *spec = lull_json_at(content, "spec", "source", "virtualMachine", "spec", NULL);
-    LullJson *volumes = lull_json_array(lull_json_at(spec, "template", "spec", NULL), "volumes");
-    LullJson *data = json_object_array_get_idx(volumes, 1);
-
-    json_object_object_del(data, "persistentVolumeClaim");
-    lull_json_take(data, "dataVolume", json("{'name':'data-claim'}"));
-    lull_json_take(spec, "dataVolumeTemplates",
-                   json("[{'metadata':{'name':'data-claim','labels':{'of':'it'}},'spec':{'pvc':{},"
-                        "'source':{'http':{'url':'http://x'}}}}]"));
-    lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
-}
 
 static void
 put_data_volume(const char *name)
@@ -853,6 +920,8 @@ make_suite(void)
     tcase_add_test(tcase, a_patch_that_does_not_apply_fails_before_anything_is_made);
     tcase_add_test(tcase, a_machine_that_is_there_and_is_not_is_not_made_for_ever);
     tcase_add_test(tcase, a_restore_that_is_given_up_leaves_nothing_that_nobody_uses);
+    tcase_add_loop_test(tcase, a_restore_that_is_given_up_leaves_what_somebody_uses, 0, G_N_ELEMENTS(users));
+    tcase_add_test(tcase, a_data_volume_that_somebody_uses_stays_with_its_claim);
     tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
     tcase_add_loop_test(tcase, the_instance_type_comes_back_and_belongs_to_the_machine, 0,
                         G_N_ELEMENTS(revisions));
