@@ -7,6 +7,7 @@
 
 #include "coordinator/cluster/restore-identity.h"
 #include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-use.h"
 #include "coordinator/model/json-patch.h"
 #include "coordinator/model/kind.h"
 #include "coordinator/model/meta.h"
@@ -317,6 +318,49 @@ lull_restore_left_alone(LullJson *content, LullJson *machine)
         const char *name = lull_json_string(volume, "name", "");
 
         if (lull_volume_keeps_data(volume) && !lull_restore_backup(content, name))
+            lull_json_append_string(names, name);
+    }
+    return names;
+}
+
+/* On its own claim, by @entry (NULL: none)? One that was patched may be on another. */
+static gboolean
+is_as_planned(LullJson *volume, LullJson *entry)
+{
+    const char *claim = lull_json_string(entry, "persistentVolumeClaim", "");
+
+    return *claim && lull_restore_volume_uses(volume, claim);
+}
+
+static gboolean
+is_of(LullJson *captured, LullJson *volume)
+{
+    const char *claim =
+        lull_json_string(lull_json_object(captured, "persistentVolumeClaim"), "claimName", "");
+    const char *data_volume = lull_json_string(lull_json_object(captured, "dataVolume"), "name", "");
+
+    return (*claim && lull_restore_volume_uses(volume, claim)) ||
+           (*data_volume && lull_restore_volume_uses(volume, data_volume));
+}
+
+LullJson *
+lull_restore_shared(LullJson *content, LullJson *plan, LullJson *machine)
+{
+    LullJson *captured =
+        lull_json_array(lull_json_at(source_of(content), "spec", "template", "spec", NULL), "volumes");
+    LullJson *volumes = lull_json_array(lull_json_at(machine, "spec", "template", "spec", NULL), "volumes");
+    LullJson *names = json_object_new_array();
+
+    for (size_t i = 0; volumes && i < json_object_array_length(volumes); i++) {
+        LullJson *volume = json_object_array_get_idx(volumes, i);
+        const char *name = lull_json_string(volume, "name", "");
+        gboolean shared = FALSE;
+
+        if (!lull_volume_keeps_data(volume) || is_as_planned(volume, entry_of(plan, name)))
+            continue;
+        for (size_t k = 0; captured && k < json_object_array_length(captured) && !shared; k++)
+            shared = is_of(json_object_array_get_idx(captured, k), volume);
+        if (shared)
             lull_json_append_string(names, name);
     }
     return names;

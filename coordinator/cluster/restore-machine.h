@@ -29,4 +29,8 @@ LullJson *lull_restore_surplus(LullJson *vm, LullJson *machine) G_GNUC_WARN_UNUS
 /* Volumes of @machine that keep data, and that the content has none of: they are what they are now. Names. */
 LullJson *lull_restore_left_alone(LullJson *content, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Volumes of @machine that keep data, and are not as planned but those that the captured machine had: a copy
+ * would be on them together with what it is a copy of. Names. */
+LullJson *lull_restore_shared(LullJson *content, LullJson *plan, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

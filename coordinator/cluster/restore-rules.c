@@ -68,9 +68,39 @@ same_claim(LullJson *plan)
     return NULL;
 }
 
+static void
+append_names(GString *text, LullJson *names)
+{
+    for (size_t i = 0; i < json_object_array_length(names); i++)
+        g_string_append_printf(text, "%s %s", i ? "," : "",
+                               json_object_get_string(json_object_array_get_idx(names, i)));
+}
+
+/* What the snapshot lacks would be one volume of two machines. */
+static char *
+shared_volumes(const LullRestoreView *view, LullJson *plan, LullJson *machine)
+{
+    const char *source = lull_meta_name(source_of(view->content));
+    g_autoptr(LullJson) names = NULL;
+    GString *text = NULL;
+
+    if (g_strcmp0(source, view->target) == 0)
+        return NULL;
+    names = lull_restore_shared(view->content, plan, machine);
+    if (json_object_array_length(names) == 0)
+        return NULL;
+    text = g_string_new("the snapshot has no data of");
+    append_names(text, names);
+    g_string_append_printf(text,
+                           ", and the VM %s would be on the volume that the VM %s has: take it out, or name "
+                           "another claim for it (spec.patches)",
+                           view->target, source ? source : "");
+    return g_string_free(text, FALSE);
+}
+
 /* Tried before anything is made; one that is there is not patched. */
 static char *
-bad_patch(const LullRestoreView *view, LullJson *plan)
+bad_machine(const LullRestoreView *view, LullJson *plan)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(LullJson) machine = NULL;
@@ -78,7 +108,9 @@ bad_patch(const LullRestoreView *view, LullJson *plan)
     if (view->vm)
         return NULL;
     machine = lull_restore_machine(view->restore, view->content, plan, NULL, &error);
-    return machine ? NULL : g_strdup_printf("error patching VM %s: %s", view->target, error->message);
+    if (!machine)
+        return g_strdup_printf("error patching VM %s: %s", view->target, error->message);
+    return shared_volumes(view, plan, machine);
 }
 
 static char *
@@ -96,7 +128,7 @@ refuse(const LullRestoreView *view)
     plan = lull_restore_plan(view->restore, view->content);
     reason = lull_restore_work_refusal(view->restore, view->content, plan);
     reason = reason ? reason : same_claim(plan);
-    return reason ? reason : bad_patch(view, plan);
+    return reason ? reason : bad_machine(view, plan);
 }
 
 /* What an API server denies for now, as by a quota, is mended without us. */
@@ -160,9 +192,7 @@ differences(const LullRestoreView *view)
     if (json_object_array_length(names) == 0)
         return NULL;
     text = g_string_new("not in the snapshot, and as they are now:");
-    for (size_t i = 0; i < json_object_array_length(names); i++)
-        g_string_append_printf(text, "%s %s", i ? "," : "",
-                               json_object_get_string(json_object_array_get_idx(names, i)));
+    append_names(text, names);
     return g_string_free(text, FALSE);
 }
 

@@ -181,6 +181,37 @@ START_TEST(test_what_cannot_be_is_a_failure_before_anything_is_locked)
 }
 END_TEST
 
+#define OP(op, path, value) \
+    "'{\\'op\\':\\'" op "\\',\\'path\\':\\'/spec/template/spec/volumes/2" path "\\'" value "}'"
+
+/* The snapshot has not the machine's third volume, on claim d. */
+static const struct {
+    const char *patches; /* of a restore to another name */
+    const char *failure; /* NULL: it may be */
+} copies[] = {
+    {"", "the snapshot has no data of more, and the VM harry would be on the volume that the VM larry has"},
+    {OP("replace", "/persistentVolumeClaim/claimName", ",\\'value\\':\\'e\\'"), NULL},
+    {OP("replace", "/name", ",\\'value\\':\\'other\\'"), "the snapshot has no data of other, and"},
+    {OP("replace", "", ",\\'value\\':{\\'name\\':\\'more\\',\\'emptyDisk\\':{}}"), NULL},
+    {OP("remove", "", ""), NULL},
+};
+
+START_TEST(test_a_copy_has_no_volume_of_what_it_is_a_copy_of)
+{
+    g_autofree char *patches = g_strdup_printf(",'patches':[%s]", copies[_i].patches);
+    LullJson *wanted = restore(patches);
+    g_autoptr(LullRestoreView) view = NULL;
+
+    lull_json_set_string(lull_json_at(wanted, "spec", "target", NULL), "name", "harry");
+    view = view_of(wanted, content(""), NULL);
+    if (copies[_i].failure)
+        ck_assert_msg(view->failure && g_str_has_prefix(view->failure, copies[_i].failure), "%s",
+                      view->failure);
+    else
+        ck_assert_pstr_eq(view->failure, NULL);
+}
+END_TEST
+
 START_TEST(test_r5_a_restore_belongs_to_its_target)
 {
     g_autoptr(LullRestoreView) there = view_of(restore(""), content(""), target("v1", ""));
@@ -270,6 +301,7 @@ make_suite(void)
                         G_N_ELEMENTS(starts));
     tcase_add_loop_test(tcase, test_what_cannot_be_is_a_failure_before_anything_is_locked, 0,
                         G_N_ELEMENTS(rows));
+    tcase_add_loop_test(tcase, test_a_copy_has_no_volume_of_what_it_is_a_copy_of, 0, G_N_ELEMENTS(copies));
     tcase_add_test(tcase, test_r5_a_restore_belongs_to_its_target);
     tcase_add_test(tcase, test_a_plan_that_is_written_stays);
     tcase_add_test(tcase, test_what_was_not_in_the_snapshot_is_told);
