@@ -6,6 +6,7 @@
 #include "coordinator/cluster/restore-machine.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-revisions.h"
+#include "coordinator/cluster/restore-use.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
 #include "coordinator/model/json-patch.h"
@@ -154,17 +155,19 @@ machine_patch(LullJson *before, LullJson *after)
     return patch;
 }
 
-/* The machine does not tell any more once it is written. */
+/* The machine does not tell any more once it is written. What an earlier try noted may be wanted by now. */
 static gboolean
 note_surplus(LullRestoreActs *self, LullJson *machine, GError **error)
 {
     g_autoptr(LullJson) names = lull_restore_surplus(self->vm, machine);
     g_autoptr(LullJson) patch = json_object_new_object();
-    LullJson *status = lull_json_ensure(patch, "status");
 
-    if (json_object_array_length(names) == 0 || (self->surplus && lull_json_equal(names, self->surplus)))
+    if (json_object_array_length(names) == 0)
+        g_clear_pointer(&names, json_object_put);
+    if (lull_json_equal(names, self->surplus))
         return TRUE;
-    lull_json_take(status, "deletedDataVolumes", json_object_get(names));
+    lull_json_take(lull_json_ensure(patch, "status"), "deletedDataVolumes",
+                   names ? json_object_get(names) : NULL);
     if (!lull_effect_patch(self->store, &lull_kind_restore, self->restore, LULL_PATCH_STATUS,
                            json_object_get(patch), error))
         return FALSE;
@@ -237,18 +240,20 @@ lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GEr
     return TRUE;
 }
 
-/* One that somebody else has made his is not ours to remove. */
+/* Only what @vm, as it is now, still has, and has no use for: one that was orphaned, or that somebody else
+ * has made his, is not ours to remove. */
 static gboolean
-remove_data_volume(LullRestoreActs *self, const char *name, GError **error)
+remove_data_volume(LullRestoreActs *self, LullJson *vm, const char *name, GError **error)
 {
     g_autoptr(LullJson) found = NULL;
-    const char *owner = NULL;
 
+    if (lull_restore_machine_uses(vm, name))
+        return TRUE;
     if (!lull_effect_get(self->store, &lull_kind_data_volume, lull_meta_namespace(self->restore), name,
                          &found, error))
         return FALSE;
-    owner = found ? lull_meta_controller(found) : "";
-    if (!found || lull_meta_is_deleting(found) || (*owner && g_strcmp0(owner, lull_meta_uid(self->vm)) != 0))
+    if (!found || lull_meta_is_deleting(found) ||
+        g_strcmp0(lull_meta_controller(found), lull_meta_uid(vm)) != 0)
         return TRUE;
     return lull_effect_remove(self->store, &lull_kind_data_volume, found, error);
 }
@@ -256,8 +261,13 @@ remove_data_volume(LullRestoreActs *self, const char *name, GError **error)
 gboolean
 lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error)
 {
-    for (size_t i = 0; self->surplus && i < json_object_array_length(self->surplus); i++)
-        if (!remove_data_volume(self, json_object_get_string(json_object_array_get_idx(self->surplus, i)),
+    g_autoptr(LullJson) vm = NULL;
+
+    if (!lull_effect_get(self->store, &lull_kind_vm, lull_meta_namespace(self->restore),
+                         target_of(self->restore), &vm, error))
+        return FALSE;
+    for (size_t i = 0; vm && self->surplus && i < json_object_array_length(self->surplus); i++)
+        if (!remove_data_volume(self, vm, json_object_get_string(json_object_array_get_idx(self->surplus, i)),
                                 error))
             return FALSE;
     g_clear_pointer(&self->surplus, json_object_put);

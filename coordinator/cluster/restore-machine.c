@@ -301,7 +301,7 @@ lull_restore_surplus(LullJson *vm, LullJson *machine)
     for (size_t i = 0; templates && i < json_object_array_length(templates); i++) {
         const char *name = lull_meta_name(json_object_array_get_idx(templates, i));
 
-        if (name && !find_template(machine, name))
+        if (name && !lull_restore_machine_uses(machine, name))
             lull_json_append_string(names, name);
     }
     return names;

@@ -23,7 +23,8 @@ LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *p
 LullJson *
 lull_restore_data_volume(LullJson *restore, LullJson *machine, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The DataVolumes of @vm's templates that @machine has none of any more: names, in their order. */
+/* The DataVolumes of @vm's templates that @machine has no template of any more, and does not use otherwise:
+ * names, in their order. */
 LullJson *lull_restore_surplus(LullJson *vm, LullJson *machine) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Volumes of @machine that keep data, and that the content has none of: they are what they are now. Names. */

@@ -276,9 +276,11 @@ def test_r3_a_machine_of_another_uid_is_left_alone(make):
 
 @pytest.mark.parametrize("spec, text", [
     ({"patches": ['{"op": "test", "path": "/spec/template/spec/hostname", "value": "x"}']}, "error patching VM"),
+    ({"patches": ['{"op": "replace", "path": "/metadata/namespace", "value": "default", "x": {"path": "/spec/a"}}']},
+     "error patching VM"),
     ({"volumeRestoreOverrides": [{"volumeName": "root", "restoreName": "same"},
                                  {"volumeName": "data", "restoreName": "same"}]}, "would both be on claim same"),
-], ids=["patch", "same-claim"])
+], ids=["patch", "patched-elsewhere", "same-claim"])
 def test_what_cannot_be_is_refused_before_anything_is_made(installed, make, spec, text):
     machine = make("root", "data")
     back = machine.restore(f"new-{machine.name}", **spec)
@@ -387,7 +389,10 @@ def test_r16_r17_r21_a_template_gets_a_data_volume_of_what_was_cut(installed, ma
     """The machine names it once it has its claim; that which it had instead goes."""
     machine = make()
     new = f"{machine.name}-old"
-    machine.admin.create({"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "metadata": {"name": new},
+    owner = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "name": machine.name, "controller": True,
+             "uid": machine.vm.read()["metadata"]["uid"]}
+    machine.admin.create({"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume",
+                          "metadata": {"name": new, "ownerReferences": [owner]},
                           "spec": {"source": {"blank": {}}}}, machine.namespace)
     captured = {"dataVolumeTemplates": [{"metadata": {"name": machine.claim("root")}, "spec": {"source": {"blank": {}}}}]}
     spec = machine.vm.read()["spec"]

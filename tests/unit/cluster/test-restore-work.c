@@ -817,15 +817,38 @@ START_TEST(an_instance_type_that_is_lost_leaves_the_machine_as_it_is)
 }
 END_TEST
 
+/* @owner: uid of what controls it; NULL: nobody does. */
 static void
-put_data_volume(const char *name)
+put_data_volume(const char *name, const char *owner)
 {
+    g_autofree char *owners = g_strdup_printf(
+        ",'ownerReferences':[{'apiVersion':'x/v1','kind':'X','name':'x','controller':true,'uid':'%s'}]",
+        owner ? owner : "");
     g_autofree char *text =
         g_strdup_printf("{'apiVersion':'cdi.kubevirt.io/v1beta1','kind':'DataVolume','metadata':{'name':'%s',"
-                        "'namespace':'" NS "'},'spec':{}}",
-                        name);
+                        "'namespace':'" NS "'%s},'spec':{}}",
+                        name, owner ? owners : "");
 
     json_object_put(put(&lull_kind_data_volume, text));
+}
+
+/* On a DataVolume of its own, which @owner has ("VM": the machine); with a template of it or without. */
+static void
+put_templated_vm(const char *owner, gboolean with_template)
+{
+    g_autoptr(LullJson) vm = NULL;
+
+    put_vm(VOLUME_OF("root") ",{'name':'data','dataVolume':{'name':'data-claim'}}");
+    if (with_template)
+        do_patch(&lull_kind_plain_machine, NS, "larry", LULL_PATCH_OBJECT,
+                 "{'spec':{'dataVolumeTemplates':[{'metadata':{'name':'data-claim'}}]}}");
+    vm = get(&lull_kind_vm, "larry");
+    put_data_volume("data-claim", g_strcmp0(owner, "VM") == 0 ? lull_meta_uid(vm) : owner);
+    json_object_put(put(&lull_kind_restore,
+                        "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineRestore',"
+                        "'metadata':{'name':'back','namespace':'" NS "'},'spec':{'target':{'apiGroup':"
+                        "'kubevirt.io','kind':'VirtualMachine','name':'larry'},"
+                        "'virtualMachineSnapshotName':'snap'}}"));
 }
 
 /* R16, R17, R21: wherever it dies. */
@@ -837,17 +860,9 @@ START_TEST(a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes
         g_autoptr(GError) error = NULL;
         g_autoptr(LullJson) made = NULL, claim = NULL, vm = NULL, old = NULL, noted = NULL;
 
-        put_vm(VOLUME_OF("root") ",{'name':'data','dataVolume':{'name':'data-claim'}}");
-        do_patch(&lull_kind_plain_machine, NS, "larry", LULL_PATCH_OBJECT,
-                 "{'spec':{'dataVolumeTemplates':[{'metadata':{'name':'data-claim'}}]}}");
-        put_data_volume("data-claim");
+        put_templated_vm("VM", TRUE);
         make_objects("larry", "");
         use_template();
-        json_object_put(put(&lull_kind_restore,
-                            "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineRestore',"
-                            "'metadata':{'name':'back','namespace':'" NS "'},'spec':{'target':{'apiGroup':"
-                            "'kubevirt.io','kind':'VirtualMachine','name':'larry'},"
-                            "'virtualMachineSnapshotName':'snap'}}"));
         played.dies_at = at;
         played.does_it = _i;
         alive = run(&error);
@@ -872,6 +887,48 @@ START_TEST(a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes
         tear_down();
         set_up();
     }
+}
+END_TEST
+
+static const struct {
+    const char *owner;
+    gboolean with_template, noted; /* by an earlier try */
+    const char *left_out;          /* a volume that the snapshot lacks; NULL: none */
+    gboolean goes;
+} old_data_volumes[] = {
+    {"VM", TRUE, FALSE, NULL, TRUE},
+    {NULL, TRUE, FALSE, NULL, FALSE}, /* orphaned on purpose */
+    {"u-other", TRUE, FALSE, NULL, FALSE},
+    {"VM", FALSE, TRUE, NULL, FALSE}, /* taken out of the templates since it was noted */
+    {"VM", TRUE, TRUE, "{'name':'more','dataVolume':{'name':'data-claim'}}", FALSE},
+    {"VM", TRUE, TRUE, "{'name':'more','persistentVolumeClaim':{'claimName':'data-claim'}}", FALSE},
+};
+
+START_TEST(a_data_volume_goes_only_where_it_is_the_machines_that_has_no_use_for_it)
+{
+    LullJson *volumes = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) old = NULL, noted = NULL;
+
+    put_templated_vm(old_data_volumes[_i].owner, old_data_volumes[_i].with_template);
+    make_objects("larry", "");
+    use_template();
+    if (old_data_volumes[_i].noted) {
+        do_patch(&lull_kind_restore, NS, "back", LULL_PATCH_STATUS,
+                 "{'status':{'deletedDataVolumes':['data-claim']}}");
+        lull_json_take(lull_json_object(restore, "status"), "deletedDataVolumes", json("['data-claim']"));
+    }
+    volumes = lull_json_array(
+        lull_json_at(content, "spec", "source", "virtualMachine", "spec", "template", "spec", NULL),
+        "volumes");
+    if (old_data_volumes[_i].left_out)
+        json_object_array_add(volumes, json(old_data_volumes[_i].left_out));
+    ck_assert_msg(run(&error), "%s", error ? error->message : "");
+    old = get(&lull_kind_data_volume, "data-claim");
+    ck_assert_int_eq(old == NULL, old_data_volumes[_i].goes);
+    noted = get(&lull_kind_restore, "back");
+    if (old_data_volumes[_i].noted)
+        ck_assert_ptr_null(lull_json_array(lull_json_object(noted, "status"), "deletedDataVolumes"));
 }
 END_TEST
 
@@ -926,6 +983,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, the_instance_type_comes_back_and_belongs_to_the_machine, 0,
                         G_N_ELEMENTS(revisions));
     tcase_add_loop_test(tcase, a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes, 0, 2);
+    tcase_add_loop_test(tcase, a_data_volume_goes_only_where_it_is_the_machines_that_has_no_use_for_it, 0,
+                        G_N_ELEMENTS(old_data_volumes));
     tcase_add_test(tcase, data_volumes_of_a_restore_that_is_given_up_go);
     tcase_add_test(tcase, an_instance_type_that_is_lost_leaves_the_machine_as_it_is);
     suite_add_tcase(suite, tcase);
