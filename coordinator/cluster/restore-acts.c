@@ -155,25 +155,30 @@ machine_patch(LullJson *before, LullJson *after)
     return patch;
 }
 
+/* @take_names: NULL: none. */
+static gboolean
+record_surplus(LullRestoreActs *self, LullJson *take_names, GError **error)
+{
+    g_autoptr(LullJson) names = take_names;
+    LullJson *patch = json_object_new_object();
+
+    lull_json_take(lull_json_ensure(patch, "status"), "deletedDataVolumes", json_object_get(names));
+    if (!lull_effect_patch(self->store, &lull_kind_restore, self->restore, LULL_PATCH_STATUS, patch, error))
+        return FALSE;
+    g_clear_pointer(&self->surplus, json_object_put);
+    self->surplus = g_steal_pointer(&names);
+    return TRUE;
+}
+
 /* The machine does not tell any more once it is written. What an earlier try noted may be wanted by now. */
 static gboolean
 note_surplus(LullRestoreActs *self, LullJson *machine, GError **error)
 {
     g_autoptr(LullJson) names = lull_restore_surplus(self->vm, machine);
-    g_autoptr(LullJson) patch = json_object_new_object();
 
     if (json_object_array_length(names) == 0)
         g_clear_pointer(&names, json_object_put);
-    if (lull_json_equal(names, self->surplus))
-        return TRUE;
-    lull_json_take(lull_json_ensure(patch, "status"), "deletedDataVolumes",
-                   names ? json_object_get(names) : NULL);
-    if (!lull_effect_patch(self->store, &lull_kind_restore, self->restore, LULL_PATCH_STATUS,
-                           json_object_get(patch), error))
-        return FALSE;
-    g_clear_pointer(&self->surplus, json_object_put);
-    self->surplus = g_steal_pointer(&names);
-    return TRUE;
+    return lull_json_equal(names, self->surplus) || record_surplus(self, g_steal_pointer(&names), error);
 }
 
 /* One that vanishes at once is not made again without a pause. */
@@ -272,4 +277,15 @@ lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error)
             return FALSE;
     g_clear_pointer(&self->surplus, json_object_put);
     return TRUE;
+}
+
+gboolean
+lull_restore_act_leave_surplus(LullRestoreActs *self, GError **error)
+{
+    g_message(
+        "restore %s/%s: vm %s has data that come only when it starts: data volumes that it had before are "
+        "left, delete them when it has: %s",
+        lull_meta_namespace(self->restore), lull_meta_name(self->restore), target_of(self->restore),
+        lull_json_to_line(self->surplus));
+    return record_surplus(self, NULL, error);
 }

@@ -33,4 +33,7 @@ gboolean lull_restore_act_write_machine(LullRestoreActs *self, GError **error);
 gboolean lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
 gboolean lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error);
 
+/* And does not say any more that they went. */
+gboolean lull_restore_act_leave_surplus(LullRestoreActs *self, GError **error);
+
 G_END_DECLS

@@ -18,6 +18,8 @@
 typedef struct {
     LullRestoreSight sight; /* what it lends is ours */
     char *said;
+    gboolean
+        confirmed;   /* of a claim that waits for its consumer: what it is made of was there after it was */
     gint64 heard_at; /* boot clock: when it was last asked what was said; 0: not yet */
 } Seen;
 
@@ -245,6 +247,18 @@ listen_to_provisioner(LullRestoreSights *self, Seen *seen)
     }
 }
 
+/* The deletion of what a claim is to be made of waits for the claim (storage/csi/awaited.h): from then on. */
+static gboolean
+confirm_snapshot(LullRestoreSights *self, Seen *seen, GError **error)
+{
+    if (seen->confirmed || !seen->sight.claim ||
+        !lull_restore_claim_waits_for_consumer(seen->sight.claim, seen->sight.class))
+        return TRUE;
+    replace(&seen->sight.snapshot, NULL);
+    seen->confirmed = read_snapshot(self, &seen->sight, error);
+    return seen->confirmed;
+}
+
 static gboolean
 look_at_one(LullRestoreSights *self, Seen *seen, GError **error)
 {
@@ -252,7 +266,8 @@ look_at_one(LullRestoreSights *self, Seen *seen, GError **error)
     const char *phase = lull_json_string(lull_json_object(sight->claim, "status"), "phase", "Pending");
 
     if (!read_snapshot(self, sight, error) || !read_class(self, sight, error) ||
-        !read_volume(self, sight, error) || !read_data_volume(self, sight, error))
+        !confirm_snapshot(self, seen, error) || !read_volume(self, sight, error) ||
+        !read_data_volume(self, sight, error))
         return FALSE;
     if (sight->claim && g_str_equal(phase, "Pending"))
         listen_to_provisioner(self, seen);

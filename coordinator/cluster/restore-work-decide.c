@@ -203,9 +203,10 @@ decide_made(LullJson *content, const LullRestoreSight *sight)
         return SAY(STUCK, "PVC %s/%s in status \"%s\"", lull_meta_namespace(sight->claim), claim_name(sight),
                    phase);
     step = decide_class(content, sight);
-    if (step.verb != LULL_RESTORE_WORK_DONE ||
-        lull_restore_claim_waits_for_consumer(sight->claim, sight->class))
+    if (step.verb != LULL_RESTORE_WORK_DONE)
         return step;
+    if (lull_restore_claim_waits_for_consumer(sight->claim, sight->class))
+        return decide_snapshot(sight);
     return SAY(WAIT, "claim %s is not bound yet: %s", claim_name(sight),
                sight->said ? sight->said : "its provisioner has not said why");
 }
@@ -314,6 +315,27 @@ is_to_be_adopted(const LullRestoreLook *look, const LullRestoreSight *sight)
            lull_meta_annotation(sight->claim, LULL_RESTORE_OWNED_BY_VM);
 }
 
+static gboolean
+has_data(LullJson *restore, const LullRestoreSight *sight)
+{
+    g_auto(LullRestoreWorkStep) step = {0};
+
+    if (!sight->claim || !lull_restore_made(restore, sight->claim) || lull_meta_is_deleting(sight->claim) ||
+        !g_str_equal(phase_of(sight->claim), "Bound"))
+        return FALSE;
+    step = decide_bound(sight);
+    return step.verb == LULL_RESTORE_WORK_DONE;
+}
+
+static gboolean
+has_all_data(const LullRestoreLook *look)
+{
+    for (guint i = 0; i < look->n; i++)
+        if (!has_data(look->restore, &look->sights[i]))
+            return FALSE;
+    return TRUE;
+}
+
 static LullRestoreWorkStep
 decide_after(const LullRestoreLook *look)
 {
@@ -322,7 +344,9 @@ decide_after(const LullRestoreLook *look)
             return STEP_AT(ADOPT, i);
     if (look->revisions)
         return STEP(OWN_REVISIONS);
-    return look->surplus ? STEP(REMOVE_SURPLUS) : STEP(DONE);
+    if (!look->surplus)
+        return STEP(DONE);
+    return has_all_data(look) ? STEP(REMOVE_SURPLUS) : STEP(LEAVE_SURPLUS);
 }
 
 LullRestoreWorkStep
@@ -351,6 +375,7 @@ lull_restore_work_verb_to_string(LullRestoreWorkVerb verb)
         [LULL_RESTORE_WORK_ADOPT] = "adopt",
         [LULL_RESTORE_WORK_OWN_REVISIONS] = "own-revisions",
         [LULL_RESTORE_WORK_REMOVE_SURPLUS] = "remove-surplus",
+        [LULL_RESTORE_WORK_LEAVE_SURPLUS] = "leave-surplus",
         [LULL_RESTORE_WORK_DONE] = "done",
     };
 

@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 /* The next step of a restore in a cluster, from what is seen. Pure and total; what is seen is lent.
  *
  * First claims of their own are made, from VolumeSnapshots that were looked at all before the first of them;
- * the machine is written when all data are there; what it does not have any more goes last. What is there
- * already is not made again, so that it goes on wherever it was left. */
+ * the machine is written when all data are there, but for those that wait for it to start; what it does not
+ * have any more goes last, and stays where such data are yet to come. What is there already is not made
+ * again, so that it goes on wherever it was left. */
 
 /* One entry of the plan (restore-plan.h). Objects: NULL: not there. */
 typedef struct {
@@ -47,6 +48,7 @@ typedef enum {
     LULL_RESTORE_WORK_ADOPT,              /* the claim of entry `index`, by the machine */
     LULL_RESTORE_WORK_OWN_REVISIONS,
     LULL_RESTORE_WORK_REMOVE_SURPLUS, /* DataVolumes that the machine had */
+    LULL_RESTORE_WORK_LEAVE_SURPLUS,  /* not all data are there: they are all that there is */
     LULL_RESTORE_WORK_DONE,
     LULL_RESTORE_WORK_N
 } LullRestoreWorkVerb;

@@ -79,6 +79,8 @@ perform(Work *self, const LullRestoreWorkStep *step, const LullRestoreSight *sig
         return self->revisions_owned;
     case LULL_RESTORE_WORK_REMOVE_SURPLUS:
         return lull_restore_act_remove_surplus(&self->acts, error);
+    case LULL_RESTORE_WORK_LEAVE_SURPLUS:
+        return lull_restore_act_leave_surplus(&self->acts, error);
     case LULL_RESTORE_WORK_WAIT:
     case LULL_RESTORE_WORK_DONE:
     case LULL_RESTORE_WORK_N:

@@ -29,12 +29,13 @@ typedef struct {
     LullStore base;
     LullStore *inner;
     Provision provision;
-    gboolean drops_source; /* of what claims are to be made */
-    const char *said;      /* what the provisioner says; NULL: nothing */
-    const char *instance;  /* that runs; NULL: none */
-    guint calls, dies_at;  /* from that call on nothing is answered; 0: never */
-    gboolean does_it;      /* the call that it dies at is still done */
-    gboolean hides_vm;     /* that it has a machine of the name, and nobody finds it */
+    gboolean drops_source;    /* of what claims are to be made */
+    const char *said;         /* what the provisioner says; NULL: nothing */
+    const char *instance;     /* that runs; NULL: none */
+    guint calls, dies_at;     /* from that call on nothing is answered; 0: never */
+    gboolean does_it;         /* the call that it dies at is still done */
+    gboolean loses_snapshots; /* when the claim of them is made */
+    gboolean hides_vm;        /* that it has a machine of the name, and nobody finds it */
     guint writes;
 } Played;
 
@@ -201,6 +202,8 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
         json_object_object_del(lull_json_object(copy, "spec"), "dataSourceRef");
     }
     made = lull_store_create(played.inner, kind, copy, error);
+    if (made && played.loses_snapshots && g_str_equal(lull_meta_name(made), "restore-u-back-root"))
+        ck_assert(lull_store_remove(played.inner, &lull_csi_kind_snapshot, NS, "vs-root", NULL, NULL));
     if (made && kind == &lull_csi_kind_claim) {
         if (played.provision == AT_ONCE || played.provision == OLD_VOLUME) {
             bind(made);
@@ -932,6 +935,42 @@ START_TEST(a_data_volume_goes_only_where_it_is_the_machines_that_has_no_use_for_
 }
 END_TEST
 
+START_TEST(what_the_machine_had_stays_until_the_new_data_are_there)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) old = NULL, noted = NULL, vm = NULL;
+
+    played.provision = CONSUMED;
+    put_templated_vm("VM", TRUE);
+    make_objects("larry", "");
+    use_template();
+    ck_assert_msg(run(&error), "%s", error ? error->message : "");
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(lull_restore_made(restore, vm));
+    old = get(&lull_kind_data_volume, "data-claim");
+    ck_assert_ptr_nonnull(old);
+    noted = get(&lull_kind_restore, "back");
+    ck_assert_ptr_null(lull_json_array(lull_json_object(noted, "status"), "deletedDataVolumes"));
+}
+END_TEST
+
+/* Its claim is there by then: from there on its deletion waits. */
+START_TEST(a_snapshot_that_vanished_while_its_claim_was_made_is_missed)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.provision = CONSUMED;
+    played.loses_snapshots = TRUE;
+    put_vm("");
+    make_objects("larry", "");
+    ck_assert(!run(&error));
+    ck_assert_str_eq(error->message, "missing volumeSnapshot vs-root");
+    vm = get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+}
+END_TEST
+
 START_TEST(data_volumes_of_a_restore_that_is_given_up_go)
 {
     const LullRestoreTools tools = {.store = &played.base};
@@ -985,6 +1024,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, a_template_gets_a_data_volume_of_the_cut_and_the_one_that_it_had_goes, 0, 2);
     tcase_add_loop_test(tcase, a_data_volume_goes_only_where_it_is_the_machines_that_has_no_use_for_it, 0,
                         G_N_ELEMENTS(old_data_volumes));
+    tcase_add_test(tcase, what_the_machine_had_stays_until_the_new_data_are_there);
+    tcase_add_test(tcase, a_snapshot_that_vanished_while_its_claim_was_made_is_missed);
     tcase_add_test(tcase, data_volumes_of_a_restore_that_is_given_up_go);
     tcase_add_test(tcase, an_instance_type_that_is_lost_leaves_the_machine_as_it_is);
     suite_add_tcase(suite, tcase);
