@@ -83,9 +83,8 @@ static gboolean
 drop_claims(LullStore *store, const LullRestoreUsers *users, LullJson *restore, LullJson *content,
             GError **error)
 {
-    const char *source = lull_meta_name(lull_json_at(content, "spec", "source", "virtualMachine", NULL));
-    g_autofree char *selector = source ? g_strconcat(LULL_RESTORE_SOURCE "=", source, NULL) : NULL;
-    const LullListOptions options = {.label_selector = selector ? selector : LULL_RESTORE_SOURCE};
+    g_autofree char *selector = lull_restore_selector(content);
+    const LullListOptions options = {.label_selector = selector};
     g_autoptr(LullJson) list =
         lull_store_list(store, &lull_csi_kind_claim, lull_meta_namespace(restore), &options, error);
     LullJson *items = lull_json_array(list, "items");

@@ -9,6 +9,7 @@
 #include "coordinator/model/short-name.h"
 #include "coordinator/model/volumes.h"
 #include "coordinator/reconcile/content-state.h"
+#include "coordinator/storage/csi/names.h"
 
 static LullJson *
 find(LullJson *list, const char *key, const char *value)
@@ -169,15 +170,25 @@ merge(LullJson *into, LullJson *from, gboolean (*leave_out)(const char *key))
     }
 }
 
+char *
+lull_restore_selector(LullJson *content)
+{
+    const char *source = lull_meta_name(source_of(content));
+    g_autofree char *label = source ? lull_csi_label_of(source) : NULL;
+
+    return label ? g_strconcat(LULL_RESTORE_SOURCE "=", label, NULL) : g_strdup(LULL_RESTORE_SOURCE);
+}
+
 static LullJson *
 labels_of(LullJson *content, LullJson *claim, LullJson *override)
 {
-    LullJson *source = source_of(content);
+    const char *source = lull_meta_name(source_of(content));
+    g_autofree char *label = source ? lull_csi_label_of(source) : NULL;
     LullJson *labels = json_object_new_object();
 
     merge(labels, lull_json_at(claim, "metadata", "labels", NULL), is_of_the_old_machine);
     merge(labels, lull_json_object(override, "labels"), NULL);
-    lull_json_set_string(labels, LULL_RESTORE_SOURCE, lull_meta_name(source));
+    lull_json_set_string(labels, LULL_RESTORE_SOURCE, label);
     lull_json_set_string(labels, LULL_RESTORE_SOURCE_NAMESPACE, lull_meta_namespace(content));
     return labels;
 }

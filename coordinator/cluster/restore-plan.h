@@ -40,6 +40,9 @@ LullJson *lull_restore_plan(LullJson *restore, LullJson *content) G_GNUC_WARN_UN
 LullJson *lull_restore_claim(LullJson *restore, LullJson *content, LullJson *entry, LullJson *snapshot,
                              LullJson *vm) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Selects the claims that restores of the machine that @content is of made. */
+char *lull_restore_selector(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Why @claim, as the server has it, would not get the data that @sent asks for; NULL: it would. A server that
  * does not know a kind of data source drops it, and an empty volume is bound. */
 char *lull_restore_claim_problem(LullJson *claim, LullJson *sent) G_GNUC_WARN_UNUSED_RESULT;

@@ -99,9 +99,8 @@ on_claim(LullWatchType type, LullJson *object, gpointer user_data)
 static gboolean
 list_claims(LullRestoreSights *self, GError **error)
 {
-    const char *vm = lull_meta_name(lull_json_at(self->content, "spec", "source", "virtualMachine", NULL));
     const char *ns = lull_meta_namespace(self->restore);
-    g_autofree char *selector = g_strconcat(LULL_RESTORE_SOURCE "=", vm ? vm : "", NULL);
+    g_autofree char *selector = lull_restore_selector(self->content);
     const LullListOptions options = {.label_selector = selector};
     g_autoptr(LullJson) list = lull_store_list(self->store, &lull_csi_kind_claim, ns, &options, error);
     LullJson *items = lull_json_array(list, "items");

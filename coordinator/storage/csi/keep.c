@@ -7,6 +7,7 @@
 #include "coordinator/storage/csi/follow.h"
 #include "coordinator/storage/csi/identity.h"
 #include "coordinator/storage/csi/kinds.h"
+#include "coordinator/storage/csi/names.h"
 #include "coordinator/storage/csi/private.h"
 #include "protocol/error.h"
 
@@ -68,7 +69,8 @@ remove_others(LullCsi *self, const LullCsiContent *content, LullJson *items, gui
 static gboolean
 nobody_waits(LullCsi *self, const LullCsiContent *content, LullJson *items, GError **error)
 {
-    g_autofree char *selector = g_strconcat(LULL_CSI_LABEL_RESTORED "=", content->vm, NULL);
+    g_autofree char *label = lull_csi_label_of(content->vm ? content->vm : "");
+    g_autofree char *selector = g_strconcat(LULL_CSI_LABEL_RESTORED "=", label, NULL);
     const LullListOptions options = {.label_selector = selector};
     g_autoptr(LullJson) claims = NULL;
     LullJson *waiting = NULL;

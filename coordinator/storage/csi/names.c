@@ -124,9 +124,8 @@ lull_csi_selector(const char *content_uid, guint attempt)
     return g_strdup_printf(LULL_CSI_LABEL_CONTENT "=%s," LULL_CSI_LABEL_ATTEMPT "=%u", content_uid, attempt);
 }
 
-/* Machines may have longer names than labels have room for. */
-static char *
-label_of(const char *name)
+char *
+lull_csi_label_of(const char *name)
 {
     g_autofree char *sum = NULL;
 
@@ -140,7 +139,7 @@ static LullJson *
 labels_of(const LullCsiContent *content, guint attempt)
 {
     LullJson *labels = json_object_new_object();
-    g_autofree char *vm = content->vm ? label_of(content->vm) : NULL;
+    g_autofree char *vm = content->vm ? lull_csi_label_of(content->vm) : NULL;
     g_autofree char *number = g_strdup_printf("%u", attempt);
 
     lull_json_set_string(labels, LABEL_VM, vm);

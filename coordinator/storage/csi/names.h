@@ -34,6 +34,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullCsiContent, lull_csi_content_unref)
 #define LULL_CSI_LABEL_CONTENT "lull.dev/content-uid"
 #define LULL_CSI_LABEL_ATTEMPT "lull.dev/attempt"
 
+/* The value of a label that names a machine: machines may have longer names than labels have room for. */
+char *lull_csi_label_of(const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
 /* As lull_volume_snapshot_name() has it. */
 char *lull_csi_snapshot_name(const LullCsiBackup *backup, guint attempt) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -211,6 +211,31 @@ static const struct {
     {"a lot", "1Gi"},
 };
 
+#define LONG_NAME "a-machine-whose-name-is-longer-than-what-there-is-room-for-in-a-label-of-its-claims"
+
+START_TEST(claims_of_a_machine_with_a_long_name_are_labelled_and_found)
+{
+    g_autoptr(LullJson) restore = restore_json("");
+    g_autoptr(LullJson) content = content_json("", "");
+    g_autoptr(LullJson) snapshot = json("{'metadata':{'name':'vs-root'}}");
+    g_autoptr(LullJson) plan = NULL;
+    g_autoptr(LullJson) claim = NULL;
+    g_autofree char *selector = NULL;
+    g_autofree char *wanted = NULL;
+    const char *label = NULL;
+
+    lull_json_set_string(lull_json_at(content, "spec", "source", "virtualMachine", "metadata", NULL), "name",
+                         LONG_NAME);
+    plan = lull_restore_plan(restore, content);
+    claim = lull_restore_claim(restore, content, json_object_array_get_idx(plan, 0), snapshot, NULL);
+    label = text_at(claim, "labels", "restore.kubevirt.io/source-vm-name");
+    ck_assert_uint_eq(strlen(label), 63);
+    selector = lull_restore_selector(content);
+    wanted = g_strconcat("restore.kubevirt.io/source-vm-name=", label, NULL);
+    ck_assert_str_eq(selector, wanted);
+}
+END_TEST
+
 START_TEST(a_claim_is_as_large_as_it_was_or_as_a_copy_needs)
 {
     g_autoptr(LullJson) claim = claim_of("", "", sizes[_i].restore_size, TRUE, 0);
@@ -337,6 +362,7 @@ make_suite(void)
     tcase_add_test(tcase, names_that_are_too_long_are_shortened_and_stay_apart);
     tcase_add_test(tcase, data_come_from_the_attempt_that_counts);
     tcase_add_test(tcase, a_claim_is_made_from_the_snapshot_of_its_volume);
+    tcase_add_test(tcase, claims_of_a_machine_with_a_long_name_are_labelled_and_found);
     tcase_add_loop_test(tcase, a_claim_is_as_large_as_it_was_or_as_a_copy_needs, 0, G_N_ELEMENTS(sizes));
     tcase_add_test(tcase, what_was_written_about_the_old_claim_is_not_said_of_the_new_one);
     tcase_add_test(tcase, labels_and_annotations_may_be_overridden_but_not_those_it_is_known_by);
