@@ -14,7 +14,7 @@ import yaml
 from account import wait_allowed
 from kinds import (ACCOUNT, GROUPS, KUBEVIRTS, OWN, PACKAGING, PLURALS, content, resource, restore, snapshot)
 from kubeapi import MERGE, path_to
-from kubevirt import VMS
+from kubevirt import DATA_VOLUMES, VMS
 from volumes import claim
 from waiting import wait_for
 
@@ -535,6 +535,38 @@ def test_the_coordinator_writes_and_removes_only_claims_that_a_restore_made(inst
     coordinator.create(claim_of(**RESTORED), namespace)
     coordinator.merge("persistentvolumeclaims", "root", {"metadata": {"ownerReferences": []}}, namespace)
     coordinator.must("DELETE", path + "/root")
+
+
+def data_volume_of(owners=(), **annotations):
+    return {"apiVersion": "cdi.kubevirt.io/v1beta1", "kind": "DataVolume", "spec": {"source": {"blank": {}}},
+            "metadata": {"name": "root", "ownerReferences": list(owners), "annotations": annotations}}
+
+
+def test_the_coordinator_removes_only_data_volumes_of_restores_and_machines(installed, coordinator, vm, namespace):
+    path, owners = path_to(DATA_VOLUMES, namespace=namespace), owned_by(installed.admin.read(VMS, "larry", namespace))
+    installed.admin.create(data_volume_of(), namespace)
+    for result in (coordinator.call("POST", path, data_volume_of(owners)), coordinator.call("DELETE", path + "/root")):
+        assert result[0] == 422 and "only data volumes of a restore" in result[1]["message"], result
+    installed.admin.must("DELETE", path + "/root")
+    coordinator.create(data_volume_of(**RESTORED), namespace)
+    coordinator.must("DELETE", path + "/root")
+    installed.admin.create(data_volume_of(owners), namespace)
+    coordinator.must("DELETE", path + "/root")
+
+
+def test_the_coordinator_gives_only_revisions_that_nobody_controls(installed, coordinator, vm, namespace):
+    revisions, owners = "controllerrevisions.apps", owned_by(installed.admin.read(VMS, "larry", namespace))
+    revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": {"a": 1}}
+    somebody = installed.admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "any"}}, namespace)
+    other = [{**owned_by(somebody)[0], "blockOwnerDeletion": False}]
+    change = {"metadata": {"ownerReferences": owners}}
+    installed.admin.create({**revision, "metadata": {"name": "other", "ownerReferences": other}}, namespace)
+    coordinator.create({**revision, "metadata": {"name": "copy"}}, namespace)
+    for name, patch in (("other", change), ("copy", {"metadata": {"ownerReferences": other}}),
+                        ("copy", {"metadata": {**change["metadata"], "labels": {"of": "somebody"}}})):
+        result = coordinator.call("PATCH", path_to(revisions, name, namespace), patch, Content_Type=MERGE)
+        assert result[0] == 422 and "that nobody controls" in result[1]["message"], result
+    coordinator.merge(revisions, "copy", change, namespace)
 
 
 def test_the_coordinator_writes_only_machines_that_are_being_restored(installed, coordinator, vm, namespace):
