@@ -169,6 +169,12 @@ is_off(LullJson *vm)
     return g_str_equal(how, "Manual") || g_str_equal(how, "Once");
 }
 
+static gboolean
+is_written(const LullRestoreView *view)
+{
+    return lull_restore_made(view->restore, view->vm);
+}
+
 /* Once it is there it stays. */
 static void
 plan(const LullRestoreView *view, LullJson *status)
@@ -217,6 +223,7 @@ lull_restore_start_patch(LullJson *vm, const char *note)
 const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,
                                                      .is_final = is_final,
                                                      .is_off = is_off,
+                                                     .is_written = is_written,
                                                      .plan = plan,
                                                      .differences = differences,
                                                      .note = wanted,

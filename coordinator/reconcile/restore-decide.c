@@ -130,6 +130,8 @@ lull_restore_decide(const LullRestoreView *view)
         return STEP(WAIT, "DataRuns", 0);
     if (view->data == LULL_WORK_FAILED)
         return STEP(FORGET_FAILURE, "DataFailed", 0);
+    if (view->written && view->content)
+        return STEP(START_DATA, "TargetWritten", 0);
     /* nothing is switched off for a restore that cannot be */
     if (!view->snapshot_ready || view->other_locked)
         return decide_nothing_to_restore(view);

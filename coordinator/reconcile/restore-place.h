@@ -31,6 +31,8 @@ struct _LullRestoreRules {
     gboolean (*is_final)(const GError *error);
     /* Is the target off, and stays so? */
     gboolean (*is_off)(LullJson *vm);
+    /* Is the target there as this restore wrote it, whether it runs or not? NULL: it cannot be. */
+    gboolean (*is_written)(const LullRestoreView *view);
     /* Writes what is to be put in place where: status.restores and what goes with it. */
     void (*plan)(const LullRestoreView *view, LullJson *status);
     /* What the machine that was restored has otherwise than it had when it was cut; NULL: nothing. */

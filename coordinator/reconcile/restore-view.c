@@ -77,7 +77,7 @@ find_failure(const LullRestoreView *self, const LullRestoreRules *rules, const G
         return reason;
     if (data_error && rules->is_final(data_error))
         return g_strdup(data_error->message);
-    if (self->target_stopped)
+    if (self->target_stopped || self->written)
         return NULL;
     /* it writes to what it has: nothing may be put in place any more, not even once it is stopped again; one
      * that is to be stopped is locked before that */
@@ -220,6 +220,13 @@ waits_for_others(const LullRestoreView *self)
     return self->target_stopped || self->locked || self->readiness == LULL_READINESS_STOP_TARGET;
 }
 
+/* What its data were made of is not asked for any more. */
+static gboolean
+goes_on(const LullRestoreView *self)
+{
+    return self->written && self->content;
+}
+
 static void
 look_at_problems(LullRestoreView *self, const LullRestoreWorks *works)
 {
@@ -231,7 +238,7 @@ look_at_problems(LullRestoreView *self, const LullRestoreWorks *works)
     self->snapshot_ready = !missing;
     if (self->work_error) {
         self->problem = g_strdup(self->work_error);
-    } else if (self->data == LULL_WORK_NONE && waits_for_others(self)) {
+    } else if (self->data == LULL_WORK_NONE && !goes_on(self) && waits_for_others(self)) {
         self->problem = self->other_locked ? lock_problem(self->vm) : g_steal_pointer(&missing);
         self->queued = self->problem && (self->other_locked || passes);
         if (!self->problem) {
@@ -273,6 +280,7 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
         return self;
     look_at_restore(self, rules);
     look_at_target(self, rules);
+    self->written = self->vm && rules->is_written && rules->is_written(self);
     self->failure = g_strdup(lull_condition_reason(restore, "Failure"));
     self->complete =
         !self->failure && (lull_json_bool(status, "complete", FALSE) || self->data == LULL_WORK_DONE);

@@ -31,6 +31,7 @@ typedef struct {
     LullReadiness readiness;
     gboolean snapshot_ready;
     gboolean planned;      /* what it puts in place is recorded: it may have begun to */
+    gboolean written;      /* the target is as this restore wrote it: what is left to do needs nothing off */
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */
     gboolean stops_locked; /* the place's */

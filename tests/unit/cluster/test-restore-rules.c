@@ -3,6 +3,7 @@
  */
 #include "coordinator/cluster/restore-place.h"
 #include "coordinator/model/meta.h"
+#include "coordinator/reconcile/restore-decide.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
@@ -227,6 +228,36 @@ START_TEST(test_r5_a_restore_belongs_to_its_target)
 }
 END_TEST
 
+static const struct {
+    const char *mark;
+    gboolean is_ready; /* what it is restored from */
+    LullRestoreVerb verb;
+} started[] = {
+    {"'restore.kubevirt.io/lastRestoreUID':'back-" UID "'", TRUE, LULL_RESTORE_START_DATA},
+    {"'restore.kubevirt.io/lastRestoreUID':'back-" UID "'", FALSE, LULL_RESTORE_START_DATA},
+    {"'restore.kubevirt.io/lastRestoreUID':'back-other'", TRUE, LULL_RESTORE_WRITE_STATUS},
+};
+
+/* All is in place by then, and nobody locks what is made anew. */
+START_TEST(test_a_machine_that_was_written_may_be_started_before_the_restore_has_ended)
+{
+    LullJson *planned = restore("");
+    LullJson *vm = target("v1", started[_i].mark);
+    LullJson *from = content("");
+    g_autoptr(LullRestoreView) view = NULL;
+
+    lull_json_take(lull_json_object(planned, "status"), "restores", json("[{'volumeName':'root'}]"));
+    lull_json_set_string(lull_json_object(vm, "status"), "printableStatus", "Running");
+    lull_json_set_bool(lull_json_object(from, "status"), "readyToUse", started[_i].is_ready);
+    view = view_of(planned, from, vm);
+    ck_assert_int_eq(view->failure != NULL, started[_i].verb == LULL_RESTORE_WRITE_STATUS);
+    view->owner_missing = FALSE;
+    if (!view->failure)
+        view->status_stale = FALSE; /* as it is once it was written */
+    ck_assert_int_eq(lull_restore_decide(view).verb, started[_i].verb);
+}
+END_TEST
+
 START_TEST(test_a_plan_that_is_written_stays)
 {
     LullJson *planned = restore("");
@@ -303,6 +334,8 @@ make_suite(void)
                         G_N_ELEMENTS(rows));
     tcase_add_loop_test(tcase, test_a_copy_has_no_volume_of_what_it_is_a_copy_of, 0, G_N_ELEMENTS(copies));
     tcase_add_test(tcase, test_r5_a_restore_belongs_to_its_target);
+    tcase_add_loop_test(tcase, test_a_machine_that_was_written_may_be_started_before_the_restore_has_ended, 0,
+                        G_N_ELEMENTS(started));
     tcase_add_test(tcase, test_a_plan_that_is_written_stays);
     tcase_add_test(tcase, test_what_was_not_in_the_snapshot_is_told);
     tcase_add_test(tcase, test_what_goes_fast_is_told_once);
