@@ -23,15 +23,14 @@ tried(gboolean done)
 /* Somebody else's job on the machine, or a merge of what is stored, is waited for, @since then: up to the
  * deadline, if there is one. Nothing is held meanwhile. */
 static gboolean
-wait_for_storage(const LullAttemptRun *self, gint64 since, const GError *problem)
+wait_for_storage(const LullAttemptRun *self, gint64 since)
 {
     const gint64 now = lull_clock_boottime();
     const gint64 pause = lull_attempt_busy_pause(now - since);
     const gint64 rest = self->view.deadline ? self->view.deadline - now : pause;
     GPollFD poll = {0};
 
-    if (!lull_error_is(problem, LULL_ERROR_BUSY) || rest <= 0 || !self->cancel ||
-        !g_cancellable_make_pollfd(self->cancel, &poll))
+    if (rest <= 0 || !self->cancel || !g_cancellable_make_pollfd(self->cancel, &poll))
         return FALSE;
     (void)g_poll(&poll, 1, (gint)(MIN(rest, pause) / 1000) + 1);
     g_cancellable_release_fd(self->cancel);
@@ -68,6 +67,13 @@ read_vm(LullAttemptRun *self, GError **error)
     return TRUE;
 }
 
+static void
+tell_wait(const LullAttemptRun *self, const char *what)
+{
+    if (self->order->tell_wait)
+        self->order->tell_wait(what, self->order->tell_data);
+}
+
 /* After a wait it is another machine: one that was off runs, or was paused. */
 static void
 prepare_storage(LullAttemptRun *self)
@@ -81,14 +87,19 @@ prepare_storage(LullAttemptRun *self)
         if (known)
             self->cut = storage->ops->prepare(storage, self->vm, self->order->content_uid,
                                               self->order->number, &self->error);
-        if (self->cut || !wait_for_storage(self, since, self->error))
+        if (self->cut || !lull_error_is(self->error, LULL_ERROR_BUSY))
             break;
         if (!told)
             g_message("%s: %s waits: %s", self->vm->name, self->order->owner, self->error->message);
         told = TRUE;
+        tell_wait(self, self->error->message);
+        if (!wait_for_storage(self, since))
+            break;
         g_clear_error(&self->error);
         known = read_vm(self, &self->error);
     }
+    if (told)
+        tell_wait(self, NULL);
     self->view.storage = tried(self->cut != NULL);
 }
 

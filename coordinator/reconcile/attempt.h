@@ -43,6 +43,9 @@ typedef struct {
     char *life;        /* `content`: for the outcome; see LullRest */
     char *problem;     /* why nothing may be cut; NULL: it may */
     gint64 deadline;   /* boot clock; 0: none */
+    /* Told what is waited for while nothing is held yet, and NULL when that is over; may be NULL. */
+    void (*tell_wait)(const char *what, gpointer tell_data);
+    gpointer tell_data; /* lent */
 } LullAttemptOrder;
 void lull_attempt_order_free(LullAttemptOrder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)

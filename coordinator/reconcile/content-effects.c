@@ -46,6 +46,8 @@ start(const LullContents *self, const LullContentView *view, const char *what, L
     g_autofree char *id = lull_content_job(what, view->uid);
     g_autofree char *key = g_strconcat(view->ns, "/", view->name, NULL);
 
+    take_task->jobs = self->jobs;
+    take_task->id = g_strdup(id);
     lull_jobs_start(self->jobs, id, (LullJob){func, take_task, lull_content_task_free, free_result}, key,
                     lull_loop_poke_key, self->loop);
 }
@@ -419,8 +421,6 @@ start_follow(const LullContents *self, const LullContentView *view)
 {
     LullContentTask *task = task_new(self, view, view->state->number);
 
-    task->jobs = self->jobs;
-    task->id = lull_content_job(LULL_JOB_FOLLOW, view->uid);
     start(self, view, LULL_JOB_FOLLOW, lull_content_run_follow, task, lull_content_copy_free);
 }
 

@@ -101,6 +101,7 @@ static void
 look_at_copy(LullContentView *self, LullJobs *jobs)
 {
     g_autofree char *id = lull_content_job(LULL_JOB_FOLLOW, self->uid);
+    g_autofree char *wait = lull_jobs_wait(jobs, id);
     gconstpointer result = NULL;
     const LullCopyProgress *progress = NULL;
 
@@ -108,8 +109,7 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED || self->now < self->tell_at)
         self->progress = g_strdup(lull_meta_annotation(self->content, LULL_ANNOTATION_PROGRESS));
     if (!self->progress && self->follow != LULL_WORK_DONE && self->now >= self->tell_at)
-        self->progress =
-            lull_progress_text(lull_jobs_waits(jobs, id) ? "queued" : "copying", lull_jobs_told(jobs, id));
+        self->progress = lull_progress_text(wait ? "queued" : "copying", lull_jobs_told(jobs, id));
     if (self->follow != LULL_WORK_DONE)
         return;
     lull_jobs_state(jobs, id, &result, NULL);
@@ -170,6 +170,17 @@ look_at_data(LullContentView *self, LullStorage *storage, LullJobs *jobs)
         self->problem = data_problem(self, volumes, problem);
     if (self->stage == LULL_CONTENT_CUT && self->seal == LULL_WORK_NONE)
         look_at_copy(self, jobs);
+}
+
+/* An attempt that waits for others is told of, with the reason, as long as it waits. */
+static void
+look_at_wait(LullContentView *self, LullJobs *jobs)
+{
+    g_autofree char *id = lull_content_job(LULL_JOB_ATTEMPT, self->uid);
+    g_autofree char *what = self->attempt == LULL_WORK_RUNNING ? lull_jobs_wait(jobs, id) : NULL;
+
+    if (what && !self->problem)
+        self->problem = g_strdup_printf("attempt %u waits: %s", self->state->number, what);
 }
 
 gint64
@@ -286,6 +297,7 @@ lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char
         return NULL;
     look_at_snapshot(self, snapshot);
     look_at_jobs(self, eyes->jobs);
+    look_at_wait(self, eyes->jobs);
     if (!self->deleting && !self->bare)
         look_at_data(self, eyes->storage, eyes->jobs);
     self->status = lull_content_status(self);

@@ -55,7 +55,7 @@ typedef struct {
     LullJson *content;
     LullContentState *state;
     LullPolicy *policy;
-    char *problem;    /* of copy, seal or stored data: for the status; NULL */
+    char *problem;    /* of copy, seal or stored data, or why the attempt waits: for the status; NULL */
     char *work_error; /* of a discard, seal or removal that failed: for the log; NULL */
     char *progress;   /* the annotation as it ought to be; NULL: none */
     LullJson *status; /* as it ought to be */

@@ -79,11 +79,23 @@ undo(const LullContentTask *task, gboolean was_cut, GCancellable *cancellable)
     }
 }
 
+static void
+tell_wait(const char *what, gpointer data)
+{
+    const LullContentTask *task = data;
+
+    lull_jobs_tell_wait(task->jobs, task->id, what);
+}
+
 gpointer
 lull_content_run_attempt(gpointer data, GCancellable *cancellable, GError **error)
 {
-    const LullContentTask *task = data;
-    LullAttemptOutcome *outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
+    LullContentTask *task = data;
+    LullAttemptOutcome *outcome = NULL;
+
+    task->order->tell_wait = tell_wait;
+    task->order->tell_data = task;
+    outcome = lull_attempt_run(&task->tools, task->order, cancellable, error);
 
     if (outcome && outcome->reached)
         begin_copy(task);
@@ -123,7 +135,7 @@ lull_content_run_follow(gpointer data, GCancellable *cancellable, GError **error
     while (storage->ops->poll(storage, task->vm_uid, task->content_uid, task->number, &progress, error)) {
         if (progress.state != LULL_COPY_RUNNING)
             return g_memdup2(&progress, sizeof progress);
-        lull_jobs_tell_waits(task->jobs, task->id, progress.waits);
+        lull_jobs_tell_wait(task->jobs, task->id, progress.waits ? "its turn" : NULL);
         lull_jobs_tell(task->jobs, task->id, progress.permille);
         if (!rest(cancellable, pause, error))
             return NULL;

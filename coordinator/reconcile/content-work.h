@@ -19,7 +19,7 @@ typedef struct {
     char *content_uid;
     guint number;
     LullJson *content; /* seal only */
-    LullJobs *jobs;    /* follow only: where to tell how far it is, */
+    LullJobs *jobs;    /* where to tell how far it is, or what it waits for, */
     char *id;          /* and as which job */
 } LullContentTask;
 void lull_content_task_free(gpointer task);

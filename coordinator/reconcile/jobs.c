@@ -18,7 +18,7 @@ typedef struct {
     gpointer result;
     GError *error;
     guint permille;
-    gboolean waits;
+    char *wait;
     gboolean forgotten;
 } Run;
 
@@ -44,6 +44,7 @@ run_free(gpointer data)
         run->job.free_result(run->result);
     g_clear_error(&run->error);
     g_clear_object(&run->cancel);
+    g_free(run->wait);
     g_free(run->key);
     g_free(run->id);
     g_free(run);
@@ -230,32 +231,34 @@ lull_jobs_told(LullJobs *self, const char *id)
 }
 
 void
-lull_jobs_tell_waits(LullJobs *self, const char *id, gboolean waits)
+lull_jobs_tell_wait(LullJobs *self, const char *id, const char *what)
 {
     Run *run = NULL;
     gboolean news = FALSE;
 
     pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
-    news = run && run->waits != waits;
-    if (news)
-        run->waits = waits;
+    news = run && g_strcmp0(run->wait, what) != 0;
+    if (news) {
+        g_free(run->wait);
+        run->wait = g_strdup(what);
+    }
     pthread_mutex_unlock(&self->mutex);
     if (news && run->end)
         run->end(run->key, run->user_data);
 }
 
-gboolean
-lull_jobs_waits(LullJobs *self, const char *id)
+char *
+lull_jobs_wait(LullJobs *self, const char *id)
 {
     const Run *run = NULL;
-    gboolean waits = FALSE;
+    char *what = NULL;
 
     pthread_mutex_lock(&self->mutex);
     run = g_hash_table_lookup(self->runs, id);
-    waits = run && run->waits;
+    what = g_strdup(run ? run->wait : NULL);
     pthread_mutex_unlock(&self->mutex);
-    return waits;
+    return what;
 }
 
 static void

@@ -48,9 +48,9 @@ void lull_jobs_cancel(LullJobs *self, const char *id);
 void lull_jobs_tell(LullJobs *self, const char *id, guint permille);
 guint lull_jobs_told(LullJobs *self, const char *id);
 
-/* From the job itself: whether it waits for its turn. A change is told like its end. */
-void lull_jobs_tell_waits(LullJobs *self, const char *id, gboolean waits);
-gboolean lull_jobs_waits(LullJobs *self, const char *id);
+/* From the job itself: what it waits for, in words; NULL: it does not wait. A change is told like its end. */
+void lull_jobs_tell_wait(LullJobs *self, const char *id, const char *what);
+char *lull_jobs_wait(LullJobs *self, const char *id) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Forgets a job that is done. Only the thread that looks at the result may drop it. */
 void lull_jobs_drop(LullJobs *self, const char *id);

@@ -566,15 +566,20 @@ def foreign_job(host, guest):
         guest.domain.abortJob()
 
 
+def error(document):
+    return document.get("status", {}).get("error", {}).get("message", "")
+
+
 def test_a_foreign_job_is_waited_for(guest, host, coordinator):
     api = Api(coordinator)
     with foreign_job(host, guest):
         api.take("patient", guest.name)
-        wait_for(lambda: "snapshot patient waits" in coordinator.log(), 20, "it waits")
+        wait_for(lambda: error(api.snapshot("patient")).startswith("attempt 1 waits: "), 20, "why it waits")
+        assert "snapshot patient waits" in coordinator.log()
         assert not condition(api.snapshot("patient"), "Failure")
     snapshot = api.settle("patient")
 
-    assert condition(snapshot, "Ready")
+    assert condition(snapshot, "Ready") and not error(snapshot)
     api.delete("patient")
 
 

@@ -40,6 +40,7 @@ START_TEST(test_a_machine_is_looked_at_again_after_a_wait_for_storage)
     outcome = attempt(LULL_LEVEL_CRASH, NULL);
     ck_assert_str_eq(fake_story(), "ssc");
     ck_assert_str_eq(lull_json_string(outcome->report, "level", ""), "crash");
+    ck_assert_str_eq(trial.waits->str, "a merge is under way;-;");
 }
 END_TEST
 
@@ -52,6 +53,7 @@ START_TEST(test_a_machine_that_goes_while_storage_is_waited_for_is_not_saved)
     ck_assert_ptr_null(attempt(LULL_LEVEL_CRASH, &error));
     ck_assert_error(error, LULL_ERROR_NOT_FOUND);
     ck_assert_str_eq(fake_story(), "s");
+    ck_assert_str_eq(trial.waits->str, "a merge is under way;-;");
 }
 END_TEST
 

@@ -150,22 +150,30 @@ START_TEST(test_a_job_that_has_ended_is_forgotten_at_once)
 }
 END_TEST
 
-START_TEST(test_a_change_of_waiting_is_told_once)
+static void
+assert_waits(LullJobs *jobs, const char *id, const char *what)
 {
+    g_autofree char *told = lull_jobs_wait(jobs, id);
+
+    ck_assert_pstr_eq(told, what);
+}
+
+START_TEST(test_a_change_of_what_is_waited_for_is_told_once)
+{
+    static const char *const told[] = {NULL, "a merge", "a merge", "a backup", NULL};
+    static const guint news[] = {0, 1, 1, 2, 3};
     g_autoptr(LullJobs) jobs = lull_jobs_new();
     Bell bell = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
 
     lull_jobs_start(jobs, "a", (LullJob){until_cancelled, NULL, NULL, NULL}, "ns/a", ring, &bell);
-    lull_jobs_tell_waits(jobs, "a", FALSE);
-    ck_assert(!lull_jobs_waits(jobs, "a") && bell.ended == 0);
-    lull_jobs_tell_waits(jobs, "a", TRUE);
-    lull_jobs_tell_waits(jobs, "a", TRUE);
-    ck_assert(lull_jobs_waits(jobs, "a") && bell.ended == 1);
-    lull_jobs_tell_waits(jobs, "a", FALSE);
-    ck_assert(!lull_jobs_waits(jobs, "a") && bell.ended == 2);
-    ck_assert(!lull_jobs_waits(jobs, "b"));
+    for (guint i = 0; i < G_N_ELEMENTS(told); i++) {
+        lull_jobs_tell_wait(jobs, "a", told[i]);
+        assert_waits(jobs, "a", told[i]);
+        ck_assert_uint_eq(bell.ended, news[i]);
+    }
+    assert_waits(jobs, "b", NULL);
     lull_jobs_cancel(jobs, "a");
-    wait_for_bell(&bell, 3);
+    wait_for_bell(&bell, 4);
     g_free(bell.key);
 }
 END_TEST
@@ -200,7 +208,7 @@ make_suite(void)
     tcase_add_test(tcase, test_a_running_job_can_be_cancelled_but_not_dropped);
     tcase_add_test(tcase, test_a_job_that_is_forgotten_goes_when_it_has_ended);
     tcase_add_test(tcase, test_a_job_that_has_ended_is_forgotten_at_once);
-    tcase_add_test(tcase, test_a_change_of_waiting_is_told_once);
+    tcase_add_test(tcase, test_a_change_of_what_is_waited_for_is_told_once);
     tcase_add_test(tcase, test_stopping_ends_all_and_starts_none);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -153,6 +153,45 @@ START_TEST(test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards)
 }
 END_TEST
 
+static gint wait_was_told; /* atomic: one thread waits, the other tells */
+
+static void
+stay_busy_until_told(void)
+{
+    fake.busy_storage += !g_atomic_int_get(&wait_was_told);
+}
+
+static void
+see_wait(World *world, const LullKind *kind, const char *name, const GError *error)
+{
+    g_autoptr(LullJson) snapshot = world_get(world, &lull_kind_snapshot, "snap");
+    LullJson *told = lull_json_at(snapshot, "status", "error", NULL);
+
+    if (g_str_equal(lull_json_string(told, "message", ""), "attempt 1 waits: a merge is under way"))
+        g_atomic_int_set(&wait_was_told, TRUE);
+}
+
+START_TEST(test_what_an_attempt_waits_for_is_told_as_long_as_it_waits)
+{
+    World world = {0};
+    g_autoptr(LullJson) snapshot = NULL;
+
+    world_init(&world, (guint32)_i);
+    if (_i % 2)
+        world_spare(&world);
+    g_atomic_int_set(&wait_was_told, FALSE);
+    fake.busy_storage = 1;
+    fake.on_busy = stay_busy_until_told;
+    world.after = see_wait;
+    world_take(&world, "snap", "", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    snapshot = world_get(&world, &lull_kind_snapshot, "snap");
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_ptr_null(lull_json_at(snapshot, "status", "error", NULL));
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen)
 {
     World world = {0};
@@ -280,6 +319,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_the_status_names_the_snapshots_of_the_attempt_that_counts, 0, 4);
     tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
     tcase_add_loop_test(tcase, test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards, 0, 4);
+    tcase_add_loop_test(tcase, test_what_an_attempt_waits_for_is_told_as_long_as_it_waits, 0, 2);
     tcase_add_loop_test(tcase, test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen, 0, 4);
     tcase_add_test(tcase, test_a_deadline_is_on_the_clock_that_the_creation_was_on);
     suite_add_tcase(suite, tcase);

@@ -18,7 +18,8 @@ trial_setup(void)
     fake_reset();
     trial = (Trial){.dir = g_dir_make_tmp("lull-attempt-XXXXXX", NULL),
                     .claims = lull_claims_new(),
-                    .cancel = g_cancellable_new()};
+                    .cancel = g_cancellable_new(),
+                    .waits = g_string_new(NULL)};
     trial.intents = lull_intents_open(trial.dir, NULL);
 }
 
@@ -28,6 +29,7 @@ trial_teardown(void)
     g_clear_pointer(&trial.intents, lull_intents_free);
     g_clear_pointer(&trial.claims, lull_claims_free);
     g_clear_object(&trial.cancel);
+    g_string_free(trial.waits, TRUE);
     g_rmdir(trial.dir);
     g_clear_pointer(&trial.dir, g_free);
 }
@@ -61,6 +63,12 @@ count_intents(void)
     return list->len;
 }
 
+static void
+note_wait(const char *what, gpointer waits)
+{
+    g_string_append_printf(waits, "%s;", what ? what : "-");
+}
+
 LullAttemptOutcome *
 attempt(LullLevel require, GError **error)
 {
@@ -76,6 +84,8 @@ attempt(LullLevel require, GError **error)
     order->earlier = trial.earlier ? lull_json_dup(trial.earlier) : NULL;
     order->require = require;
     order->deadline = trial.deadline;
+    order->tell_wait = note_wait;
+    order->tell_data = trial.waits;
     order->by_claim = trial.by_claim;
     order->volumes = trial.promised ? g_strsplit(trial.promised, ",", 0) : NULL;
     order->exclude = trial.excluded ? g_strsplit(trial.excluded, ",", 0) : NULL;

@@ -20,6 +20,7 @@ typedef struct {
     gboolean by_claim;
     const char *excluded; /* by the user; NULL: none */
     LullJson *earlier;    /* report of an attempt to quiesce in vain; NULL: this is the first */
+    GString *waits;       /* all that it said it waited for, "-" for nothing more, each with a semicolon */
 } Trial;
 
 extern Trial trial;
