@@ -56,6 +56,7 @@ typedef struct {
     gboolean again;   /* not reached, but another attempt may do better */
     gboolean refused; /* somebody else works on the machine, or comes first at its storage: as if it had not
                          been begun, for that reason */
+    gint64 queue;     /* `refused`: usec that the cut takes behind those that come first; 0: not known */
     gboolean cut_failed; /* there is no cut: nothing but `held` is set, and the error says why */
     gboolean held;       /* `cut_failed`: while a guest stood still for it */
     LullJson *report;    /* NULL where nothing could be said: the error says why */

@@ -8,6 +8,7 @@
 #define STEP(verb_, reason_, at_) ((LullContentStep){LULL_CONTENT_##verb_, (reason_), (at_)})
 #define MAX_QUIESCED              2
 #define ATTEMPT_TIME              LULL_SEC(10) /* that one to quiesce a guest needs */
+#define QUEUE_TIME                LULL_SEC(30) /* one that is refused, the pause, and a grant, before one that is not */
 
 /* A job: what starts it, what follows it. One that failed is tried again after a while. */
 static LullContentStep
@@ -56,13 +57,23 @@ decide_deleting(const LullContentView *view)
                       STEP(REMOVE_FINALIZER, "DataGone", 0));
 }
 
+/* To ask the guest once more, and still be cut without a freeze if that comes to nothing: behind a queue that
+ * takes its time. */
+static gboolean
+is_in_time(const LullContentView *view)
+{
+    const gint64 begin_at = MAX(view->now, view->retry_at);
+    const gboolean is_first = !view->quiesced && !view->queue;
+
+    return is_first || view->strict || !view->deadline ||
+           begin_at + (view->queue ? QUEUE_TIME + view->queue : ATTEMPT_TIME) <= view->deadline;
+}
+
 /* Nobody freezes a guest again and again, nor lets a deadline pass while a snapshot could be had. */
 static LullContentStep
 decide_next_attempt(const LullContentView *view)
 {
-    const gint64 begin_at = MAX(view->now, view->retry_at);
-    const gboolean in_time =
-        !view->quiesced || view->strict || !view->deadline || begin_at + ATTEMPT_TIME <= view->deadline;
+    const gboolean in_time = is_in_time(view);
     const gboolean quiesce = !view->unquiesced && view->quiesced < MAX_QUIESCED && in_time;
 
     if ((quiesce || view->unquiesced) && view->now < view->retry_at)

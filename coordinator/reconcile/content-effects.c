@@ -177,6 +177,8 @@ begin_attempt(const LullContents *self, const LullContentView *view, gboolean un
     state.number = view->next;
     state.unquiesced = unquiesced;
     state.quiesced += unquiesced ? 0 : 1;
+    state.refused = FALSE;
+    state.queue = 0;
     state.life = self->life;
     state.content = view->uid;
     return write_state(self, view, &state, NULL, error);
@@ -223,6 +225,8 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
     if ((!outcome || refused) && !state->unquiesced && state->quiesced > 0)
         state->quiesced--; /* it did not get as far as the guest, or is not wanted any more */
     if (refused) {
+        state->refused = TRUE;
+        state->queue = outcome->queue;
         if (!self->duty)
             state->number--; /* there is nothing of it; but no number is granted twice */
         return g_strdup(problem->message);

@@ -7,7 +7,8 @@
 #include "coordinator/model/words.h"
 #include "protocol/clock.h"
 
-#define MAX_ERROR 4096 /* bytes: an object that is too large is never written */
+#define MAX_ERROR 4096                /* bytes: an object that is too large is never written */
+#define MAX_QUEUE LULL_SEC(24 * 3600) /* anybody can write one */
 
 static const char *const stages[] = {
     [LULL_CONTENT_NEW] = "new",         [LULL_CONTENT_BEGUN] = "begun",
@@ -49,6 +50,8 @@ lull_content_state_of(LullJson *content)
     self->number = (guint)CLAMP(lull_json_int(json, "number", 0), 0, G_MAXINT);
     self->quiesced = (guint)CLAMP(lull_json_int(json, "quiesced", 0), 0, G_MAXINT);
     self->unquiesced = lull_json_bool(json, "unquiesced", FALSE);
+    self->refused = lull_json_bool(json, "refused", FALSE);
+    self->queue = CLAMP(lull_json_int(json, "queueUsec", 0), 0, MAX_QUEUE);
     self->failed_cuts = (guint)CLAMP(lull_json_int(json, "failedCuts", 0), 0, G_MAXINT);
     self->life = g_strdup(lull_json_string(json, "life", ""));
     lull_clock_parse(lull_json_string(json, "time", NULL), &self->time);
@@ -73,6 +76,10 @@ lull_content_state_to_annotation(const LullContentState *self)
         lull_json_set_int(json, "quiesced", self->quiesced);
     if (self->unquiesced)
         lull_json_set_bool(json, "unquiesced", TRUE);
+    if (self->refused)
+        lull_json_set_bool(json, "refused", TRUE);
+    if (self->queue)
+        lull_json_set_int(json, "queueUsec", self->queue);
     if (self->failed_cuts)
         lull_json_set_int(json, "failedCuts", self->failed_cuts);
     lull_json_set_string(json, "life", self->life);

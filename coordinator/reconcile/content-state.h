@@ -28,6 +28,8 @@ typedef struct {
     guint number;        /* of the last attempt begun; 0: none */
     guint quiesced;      /* attempts begun that ask the guest to be quiet, and may have frozen it */
     gboolean unquiesced; /* the last one begun does not ask the guest */
+    gboolean refused;    /* FAILED: others came first, and it was as good as not begun */
+    gint64 queue;        /* `refused`: usec that a cut takes behind those others; 0: it is not known */
     guint failed_cuts;   /* attempts that came as far as a cut, which failed */
     char *life;          /* of the coordinator that began it; "" */
     gint64 time;         /* wall clock: of the cut, or of the failure; 0 */

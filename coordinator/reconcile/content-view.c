@@ -190,7 +190,7 @@ lull_content_retry_at(const LullContentState *state, gint64 pause)
 
     if (state->stage != LULL_CONTENT_FAILED || !state->error)
         return 0;
-    return state->time + lull_backoff_delay(&backoff, MAX(state->number, 1), 0);
+    return state->time + lull_backoff_delay(&backoff, state->refused ? 1 : MAX(state->number, 1), 0);
 }
 
 /* Of attempts that are granted: is it our turn? */
@@ -246,6 +246,7 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
         self->tell_at = lull_status_tell_at(self->state->time, self->now);
     self->quiesced = self->state->quiesced;
     self->unquiesced = self->state->unquiesced;
+    self->queue = self->state->queue;
     self->policy = lull_policy_of_content(self->content, error);
     self->strict = self->policy && self->policy->require > LULL_LEVEL_CRASH;
     return self->policy != NULL;

@@ -35,6 +35,7 @@ typedef struct {
     gboolean strict;     /* a level above `crash` is required */
     guint quiesced;      /* attempts to quiesce the guest that were begun */
     gboolean unquiesced; /* the last one begun is none of them */
+    gint64 queue;        /* usec that a cut takes behind those that the last attempt let go first; 0: none */
     LullWork attempt;    /* DONE also for one that came to nothing: its outcome has to be recorded */
     LullWork discard;    /* removal of what an interrupted attempt left */
     LullWork seal;
@@ -102,7 +103,8 @@ typedef struct {
  * uid is another one. */
 gboolean lull_content_is_wanted(const char *name, LullJson *snapshot);
 
-/* When the next attempt may begin, wall clock: each one before may have frozen the guest. 0: now. */
+/* When the next attempt may begin, wall clock: each one before may have frozen the guest, but where it was
+ * refused. 0: now. */
 gint64 lull_content_retry_at(const LullContentState *state, gint64 pause);
 
 LullContentView *lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char *name,

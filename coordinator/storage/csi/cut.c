@@ -114,6 +114,7 @@ wait_for_cuts(LullCsiCut *self, const LullCutTerms *terms, LullCsiRow *rows, GEr
     gint64 again = 0;
 
     for (;;) {
+        lull_csi_cut_pass_lanes(self);
         view.now = lull_clock_boottime();
         view.cancelled = g_cancellable_is_cancelled(terms->cancel);
         verdict = lull_csi_cut_decide(&view, &again, error);

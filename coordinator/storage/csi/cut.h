@@ -17,13 +17,14 @@ typedef struct _LullCsiLane LullCsiLane;
 /* The volumes of a cut that take the same lane (lane.h). */
 typedef struct {
     LullCsiLane *lane;
-    guint n;
+    guint n;    /* all of them */
     guint load; /* with those that were asked for before, by others too */
 } LullCsiRun;
 
 typedef struct {
     LullCsiPlanned *planned; /* lent by the plan */
     LullCsiLane *lane;       /* NULL: nothing is measured */
+    gboolean in_lane;        /* asked for, and not known to be cut; of who cuts */
     char *uid;               /* of the VolumeSnapshot; NULL: not known to be there */
     LullCsiFacts facts;
     gint64 look_at;   /* when its content is to be read next, or it is to be posted */

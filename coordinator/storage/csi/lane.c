@@ -108,17 +108,32 @@ lull_csi_cut_enter_lanes(LullCsiCut *self, gint64 now)
 
         run->load = (guint)g_atomic_int_add(&run->lane->under_way, (gint)run->n) + run->n;
     }
+    for (guint i = 0; i < self->n; i++)
+        self->volumes[i].in_lane = self->volumes[i].lane != NULL;
+}
+
+static void
+leave_lane(LullCsiVolumeCut *volume)
+{
+    if (volume->in_lane)
+        (void)g_atomic_int_add(&volume->lane->under_way, -1);
+    volume->in_lane = FALSE;
+}
+
+void
+lull_csi_cut_pass_lanes(LullCsiCut *self)
+{
+    for (guint i = 0; i < self->n; i++)
+        if (self->volumes[i].facts.step == LULL_CSI_CUT)
+            leave_lane(&self->volumes[i]);
 }
 
 void
 lull_csi_cut_leave_lanes(LullCsiCut *self, gint64 now)
 {
     self->left = now;
-    for (guint i = 0; i < self->runs->len; i++) {
-        const LullCsiRun *run = &g_array_index(self->runs, LullCsiRun, i);
-
-        (void)g_atomic_int_add(&run->lane->under_way, -(gint)run->n);
-    }
+    for (guint i = 0; i < self->n; i++)
+        leave_lane(&self->volumes[i]);
 }
 
 /* FALSE: it says nothing of the time that cuts take. */

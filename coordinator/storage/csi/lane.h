@@ -13,8 +13,10 @@ G_BEGIN_DECLS
 /* Before a cut: which lanes its volumes take. */
 void lull_csi_cut_find_lanes(LullCsiCut *self);
 
-/* All is asked for now (boot clock); it is waited for no longer. No lock is taken: a guest may be frozen. */
+/* All is asked for now (boot clock); what is cut by now is in nobody's way any more; the rest is waited for
+ * no longer. With the cut's lock, and no other is taken: a guest may be frozen. */
 void lull_csi_cut_enter_lanes(LullCsiCut *self, gint64 now);
+void lull_csi_cut_pass_lanes(LullCsiCut *self);
 void lull_csi_cut_leave_lanes(LullCsiCut *self, gint64 now);
 
 /* After the cut, when nobody is frozen any more: what it took. */

@@ -144,6 +144,39 @@ START_TEST(what_others_have_cut_is_before_it_until_it_is)
 }
 END_TEST
 
+/* All that is asked for at once, and its last volume takes so long. */
+static void
+cut_all(const char *classes, gint64 took)
+{
+    Made made;
+
+    make(&made, classes);
+    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
+    for (guint i = 0; i < made.cut.n; i++)
+        see_cut(&made, i, took);
+    end(&made, took);
+}
+
+START_TEST(what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for)
+{
+    Made first;
+
+    cut_all("ab", LULL_SEC(4));
+    cut_all("ab", LULL_SEC(4));
+    make(&first, "aaab");
+    lull_csi_cut_enter_lanes(&first.cut, lull_clock_boottime());
+    see_cut(&first, 1, LULL_SEC(1));
+    lull_csi_cut_pass_lanes(&first.cut);
+    lull_csi_cut_pass_lanes(&first.cut);
+    ck_assert_int_eq(forecast("a").others, 2);
+    ck_assert_int_eq(forecast("b").others, 1);
+    lull_csi_cut_leave_lanes(&first.cut, first.cut.asked + LULL_SEC(9));
+    ck_assert_int_eq(forecast("a").others, 0);
+    ck_assert_int_eq(forecast("b").others, 0);
+    clear(&first);
+}
+END_TEST
+
 START_TEST(what_was_given_up_takes_that_long_at_least)
 {
     Made made;
@@ -186,6 +219,7 @@ make_suite(void)
     tcase_add_test(tcase, a_cut_takes_as_long_as_its_last_volume);
     tcase_add_test(tcase, the_slowest_lane_says_how_long_a_cut_takes);
     tcase_add_test(tcase, what_others_have_cut_is_before_it_until_it_is);
+    tcase_add_test(tcase, what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for);
     tcase_add_test(tcase, what_was_given_up_takes_that_long_at_least);
     tcase_add_test(tcase, what_went_wrong_or_was_never_asked_for_says_nothing_of_time);
     suite_add_tcase(suite, tcase);

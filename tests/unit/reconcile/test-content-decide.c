@@ -44,7 +44,7 @@ check_step(const LullContentView *view, const LullContentStep *step)
         break;
     case LULL_CONTENT_BEGIN_UNQUIESCED:
         MUST(view->wanted && !view->deleting && !view->strict);
-        MUST(view->quiesced > 0 || view->unquiesced);
+        MUST(view->quiesced > 0 || view->queue > 0 || view->unquiesced);
         MUST(!view->unquiesced || view->now >= view->retry_at);
         break;
     case LULL_CONTENT_RECORD_REFUSAL:
@@ -147,6 +147,7 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                         .strict = tries / 3 % 2 != 0,
                         .unquiesced = tries / 6 % 2 != 0,
                         .deadline = tries / 12 ? 15 : 0,
+                        .queue = work % 5 ? 0 : 3,
                         .stage = (LullContentStage)stage,
                         .attempt = (LullWork)(work & 3),
                         .discard = (LullWork)(work >> 2 & 3),
@@ -251,6 +252,14 @@ static const struct {
      LULL_CONTENT_BEGIN_UNQUIESCED},
     {{WANTED, FAILED, .quiesced = 1, .retry_at = 11, .deadline = 12, .strict = TRUE}, LULL_CONTENT_WAIT},
     {{WANTED, .deadline = 11}, LULL_CONTENT_BEGIN_ATTEMPT},
+    /* whoever queues does so as long as there is time to be cut behind all that are in the queue */
+    {{WANTED, FAILED, .queue = LULL_SEC(60), .retry_at = 11, .deadline = 11 + LULL_SEC(90)},
+     LULL_CONTENT_WAIT},
+    {{WANTED, FAILED, .queue = LULL_SEC(60), .deadline = 10 + LULL_SEC(90)}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{WANTED, FAILED, .queue = LULL_SEC(60), .retry_at = 11, .deadline = 10 + LULL_SEC(90)},
+     LULL_CONTENT_BEGIN_UNQUIESCED},
+    {{WANTED, FAILED, .queue = LULL_SEC(60), .deadline = 12, .strict = TRUE}, LULL_CONTENT_BEGIN_ATTEMPT},
+    {{WANTED, FAILED, .queue = LULL_SEC(60)}, LULL_CONTENT_BEGIN_ATTEMPT},
     /* the last resort failed for another reason: again, after a pause */
     {{WANTED, FAILED, .quiesced = 2, .unquiesced = TRUE, .retry_at = 11}, LULL_CONTENT_WAIT},
     {{WANTED, FAILED, .quiesced = 2, .unquiesced = TRUE}, LULL_CONTENT_BEGIN_UNQUIESCED},

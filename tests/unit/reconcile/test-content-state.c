@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "coordinator/model/annotation.h"
+#include "coordinator/reconcile/content-view.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 
 static LullContentState *
@@ -24,13 +26,24 @@ START_TEST(what_is_written_is_read_again)
     char life[] = "node-a_1";
     char why[] = "the guest could not be asked";
     char uid[] = "2c9f";
-    const LullContentState state = {LULL_CONTENT_FAILED, 3, 2, TRUE, 1, life, 0, why, uid, FALSE, NULL};
+    const LullContentState state = {.stage = LULL_CONTENT_FAILED,
+                                    .number = 3,
+                                    .quiesced = 2,
+                                    .unquiesced = TRUE,
+                                    .refused = TRUE,
+                                    .queue = LULL_SEC(60),
+                                    .failed_cuts = 1,
+                                    .life = life,
+                                    .error = why,
+                                    .content = uid};
     g_autoptr(LullContentState) again = read_back(&state);
 
     ck_assert_int_eq(again->stage, state.stage);
     ck_assert_uint_eq(again->number, 3);
     ck_assert_uint_eq(again->quiesced, 2);
     ck_assert(again->unquiesced);
+    ck_assert(again->refused);
+    ck_assert_int_eq(again->queue, LULL_SEC(60));
     ck_assert_uint_eq(again->failed_cuts, 1);
     ck_assert_str_eq(again->life, life);
     ck_assert_str_eq(again->error, why);
@@ -54,6 +67,28 @@ START_TEST(an_error_of_any_length_can_be_kept)
 }
 END_TEST
 
+#define PAUSE LULL_SEC(10)
+
+static const struct {
+    guint number;
+    gboolean refused;
+    gint64 pause;
+} pauses[] = {{1, FALSE, PAUSE},       {2, FALSE, 2 * PAUSE}, {3, FALSE, 4 * PAUSE},
+              {40, FALSE, 16 * PAUSE}, {1, TRUE, PAUSE},      {40, TRUE, PAUSE}};
+
+START_TEST(what_was_refused_makes_no_pause_longer)
+{
+    char why[] = "others come first";
+    const LullContentState state = {.stage = LULL_CONTENT_FAILED,
+                                    .number = pauses[_i].number,
+                                    .refused = pauses[_i].refused,
+                                    .time = LULL_SEC(1000),
+                                    .error = why};
+
+    ck_assert_int_eq(lull_content_retry_at(&state, PAUSE) - state.time, pauses[_i].pause);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -62,6 +97,7 @@ make_suite(void)
 
     tcase_add_test(tcase, what_is_written_is_read_again);
     tcase_add_test(tcase, an_error_of_any_length_can_be_kept);
+    tcase_add_loop_test(tcase, what_was_refused_makes_no_pause_longer, 0, G_N_ELEMENTS(pauses));
     suite_add_tcase(suite, tcase);
     return suite;
 }

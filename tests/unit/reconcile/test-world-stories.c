@@ -153,6 +153,27 @@ START_TEST(test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards)
 }
 END_TEST
 
+START_TEST(test_whoever_queues_for_too_long_is_cut_without_a_freeze_before_the_deadline)
+{
+    World world = {0};
+    g_autoptr(LullJson) content = NULL;
+    g_autoptr(LullJson) report = NULL;
+
+    world_init(&world, (guint32)_i);
+    queued = G_MAXUINT;
+    fake.on_prepared = let_others_go_first;
+    world_take(&world, "snap", "", ",'failureDeadline':'20s'");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert_str_eq(fake_story(), NOT_FROZEN "scS");
+    content = world_content(&world);
+    report = lull_json_parse(lull_meta_annotation(content, LULL_ANNOTATION_REPORT), -1, NULL);
+    ck_assert_str_eq(lull_json_string(report, "level", ""), "crash");
+    ck_assert_ptr_nonnull(strstr(lull_json_string(report, "proofReason", ""), "not frozen yet"));
+    world_clear(&world);
+}
+END_TEST
+
 static gint wait_was_told; /* atomic: one thread waits, the other tells */
 
 static void
@@ -319,6 +340,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_the_status_names_the_snapshots_of_the_attempt_that_counts, 0, 4);
     tcase_add_loop_test(tcase, test_the_machine_that_a_snapshot_is_of_stays_the_one_that_it_was, 0, 2);
     tcase_add_loop_test(tcase, test_whoever_queues_for_the_storage_has_all_his_attempts_afterwards, 0, 4);
+    tcase_add_loop_test(tcase, test_whoever_queues_for_too_long_is_cut_without_a_freeze_before_the_deadline,
+                        0, 2);
     tcase_add_loop_test(tcase, test_what_an_attempt_waits_for_is_told_as_long_as_it_waits, 0, 2);
     tcase_add_loop_test(tcase, test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen, 0, 4);
     tcase_add_test(tcase, test_a_deadline_is_on_the_clock_that_the_creation_was_on);
