@@ -152,14 +152,16 @@ def test_a_volume_that_is_slow_to_be_cut_is_waited_for(cluster, machine, storage
     assert storage.answer()["ok"]
 
 
-def test_what_a_cut_took_the_next_one_is_expected_to_take(cluster, machine, storage):
-    storage.must("prepare", machine.uid, 1)
-    assert storage.must("forecast")["alone"] == 0
+def test_what_two_cuts_took_the_next_one_is_expected_to_take(cluster, machine, storage):
+    took = []
     cluster.driver.turn(delay="500ms")
-    took = storage.must("cut", LONG, HELD)["ms"] * 1000
-    storage.must("prepare", machine.uid, 2)
+    for attempt in 1, 2:
+        storage.must("prepare", machine.uid, attempt)
+        assert storage.must("forecast")["alone"] == 0
+        took.append(storage.must("cut", LONG, HELD)["ms"] * 1000)
+    storage.must("prepare", machine.uid, 3)
     forecast = storage.must("forecast")
-    assert 500000 <= forecast["alone"] == forecast["behind"] <= took
+    assert 500000 <= forecast["alone"] == forecast["behind"] <= min(took)
     assert forecast["others"] == 0
     assert cluster.driver.name in forecast["by"]
 

@@ -63,6 +63,19 @@ end(Made *self, gint64 after)
     clear(self);
 }
 
+/* All that is asked for at once, and its last volume takes so long. */
+static void
+cut_all(const char *classes, gint64 took)
+{
+    Made made;
+
+    make(&made, classes);
+    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
+    for (guint i = 0; i < made.cut.n; i++)
+        see_cut(&made, i, took);
+    end(&made, took);
+}
+
 static LullCutForecast
 forecast(const char *classes)
 {
@@ -93,11 +106,13 @@ START_TEST(a_cut_takes_as_long_as_its_last_volume)
 {
     Made made;
 
-    make(&made, "aa");
-    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
-    see_cut(&made, 0, LULL_SEC(7));
-    see_cut(&made, 1, LULL_SEC(2));
-    end(&made, LULL_SEC(7));
+    for (int i = 0; i < 2; i++) {
+        make(&made, "aa");
+        lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
+        see_cut(&made, 0, LULL_SEC(7));
+        see_cut(&made, 1, LULL_SEC(2));
+        end(&made, LULL_SEC(7));
+    }
     ck_assert_int_eq(forecast("aa").alone, LULL_SEC(7));
     ck_assert_str_eq(forecast("aa").by, "driver.example (class a)");
     ck_assert_int_eq(forecast("b").alone, 0);
@@ -108,11 +123,13 @@ START_TEST(the_slowest_lane_says_how_long_a_cut_takes)
 {
     Made made;
 
-    make(&made, "ab");
-    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
-    see_cut(&made, 0, LULL_SEC(1));
-    see_cut(&made, 1, LULL_SEC(5));
-    end(&made, LULL_SEC(5));
+    for (int i = 0; i < 2; i++) {
+        make(&made, "ab");
+        lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
+        see_cut(&made, 0, LULL_SEC(1));
+        see_cut(&made, 1, LULL_SEC(5));
+        end(&made, LULL_SEC(5));
+    }
     ck_assert_int_eq(forecast("ab").alone, LULL_SEC(5));
     ck_assert_int_eq(forecast("ba").alone, LULL_SEC(5));
     ck_assert_str_eq(forecast("ab").by, "driver.example (class b)");
@@ -127,11 +144,13 @@ START_TEST(what_others_have_cut_is_before_it_until_it_is)
     LullCutForecast found;
 
     make(&first, "aaa");
-    make(&second, "a");
     lull_csi_cut_enter_lanes(&first.cut, lull_clock_boottime());
-    lull_csi_cut_enter_lanes(&second.cut, lull_clock_boottime());
-    see_cut(&second, 0, LULL_SEC(8));
-    end(&second, LULL_SEC(8)); /* four were under way */
+    for (int i = 0; i < 2; i++) {
+        make(&second, "a");
+        lull_csi_cut_enter_lanes(&second.cut, lull_clock_boottime());
+        see_cut(&second, 0, LULL_SEC(8));
+        end(&second, LULL_SEC(8)); /* four were under way */
+    }
     found = forecast("a");
     ck_assert_int_eq(found.alone, LULL_SEC(2));
     ck_assert_int_eq(found.behind, LULL_SEC(8));
@@ -143,19 +162,6 @@ START_TEST(what_others_have_cut_is_before_it_until_it_is)
     ck_assert_uint_eq(found.others, 0);
 }
 END_TEST
-
-/* All that is asked for at once, and its last volume takes so long. */
-static void
-cut_all(const char *classes, gint64 took)
-{
-    Made made;
-
-    make(&made, classes);
-    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
-    for (guint i = 0; i < made.cut.n; i++)
-        see_cut(&made, i, took);
-    end(&made, took);
-}
 
 START_TEST(what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for)
 {
@@ -181,10 +187,12 @@ START_TEST(what_was_given_up_takes_that_long_at_least)
 {
     Made made;
 
-    make(&made, "aa");
-    lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
-    see_cut(&made, 0, LULL_SEC(1));
-    end(&made, LULL_SEC(20));
+    for (int i = 0; i < 2; i++) {
+        make(&made, "aa");
+        lull_csi_cut_enter_lanes(&made.cut, lull_clock_boottime());
+        see_cut(&made, 0, LULL_SEC(1));
+        end(&made, LULL_SEC(20));
+    }
     ck_assert_int_eq(forecast("aa").alone, LULL_SEC(20));
 }
 END_TEST
