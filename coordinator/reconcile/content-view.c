@@ -184,11 +184,11 @@ look_at_wait(LullContentView *self, LullJobs *jobs)
 }
 
 gint64
-lull_content_retry_at(const LullContentState *state, gint64 pause)
+lull_content_retry_at(const LullContentState *state, gint64 pause, gint64 now)
 {
     const LullBackoff backoff = {pause, pause * LONGEST_PAUSE, 0};
 
-    if (state->stage != LULL_CONTENT_FAILED || !state->error)
+    if (state->stage != LULL_CONTENT_FAILED || !state->error || state->time > now + LONGEST_PAUSE * pause)
         return 0;
     return state->time + lull_backoff_delay(&backoff, state->refused ? 1 : MAX(state->number, 1), 0);
 }
@@ -239,7 +239,7 @@ look_at_content(LullContentView *self, const LullContentEyes *eyes, GError **err
     self->bare = eyes->bare && promises_nothing(self->content);
     if (eyes->duty)
         look_at_grant(self, eyes->duty);
-    self->retry_at = lull_content_retry_at(self->state, eyes->times.pause);
+    self->retry_at = lull_content_retry_at(self->state, eyes->times.pause, self->now);
     self->check_at = self->bare ? 0 : self->now + eyes->times.check;
     self->sparing = eyes->sparing;
     if (self->sparing && self->stage == LULL_CONTENT_CUT)

@@ -104,8 +104,8 @@ typedef struct {
 gboolean lull_content_is_wanted(const char *name, LullJson *snapshot);
 
 /* When the next attempt may begin, wall clock: each one before may have frozen the guest, but where it was
- * refused. 0: now. */
-gint64 lull_content_retry_at(const LullContentState *state, gint64 pause);
+ * refused. 0: now; also where it failed in the future, by a clock that was wrong. */
+gint64 lull_content_retry_at(const LullContentState *state, gint64 pause, gint64 now);
 
 LullContentView *lull_content_view_gather(const LullContentEyes *eyes, const char *ns, const char *name,
                                           gint64 now, GError **error) G_GNUC_WARN_UNUSED_RESULT;

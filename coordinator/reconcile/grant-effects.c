@@ -132,7 +132,8 @@ look_at_grant(Look *self, const LullContentState *state, const LullGrants *grant
     LullGrantView *view = &self->view;
     const char *uid = lull_meta_uid(self->content);
     g_autoptr(LullGrant) grant = lull_grant_of(self->content);
-    const gint64 retry_at = lull_content_retry_at(state, grants->pause);
+    const gint64 clock = lull_store_now(grants->store);
+    const gint64 retry_at = lull_content_retry_at(state, grants->pause, clock);
 
     lull_grant_book_see(grants->book, uid, grant, state->number, view->now);
     view->number = state->number;
@@ -145,7 +146,7 @@ look_at_grant(Look *self, const LullContentState *state, const LullGrants *grant
     view->begun_at = lull_grant_book_begun_at(grants->book, uid, view->now);
     view->misplaced = view->misplaced && grant && g_strcmp0(grant->node, self->place) != 0;
     if (retry_at)
-        view->retry_at = view->now + MAX(retry_at - lull_store_now(grants->store), 0);
+        view->retry_at = view->now + MAX(retry_at - clock, 0);
 }
 
 /* Does anybody wait for another attempt, and where would that be? Of one that has had its last it does not

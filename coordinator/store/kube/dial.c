@@ -74,8 +74,8 @@ take_header(char *bytes, size_t size, size_t n, void *user_data)
         return 0;
     if (after)
         self->retry_after = lull_retry_after_parse(after, lull_clock_realtime());
-    if (date)
-        self->skew = lull_http_skew(date, self->asked, lull_clock_realtime());
+    if (date && lull_http_date_parse(date, &self->date))
+        self->answered = lull_clock_realtime();
     return size * n;
 }
 
@@ -193,7 +193,7 @@ lull_dial_begin(LullDial *self, const LullKubeConfig *config, LullCredential *ta
     self->credential = take_credential;
     self->header_bytes = 0;
     self->retry_after = 0;
-    self->skew = 0;
+    self->date = self->answered = 0;
     self->asked = lull_clock_realtime();
     set_server(self, config, request);
     set_tls(self, config);

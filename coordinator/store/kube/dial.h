@@ -23,7 +23,8 @@ typedef struct {
     gsize header_bytes;
     gint64 retry_after; /* of the answer, 0: it does not say */
     gint64 asked;       /* wall clock */
-    gint64 skew;        /* of the answer: how far the server's clock is before ours, 0: as good as not */
+    gint64 date;        /* of the answer, by the clock of who gave it; 0: it does not say */
+    gint64 answered;    /* wall clock: when that came */
 } LullDial;
 
 typedef struct {

@@ -7,6 +7,7 @@
 
 /* A date has whole seconds, and clocks that are kept differ by less. */
 #define MEANS_NOTHING LULL_SEC(2)
+#define TOO_LONG      LULL_SEC(2)
 
 gboolean
 lull_http_date_parse(const char *text, gint64 *ret_usec)
@@ -28,12 +29,35 @@ lull_http_date_parse(const char *text, gint64 *ret_usec)
     return FALSE;
 }
 
-gint64
-lull_http_skew(const char *date, gint64 asked, gint64 now)
+/* An answer is dated when it is given. */
+static gint64
+skew_of(gint64 date, gint64 asked, gint64 now)
 {
-    gint64 then = 0;
-
-    if (!lull_http_date_parse(date, &then) || (then >= asked - MEANS_NOTHING && then <= now + MEANS_NOTHING))
+    if (date >= asked - MEANS_NOTHING && date <= now + MEANS_NOTHING)
         return 0;
-    return then + LULL_MSEC(500) - (asked + now) / 2;
+    return date + LULL_MSEC(500) - now;
+}
+
+static gboolean
+agree(gint64 one, gint64 other)
+{
+    return ABS(one - other) <= MEANS_NOTHING;
+}
+
+void
+lull_http_clock_hear(LullHttpClock *self, gint64 date, gint64 asked, gint64 now)
+{
+    const gint64 skew = skew_of(date, asked, now);
+    const gboolean agreed = agree(skew, self->skew) || (self->has_other && agree(skew, self->other));
+
+    if (self->is_known && now - asked > TOO_LONG)
+        return;
+    if (self->is_known && !agreed) {
+        self->other = skew;
+        self->has_other = TRUE;
+        return;
+    }
+    self->skew = skew;
+    self->is_known = TRUE;
+    self->has_other = FALSE;
 }

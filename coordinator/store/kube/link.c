@@ -4,6 +4,7 @@
 #include "coordinator/store/kube/link.h"
 
 #include "coordinator/store/kube/dial.h"
+#include "coordinator/store/kube/http-date.h"
 #include "coordinator/store/kube/retry.h"
 #include "coordinator/store/kube/status.h"
 #include "protocol/clock.h"
@@ -22,7 +23,7 @@ struct _LullKubeLink {
     GMutex lock;
     /* under it: */
     gint64 patience;
-    gint64 skew;
+    LullHttpClock clock;
     GQueue idle; /* of LullDial */
 };
 
@@ -142,16 +143,25 @@ lull_kube_link_skew(LullKubeLink *self)
     gint64 skew;
 
     g_mutex_lock(&self->lock);
-    skew = self->skew;
+    skew = self->clock.skew;
     g_mutex_unlock(&self->lock);
     return skew;
 }
 
-static void
-note_skew(LullKubeLink *self, gint64 skew)
+/* What stands between may answer as well, when the server does not: by a clock of its own. */
+static gboolean
+is_servers_own(long http, LullJson *answer)
 {
+    return (http >= 200 && http <= 299) || g_str_equal(lull_json_string(answer, "kind", ""), "Status");
+}
+
+static void
+hear_clock(LullKubeLink *self, const LullDial *dial, LullJson *answer)
+{
+    if (!dial->date || !is_servers_own(lull_dial_code(dial), answer))
+        return;
     g_mutex_lock(&self->lock);
-    self->skew = skew;
+    lull_http_clock_hear(&self->clock, dial->date, dial->asked, dial->answered);
     g_mutex_unlock(&self->lock);
 }
 
@@ -218,8 +228,6 @@ judge(Call *call, LullKubeLink *self, const LullDial *dial, CURLcode code, const
     call->http = lull_dial_code(dial);
     call->retry_after = dial->retry_after;
     call->end = end_of(dial, code);
-    if (call->http)
-        note_skew(self, dial->skew);
     if (code != CURLE_OK) {
         call->error = lull_dial_error(dial, self->config, code);
         g_prefix_error(&call->error, "%s %s: ", request->method, request->path);
@@ -229,6 +237,7 @@ judge(Call *call, LullKubeLink *self, const LullDial *dial, CURLcode code, const
         call->answer = json_object_new_object();
     else if (body->len)
         call->answer = lull_json_parse(body->str, (gssize)body->len, &problem);
+    hear_clock(self, dial, call->answer);
     if (call->http < 200 || call->http > 299)
         call->error = lull_status_to_error(call->answer, call->http);
     else if (!json_object_is_type(call->answer, json_type_object))

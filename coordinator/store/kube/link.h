@@ -37,7 +37,7 @@ void lull_kube_link_set_end(LullKubeLink *self, const LullKubeEnd *end);
 void lull_kube_link_set_metrics(LullKubeLink *self, LullMetrics *metrics);
 LullMetrics *lull_kube_link_metrics(const LullKubeLink *self);
 
-/* How far the server's clock is before ours, by its last answer: see lull_http_skew(). */
+/* How far the server's clock is before ours, by its own answers: see LullHttpClock. */
 gint64 lull_kube_link_skew(LullKubeLink *self);
 
 typedef struct {

@@ -32,30 +32,73 @@ static const char *const nonsense[] = {"",
                                        "Sun, xx Nov 1994 08:49:37 GMT",
                                        "1994-11-06T08:49:37Z"};
 
-START_TEST(what_is_no_date_says_nothing_of_a_clock)
+START_TEST(what_is_no_date_is_none)
 {
     gint64 usec = 0;
 
     ck_assert(!lull_http_date_parse(nonsense[_i], &usec));
-    ck_assert_int_eq(lull_http_skew(nonsense[_i], 0, at("1994-11-06T08:49:37Z")), 0);
 }
 END_TEST
 
+#define NOW  LULL_SEC(784111777)
+#define SOON LULL_MSEC(100)
+
+/* An answer that took so long, of a clock that is so far before ours, rounded down as dates are. */
+static void
+hear(LullHttpClock *clock, gint64 took, gint64 ahead)
+{
+    lull_http_clock_hear(clock, (NOW + ahead) / LULL_SEC(1) * LULL_SEC(1), NOW - took, NOW);
+}
+
 static const struct {
-    const char *asked, *now;
-    gint64 skew;
+    gint64 took, ahead, skew;
 } rows[] = {
-    {"1994-11-06T08:49:37Z", "1994-11-06T08:49:37Z", 0},
-    {"1994-11-06T08:49:38Z", "1994-11-06T08:49:38Z", 0},
-    {"1994-11-06T08:49:36Z", "1994-11-06T08:49:36Z", 0},
-    {"1994-11-06T08:49:20Z", "1994-11-06T08:50:20Z", 0}, /* the answer was long on its way */
-    {"1994-11-06T08:49:47Z", "1994-11-06T08:49:47Z", -LULL_MSEC(9500)},
-    {"1994-11-06T07:49:36Z", "1994-11-06T07:49:38Z", LULL_SEC(3600) + LULL_MSEC(500)},
+    {SOON, 0, 0},
+    {SOON, LULL_SEC(1), 0},
+    {SOON, -LULL_SEC(1), 0},
+    {LULL_SEC(60), -LULL_SEC(40), 0}, /* the answer may have been long on its way */
+    {SOON, -LULL_SEC(10), -LULL_MSEC(9500)},
+    {LULL_SEC(1), LULL_SEC(3600), LULL_SEC(3600) + LULL_MSEC(500)},
+    {LULL_SEC(20), LULL_SEC(3), LULL_MSEC(3500)}, /* an answer is dated when it is given */
 };
 
 START_TEST(a_clock_that_is_off_by_more_than_a_date_can_tell_is)
 {
-    ck_assert_int_eq(lull_http_skew(DATE, at(rows[_i].asked), at(rows[_i].now)), rows[_i].skew);
+    LullHttpClock clock = {0};
+
+    hear(&clock, rows[_i].took, rows[_i].ahead);
+    ck_assert_int_eq(clock.skew, rows[_i].skew);
+}
+END_TEST
+
+START_TEST(what_is_known_of_a_clock_steps_by_two_answers_that_agree)
+{
+    LullHttpClock clock = {0};
+
+    hear(&clock, SOON, -LULL_SEC(600));
+    ck_assert_int_eq(clock.skew, -LULL_SEC(600) + LULL_MSEC(500));
+    hear(&clock, SOON, LULL_SEC(3600));
+    hear(&clock, SOON, LULL_SEC(7200));
+    hear(&clock, SOON, -LULL_SEC(601));
+    hear(&clock, SOON, LULL_SEC(3600));
+    ck_assert_int_eq(clock.skew, -LULL_SEC(601) + LULL_MSEC(500));
+    hear(&clock, SOON, LULL_SEC(3601));
+    ck_assert_int_eq(clock.skew, LULL_SEC(3601) + LULL_MSEC(500));
+    hear(&clock, SOON, 0);
+    hear(&clock, SOON, 0);
+    ck_assert_int_eq(clock.skew, 0);
+}
+END_TEST
+
+START_TEST(an_answer_that_took_long_says_nothing_that_is_not_known_better)
+{
+    LullHttpClock clock = {0};
+
+    hear(&clock, LULL_SEC(20), LULL_SEC(3));
+    ck_assert_int_eq(clock.skew, LULL_MSEC(3500));
+    hear(&clock, LULL_SEC(20), LULL_SEC(900));
+    hear(&clock, LULL_SEC(20), LULL_SEC(900));
+    ck_assert_int_eq(clock.skew, LULL_MSEC(3500));
 }
 END_TEST
 
@@ -66,8 +109,10 @@ make_suite(void)
     TCase *tcase = tcase_create("all");
 
     tcase_add_test(tcase, a_date_is_a_point_in_time);
-    tcase_add_loop_test(tcase, what_is_no_date_says_nothing_of_a_clock, 0, G_N_ELEMENTS(nonsense));
+    tcase_add_loop_test(tcase, what_is_no_date_is_none, 0, G_N_ELEMENTS(nonsense));
     tcase_add_loop_test(tcase, a_clock_that_is_off_by_more_than_a_date_can_tell_is, 0, G_N_ELEMENTS(rows));
+    tcase_add_test(tcase, what_is_known_of_a_clock_steps_by_two_answers_that_agree);
+    tcase_add_test(tcase, an_answer_that_took_long_says_nothing_that_is_not_known_better);
     suite_add_tcase(suite, tcase);
     return suite;
 }

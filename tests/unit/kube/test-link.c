@@ -110,6 +110,72 @@ START_TEST(after_the_end_nobody_is_asked)
 }
 END_TEST
 
+/* One answer: its code, the seconds that its date is before our clock (NO_DATE: it has none), and its body.
+ */
+#define NO_DATE G_MININT
+typedef struct {
+    const char *code;
+    int ahead;
+    const char *body;
+} Answer;
+
+static char *
+http_date(int ahead)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autoptr(GDateTime) then = g_date_time_add_seconds(now, ahead);
+
+    return g_date_time_format(then, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n");
+}
+
+static gpointer
+ask_anyway(gpointer data)
+{
+    const LullKubeRequest request = {.method = "POST", .path = "/api"};
+    g_autoptr(LullJson) answer = lull_kube_link_request(link_, &request, NULL, NULL);
+
+    return NULL;
+}
+
+static void
+get_answer(const Answer *answer)
+{
+    GThread *asking = g_thread_new("asking", ask_anyway, NULL);
+    g_autoptr(GSocketConnection) connection = must_be_asked();
+    g_autofree char *date = answer->ahead == NO_DATE ? g_strdup("") : http_date(answer->ahead);
+    g_autofree char *text =
+        g_strdup_printf("HTTP/1.1 %s X\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n%s", answer->code,
+                        date, strlen(answer->body), answer->body);
+
+    ck_assert(g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), text,
+                                        strlen(text), NULL, NULL, NULL));
+    g_thread_join(asking);
+}
+
+static const Answer others[] = {
+    {"503", NO_DATE, "<html>no server is available</html>"},
+    {"503", 3600, "<html>no server is available</html>"},
+    {"503", 3600, ""},
+    {"200", NO_DATE, "{}"},
+};
+
+START_TEST(what_is_no_word_of_the_server_says_nothing_of_its_clock)
+{
+    get_answer(&(Answer){"200", -600, "{}"});
+    ck_assert_int_lt(lull_kube_link_skew(link_), -LULL_SEC(590));
+    get_answer(&others[_i]);
+    get_answer(&others[_i]);
+    ck_assert_int_lt(lull_kube_link_skew(link_), -LULL_SEC(590));
+}
+END_TEST
+
+START_TEST(what_a_server_refuses_says_what_its_clock_is)
+{
+    get_answer(&(Answer){"409", -600, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"reason\":\"Conflict\"}"});
+    ck_assert_int_lt(lull_kube_link_skew(link_), -LULL_SEC(590));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -121,6 +187,9 @@ make_suite(void)
                         G_N_ELEMENTS(methods));
     tcase_add_test(tests, who_waits_to_ask_again_waits_no_longer_either);
     tcase_add_test(tests, after_the_end_nobody_is_asked);
+    tcase_add_loop_test(tests, what_is_no_word_of_the_server_says_nothing_of_its_clock, 0,
+                        G_N_ELEMENTS(others));
+    tcase_add_test(tests, what_a_server_refuses_says_what_its_clock_is);
     suite_add_tcase(suite, tests);
     return suite;
 }

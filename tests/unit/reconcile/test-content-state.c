@@ -85,7 +85,19 @@ START_TEST(what_was_refused_makes_no_pause_longer)
                                     .time = LULL_SEC(1000),
                                     .error = why};
 
-    ck_assert_int_eq(lull_content_retry_at(&state, PAUSE) - state.time, pauses[_i].pause);
+    ck_assert_int_eq(lull_content_retry_at(&state, PAUSE, LULL_SEC(1000)) - state.time, pauses[_i].pause);
+}
+END_TEST
+
+/* A clock that steps back must not make anybody wait for as long as the step was. */
+START_TEST(what_failed_in_the_future_is_tried_again_at_once)
+{
+    char why[] = "a clock was wrong";
+    const LullContentState state = {
+        .stage = LULL_CONTENT_FAILED, .number = 1, .time = LULL_SEC(5000), .error = why};
+
+    ck_assert_int_eq(lull_content_retry_at(&state, PAUSE, LULL_SEC(4999)), LULL_SEC(5010));
+    ck_assert_int_eq(lull_content_retry_at(&state, PAUSE, LULL_SEC(1000)), 0);
 }
 END_TEST
 
@@ -98,6 +110,7 @@ make_suite(void)
     tcase_add_test(tcase, what_is_written_is_read_again);
     tcase_add_test(tcase, an_error_of_any_length_can_be_kept);
     tcase_add_loop_test(tcase, what_was_refused_makes_no_pause_longer, 0, G_N_ELEMENTS(pauses));
+    tcase_add_test(tcase, what_failed_in_the_future_is_tried_again_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }
