@@ -125,8 +125,9 @@ uncut(const LullAttemptRun *self)
     if (self->view.cut != LULL_TRIED_FAILED && !(self->leaves && held))
         return NULL;
     outcome = g_new0(LullAttemptOutcome, 1);
-    outcome->cut_failed = TRUE;
-    outcome->held = held;
+    outcome->left = self->leaves && held;
+    outcome->cut_failed = !outcome->left;
+    outcome->held = outcome->cut_failed && held;
     return outcome;
 }
 

@@ -14,7 +14,7 @@ result_of(const LullAttemptOutcome *outcome)
         return LULL_RESULT_REFUSED;
     if (outcome->cut_failed)
         return LULL_RESULT_CUT_FAILED;
-    if (outcome->again)
+    if (outcome->again || outcome->left)
         return LULL_RESULT_NOT_QUIESCED;
     if (!outcome->reached)
         return LULL_RESULT_BELOW_REQUIRED;

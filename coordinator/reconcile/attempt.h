@@ -59,9 +59,10 @@ typedef struct {
     gint64 queue;     /* `refused`: usec that the cut takes behind those that come first; 0: not known */
     gboolean cut_failed; /* there is no cut: nothing but `held` is set, and the error says why */
     gboolean held;       /* `cut_failed`: while a guest stood still for it */
-    LullJson *report;    /* NULL where nothing could be said: the error says why */
-    char *life;          /* of a machine that was off; NULL: it was not */
-    LullJson *cuts; /* volumes' names to what the storage knows their cuts by; NULL: by their names alone */
+    gboolean left; /* there is no cut, since the guest left while it stood still: the error says where to */
+    LullJson *report; /* NULL where nothing could be said: the error says why */
+    char *life;       /* of a machine that was off; NULL: it was not */
+    LullJson *cuts;   /* volumes' names to what the storage knows their cuts by; NULL: by their names alone */
 } LullAttemptOutcome;
 void lull_attempt_outcome_free(LullAttemptOutcome *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOutcome, lull_attempt_outcome_free)

@@ -231,9 +231,10 @@ judge(const LullContents *self, const LullContentView *view, const LullAttemptOu
             state->number--; /* there is nothing of it; but no number is granted twice */
         return g_strdup(problem->message);
     }
-    if (!outcome || outcome->cut_failed) {
-        state->failed_cuts += outcome ? 1 : 0;
-        if (outcome && !outcome->held && !is_late(problem) && state->failed_cuts >= MAX_FAILED_CUTS)
+    if (!outcome || outcome->cut_failed || outcome->left) {
+        state->failed_cuts += outcome && outcome->cut_failed ? 1 : 0;
+        if (outcome && outcome->cut_failed && !outcome->held && !is_late(problem) &&
+            state->failed_cuts >= MAX_FAILED_CUTS)
             state->stage = LULL_CONTENT_GIVEN_UP;
         return g_strdup(problem ? problem->message : "the attempt came to nothing");
     }

@@ -311,6 +311,44 @@ START_TEST(test_what_is_missing_for_a_while_is_waited_for)
 }
 END_TEST
 
+static guint cuts;
+
+/* The first while the guest begins to leave; the next one is refused. */
+static void
+fail_two_cuts(void)
+{
+    cuts++;
+    fake.refuse_cut = cuts <= 2;
+    if (cuts > 1)
+        return;
+    fake.leaves = "it migrates to another node";
+    fake.refuse_prepare = TRUE;
+}
+
+static void
+arrive(World *world, const LullKind *kind, const char *name)
+{
+    if (world_count('r') > 0)
+        fake.leaves = NULL;
+}
+
+START_TEST(test_a_guest_that_leaves_is_no_storage_that_refuses)
+{
+    World world = {0};
+
+    world_init(&world, (guint32)_i);
+    cuts = 0;
+    fake.on_cut = fail_two_cuts;
+    world.before = arrive;
+    world_take(&world, "snap", "", ",'failureDeadline':0");
+    world_live(&world, world_all_settled, 0);
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    ck_assert(g_str_has_suffix(fake_story(), "scrscS"));
+    ck_assert_uint_eq(world_count('f'), 1);
+    world_clear(&world);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -327,6 +365,7 @@ make_suite(void)
     tcase_add_test(tcase, test_an_attempt_that_came_to_nothing_is_not_over_before_its_data_is_gone);
     tcase_add_loop_test(tcase, test_nothing_is_frozen_that_cannot_be_noted_and_all_is_well_once_it_can, 0, 3);
     tcase_add_loop_test(tcase, test_what_is_missing_for_a_while_is_waited_for, 0, G_N_ELEMENTS(missing));
+    tcase_add_loop_test(tcase, test_a_guest_that_leaves_is_no_storage_that_refuses, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }
