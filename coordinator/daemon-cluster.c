@@ -212,7 +212,7 @@ open_run_calls(LullClusterDaemon *self, const LullClusterOptions *options, GErro
 {
     LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
 
-    self->run_calls = config ? lull_run_calls_new(config, error) : NULL;
+    self->run_calls = config ? lull_run_calls_new(config, &self->end, error) : NULL;
     return self->run_calls != NULL;
 }
 

@@ -55,7 +55,7 @@ unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GErro
 LullFreezeCalls *
 lull_freeze_calls_new(LullKubeConfig *take_config, LullFreezeUse use, GError **error)
 {
-    LullKubeLink *link = lull_kube_link_new(take_config, error);
+    LullKubeLink *link = lull_kube_link_new(take_config, error); /* without an end: release comes first */
     LullFreezeCalls *self;
 
     if (!link)

@@ -15,13 +15,14 @@ struct _LullRunCalls {
 };
 
 LullRunCalls *
-lull_run_calls_new(LullKubeConfig *take_config, GError **error)
+lull_run_calls_new(LullKubeConfig *take_config, const LullKubeEnd *end, GError **error)
 {
     LullKubeLink *link = lull_kube_link_new(take_config, error);
     LullRunCalls *self;
 
     if (!link)
         return NULL;
+    lull_kube_link_set_end(link, end);
     self = g_new0(LullRunCalls, 1);
     self->link = link;
     return self;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/store/kube/config.h"
+#include "coordinator/store/kube/kube.h"
 
 G_BEGIN_DECLS
 
@@ -12,7 +13,9 @@ G_BEGIN_DECLS
  */
 typedef struct _LullRunCalls LullRunCalls;
 
-LullRunCalls *lull_run_calls_new(LullKubeConfig *take_config, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* @end: lent; NULL: there is none. What it cuts off is asked again in the next life. */
+LullRunCalls *lull_run_calls_new(LullKubeConfig *take_config, const LullKubeEnd *end,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void lull_run_calls_free(LullRunCalls *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRunCalls, lull_run_calls_free)
 
