@@ -207,7 +207,7 @@ cut(LullAttemptRun *self)
         tried(self->tools->storage->ops->cut(self->cut, &terms, self->error ? NULL : &self->error));
     self->cut_known = lull_clock_boottime();
     if (self->view.cut == LULL_TRIED_DONE)
-        self->cut_time = lull_clock_realtime();
+        self->cut_time = lull_clock_realtime() + self->order->skew;
     else if (held)
         self->leaves = lull_guest_hold_leaves(self->hold);
     self->cut_while_frozen = self->view.cut == LULL_TRIED_DONE && held;

@@ -43,6 +43,7 @@ typedef struct {
     char *life;        /* `content`: for the outcome; see LullRest */
     char *problem;     /* why nothing may be cut; NULL: it may */
     gint64 deadline;   /* boot clock; 0: none */
+    gint64 skew;       /* usec that the clock of the objects' times is before ours: what is told is on that */
     /* Told what is waited for while nothing is held yet, and NULL when that is over; may be NULL. */
     void (*tell_wait)(const char *what, gpointer tell_data);
     gpointer tell_data; /* lent */
@@ -51,7 +52,8 @@ void lull_attempt_order_free(LullAttemptOrder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullAttemptOrder, lull_attempt_order_free)
 
 typedef struct {
-    gint64 cut_time;  /* wall clock: when the last cut was known; 0: nothing was cut */
+    gint64 cut_time;  /* wall clock, that of the objects' times: when the last cut was known; 0: nothing was
+                         cut */
     gboolean reached; /* this is as good as it gets, and at least the level required */
     gboolean again;   /* not reached, but another attempt may do better */
     gboolean refused; /* somebody else works on the machine, or comes first at its storage: as if it had not

@@ -120,6 +120,7 @@ order_of(const LullContents *self, const LullContentView *view)
     order->volumes = promised_volumes(view->content);
     if (view->deadline)
         order->deadline = lull_clock_boottime() + (view->deadline - view->now);
+    order->skew = lull_store_now(self->store) - lull_clock_realtime();
     order->by_claim = self->duty != NULL;
     if (self->duty) {
         const gint64 end = lull_grant_book_begun_at(self->duty->book, view->uid, lull_clock_boottime()) +

@@ -113,6 +113,28 @@ START_TEST(test_a_deadline_is_on_the_clock_that_the_creation_was_on)
 }
 END_TEST
 
+START_TEST(test_what_is_cut_was_cut_on_the_clock_that_the_creation_was_on)
+{
+    World world = {0};
+    LullStoreOps early = {0}; /* our clock goes an hour behind the server's */
+    const gint64 begun = lull_clock_realtime();
+    g_autoptr(LullJson) snapshot = NULL;
+    gint64 cut = 0;
+
+    world_init(&world, 1);
+    early = *world.flaky.store.ops;
+    early.now = in_an_hour;
+    world.flaky.store.ops = &early;
+    world_take(&world, "snap", "", ",'failureDeadline':'2h'");
+    world_live(&world, world_all_settled, 0);
+    snapshot = world_get(&world, &lull_kind_snapshot, "snap");
+    ck_assert_str_eq(world_phase(&world, "snap"), "Succeeded");
+    lull_clock_parse(lull_json_string(lull_json_object(snapshot, "status"), "creationTime", ""), &cut);
+    ck_assert_int_ge(cut, begun + LULL_SEC(3590));
+    world_clear(&world);
+}
+END_TEST
+
 #define IN_TIME    "shpf1c2t"
 #define NOT_FROZEN "shpt"
 
@@ -344,6 +366,7 @@ make_suite(void)
                         0, 2);
     tcase_add_loop_test(tcase, test_what_an_attempt_waits_for_is_told_as_long_as_it_waits, 0, 2);
     tcase_add_loop_test(tcase, test_where_the_storage_is_too_slow_for_a_guest_it_is_never_frozen, 0, 4);
+    tcase_add_test(tcase, test_what_is_cut_was_cut_on_the_clock_that_the_creation_was_on);
     tcase_add_test(tcase, test_a_deadline_is_on_the_clock_that_the_creation_was_on);
     suite_add_tcase(suite, tcase);
     return suite;
