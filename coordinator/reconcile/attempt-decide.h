@@ -42,6 +42,7 @@ typedef struct {
     LullTried intent;
     LullTried prepare;
     gint64 patience; /* usec that the guest may stand still, of one that is prepared; 0: not known */
+    gint64 left;     /* usec until `deadline`, when that became known; 0: there is none */
     gint64 alone;    /* usec that the cut takes at least, by its storage's last cuts; 0: not known */
     gint64 behind;   /* and beside what the storage cuts for others just now; 0: not known */
     gboolean stock;  /* its thaw ends whatever stands: the intent must say that it may be ours */

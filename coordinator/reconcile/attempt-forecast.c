@@ -21,18 +21,31 @@ seconds(gint64 usec)
     return (double)usec / G_USEC_PER_SEC;
 }
 
-char *
-lull_attempt_why_not_frozen(const LullCutForecast *forecast, gint64 patience, gboolean queued)
+static const char *
+name_of(const char *by)
 {
-    const char *by = forecast->by ? forecast->by : "the storage";
+    return by ? by : "the storage";
+}
 
-    if (queued)
+char *
+lull_attempt_why_not_frozen(const LullCutForecast *forecast, gint64 patience, gint64 left)
+{
+    if (forecast->alone > patience)
+        return g_strdup_printf(
+            "not frozen: %s takes %.1f s to cut by its last cuts, but the guest may stand still for %.1f s "
+            "only: "
+            "see what its driver and snapshotter are busy with, or allow for a longer hold",
+            name_of(forecast->by), seconds(forecast->alone), seconds(patience));
+    if (forecast->behind > patience)
         return g_strdup_printf(
             "not frozen yet: %s has %u volumes of others to cut, and takes %.1f s for so many by its last "
-            "cuts, but the guest may stand still for %.1f s only: it is tried again when they are cut",
-            by, forecast->others, seconds(forecast->behind), seconds(patience));
-    return g_strdup_printf(
-        "not frozen: %s takes %.1f s to cut by its last cuts, but the guest may stand still for %.1f s only: "
-        "see what its driver and snapshotter are busy with, or allow for a longer hold",
-        by, seconds(forecast->alone), seconds(patience));
+            "cuts, but the guest may stand still for %.1f s only: it is tried again as long as there is time",
+            name_of(forecast->behind_by), forecast->others, seconds(forecast->behind), seconds(patience));
+    if (left > 0 && forecast->behind > left)
+        return g_strdup_printf(
+            "not frozen: %s takes %.1f s to cut by its last cuts, but there are %.1f s left before the "
+            "deadline: "
+            "it is tried again as long as there is time; see what its driver and snapshotter are busy with",
+            name_of(forecast->behind_by), seconds(forecast->behind), seconds(left));
+    return NULL;
 }

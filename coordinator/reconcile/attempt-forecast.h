@@ -14,9 +14,10 @@ G_BEGIN_DECLS
 /* usec that a guest that is prepared may stand still, whatever a deadline says. Pure. */
 gint64 lull_attempt_patience(const LullGuestHoldFacts *hold) G_GNUC_PURE;
 
-/* Why a guest is not frozen, now (@queued: for what others have cut) or at all, since it would have to stand
- * still for longer than @patience (usec) allows: what, by what is known, and what to do. Pure. */
+/* What is said of a guest that is prepared, and not frozen since it would stand still for longer than
+ * @patience allows, or than what is @left (usec; 0: no deadline) before the deadline: what, by what is known,
+ * and what to do. NULL: it would not. Pure. */
 char *lull_attempt_why_not_frozen(const LullCutForecast *forecast, gint64 patience,
-                                  gboolean queued) G_GNUC_WARN_UNUSED_RESULT;
+                                  gint64 left) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -147,12 +147,11 @@ look_ahead(LullAttemptRun *self)
 
     if (ops->forecast)
         ops->forecast(self->cut, &self->forecast);
-    view->patience = patience(self, lull_clock_boottime());
+    view->patience = lull_attempt_patience(lull_guest_hold_facts(self->hold));
+    view->left = view->deadline ? view->deadline - lull_clock_boottime() : 0;
     view->alone = self->forecast.alone;
     view->behind = self->forecast.behind;
-    if (MAX(view->alone, view->behind) > view->patience)
-        self->not_frozen =
-            lull_attempt_why_not_frozen(&self->forecast, view->patience, view->alone <= view->patience);
+    self->not_frozen = lull_attempt_why_not_frozen(&self->forecast, view->patience, view->left);
 }
 
 static void

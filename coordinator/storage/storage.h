@@ -44,10 +44,11 @@ typedef struct {
 
 /* How long a cut will take at least, by what those before it took; of one that is prepared. */
 typedef struct {
-    gint64 alone;   /* usec, with nothing else under way; 0: not known */
-    gint64 behind;  /* and beside what the storage cuts for others just now; never less */
-    guint others;   /* volumes of others */
-    const char *by; /* what took so long; lent by the storage; NULL: not known */
+    gint64 alone;          /* usec, with nothing else under way; 0: not known */
+    gint64 behind;         /* and beside what the storage cuts for others just now; never less */
+    guint others;          /* volumes of others, there */
+    const char *by;        /* what takes `alone`; lent by the storage, as is the next; NULL: not known */
+    const char *behind_by; /* what takes `behind` */
 } LullCutForecast;
 
 typedef struct {

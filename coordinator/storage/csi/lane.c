@@ -87,14 +87,18 @@ lull_csi_forecast(LullCut *cut, LullCutForecast *ret_forecast)
     for (guint i = 0; i < self->runs->len; i++) {
         const LullCsiRun *run = &g_array_index(self->runs, LullCsiRun, i);
         const guint others = (guint)g_atomic_int_get(&run->lane->under_way);
+        const gint64 alone = lull_csi_pace_expect(&run->lane->pace, run->n, now);
         const gint64 behind = lull_csi_pace_expect(&run->lane->pace, run->n + others, now);
 
-        ret_forecast->alone = MAX(ret_forecast->alone, lull_csi_pace_expect(&run->lane->pace, run->n, now));
-        if (behind <= ret_forecast->behind)
-            continue;
-        ret_forecast->behind = behind;
-        ret_forecast->others = others;
-        ret_forecast->by = run->lane->name;
+        if (alone > ret_forecast->alone) {
+            ret_forecast->alone = alone;
+            ret_forecast->by = run->lane->name;
+        }
+        if (behind > ret_forecast->behind) {
+            ret_forecast->behind = behind;
+            ret_forecast->others = others;
+            ret_forecast->behind_by = run->lane->name;
+        }
     }
     g_mutex_unlock(&self->csi->lock);
 }

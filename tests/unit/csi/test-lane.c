@@ -183,6 +183,32 @@ START_TEST(what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for)
 }
 END_TEST
 
+START_TEST(what_is_slow_and_what_has_a_queue_may_be_two_lanes)
+{
+    Made others;
+    LullCutForecast found;
+
+    for (int i = 0; i < 2; i++) {
+        make(&others, "bbbb");
+        lull_csi_cut_enter_lanes(&others.cut, lull_clock_boottime());
+        for (guint k = 0; k < others.cut.n; k++)
+            see_cut(&others, k, LULL_SEC(8));
+        end(&others, LULL_SEC(8));
+        cut_all("a", LULL_SEC(5));
+    }
+    make(&others, "bbb");
+    lull_csi_cut_enter_lanes(&others.cut, lull_clock_boottime());
+    found = forecast("ab");
+    ck_assert_int_eq(found.alone, LULL_SEC(5));
+    ck_assert_str_eq(found.by, "driver.example (class a)");
+    ck_assert_int_eq(found.behind, LULL_SEC(8));
+    ck_assert_str_eq(found.behind_by, "driver.example (class b)");
+    ck_assert_uint_eq(found.others, 3);
+    lull_csi_cut_leave_lanes(&others.cut, others.cut.asked + 1);
+    clear(&others);
+}
+END_TEST
+
 START_TEST(what_was_given_up_takes_that_long_at_least)
 {
     Made made;
@@ -228,6 +254,7 @@ make_suite(void)
     tcase_add_test(tcase, the_slowest_lane_says_how_long_a_cut_takes);
     tcase_add_test(tcase, what_others_have_cut_is_before_it_until_it_is);
     tcase_add_test(tcase, what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for);
+    tcase_add_test(tcase, what_is_slow_and_what_has_a_queue_may_be_two_lanes);
     tcase_add_test(tcase, what_was_given_up_takes_that_long_at_least);
     tcase_add_test(tcase, what_went_wrong_or_was_never_asked_for_says_nothing_of_time);
     suite_add_tcase(suite, tcase);

@@ -213,6 +213,8 @@ static const struct {
     {{.patience = 3, .alone = 4, .behind = 4}, 0, -1, "spiptr"},
     {{.patience = 3, .alone = 2, .behind = 4, .stock = TRUE}, 0, -1, "spiptr"},
     {{.patience = 3, .alone = 3, .behind = 3}, 0, -1, "spipfwcwtr"},
+    {{.patience = 3, .left = 2, .alone = 3, .behind = 3}, 0, -1, "spiptr"},
+    {{.patience = 3, .left = 3, .alone = 3, .behind = 3}, 0, -1, "spipfwcwtr"},
     {{.alone = 3, .behind = 3, .unasked = TRUE}, 0, -1, "sc"},
     {{0}, FAIL(WITNESS_FIRST) | FAIL(WITNESS_SECOND), -1, "spipfwcwtr"},
     {{0}, FAIL(CUT), -1, "spipfwctr"},
@@ -254,7 +256,10 @@ START_TEST(test_only_who_would_not_wait_but_for_others_has_queued)
     ck_assert_str_eq(lull_attempt_decide(&view).reason, LULL_ATTEMPT_QUEUED);
     view.alone = 4;
     ck_assert_str_eq(lull_attempt_decide(&view).reason, "NotFrozen");
-    view.alone = 2;
+    view.left = 1;
+    ck_assert_str_eq(lull_attempt_decide(&view).reason, "NotFrozen");
+    view.alone = view.behind = 2;
+    ck_assert_str_eq(lull_attempt_decide(&view).reason, LULL_ATTEMPT_QUEUED);
     view.prepare = FAILED;
     ck_assert_str_eq(lull_attempt_decide(&view).reason, "NotFrozen");
 }

@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "coordinator/reconcile/attempt-forecast.h"
+#include "protocol/clock.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 #include "tests/unit/reconcile/trial.h"
 
 #define LANE "driver.example (class fast)"
+#define SLOW "driver.example (class slow)" /* with nothing else under way */
 
 static void
 expect_cut(gint64 alone, gint64 behind)
 {
-    fake.forecast = (LullCutForecast){.alone = alone, .behind = behind, .others = 12, .by = LANE};
+    fake.forecast =
+        (LullCutForecast){.alone = alone, .behind = behind, .others = 12, .by = SLOW, .behind_by = LANE};
 }
 
 static const struct {
@@ -54,7 +57,7 @@ START_TEST(why_it_was_not_frozen_is_told_and_it_is_tried_again)
     ck_assert(outcome->again && !outcome->reached && outcome->cut_time == 0);
     ck_assert_str_eq(lull_json_string(outcome->report, "proof", ""), "none");
     reason = lull_json_string(outcome->report, "proofReason", "");
-    ck_assert_msg(strstr(reason, LANE " takes 12.3 s") && strstr(reason, "3.0 s only"), "%s", reason);
+    ck_assert_msg(strstr(reason, SLOW " takes 12.3 s") && strstr(reason, "3.0 s only"), "%s", reason);
 }
 END_TEST
 
@@ -72,6 +75,25 @@ START_TEST(a_guest_that_has_to_queue_is_as_if_nobody_had_begun)
                       strstr(error->message, "24.0 s"),
                   "%s", error->message);
     ck_assert_str_eq(fake_story(), "shpt");
+}
+END_TEST
+
+/* A grant's time may be over, or a snapshot's: the guest has nothing to do with that. */
+START_TEST(a_guest_whose_cut_would_come_after_the_deadline_is_not_blamed)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+
+    trial.deadline = lull_clock_boottime() + LULL_SEC(9);
+    expect_cut(LULL_SEC(10), LULL_SEC(11));
+    outcome = attempt(LULL_LEVEL_CRASH, &error);
+    ck_assert_str_eq(fake_story(), "shpt");
+    ck_assert(outcome && outcome->refused);
+    ck_assert_int_eq(outcome->queue, LULL_SEC(11));
+    ck_assert_error(error, LULL_ERROR_BUSY);
+    ck_assert_msg(strstr(error->message, LANE " takes 11.0 s") &&
+                      strstr(error->message, "before the deadline") && !strstr(error->message, "stand still"),
+                  "%s", error->message);
 }
 END_TEST
 
@@ -121,6 +143,7 @@ make_suite(void)
                         G_N_ELEMENTS(patience));
     tcase_add_loop_test(tcase, why_it_was_not_frozen_is_told_and_it_is_tried_again, 0, 2);
     tcase_add_test(tcase, a_guest_that_has_to_queue_is_as_if_nobody_had_begun);
+    tcase_add_test(tcase, a_guest_whose_cut_would_come_after_the_deadline_is_not_blamed);
     tcase_add_test(tcase, a_queue_that_is_short_enough_is_no_reason);
     tcase_add_test(tcase, where_nobody_is_frozen_a_cut_may_take_its_time);
     tcase_add_test(tcase, a_guest_that_could_not_be_prepared_was_not_frozen_for_that_reason);
