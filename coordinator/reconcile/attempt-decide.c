@@ -47,12 +47,14 @@ takes_too_long(const LullAttemptView *view)
     return view->freeze == LULL_TRIED_NOT && view->patience > 0 && view->alone > view->patience;
 }
 
-/* It would not, were it not for others, or for a deadline of ours: neither is the guest's fault. */
+/* It would not, were it not for others, for who is asked for the cut, or for a deadline of ours: none is the
+ * guest's fault. */
 static gboolean
 is_queued(const LullAttemptView *view)
 {
     return view->freeze == LULL_TRIED_NOT && view->patience > 0 && view->alone <= view->patience &&
-           (view->behind > view->patience || (view->left > 0 && view->behind > view->left));
+           (view->asking > 0 || view->behind > view->patience ||
+            (view->left > 0 && view->behind > view->left));
 }
 
 /* The guest knows of the operation, but is not frozen. */

@@ -45,6 +45,7 @@ typedef struct {
     gint64 left;     /* usec until `deadline`, when that became known; 0: there is none */
     gint64 alone;    /* usec that the cut takes at least, by its storage's last cuts; 0: not known */
     gint64 behind;   /* and beside what the storage cuts for others just now; 0: not known */
+    gint64 asking;   /* usec that asking for the cut takes, if that is too long for any guest; 0: it is not */
     gboolean stock;  /* its thaw ends whatever stands: the intent must say that it may be ours */
     LullTried marked;
     LullTried freeze;

@@ -36,6 +36,12 @@ lull_attempt_why_not_frozen(const LullCutForecast *forecast, gint64 patience, gi
             "only: "
             "see what its driver and snapshotter are busy with, or allow for a longer hold",
             name_of(forecast->by), seconds(forecast->alone), seconds(patience));
+    if (forecast->asking)
+        return g_strdup_printf(
+            "not frozen yet: the requests that a cut makes take %.1f s to be answered, and no guest is "
+            "frozen for "
+            "so long: it is tried again as long as there is time; see what the API server is busy with",
+            seconds(forecast->asking));
     if (forecast->behind > patience)
         return g_strdup_printf(
             "not frozen yet: %s has %u volumes of others to cut, and takes %.1f s for so many by its last "

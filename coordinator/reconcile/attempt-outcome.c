@@ -110,7 +110,7 @@ queued(const LullAttemptRun *self, GError **error)
     LullAttemptOutcome *outcome = g_new0(LullAttemptOutcome, 1);
 
     outcome->refused = TRUE;
-    outcome->queue = self->forecast.behind;
+    outcome->queue = MAX(self->forecast.behind, self->forecast.asking);
     g_set_error_literal(error, LULL_ERROR, LULL_ERROR_BUSY, self->not_frozen);
     return outcome;
 }

@@ -151,6 +151,7 @@ look_ahead(LullAttemptRun *self)
     view->left = view->deadline ? view->deadline - lull_clock_boottime() : 0;
     view->alone = self->forecast.alone;
     view->behind = self->forecast.behind;
+    view->asking = self->forecast.asking;
     self->not_frozen = lull_attempt_why_not_frozen(&self->forecast, view->patience, view->left);
 }
 

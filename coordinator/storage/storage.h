@@ -49,6 +49,7 @@ typedef struct {
     guint others;          /* volumes of others, there */
     const char *by;        /* what takes `alone`; lent by the storage, as is the next; NULL: not known */
     const char *behind_by; /* what takes `behind` */
+    gint64 asking; /* usec that asking for it takes, where nobody may stand still for that; 0: one may */
 } LullCutForecast;
 
 typedef struct {

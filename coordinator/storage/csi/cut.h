@@ -62,6 +62,9 @@ typedef struct {
 /* With the lock, which is given up until something changes, or that time (boot clock) comes. */
 void lull_csi_cut_wait(LullCsiCut *self, gint64 until);
 
+/* How long the POSTs of one that is prepared would take, usec: as long as its slowest dry run each. */
+gint64 lull_csi_cut_asking(LullCsiCut *self);
+
 /* A thread's function: dry runs, then POSTs, then looks, until it is over. */
 gpointer lull_csi_cut_work(gpointer cut);
 

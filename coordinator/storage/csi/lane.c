@@ -82,7 +82,10 @@ lull_csi_forecast(LullCut *cut, LullCutForecast *ret_forecast)
 {
     LullCsiCut *self = (LullCsiCut *)cut;
     const gint64 now = lull_clock_boottime();
+    const gint64 asking = lull_csi_cut_asking(self);
 
+    if (asking > LULL_CSI_POST_MAX)
+        ret_forecast->asking = asking;
     g_mutex_lock(&self->csi->lock);
     for (guint i = 0; i < self->runs->len; i++) {
         const LullCsiRun *run = &g_array_index(self->runs, LullCsiRun, i);

@@ -209,6 +209,22 @@ START_TEST(what_is_slow_and_what_has_a_queue_may_be_two_lanes)
 }
 END_TEST
 
+START_TEST(whom_an_api_server_would_keep_frozen_is_told)
+{
+    LullCutForecast found = {0};
+    Made made;
+
+    make(&made, "aa");
+    made.cut.slowest = LULL_SEC(4);
+    lull_csi_forecast(&made.cut.base, &found);
+    ck_assert_int_eq(found.asking, 0);
+    made.cut.slowest = LULL_SEC(5);
+    lull_csi_forecast(&made.cut.base, &found);
+    ck_assert_int_eq(found.asking, LULL_SEC(5));
+    clear(&made);
+}
+END_TEST
+
 START_TEST(what_was_given_up_takes_that_long_at_least)
 {
     Made made;
@@ -255,6 +271,7 @@ make_suite(void)
     tcase_add_test(tcase, what_others_have_cut_is_before_it_until_it_is);
     tcase_add_test(tcase, what_is_cut_is_before_nobody_though_the_rest_of_it_is_waited_for);
     tcase_add_test(tcase, what_is_slow_and_what_has_a_queue_may_be_two_lanes);
+    tcase_add_test(tcase, whom_an_api_server_would_keep_frozen_is_told);
     tcase_add_test(tcase, what_was_given_up_takes_that_long_at_least);
     tcase_add_test(tcase, what_went_wrong_or_was_never_asked_for_says_nothing_of_time);
     suite_add_tcase(suite, tcase);

@@ -97,6 +97,25 @@ START_TEST(a_guest_whose_cut_would_come_after_the_deadline_is_not_blamed)
 }
 END_TEST
 
+START_TEST(a_guest_whose_cut_takes_long_to_ask_for_is_not_frozen_and_is_cut_in_the_end)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullAttemptOutcome) outcome = NULL;
+    g_autoptr(LullAttemptOutcome) last = NULL;
+
+    fake.forecast.asking = LULL_SEC(7);
+    outcome = attempt(LULL_LEVEL_CRASH, &error);
+    ck_assert_str_eq(fake_story(), "shpt");
+    ck_assert(outcome && outcome->refused);
+    ck_assert_int_eq(outcome->queue, LULL_SEC(7));
+    ck_assert_msg(strstr(error->message, "take 7.0 s to be answered") != NULL, "%s", error->message);
+    trial.earlier = json("{'proofReason':'its requests take 7 s'}");
+    last = attempt(LULL_LEVEL_CRASH, NULL);
+    ck_assert(last->reached);
+    g_clear_pointer(&trial.earlier, lull_json_put);
+}
+END_TEST
+
 START_TEST(a_queue_that_is_short_enough_is_no_reason)
 {
     g_autoptr(LullAttemptOutcome) outcome = NULL;
@@ -144,6 +163,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, why_it_was_not_frozen_is_told_and_it_is_tried_again, 0, 2);
     tcase_add_test(tcase, a_guest_that_has_to_queue_is_as_if_nobody_had_begun);
     tcase_add_test(tcase, a_guest_whose_cut_would_come_after_the_deadline_is_not_blamed);
+    tcase_add_test(tcase, a_guest_whose_cut_takes_long_to_ask_for_is_not_frozen_and_is_cut_in_the_end);
     tcase_add_test(tcase, a_queue_that_is_short_enough_is_no_reason);
     tcase_add_test(tcase, where_nobody_is_frozen_a_cut_may_take_its_time);
     tcase_add_test(tcase, a_guest_that_could_not_be_prepared_was_not_frozen_for_that_reason);
