@@ -92,6 +92,7 @@ class Machine:
     def take(self):
         self.uid = self.snapshots.take(self.snap, self.name)["metadata"]["uid"]
         self.snapshots.wait_taken(self.snap)
+        wait_for(lambda: not self.vm.read()["status"].get("snapshotInProgress"), "the machine let go")
         return self
 
     def cut(self, volume):
