@@ -77,7 +77,9 @@ class Client:
         """(status, document). @headers: Content_Type="...". Reads go over a connection that is kept, and once more over
         a new one if the server has closed that meanwhile; what may not be said twice goes over a new one at once."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        # Without blanks: the server keeps a ControllerRevision's data as they were written, and refuses each later
+        # patch of it as a change of them if they are not written as it would.
+        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body, separators=(",", ":"))
         if data is not None:
             headers.setdefault("Content-Type", "application/json")
         connection = getattr(self._local, "connection", None)
