@@ -49,7 +49,7 @@ typedef struct {
 
 static const GOptionEntry options[] = {
     {"to", 0, 0, G_OPTION_ARG_STRING, LULL_OPTION_AT(Options, to),
-     "the machine that it was taken of, where that has another name by now", "VM"},
+     "a new machine that is made of it; or that of which it is, where it has another name by now", "VM"},
     {"stop", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, stop),
      "shut the machine down where it runs, and start it again in the end", NULL},
     {"when-stopped", 0, 0, G_OPTION_ARG_NONE, LULL_OPTION_AT(Options, when_stopped),
@@ -112,27 +112,22 @@ check_is_source(LullJson *vm, LullJson *snapshot, GError **error)
                     name, uid);
     else
         g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                    "vm \"%s\": the snapshot is of \"%s\", and goes back to no other machine: nothing was "
-                    "done; leave --to out",
+                    "vm \"%s\": the snapshot is of \"%s\", and goes back to no other machine that is there: "
+                    "nothing was "
+                    "done; leave --to out, or name one that is not there yet",
                     name, source);
     return FALSE;
 }
 
-/* NULL with no error: the snapshot is of it, and it is gone. */
+/* NULL with no error: it is not there, or not any more. */
 static LullJson *
 get_vm(LullCli *cli, const char *vm, LullJson *snapshot, GError **error)
 {
-    const char *source = source_of(snapshot);
     GError *problem = NULL;
     LullJson *object = lull_client_get(cli->client, &lull_kind_vm, cli->ns, vm, &problem);
 
-    /* a cluster's restore may make another machine; its status tells */
-    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND) && (cli->cluster || g_str_equal(vm, source))) {
-        g_clear_error(&problem);
-    } else if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
-        lull_cli_suggest(cli, &lull_kind_vm, vm, &problem);
-        g_prefix_error(&problem, "the snapshot is of \"%s\" and makes no other machine: ", source);
-    }
+    if (lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        g_clear_error(&problem); /* it is brought back, or made */
     if (object && !cli->cluster && !check_is_source(object, snapshot, &problem))
         g_clear_pointer(&object, lull_json_put);
     if (problem)
@@ -202,10 +197,16 @@ warn_of_running(const Options *wanted, const char *vm, const char *restore)
 }
 
 static void
-say_gone(const LullCli *cli, const char *vm)
+say_gone(const LullCli *cli, const char *vm, LullJson *snapshot)
 {
     if (cli->cluster)
         (void)fprintf(stderr, "lull: note: %s is not there: it is made\n", vm);
+    else if (!g_str_equal(vm, source_of(snapshot)))
+        (void)fprintf(
+            stderr,
+            "lull: note: %s is not there: it is made, with disks, a uuid and addresses of its own, and left "
+            "off\n",
+            vm);
     else
         (void)fprintf(stderr,
                       "lull: note: %s is not there any more: it is defined again with the uuid that it had, "
@@ -236,7 +237,7 @@ create(LullCli *cli, const char *snapshot_name, const Options *wanted, GError **
         return LULL_EXIT_FAILED;
     }
     if (target == TARGET_GONE)
-        say_gone(cli, to);
+        say_gone(cli, to, snapshot);
     if (target == TARGET_RUNS)
         warn_of_running(wanted, to, lull_meta_name(restore));
     if (lull_cli_wants_wait(cli, wanted->wait, wanted->no_wait))
@@ -268,17 +269,17 @@ const LullCommand lull_command_restore = {
     .name = "restore",
     .arguments = "SNAPSHOT",
     .summary = "bring a machine back to a snapshot",
-    .details =
-        "The machine must be off: its disks are overwritten by those of the snapshot. One that runs "
-        "is refused,\n"
-        "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
-        "is one\n"
-        "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
-        "defined again\n"
-        "with the uuid that it had, and left off.\n\n"
-        "In a cluster the machine gets claims of new names, and --to may name a machine that is not there: "
-        "it is\n"
-        "made of the snapshot.",
+    .details = "The machine must be off: its disks are overwritten by those of the snapshot. One that runs "
+               "is refused,\n"
+               "unless --stop or --when-stopped says otherwise; deleting the restore calls either off. There "
+               "is one\n"
+               "restore of a machine at a time. One that is gone, undefined with its disks or without, is "
+               "defined again\n"
+               "with the uuid that it had, and left off.\n\n"
+               "--to may name a machine that is not there: it is made of the snapshot, beside the one that "
+               "it is of, and "
+               "left\n"
+               "off. In a cluster a machine gets claims of new names.",
     .options = options,
     .min = 1,
     .max = 1,

@@ -3,6 +3,30 @@
  */
 #include "coordinator/reconcile/restore-host.h"
 
+#include "coordinator/reconcile/restore-host-new.h"
+
+/* As the rules say what uid it is to have. */
+static gboolean
+is_new(const LullRestoreOrder *order)
+{
+    return g_strcmp0(order->vm_uid, order->uid) == 0;
+}
+
+static gboolean
+make_new(const LullRestoreHost *self, const LullRestoreOrder *order, LullRestoreProgressFunc progress,
+         gpointer user_data, GCancellable *cancel, GError **error)
+{
+    g_autoptr(LullJson) files = lull_restore_host_files(order->restore);
+    const LullNewMachine wanted = {
+        .name = order->target,
+        .files = files,
+        .patches = lull_json_array(lull_json_object(order->restore, "spec"), "patches"),
+    };
+
+    return self->storage->ops->restore_new(self->storage, order->content_uid, &wanted, order->uid, progress,
+                                           user_data, cancel, error);
+}
+
 static gboolean
 run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressFunc progress,
     gpointer user_data, GCancellable *cancel, GError **error)
@@ -13,8 +37,11 @@ run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressF
 
     if (!lull_claims_take(self->claims, order->content_uid, owner, error))
         return FALSE;
-    done = self->storage->ops->restore(self->storage, order->content_uid, order->vm_uid, order->uid, progress,
-                                       user_data, cancel, error);
+    if (is_new(order))
+        done = make_new(self, order, progress, user_data, cancel, error);
+    else
+        done = self->storage->ops->restore(self->storage, order->content_uid, order->vm_uid, order->uid,
+                                           progress, user_data, cancel, error);
     lull_claims_release(self->claims, order->content_uid);
     return done;
 }
@@ -36,9 +63,8 @@ drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 {
     const LullRestoreHost *self = (const LullRestoreHost *)place;
 
-    if (order->content_uid)
-        self->storage->ops->drop_restore(self->storage, order->content_uid, order->uid);
-    return TRUE;
+    return !order->content_uid ||
+           self->storage->ops->drop_restore(self->storage, order->content_uid, order->uid, error);
 }
 
 static const LullRestorePlaceOps ops = {&lull_restore_host_rules, run, shut_down, start, drop};

@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Restores on a plain host: onto the files that the volumes were. */
+/* Restores on a plain host: onto the files that the volumes were, or to a new machine with files of its own.
+ */
 typedef struct {
     LullRestorePlace place;
     LullHost *host;

@@ -33,6 +33,9 @@ struct _LullRestoreRules {
     gboolean (*is_off)(LullJson *vm);
     /* Is the target there as this restore wrote it, whether it runs or not? NULL: it cannot be. */
     gboolean (*is_written)(const LullRestoreView *view);
+    /* The uid that a target is to have that is not there: @snapshot and @restore are looked at. NULL: there
+     * is no such function, or the uid of the machine that the snapshot is of. Lent by @view. */
+    const char *(*uid_to_be)(const LullRestoreView *view);
     /* Writes what is to be put in place where: status.restores and what goes with it. */
     void (*plan)(const LullRestoreView *view, LullJson *status);
     /* What the machine that was restored has otherwise than it had when it was cut; NULL: nothing. */

@@ -148,6 +148,14 @@ lock_problem(LullJson *vm)
     return g_strdup_printf("vm snapshot %s in progress", snapshot ? snapshot : "");
 }
 
+static const char *
+uid_of_target(const LullRestoreView *self, const LullRestoreRules *rules)
+{
+    const char *other = !self->vm && rules->uid_to_be ? rules->uid_to_be(self) : NULL;
+
+    return other ? other : lull_meta_uid(self->vm ? self->vm : source_of(self));
+}
+
 static void
 look_at_target(LullRestoreView *self, const LullRestoreRules *rules)
 {
@@ -158,7 +166,7 @@ look_at_target(LullRestoreView *self, const LullRestoreRules *rules)
     self->target_stopped = !self->vm || rules->is_off(self->vm);
     self->note = self->target_stopped ? NULL : rules->note(self->vm);
     self->ends_itself = !self->target_stopped && !self->note;
-    self->vm_uid = g_strdup(lull_meta_uid(self->vm ? self->vm : source_of(self)));
+    self->vm_uid = g_strdup(uid_of_target(self, rules));
     self->locked = owner && g_str_equal(owner, self->name);
     self->other_locked = !self->locked && (owner || lull_json_string(status, "snapshotInProgress", NULL));
 }

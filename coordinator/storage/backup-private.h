@@ -64,10 +64,15 @@ lull_backup_settle(LullBackupStorage *self, const char *content_uid, GCancellabl
 gboolean
 lull_backup_check(LullStorage *storage, const char *content_uid, GPtrArray **ret_volumes, GError **error);
 
-/* restore.c */
+/* restore.c, restore-new.c: storage.h has what they do. */
 gboolean lull_backup_restore(LullStorage *storage, const char *content_uid, const char *vm_uid,
                              const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                              gpointer user_data, GCancellable *cancel, GError **error);
-void lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid);
+gboolean
+lull_backup_restore_new(LullStorage *storage, const char *content_uid, const LullNewMachine *wanted,
+                        const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                        gpointer user_data, GCancellable *cancel, GError **error);
+gboolean lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid,
+                                  GError **error);
 
 G_END_DECLS

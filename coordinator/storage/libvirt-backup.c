@@ -441,6 +441,7 @@ static const LullStorageOps ops = {
     .cut_volumes = backup_cut_volumes,
     .remove = lull_backup_remove,
     .restore = lull_backup_restore,
+    .restore_new = lull_backup_restore_new,
     .drop_restore = lull_backup_drop_restore,
     .check = lull_backup_check,
     .verify = lull_backup_verify,

@@ -123,24 +123,24 @@ check_not_begun(const char *folder, GError **error)
 }
 
 /* Those that died while they copied, and cannot find what they left once the content is gone. */
-static void
-drop_copies(LullBackupStorage *self, const char *content_uid, const char *folder)
+static gboolean
+drop_copies(LullBackupStorage *self, const char *content_uid, const char *folder, GError **error)
 {
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir)))
-        if (g_str_has_prefix(name, LULL_FOLDER_COPYING))
-            lull_backup_drop_restore((LullStorage *)self, content_uid, name + strlen(LULL_FOLDER_COPYING));
+        if (g_str_has_prefix(name, LULL_FOLDER_COPYING) &&
+            !lull_backup_drop_restore((LullStorage *)self, content_uid, name + strlen(LULL_FOLDER_COPYING),
+                                      error))
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean
 free_of_restores(LullBackupStorage *self, const char *content_uid, const char *folder, GError **error)
 {
-    if (!check_not_begun(folder, error))
-        return FALSE;
-    drop_copies(self, content_uid, folder);
-    return TRUE;
+    return check_not_begun(folder, error) && drop_copies(self, content_uid, folder, error);
 }
 
 /* What is there, with nobody just adding to it. After the mark none does so below what goes. */

@@ -9,12 +9,14 @@
 
 G_BEGIN_DECLS
 
-/* restore.c, and what it looks at before it touches anything: restore-check.c. */
+/* What restores in place (restore.c) and new machines (restore-new.c) have in common: what is read and marked
+ * (restore-load.c), looked at before anything is touched (restore-check.c), and copied (restore-copy.c). */
 
 typedef struct {
     LullJson *row; /* of the manifest; lent */
     char *stored;
-    char *target; /* where links lead */
+    char *source; /* where links lead: the file or device that it was */
+    char *target; /* that it is to be; in place the same */
     char *part;   /* being written; NULL for a device */
     char *fresh;  /* finished, beside the target */
     guint64 size; /* of what is stored, with what it is based on */
@@ -36,6 +38,49 @@ typedef struct {
     guint64 current; /* size of the one under way */
     GCancellable *cancel;
 } LullRestore;
+void lull_restore_clear(LullRestore *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestore, lull_restore_clear)
+
+/* The name of what is finished for @target, beside it; of one restore only, so that another one's is never
+ * taken for it. */
+char *lull_restore_fresh_name(const char *target, const char *restore_uid) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Where a volume is to be; @target NULL: where it was. */
+void lull_restore_aim(LullRestoreVolume *volume, const char *target, const char *restore_uid);
+
+/* Folder, manifest and volumes. INVALID: a uid is none. */
+gboolean lull_restore_load_volumes(LullRestore *self, const char *content_uid, const char *restore_uid,
+                                   GError **error);
+
+/* What is to be read. INVALID: it is being deleted. */
+gboolean
+lull_restore_load_files(LullRestore *self, const char *content_uid, const char *restore_uid, GError **error);
+
+/* Marks are kept with the content. RESTORED: told to restore again, by somebody who lost the answer, it must
+ * not strike what was written since. COPYING: something may lie beside the images that goes with the content
+ * at the latest; its text is empty, or of a new machine what restore-new.c has to know. RESTORING: the
+ * content is needed until it is over. */
+gboolean lull_restore_is_marked(const LullRestore *self, const char *prefix, const char *restore_uid);
+gboolean lull_restore_mark(const LullRestore *self, const char *prefix, const char *restore_uid,
+                           const char *text, GError **error);
+void lull_restore_unmark(const char *folder, const char *prefix, const char *restore_uid);
+void lull_restore_unmark_all(const char *folder, const char *restore_uid); /* it is over */
+
+/* Were these the disks of a guest that had switched itself off? */
+gboolean lull_restore_is_at_rest(const LullRestore *self);
+
+/* All files, or all devices, finished and durable; files under their second names only. */
+gboolean lull_restore_copy_all(LullRestore *self, gboolean block, GError **error);
+
+/* The owner and mode of @target, where there is one; @path names @fd in errors. */
+gboolean lull_restore_give_owner(int fd, const char *path, const char *target, GError **error);
+
+/* A small file, finished and durable, with the owner of @like. */
+gboolean lull_restore_copy_small(const char *from, const char *to, const char *like, GError **error);
+
+/* restore-new.c: takes back what a new machine was to have. Its mark's text. */
+gboolean
+lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid, GError **error);
 
 /* The machine is off, called as it was, and without a saved state; of one that is gone, nobody else has what
  * it had. */

@@ -52,6 +52,13 @@ typedef struct {
     gint64 asking; /* usec that asking for it takes, where nobody may stand still for that; 0: one may */
 } LullCutForecast;
 
+/* A machine that is to be made of a content. All is lent. */
+typedef struct {
+    const char *name;
+    LullJson *files;   /* {"vda": "name"}: of each volume, without its folder and its suffix */
+    LullJson *patches; /* coordinator/model/host-patch.h; NULL: none */
+} LullNewMachine;
+
 typedef struct {
     /* One request cuts all volumes at the same instant, or none. */
     gboolean atomic;
@@ -108,9 +115,16 @@ typedef struct {
     gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error);
+    /* Makes another machine of content, off, whose uuid is @restore_uid, with files of its own beside those
+     * that the volumes were. No file that is there is touched. UNSUPPORTED: it has what cannot be had twice.
+     * Resumable as above; what fails leaves nothing. NULL: there is no such thing. */
+    gboolean (*restore_new)(LullStorage *self, const char *content_uid, const LullNewMachine *wanted,
+                            const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                            gpointer user_data, GCancellable *cancel, GError **error);
     /* A restore is given up, and does not run: what it left beside the images is removed, as far as that
-     * goes, and its content may go. */
-    void (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid);
+     * goes, and its content may go. A machine that it has made stays as it is. */
+    gboolean (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid,
+                             GError **error);
     /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only)
      * NOT_FOUND: some are not. *@ret_volumes (char *; may be NULL) where not: the names of those that the
      * error is about, none where it is the content as a whole. */

@@ -258,7 +258,7 @@ START_TEST(what_a_restore_has_begun_to_put_in_place_stays_until_that_is_over)
     }
     refuses = FALSE;
     if (given_up)
-        storage->ops->drop_restore(storage, CONTENT, RESTORE);
+        ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
     else
         ck_assert(restore(NULL));
     ck_assert(remove_content(NULL));
@@ -275,7 +275,7 @@ START_TEST(a_restore_that_is_given_up_leaves_nothing_beside_the_images)
     fill(fresh, 'f');
     fill(part, 'p');
     fill(other, 'o');
-    storage->ops->drop_restore(storage, CONTENT, RESTORE);
+    ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
     ck_assert(!g_file_test(fresh, G_FILE_TEST_EXISTS) && !g_file_test(part, G_FILE_TEST_EXISTS));
     ck_assert(g_file_test(other, G_FILE_TEST_EXISTS)); /* another restore's */
     ck_assert(is_filled_with(image, 'o'));

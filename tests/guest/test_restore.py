@@ -162,12 +162,61 @@ def test_what_has_no_meaning_on_a_plain_host_is_refused_by_name(api, stopped, sp
     assert list(spec)[0] in reason(restore, "Failure")
 
 
-def test_a_new_machine_is_refused_and_it_is_told_what_can_be_had(api, stopped):
-    api.restore("nobody", "snap-larry", "nobody")
-    restore = api.settle_restore("nobody", timeout=5)
+@pytest.fixture
+def lara(host, guest, api):
+    """A machine that a test makes of larry's snapshot; gone in the end, with its disks."""
+    lara = rig.Copy(host, "lara")
+    yield lara
+    lara.remove()
+    rig.wait_for(lambda: api.rest.get(f"{VMS}/lara")[0] == 404, 10, "known to be gone")
 
-    assert "VM nobody does not exist" in reason(restore, "Failure")
-    assert f"name {stopped.name} as the target" in reason(restore, "Failure")
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumeRestorePolicy": "InPlace"},
+        {"volumeRestoreOverrides": [{"volumeName": "vda", "labels": {"a": "b"}}]},
+        {"patches": ['{"op": "remove", "path": "/spec/template/spec/domain/cpu"}']},
+    ],
+)
+def test_what_has_no_meaning_for_a_new_machine_is_refused_by_name(api, guest, lara, spec):
+    api.restore("refused", "snap-larry", lara.name, **spec)
+    restore = api.settle_restore("refused", timeout=5)
+
+    assert list(spec)[0] in reason(restore, "Failure")
+    assert not lara.is_there()
+
+
+def test_a_new_machine_boots_with_the_data_of_the_snapshot_beside_the_one_that_it_is_of(
+    api, coordinator, running, lara, snapshot
+):
+    before = {disk.target: running.current_disk_path(disk.target) for disk in running.disks}
+    done = coordinator.lull("restore", "snap-larry", "--to", lara.name, "--wait")
+
+    assert done.returncode == 0 and "lara is not there: it is made" in done.stderr, done
+    assert lara.uuid != running.uuid and not lara.domain.isActive()
+    stored = contents_stored(api, running, snapshot)
+    assert contents_now(lara) == stored
+    assert {disk.target: running.current_disk_path(disk.target) for disk in running.disks} == before
+    lara.reach()
+    lara.start()
+    lara.assert_writes_resume(within=5)
+    assert all(lara.seq(kind) > stored[kind].lines for kind in stored)
+    running.assert_writes_resume(within=5)
+
+
+@pytest.mark.parametrize("step", ["restore-copied", "restore-swapped", "restore-defined"])
+def test_a_new_machine_is_made_whoever_is_killed_meanwhile(api, coordinator, guest, lara, snapshot, step):
+    coordinator.stop()
+    coordinator.start(step=f"coordinator.{step}=kill")
+    api.restore("resumed", "snap-larry", lara.name)
+    coordinator.wait_end(timeout=30)
+    coordinator.start()
+    restore = api.settle_restore("resumed")
+
+    assert condition(restore, "Ready"), restore
+    assert contents_now(lara) == contents_stored(api, guest, snapshot)
+    assert not [name for name in os.listdir(guest.dir) if "lull-restore" in name]
 
 
 def assert_back(api, guest, snapshot):

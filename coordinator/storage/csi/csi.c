@@ -224,9 +224,10 @@ refuse_restore(LullStorage *storage, const char *content_uid, const char *vm_uid
     return refuse(error);
 }
 
-static void
-drop_no_restore(LullStorage *storage, const char *content_uid, const char *restore_uid)
+static gboolean
+drop_no_restore(LullStorage *storage, const char *content_uid, const char *restore_uid, GError **error)
 {
+    return TRUE;
 }
 
 static gboolean

@@ -636,6 +636,28 @@ def is_stopped(process):
         return file.read().rsplit(")", 1)[1].split()[0] == "T"
 
 
+class Copy(Guest):
+    """What a restore makes of a guest's snapshot, under another name."""
+
+    def reach(self):
+        """Gives it a socket for its shell where we find it; before it is started."""
+        source = f"<source mode='bind' path='{self.control.path}'/>"
+        target = r"(<channel type='unix'>)(?:\s*<source[^>]*/>)?(\s*<target type='virtio' name='dev.lull.test.control')"
+        xml, n = re.subn(target, rf"\1{source}\2", self.domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        assert n == 1, xml
+        self.host.connection.defineXML(xml)
+
+    def is_there(self):
+        return self.name in [domain.name() for domain in self.host.connection.listAllDomains()]
+
+    def remove(self):
+        """With its disks, where there are any."""
+        paths = [self.current_disk_path(disk.target) for disk in self.disks] if self.is_there() else []
+        super().remove()
+        for path in paths:
+            os.unlink(path)
+
+
 class Coordinator:
     """lull-coordinator with a state directory and a socket of its own. May be started again. @beside: the host whose
     libvirtd's mounts it has, and so the folders that libvirt keeps for its machines; None: ours."""

@@ -463,11 +463,12 @@ restore(LullStorage *self, const char *content_uid, const char *vm_uid, const ch
     return TRUE;
 }
 
-static void
-drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid)
+static gboolean
+drop_restore(LullStorage *self, const char *content_uid, const char *restore_uid, GError **error)
 {
     set_beside(restore_uid, NULL);
     set_over(content_uid, restore_uid);
+    return TRUE;
 }
 
 LullStorage *

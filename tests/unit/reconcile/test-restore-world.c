@@ -164,12 +164,13 @@ work_restore(LullStorage *storage, const char *content_uid, const char *vm_uid, 
     return !fails_now(&self->fail_after, error);
 }
 
-static void
-work_drop(LullStorage *storage, const char *content_uid, const char *restore_uid)
+static gboolean
+work_drop(LullStorage *storage, const char *content_uid, const char *restore_uid, GError **error)
 {
     Work *self = (Work *)storage;
 
     self->dropped++;
+    return TRUE;
 }
 
 static const LullStorageOps work_ops = {.restore = work_restore, .drop_restore = work_drop};

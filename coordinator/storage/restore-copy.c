@@ -1,0 +1,137 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/restore-private.h"
+#include "protocol/error.h"
+
+static void
+on_image_progress(guint permille, gpointer user_data)
+{
+    const LullRestore *self = user_data;
+
+    if (self->progress && self->total)
+        self->progress((guint)((self->done * 1000 + self->current * permille) / self->total),
+                       self->user_data);
+}
+
+gboolean
+lull_restore_give_owner(int fd, const char *path, const char *target, GError **error)
+{
+    struct stat info;
+
+    if (stat(target, &info) < 0)
+        return errno == ENOENT || lull_folder_errno(error, errno, "image", target);
+    if (fchown(fd, info.st_uid, info.st_gid) < 0 || fchmod(fd, info.st_mode & 07777) < 0)
+        return lull_folder_errno(error, errno, "owner of", path);
+    return TRUE;
+}
+
+/* Whoever else may write to the folder may have put something else there under our name. */
+static gboolean
+check_still(const char *path, int fd, GError **error)
+{
+    struct stat ours;
+    struct stat there;
+
+    if (fstat(fd, &ours) < 0 || lstat(path, &there) < 0)
+        return lull_folder_errno(error, errno, "image", path);
+    if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+        return TRUE;
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_DENIED,
+        "image %s: somebody else put a file in its place while it was written: see who may write to its "
+        "folder",
+        path);
+    return FALSE;
+}
+
+static gboolean
+is_finished(const LullRestoreVolume *volume)
+{
+    struct stat info;
+
+    return lstat(volume->fresh, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/* One new image beside the old one: finished and durable under its second name only. It is written by its
+ * descriptor, so that no link leads what is written elsewhere. */
+static gboolean
+copy_file(LullRestore *self, LullRestoreVolume *volume, GError **error)
+{
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+    gboolean ok;
+    int fd;
+
+    if (is_finished(volume))
+        return TRUE;
+    fd = lull_folder_open_new(volume->part);
+    if (fd < 0)
+        return lull_folder_errno(error, errno, "image", volume->part);
+    ok =
+        lull_image_convert_into(volume->stored, fd, format, on_image_progress, self, self->cancel, error) &&
+        lull_restore_give_owner(fd, volume->part, volume->source, error) &&
+        (fsync(fd) == 0 || lull_folder_errno(error, errno, "syncing", volume->part)) &&
+        check_still(volume->part, fd, error) &&
+        (rename(volume->part, volume->fresh) == 0 || lull_folder_errno(error, errno, "image", volume->fresh));
+    close(fd);
+    return ok;
+}
+
+/* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means
+ * nothing any more; a raw device is written as it is, zeroes too. */
+static gboolean
+copy_device(LullRestore *self, LullRestoreVolume *volume, GError **error)
+{
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+
+    g_clear_pointer(&volume->lock, lull_image_unlock);
+    if (!lull_image_convert(volume->stored, volume->target, format, g_str_equal(format, "raw"),
+                            on_image_progress, self, self->cancel, error) ||
+        !lull_folder_sync(volume->target, error))
+        return FALSE;
+    volume->lock = lull_image_lock(volume->target, error);
+    return volume->lock != NULL;
+}
+
+gboolean
+lull_restore_copy_all(LullRestore *self, gboolean block, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->block != block)
+            continue;
+        self->current = volume->size;
+        if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, error))
+            return FALSE;
+        self->done += self->current;
+        self->current = 0;
+        on_image_progress(0, self);
+    }
+    return TRUE;
+}
+
+gboolean
+lull_restore_copy_small(const char *from, const char *to, const char *like, GError **error)
+{
+    gboolean ok;
+    int fd;
+
+    if (!lull_folder_copy(from, to, error))
+        return FALSE;
+    fd = open(to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return lull_folder_errno(error, errno, "NVRAM", to);
+    ok = lull_restore_give_owner(fd, to, like, error);
+    close(fd);
+    if (!ok)
+        (void)unlink(to);
+    return ok;
+}

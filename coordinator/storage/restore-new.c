@@ -1,0 +1,350 @@
+/* SPDX-FileCopyrightText: The Lull authors
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coordinator/guest/vm-copy.h"
+#include "coordinator/guest/vm-definition.h"
+#include "coordinator/storage/folder.h"
+#include "coordinator/storage/occupied.h"
+#include "coordinator/storage/restore-private.h"
+#include "protocol/error.h"
+#include "protocol/step.h"
+
+/* A new machine: its files grow under names of this restore only, get their own names as second ones, which
+ * takes nobody's place, and the definition comes last; then the first names go. A file whose own name leads
+ * to the same as the first one is ours, whoever is killed meanwhile; once libvirt knows the machine, its
+ * files are the machine's. */
+
+typedef struct {
+    LullRestore base;
+    const LullNewMachine *wanted;
+    const char *uid; /* of the restore, and of the machine */
+    char *nvram;     /* its own; NULL: none */
+    char *xml;
+    GPtrArray *files; /* char *: what it is to have */
+} NewMachine;
+
+static void
+clear(NewMachine *self)
+{
+    g_free(self->nvram);
+    g_free(self->xml);
+    g_clear_pointer(&self->files, g_ptr_array_unref);
+    lull_restore_clear(&self->base);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NewMachine, clear)
+
+static gboolean
+is_there(LullLink *link, const char *uid, gboolean *ret_there, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullDomain) domain = lull_link_domain(link, uid, &problem);
+
+    *ret_there = domain != NULL;
+    if (domain || lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+/* Beside the file that the volume was, whatever that is called. */
+static gboolean
+aim_volume(NewMachine *self, LullRestoreVolume *volume, GError **error)
+{
+    const char *name = lull_json_string(volume->row, "name", "");
+    const char *wanted = lull_json_string(self->wanted->files, name, NULL);
+    g_autofree char *parent = g_path_get_dirname(volume->source);
+    g_autofree char *file = NULL;
+    g_autofree char *target = NULL;
+
+    if (volume->block) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+            "volume %s is the block device %s: a new virtual machine would need one of its own, which is "
+            "not made here; restore it onto the machine itself",
+            name, volume->source);
+        return FALSE;
+    }
+    if (!wanted || strchr(wanted, '/')) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "volume %s: no name is planned for its file",
+                    name);
+        return FALSE;
+    }
+    file = g_strconcat(wanted, ".", lull_json_string(volume->row, "sourceFormat", "raw"), NULL);
+    target = g_build_filename(parent, file, NULL);
+    lull_restore_aim(volume, target, self->uid);
+    g_ptr_array_add(self->files, g_steal_pointer(&target));
+    return TRUE;
+}
+
+static void
+aim_nvram(NewMachine *self)
+{
+    const char *old = lull_json_string(self->base.manifest, "nvram", NULL);
+    g_autofree char *parent = old ? g_path_get_dirname(old) : NULL;
+    g_autofree char *file = g_strconcat(self->wanted->name, "_VARS.fd", NULL);
+
+    if (!old)
+        return;
+    self->nvram = g_build_filename(parent, file, NULL);
+    g_ptr_array_add(self->files, g_strdup(self->nvram));
+}
+
+static gboolean
+aim(NewMachine *self, GError **error)
+{
+    self->files = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < self->base.volumes->len; i++)
+        if (!aim_volume(self, g_ptr_array_index(self->base.volumes, i), error))
+            return FALSE;
+    aim_nvram(self);
+    return TRUE;
+}
+
+static gboolean
+write_definition(NewMachine *self, GError **error)
+{
+    g_autofree char *path = g_build_filename(self->base.folder, LULL_FOLDER_DOMAIN, NULL);
+    g_autoptr(LullJson) disks = json_object_new_object();
+    g_autofree char *stored = NULL;
+    g_autofree char *copy = NULL;
+    g_autoptr(GError) problem = NULL;
+    const LullVmCopy wanted = {self->wanted->name, self->uid, disks, self->nvram, self->wanted->patches};
+
+    for (guint i = 0; i < self->base.volumes->len; i++) {
+        const LullRestoreVolume *volume = g_ptr_array_index(self->base.volumes, i);
+
+        lull_json_set_string(disks, lull_json_string(volume->row, "disk", ""), volume->target);
+    }
+    if (!g_file_get_contents(path, &stored, NULL, &problem)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
+        return FALSE;
+    }
+    copy = lull_vm_copy(stored, &wanted, error);
+    self->xml = copy ? lull_vm_definition_mark(copy, !lull_restore_is_at_rest(&self->base), error) : NULL;
+    return self->xml != NULL;
+}
+
+static gboolean
+load(NewMachine *self, const char *content_uid, GError **error)
+{
+    if (!lull_restore_load_volumes(&self->base, content_uid, self->uid, error) ||
+        !lull_restore_load_files(&self->base, content_uid, self->uid, error))
+        return FALSE;
+    self->base.link = lull_link_borrow(self->base.storage->host, error);
+    return self->base.link && aim(self, error);
+}
+
+static gboolean
+is_same_file(const char *a, const char *b)
+{
+    struct stat one;
+    struct stat other;
+
+    return lstat(a, &one) == 0 && lstat(b, &other) == 0 && S_ISREG(one.st_mode) &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static gboolean
+set_exists(const char *path, GError **error)
+{
+    g_set_error(
+        error, LULL_ERROR, LULL_ERROR_INVALID,
+        "image %s: there is a file of that name, which stays as it is: move it away, or choose another name "
+        "(spec.volumeRestoreOverrides)",
+        path);
+    return FALSE;
+}
+
+/* Nobody has its name, or a file that it is to have. */
+static gboolean
+check_free(const NewMachine *self, GError **error)
+{
+    for (guint i = 0; i < self->files->len; i++) {
+        const char *path = g_ptr_array_index(self->files, i);
+        g_autofree char *fresh = lull_restore_fresh_name(path, self->uid);
+        struct stat info;
+
+        if (lstat(path, &info) == 0 && !is_same_file(fresh, path))
+            return set_exists(path, error);
+    }
+    return lull_occupied_check(self->base.link, self->uid, self->wanted->name, self->files, error);
+}
+
+static gboolean
+mark(const NewMachine *self, GError **error)
+{
+    g_autoptr(LullJson) text = json_object_new_object();
+    LullJson *files = json_object_new_array();
+
+    for (guint i = 0; i < self->files->len; i++)
+        lull_json_append_string(files, g_ptr_array_index(self->files, i));
+    lull_json_take(text, "files", files);
+    return lull_restore_mark(&self->base, LULL_FOLDER_COPYING, self->uid, lull_json_to_line(text), error);
+}
+
+static gboolean
+copy_nvram(const NewMachine *self, GError **error)
+{
+    g_autofree char *stored = g_build_filename(self->base.folder, LULL_FOLDER_NVRAM, NULL);
+    g_autofree char *fresh = self->nvram ? lull_restore_fresh_name(self->nvram, self->uid) : NULL;
+
+    return !fresh || g_file_test(fresh, G_FILE_TEST_EXISTS) ||
+           lull_restore_copy_small(stored, fresh, lull_json_string(self->base.manifest, "nvram", ""), error);
+}
+
+static gboolean
+place(const NewMachine *self, GError **error)
+{
+    for (guint i = 0; i < self->files->len; i++) {
+        const char *path = g_ptr_array_index(self->files, i);
+        g_autofree char *fresh = lull_restore_fresh_name(path, self->uid);
+        g_autofree char *parent = g_path_get_dirname(path);
+
+        if (link(fresh, path) < 0 && errno != EEXIST)
+            return lull_folder_errno(error, errno, "second name for image", path);
+        if (!is_same_file(fresh, path))
+            return set_exists(path, error);
+        if (!lull_folder_sync(parent, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+define(const NewMachine *self, GError **error)
+{
+    virDomainPtr domain = virDomainDefineXML(lull_link_connection(self->base.link), self->xml);
+
+    if (!domain)
+        return lull_link_error(error, "defining the new virtual machine");
+    virDomainFree(domain);
+    return TRUE;
+}
+
+/* @made: the files are the machine's; else they go as well. */
+static void
+forget_files(GPtrArray *files, const char *uid, gboolean made)
+{
+    for (guint i = 0; i < files->len; i++) {
+        const char *path = g_ptr_array_index(files, i);
+        g_autofree char *fresh = lull_restore_fresh_name(path, uid);
+        g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+        g_autofree char *half = g_strconcat(fresh, LULL_FOLDER_FRESH, NULL);
+
+        if (!made && is_same_file(fresh, path))
+            (void)g_unlink(path);
+        (void)g_unlink(fresh);
+        (void)g_unlink(part);
+        (void)g_unlink(half);
+    }
+}
+
+/* Whoever lost the answer to the definition does not know whether there is a machine that has the files. */
+static gboolean
+take_back(LullLink *link, GPtrArray *files, const char *uid, GError **error)
+{
+    gboolean made = FALSE;
+
+    if (!is_there(link, uid, &made, error))
+        return FALSE;
+    forget_files(files, uid, made);
+    return TRUE;
+}
+
+static gboolean
+finish(const NewMachine *self, GError **error)
+{
+    if (!lull_restore_mark(&self->base, LULL_FOLDER_RESTORED, self->uid, "", error))
+        return FALSE;
+    forget_files(self->files, self->uid, TRUE);
+    lull_restore_unmark_all(self->base.folder, self->uid);
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
+    return TRUE;
+}
+
+static gboolean
+make(NewMachine *self, GError **error)
+{
+    if (!lull_restore_copy_all(&self->base, FALSE, error) || !copy_nvram(self, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
+    if (!place(self, error))
+        return FALSE;
+    lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
+    return check_free(self, error) && define(self, error);
+}
+
+static gboolean
+run(NewMachine *self, const char *content_uid, GError **error)
+{
+    gboolean there = FALSE;
+
+    if (!lull_backup_settle(self->base.storage, content_uid, self->base.cancel, error) ||
+        !load(self, content_uid, error))
+        return FALSE;
+    if (lull_restore_is_marked(&self->base, LULL_FOLDER_RESTORED, self->uid)) {
+        lull_restore_unmark_all(self->base.folder, self->uid);
+        return TRUE;
+    }
+    if (!is_there(self->base.link, self->uid, &there, error))
+        return FALSE;
+    if (there)
+        return finish(self, error);
+    if (!write_definition(self, error) || !check_free(self, error) ||
+        !lull_restore_check_places(&self->base, error) || !lull_restore_verify_stored(&self->base, error) ||
+        !lull_restore_check_space(&self->base, error) || !mark(self, error))
+        return FALSE;
+    if (make(self, error))
+        return finish(self, error);
+    if (take_back(self->base.link, self->files, self->uid, NULL))
+        lull_restore_unmark_all(self->base.folder, self->uid);
+    return FALSE;
+}
+
+gboolean
+lull_backup_restore_new(LullStorage *storage, const char *content_uid, const LullNewMachine *wanted,
+                        const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
+                        gpointer user_data, GCancellable *cancel, GError **error)
+{
+    LullBackupStorage *backups = (LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(backups->directory, content_uid, 0, error);
+    g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
+    const char *source = lull_json_string(manifest, "vm", "");
+    g_auto(NewMachine) self = {
+        .base = {.storage = backups, .progress = progress, .user_data = user_data, .cancel = cancel},
+        .wanted = wanted,
+        .uid = restore_uid,
+    };
+    gboolean ok;
+
+    if (!manifest || !lull_chain_lock(backups->chains, source, G_MAXINT64 / 2, cancel, error))
+        return FALSE;
+    ok = run(&self, content_uid, error);
+    lull_chain_unlock(backups->chains, source);
+    return ok;
+}
+
+gboolean
+lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid, GError **error)
+{
+    LullJson *names = lull_json_array(mark, "files");
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(LullLink) link = NULL;
+
+    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
+        const char *path = json_object_get_string(json_object_array_get_idx(names, i));
+
+        if (path && g_path_is_absolute(path))
+            g_ptr_array_add(files, g_strdup(path));
+    }
+    if (files->len == 0)
+        return TRUE;
+    link = lull_link_borrow(storage->host, error);
+    return link && take_back(link, files, restore_uid, error);
+}
