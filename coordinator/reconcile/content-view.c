@@ -16,6 +16,14 @@
 
 #define LONGEST_PAUSE 16 /* of the first one */
 
+LullJson *
+lull_content_stored_report(const LullContentView *view)
+{
+    const char *text = lull_meta_annotation(view->content, LULL_ANNOTATION_REPORT);
+
+    return text ? lull_json_parse(text, -1, NULL) : NULL;
+}
+
 void
 lull_content_view_free(LullContentView *self)
 {

@@ -65,6 +65,9 @@ typedef struct {
 void lull_content_view_free(LullContentView *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullContentView, lull_content_view_free)
 
+/* Of the last attempt that could tell anything; owned; NULL: none. */
+LullJson *lull_content_stored_report(const LullContentView *view);
+
 /* The name that a volume, an entry of the content's volumeBackups, has as a snapshot. */
 char *lull_content_snapshot_name(const LullContentView *self, LullJson *backup) G_GNUC_WARN_UNUSED_RESULT;
 
