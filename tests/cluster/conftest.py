@@ -13,6 +13,9 @@ import scratch
 from cluster import Cluster
 from coordinators import ACCOUNT
 from kubevirt import KubeVirt
+from restores import RESTORES, Machine
+from snapshots import Snapshots
+from virtapi import RunApi
 
 numbers = itertools.count(1)
 
@@ -67,6 +70,43 @@ def vm(running):
 @pytest.fixture
 def guest(running):
     return running[1]
+
+
+# Of files with restores, whose `coordinator` leads.
+
+
+@pytest.fixture(scope="module")
+def place(installed, coordinator):
+    """The name space of all machines here."""
+    name = installed.create_namespace(f"restores-{next(numbers)}")
+    yield name
+    for one in installed.admin.list(RESTORES, name):
+        installed.admin.delete(RESTORES, one["metadata"]["name"], name)
+    snapshots = Snapshots(installed, name)
+    for one in installed.admin.list(snapshots.kind, name):
+        snapshots.delete(one["metadata"]["name"])
+    installed.clear_namespace(name)
+
+
+@pytest.fixture(scope="module")
+def run_api(installed):
+    with RunApi(installed) as run_api:
+        yield run_api
+
+
+@pytest.fixture
+def make(installed, kubevirt, place, run_api):
+    machines = []
+
+    def make(*volumes, **spec):
+        machines.append(Machine(installed, kubevirt, place, volumes or ("root",), **spec))
+        run_api.serve(machines[-1].vm)
+        return machines[-1].take()
+
+    yield make
+    for machine in machines:
+        if machine.vm.pod:
+            machine.vm.stop()
 
 
 @pytest.fixture(autouse=True)
