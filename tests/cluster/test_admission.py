@@ -110,6 +110,13 @@ def test_a5_a_spec_stays_as_it_was_made(installed, group, namespace, change):
     assert_taken(patch(installed.admin, document, namespace, {"metadata": {"labels": {"kept": "yes"}}}))
 
 
+def test_a5_v15_what_a_restore_asks_for_stays_as_it_was_made(installed, group, namespace):
+    document = restore("back", of="none", group=group)
+    installed.admin.create(document, namespace)
+    change = {"spec": {"targetReadinessPolicy": "StopTarget"}}
+    assert_refused(patch(installed.admin, document, namespace, change), "spec", FIXED)
+
+
 def test_a5_what_a_content_holds_stays_as_it_was_made(installed, group, namespace):
     document = content("content", group=group)
     installed.admin.create(document, namespace)
