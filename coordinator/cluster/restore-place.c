@@ -3,6 +3,7 @@
  */
 #include "coordinator/cluster/restore-place.h"
 
+#include "coordinator/cluster/run-strategy.h"
 #include "coordinator/cluster/volume-status.h"
 #include "coordinator/reconcile/effect.h"
 #include "protocol/error.h"
@@ -38,7 +39,7 @@ give_strategy_back(const LullRestoreCluster *self, const LullRestoreOrder *order
 
         if (!vm)
             return FALSE;
-        patch = lull_restore_start_patch(vm, order->note);
+        patch = lull_run_start_patch(vm, order->note);
         *ret_given = patch != NULL;
         if (lull_effect_patch(self->tools.store, &lull_kind_plain_machine, vm, LULL_PATCH_OBJECT, patch,
                               &problem))

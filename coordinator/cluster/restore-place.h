@@ -21,8 +21,4 @@ void lull_restore_cluster_init(LullRestoreCluster *self, const LullRestoreTools 
 
 extern const LullRestoreRules lull_restore_cluster_rules;
 
-/* @vm, that is off, as it is to be by @note (LullRestoreRules.note): the merge patch; NULL: it is so, or it
- * is not by its spec that it is started. Pure. */
-LullJson *lull_restore_start_patch(LullJson *vm, const char *note) G_GNUC_WARN_UNUSED_RESULT;
-
 G_END_DECLS

@@ -5,16 +5,11 @@
 #include "coordinator/cluster/restore-place.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-work-decide.h"
+#include "coordinator/cluster/run-strategy.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/model/volumes.h"
-#include "coordinator/reconcile/offline-vm.h"
 #include "coordinator/storage/csi/volumes.h"
 #include "protocol/error.h"
-
-/* By the older of the two fields that say whether a machine is to run. */
-#define BY_RUNNING "running"
-
-static const char *const notes[] = {BY_RUNNING, "Always", "Once", "RerunOnFailure", "Manual", NULL};
 
 static LullJson *
 source_of(LullJson *content)
@@ -138,37 +133,6 @@ is_final(const GError *error)
     return lull_error_is(error, LULL_ERROR_INVALID) || lull_error_is(error, LULL_ERROR_UNSUPPORTED);
 }
 
-/* What says whether the machine is to run: one of @notes; NULL: it is not, or nobody here knows that word. */
-static const char *
-wanted(LullJson *vm)
-{
-    LullJson *spec = lull_json_object(vm, "spec");
-    const char *strategy = lull_json_string(spec, "runStrategy", "");
-
-    if (!*strategy)
-        return lull_json_bool(spec, "running", FALSE) ? BY_RUNNING : NULL;
-    for (const char *const *note = notes + 1; *note; note++)
-        if (g_str_equal(strategy, *note))
-            return *note;
-    return NULL;
-}
-
-/* KubeVirt starts some again whatever they ended by, some when they crashed. */
-static gboolean
-is_off(LullJson *vm)
-{
-    LullJson *status = lull_json_object(vm, "status");
-    const char *how = wanted(vm);
-
-    if (!g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped"))
-        return FALSE;
-    if (!how)
-        return TRUE;
-    if (g_str_equal(how, "RerunOnFailure"))
-        return !g_str_equal(lull_json_string(status, LULL_MACHINE_END, ""), LULL_MACHINE_END_CRASHED);
-    return g_str_equal(how, "Manual") || g_str_equal(how, "Once");
-}
-
 static gboolean
 is_written(const LullRestoreView *view)
 {
@@ -202,31 +166,13 @@ differences(const LullRestoreView *view)
     return g_string_free(text, FALSE);
 }
 
-LullJson *
-lull_restore_start_patch(LullJson *vm, const char *note)
-{
-    const gboolean by_running = g_str_equal(note, BY_RUNNING);
-    LullJson *patch = NULL, *spec = NULL;
-
-    if (wanted(vm)) /* somebody said so meanwhile, or it is as it always was */
-        return NULL;
-    patch = json_object_new_object();
-    spec = lull_json_ensure(patch, "spec");
-    lull_json_set_string(lull_json_ensure(patch, "metadata"), "resourceVersion", lull_meta_version(vm));
-    if (by_running)
-        lull_json_set_bool(spec, "running", TRUE);
-    else
-        lull_json_set_string(spec, "runStrategy", note);
-    return patch;
-}
-
 const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,
                                                      .is_final = is_final,
-                                                     .is_off = is_off,
+                                                     .is_off = lull_run_is_off,
                                                      .is_written = is_written,
                                                      .plan = plan,
                                                      .differences = differences,
-                                                     .note = wanted,
-                                                     .notes = notes,
+                                                     .note = lull_run_note,
+                                                     .notes = lull_run_notes,
                                                      .owned = TRUE,
                                                      .sparing = TRUE};

@@ -4,6 +4,7 @@
 #include "coordinator/cluster/restore-work-decide.h"
 
 #include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/run-strategy.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/fitness.h"
 #include "coordinator/storage/csi/identity.h"
@@ -303,7 +304,7 @@ decide_target(const LullRestoreLook *look)
                    "vm %s is not locked by this restore: it was made, or let "
                    "go, since that began",
                    name);
-    if (!g_str_equal(lull_json_string(status, "printableStatus", ""), "Stopped"))
+    if (!lull_run_is_off(look->vm))
         return SAY(STUCK, "vm %s was started while it was to be restored", name);
     return STEP(DONE);
 }

@@ -43,6 +43,7 @@ def test_r5_r7_r11_r12_r21_a_machine_has_again_what_it_had(installed, make):
     changed["template"]["spec"]["domain"]["resources"]["requests"]["memory"] = "512Mi"
     changed["template"]["spec"]["volumes"].append(Volume("more", "more").document())
     installed.admin.merge(VMS, machine.name, {"spec": {**changed, "runStrategy": "RerunOnFailure"}}, machine.namespace)
+    machine.vm.write_status(runStrategy="RerunOnFailure")
     trail = installed.audit.trail()
     back = machine.restore()
     document = back.wait_complete()
@@ -177,12 +178,19 @@ def test_r27_one_that_may_stop_the_machine_has_it_run_again(installed, make, run
     assert bool(machine.vm.pod) == ("start" in asked)  # what always runs KubeVirt starts
 
 
-def test_a_machine_that_is_to_run_always_is_not_off_between_two_lives(installed, make):
-    machine = make(runStrategy="Always")
+@pytest.mark.parametrize("spec, status", [
+    ({"runStrategy": "Always"}, {}),
+    ({"runStrategy": "RerunOnFailure"}, {"runStrategy": "RerunOnFailure", "stateChangeRequests": [{"action": "Start"}]}),
+], ids=["between-two-lives", "crashed"])
+def test_a_machine_that_is_about_to_start_is_not_off(installed, make, spec, status):
+    machine = make()
+    machine.vm.write_status(**status)
+    installed.admin.merge(VMS, machine.name, {"spec": spec}, machine.namespace)
     back = machine.restore()
     back.wait_reason(WAITING)
     machine.assert_untouched()
     installed.admin.merge(VMS, machine.name, {"spec": {"runStrategy": "Halted"}}, machine.namespace)
+    machine.vm.write_status(stateChangeRequests=None)
     back.wait_complete()
 
 

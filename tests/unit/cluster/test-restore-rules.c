@@ -9,84 +9,12 @@
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 
-/* What a restore in a cluster may be, and waits for. */
+/* What a restore in a cluster may be. */
 
 #define RULES (&lull_restore_cluster_rules)
 #define UID   "0b0ac0de-0000-4000-8000-000000000001"
 
-static LullJson *
-machine(const char *how, const char *status)
-{
-    g_autofree char *text = g_strdup_printf(
-        "{'metadata':{'name':'larry','uid':'v1','resourceVersion':'7'},'spec':{%s},'status':{%s}}", how,
-        status);
-
-    return json(text);
-}
-
-#define OFF     "'printableStatus':'Stopped'"
-#define CRASHED OFF ",'end':'crashed'"
-#define ON      "'printableStatus':'Running'"
-
-static const struct {
-    const char *how, *status;
-    gboolean off;
-    const char *note; /* of one that is not */
-} machines[] = {
-    {"'runStrategy':'Halted'", OFF, TRUE, NULL},
-    {"'runStrategy':'Halted'", ON, FALSE, NULL}, /* it was asked to end */
-    {"'runStrategy':'Manual'", OFF, TRUE, NULL},
-    {"'runStrategy':'Manual'", CRASHED, TRUE, NULL},
-    {"'runStrategy':'Manual'", ON, FALSE, "Manual"},
-    {"'runStrategy':'Once'", OFF, TRUE, NULL},
-    {"'runStrategy':'Once'", ON, FALSE, "Once"},
-    {"'runStrategy':'RerunOnFailure'", OFF, TRUE, NULL},
-    {"'runStrategy':'RerunOnFailure'", CRASHED, FALSE, "RerunOnFailure"}, /* it is started again */
-    {"'runStrategy':'Always'", OFF, FALSE, "Always"},                     /* so is this */
-    {"'runStrategy':'Always'", ON, FALSE, "Always"},
-    {"'running':true", OFF, FALSE, "running"},
-    {"'running':true", "'printableStatus':'Paused'", FALSE, "running"},
-    {"'running':false", OFF, TRUE, NULL},
-    {"'running':false", ON, FALSE, NULL},
-    {"", OFF, TRUE, NULL},
-    {"'runStrategy':'Sometimes'", ON, FALSE, NULL}, /* nobody here knows what that is */
-};
-
-START_TEST(test_a_machine_is_off_where_nobody_is_about_to_start_it)
-{
-    g_autoptr(LullJson) vm = machine(machines[_i].how, machines[_i].status);
-
-    ck_assert_int_eq(RULES->is_off(vm), machines[_i].off);
-    if (!machines[_i].off)
-        ck_assert_pstr_eq(RULES->note(vm), machines[_i].note);
-    ck_assert(!machines[_i].note || g_strv_contains(RULES->notes, machines[_i].note));
-}
-END_TEST
-
-static const struct {
-    const char *how, *note;
-    const char *patch; /* of its spec; NULL: none */
-} starts[] = {
-    {"'runStrategy':'Halted'", "Always", "{'runStrategy':'Always'}"},
-    {"'runStrategy':'Halted'", "Once", "{'runStrategy':'Once'}"},
-    {"'running':false", "running", "{'running':true}"},
-    {"'runStrategy':'Manual'", "Manual", NULL},
-    {"'runStrategy':'RerunOnFailure'", "RerunOnFailure", NULL},
-    {"'runStrategy':'Always'", "Once", NULL}, /* somebody said so meanwhile */
-    {"'running':true", "running", NULL},
-};
-
-START_TEST(test_how_a_machine_is_run_is_given_back_where_it_was_taken)
-{
-    g_autoptr(LullJson) vm = machine(starts[_i].how, OFF);
-    g_autoptr(LullJson) patch = lull_restore_start_patch(vm, starts[_i].note);
-    g_autoptr(LullJson) wanted = starts[_i].patch ? json(starts[_i].patch) : NULL;
-
-    ck_assert(lull_json_equal(lull_json_object(patch, "spec"), wanted));
-    if (patch)
-        ck_assert_str_eq(lull_meta_version(patch), "7");
-}
-END_TEST
+#define OFF "'printableStatus':'Stopped'"
 
 static LullJson *
 restore(const char *more)
@@ -326,10 +254,6 @@ make_suite(void)
     Suite *suite = suite_create("restore-rules");
     TCase *tcase = tcase_create("restore-rules");
 
-    tcase_add_loop_test(tcase, test_a_machine_is_off_where_nobody_is_about_to_start_it, 0,
-                        G_N_ELEMENTS(machines));
-    tcase_add_loop_test(tcase, test_how_a_machine_is_run_is_given_back_where_it_was_taken, 0,
-                        G_N_ELEMENTS(starts));
     tcase_add_loop_test(tcase, test_what_cannot_be_is_a_failure_before_anything_is_locked, 0,
                         G_N_ELEMENTS(rows));
     tcase_add_loop_test(tcase, test_a_copy_has_no_volume_of_what_it_is_a_copy_of, 0, G_N_ELEMENTS(copies));
