@@ -139,6 +139,29 @@ is_written(const LullRestoreView *view)
     return lull_restore_made(view->restore, view->vm);
 }
 
+/* What it is made of, as it is now. */
+static gboolean
+is_plan_of(LullJson *planned, LullJson *now)
+{
+    const size_t n = json_object_array_length(now);
+
+    for (size_t i = 0; i < n && n == json_object_array_length(planned); i++)
+        if (!g_str_equal(lull_json_string(json_object_array_get_idx(planned, i), "volumeSnapshotName", ""),
+                         lull_json_string(json_object_array_get_idx(now, i), "volumeSnapshotName", "")))
+            return FALSE;
+    return n == json_object_array_length(planned);
+}
+
+/* A claim that has its data needs no VolumeSnapshot any more. One that is taken anew under its name has
+ * others. */
+static gboolean
+resumes(const LullRestoreView *view)
+{
+    g_autoptr(LullJson) now = lull_restore_plan(view->restore, view->content);
+
+    return is_plan_of(lull_json_array(lull_json_object(view->restore, "status"), "restores"), now);
+}
+
 /* Once it is there it stays. */
 static void
 plan(const LullRestoreView *view, LullJson *status)
@@ -170,6 +193,7 @@ const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,
                                                      .is_final = is_final,
                                                      .is_off = lull_run_is_off,
                                                      .is_written = is_written,
+                                                     .resumes = resumes,
                                                      .plan = plan,
                                                      .differences = differences,
                                                      .note = lull_run_note,

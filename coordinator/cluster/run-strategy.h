@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* How a cluster's machine is run, and what KubeVirt's controller makes of that. Pure. @vm: as reconcilers know
- * machines (machine-view.h). */
+/* How a cluster's machine is run, and what KubeVirt's controller makes of that. Pure. @vm: as reconcilers
+ * know machines (machine-view.h). */
 
 /* Has it no instance that lives, and is nobody about to start it? What is not known here may be started. */
 gboolean lull_run_is_off(LullJson *vm);
@@ -17,8 +17,8 @@ gboolean lull_run_is_off(LullJson *vm);
 const char *lull_run_note(LullJson *vm);
 extern const char *const lull_run_notes[]; /* NULL ends */
 
-/* @vm, that is off, as it is to be by @note: the merge patch; NULL: it is so, or it is not by its spec that it
- * is started. */
+/* @vm, that is off, as it is to be by @note: the merge patch; NULL: it is so, or it is not by its spec that
+ * it is started. */
 LullJson *lull_run_start_patch(LullJson *vm, const char *note) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

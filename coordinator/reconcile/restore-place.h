@@ -36,6 +36,9 @@ struct _LullRestoreRules {
     /* The uid that a target is to have that is not there: @snapshot and @restore are looked at. NULL: there
      * is no such function, or the uid of the machine that the snapshot is of. Lent by @view. */
     const char *(*uid_to_be)(const LullRestoreView *view);
+    /* May what is planned be gone on with, though its snapshot is not ready, or not as it was? Then what is
+     * missing is seen when it is used. NULL: it may not. */
+    gboolean (*resumes)(const LullRestoreView *view);
     /* Writes what is to be put in place where: status.restores and what goes with it. */
     void (*plan)(const LullRestoreView *view, LullJson *status);
     /* What the machine that was restored has otherwise than it had when it was cut; NULL: nothing. */

@@ -235,13 +235,20 @@ goes_on(const LullRestoreView *self)
     return self->written && self->content;
 }
 
+/* All that it makes may be there, and its target wait for nothing but being written. */
+static gboolean
+is_resumed(const LullRestoreView *self, const LullRestoreRules *rules)
+{
+    return self->planned && self->content && may_have_begun(self) && rules->resumes && rules->resumes(self);
+}
+
 static void
-look_at_problems(LullRestoreView *self, const LullRestoreWorks *works)
+look_at_problems(LullRestoreView *self, const LullRestoreRules *rules, const LullRestoreWorks *works)
 {
     const char *snapshot =
         lull_json_string(lull_json_object(self->restore, "spec"), "virtualMachineSnapshotName", "");
-    gboolean passes;
-    g_autofree char *missing = snapshot_problem(self, snapshot, &passes);
+    gboolean passes = FALSE;
+    g_autofree char *missing = is_resumed(self, rules) ? NULL : snapshot_problem(self, snapshot, &passes);
 
     self->snapshot_ready = !missing;
     if (self->work_error) {
@@ -294,7 +301,7 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
         !self->failure && (lull_json_bool(status, "complete", FALSE) || self->data == LULL_WORK_DONE);
     if (!self->failure && !self->complete && !self->deleting) {
         self->failure = find_failure(self, rules, works->data.error);
-        look_at_problems(self, works);
+        look_at_problems(self, rules, works);
     }
     self->failed = self->failure != NULL;
     self->owner_missing = lacks_owner(self, rules);

@@ -29,8 +29,8 @@ typedef struct {
     gboolean target_exists;
     gboolean target_stopped; /* or not there */
     LullReadiness readiness;
-    gboolean snapshot_ready;
-    gboolean planned;      /* what it puts in place is recorded: it may have begun to */
+    gboolean snapshot_ready; /* or not asked for any more */
+    gboolean planned;        /* what it puts in place is recorded: it may have begun to */
     gboolean written;      /* the target is as this restore wrote it: what is left to do needs nothing off */
     gboolean locked;       /* by this restore */
     gboolean other_locked; /* by another restore, or a snapshot */

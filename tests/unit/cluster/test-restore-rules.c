@@ -186,6 +186,40 @@ START_TEST(test_a_machine_that_was_written_may_be_started_before_the_restore_has
 }
 END_TEST
 
+static const struct {
+    const char *from;     /* the VolumeSnapshot that was planned for its first volume */
+    const char *restores; /* of the target: who; NULL: it is not there */
+    LullRestoreVerb verb;
+} lost[] = {
+    {"vs-a", "back", LULL_RESTORE_START_DATA}, {"vs-a", NULL, LULL_RESTORE_START_DATA},
+    {"vs-a", "", LULL_RESTORE_WAIT}, /* nothing was made by then */
+    {"taken-anew", "back", LULL_RESTORE_WAIT}, {"taken-anew", NULL, LULL_RESTORE_WAIT},
+};
+
+/* Claims may have all their data by then. */
+START_TEST(test_what_was_begun_goes_on_though_a_volume_snapshot_is_lost)
+{
+    LullJson *planned = restore("");
+    LullJson *vm = lost[_i].restores ? target("v1", "") : NULL;
+    LullJson *from = content("");
+    g_autofree char *plan = g_strdup_printf("[{'volumeName':'root','volumeSnapshotName':'%s'},"
+                                            "{'volumeName':'data','volumeSnapshotName':'vs-b'}]",
+                                            lost[_i].from);
+    g_autoptr(LullRestoreView) view = NULL;
+
+    lull_json_take(lull_json_object(planned, "status"), "restores", json(plan));
+    if (vm)
+        lull_json_set_string(lull_json_object(vm, "status"), "restoreInProgress",
+                             *lost[_i].restores ? lost[_i].restores : NULL);
+    lull_json_set_bool(lull_json_object(from, "status"), "readyToUse", FALSE);
+    view = view_of(planned, from, vm);
+    ck_assert_pstr_eq(view->failure, NULL);
+    ck_assert_int_eq(view->problem != NULL, lost[_i].verb == LULL_RESTORE_WAIT);
+    view->owner_missing = view->status_stale = FALSE; /* as it is once it was written */
+    ck_assert_int_eq(lull_restore_decide(view).verb, lost[_i].verb);
+}
+END_TEST
+
 START_TEST(test_a_plan_that_is_written_stays)
 {
     LullJson *planned = restore("");
@@ -260,6 +294,8 @@ make_suite(void)
     tcase_add_test(tcase, test_r5_a_restore_belongs_to_its_target);
     tcase_add_loop_test(tcase, test_a_machine_that_was_written_may_be_started_before_the_restore_has_ended, 0,
                         G_N_ELEMENTS(started));
+    tcase_add_loop_test(tcase, test_what_was_begun_goes_on_though_a_volume_snapshot_is_lost, 0,
+                        G_N_ELEMENTS(lost));
     tcase_add_test(tcase, test_a_plan_that_is_written_stays);
     tcase_add_test(tcase, test_what_was_not_in_the_snapshot_is_told);
     tcase_add_test(tcase, test_what_goes_fast_is_told_once);

@@ -46,8 +46,8 @@ static const struct {
     {"'runStrategy':'RerunOnFailure'", OFF ",'runStrategy':'Halted'", FALSE, "RerunOnFailure"},
     {"'runStrategy':'RerunOnFailure'", OFF, FALSE, "RerunOnFailure"},
     {"'runStrategy':'RerunOnFailure'", OFF ",'runStrategy':'RerunOnFailure'" START, FALSE,
-     "RerunOnFailure"}, /* after a while, for it crashed */
-    {"'runStrategy':'Always'", OFF, FALSE, "Always"},                     /* so is this */
+     "RerunOnFailure"},                               /* after a while, for it crashed */
+    {"'runStrategy':'Always'", OFF, FALSE, "Always"}, /* so is this */
     {"'runStrategy':'Always'", ON, FALSE, "Always"},
     {"'running':true", OFF, FALSE, "running"},
     {"'running':true", "'printableStatus':'Paused'", FALSE, "running"},
