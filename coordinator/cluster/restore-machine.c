@@ -223,6 +223,23 @@ patched(LullJson *take_machine, LullJson *restore, GError **error)
     return after;
 }
 
+const char *
+lull_restore_origin(LullJson *machine)
+{
+    const char *origin = lull_meta_annotation(machine, LULL_RESTORE_ORIGIN);
+
+    return origin && *origin ? origin : lull_meta_uid(machine);
+}
+
+/* A copy is another one. */
+static void
+note_origin(LullJson *annotations, LullJson *source, gboolean is_copy)
+{
+    json_object_object_del(annotations, LULL_RESTORE_ORIGIN);
+    if (!is_copy)
+        lull_json_set_string(annotations, LULL_RESTORE_ORIGIN, lull_restore_origin(source));
+}
+
 LullJson *
 lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm, GError **error)
 {
@@ -230,7 +247,9 @@ lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJ
     LullJson *captured = lull_json_object(source_of(content), "spec");
     LullJson *machine = vm ? lull_json_dup(vm) : json_object_new_object();
     LullJson *spec = captured ? lull_json_dup(captured) : json_object_new_object();
+    const gboolean is_copy = g_strcmp0(lull_meta_name(source_of(content)), target) != 0;
     g_autofree char *marker = lull_restore_marker(restore);
+    LullJson *annotations = NULL;
 
     if (!vm) {
         lull_json_set_string(machine, "apiVersion", "kubevirt.io/v1");
@@ -243,11 +262,14 @@ lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJ
     lull_json_take(machine, "spec", spec);
     if (!vm)
         machine = patched(machine, restore, error);
-    if (machine && !vm && g_strcmp0(lull_meta_name(source_of(content)), target) != 0)
+    if (!machine)
+        return NULL;
+    annotations = lull_json_ensure(lull_json_ensure(machine, "metadata"), "annotations");
+    lull_json_set_string(annotations, LULL_RESTORE_LAST, marker);
+    if (!vm)
+        note_origin(annotations, source_of(content), is_copy);
+    if (!vm && is_copy)
         lull_restore_make_another(lull_json_object(machine, "spec"), captured);
-    if (machine)
-        lull_json_set_string(lull_json_ensure(lull_json_ensure(machine, "metadata"), "annotations"),
-                             LULL_RESTORE_LAST, marker);
     return machine;
 }
 

@@ -18,6 +18,14 @@ G_BEGIN_DECLS
 LullJson *lull_restore_machine(LullJson *restore, LullJson *content, LullJson *plan, LullJson *vm,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* On a machine that a restore made again under its name: the uid that it had in its first life. */
+#define LULL_RESTORE_ORIGIN "restore.lull.dev/original-uid"
+
+/* That uid of any machine, lent: one that was lost and brought back under its name is the
+ * machine that it was, whose snapshots are for it. NULL: it has none. Who may annotate a machine may say
+ * that. */
+const char *lull_restore_origin(LullJson *machine);
+
 /* The DataVolume of that name, of a template of @machine, that adopts the claim which the restore made for
  * it, and is filled by nothing else. NULL: there is no such template. */
 LullJson *

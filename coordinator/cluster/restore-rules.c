@@ -17,18 +17,28 @@ source_of(LullJson *content)
     return lull_json_at(content, "spec", "source", "virtualMachine", NULL);
 }
 
+/* Under its name, in another life. */
+static gboolean
+is_back(LullJson *source, const LullRestoreView *view)
+{
+    return g_strcmp0(lull_meta_name(source), view->target) == 0 &&
+           g_strcmp0(lull_restore_origin(source), lull_restore_origin(view->vm)) == 0;
+}
+
 /* One that is there is that of which the snapshot is, or one that this restore made. */
 static char *
 wrong_target(const LullRestoreView *view)
 {
-    const char *uid = lull_meta_uid(source_of(view->content));
+    LullJson *source = source_of(view->content);
+    const char *uid = lull_meta_uid(source);
 
-    if (!view->vm || !uid || g_strcmp0(uid, view->vm_uid) == 0 || lull_restore_made(view->restore, view->vm))
+    if (!view->vm || !uid || g_strcmp0(uid, view->vm_uid) == 0 || is_back(source, view) ||
+        lull_restore_made(view->restore, view->vm))
         return NULL;
     return g_strdup_printf("restore source and restore target are different but restore target already "
                            "exists: the snapshot is of "
                            "the VM %s with the uid %s, and the VM %s has %s: name a target that is not there",
-                           lull_meta_name(source_of(view->content)), uid, view->target, view->vm_uid);
+                           lull_meta_name(source), uid, view->target, view->vm_uid);
 }
 
 /* What is in there is of one machine; one that is there is that one, see above. */

@@ -82,6 +82,17 @@ def test_r33_once_more_and_what_it_was_before_is_no_matter(make):
         back.assert_data()
 
 
+def test_r33_a_machine_that_was_lost_takes_its_snapshots_again_and_again(installed, make):
+    machine = make()
+    installed.admin.delete(VMS, machine.name, machine.namespace)
+    installed.admin.wait_gone(VMS, machine.name, machine.namespace)
+    for _ in range(2):
+        back = machine.restore()
+        back.wait_complete()
+        back.assert_data()
+    assert machine.vm.read()["metadata"]["uid"] != machine.vm.uid
+
+
 def test_r12_r14_r15_r24_r25_a_new_machine_is_made_of_a_snapshot(installed, make):
     """Off, patched, on claims of the names that were asked for; it owns them where the old one owned its own."""
     machine = make("root", "data")

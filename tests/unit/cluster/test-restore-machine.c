@@ -129,6 +129,29 @@ START_TEST(a_new_machine_has_labels_and_annotations_of_the_old_one_and_does_not_
 END_TEST
 
 static const struct {
+    const char *target;
+    const char *annotations; /* of what was captured */
+    const char *origin;      /* of what is made; NULL: it is no machine that was lost */
+} origins[] = {
+    {"larry", "", "u-larry"},
+    {"larry", "'restore.lull.dev/original-uid':'u-first'", "u-first"},
+    {"moe", "'restore.lull.dev/original-uid':'u-first'", NULL},
+};
+
+START_TEST(a_machine_that_was_lost_is_known_as_what_it_was)
+{
+    g_autofree char *annotations = g_strdup_printf("{%s}", origins[_i].annotations);
+    g_autoptr(LullJson) machine = NULL;
+    LullJson *content = content_json(RUNS, "");
+
+    lull_json_take(lull_json_at(content, "spec", "source", "virtualMachine", "metadata", NULL), "annotations",
+                   json(annotations));
+    machine = bring_back(origins[_i].target, "", content, NULL, NULL);
+    ck_assert_pstr_eq(lull_meta_annotation(machine, "restore.lull.dev/original-uid"), origins[_i].origin);
+}
+END_TEST
+
+static const struct {
     const char *captured, *live; /* live NULL: it is not there */
     const char *strategy;        /* NULL: none */
     gboolean by_running;
@@ -351,6 +374,7 @@ make_suite(void)
 
     tcase_add_test(tcase, what_was_captured_stands_in_place_of_the_spec_and_nothing_else_changes);
     tcase_add_test(tcase, a_new_machine_has_labels_and_annotations_of_the_old_one_and_does_not_run);
+    tcase_add_loop_test(tcase, a_machine_that_was_lost_is_known_as_what_it_was, 0, G_N_ELEMENTS(origins));
     tcase_add_loop_test(tcase, whether_it_runs_is_not_restored, 0, G_N_ELEMENTS(strategies));
     tcase_add_test(tcase, volumes_are_those_that_the_restore_made_and_others_stay);
     tcase_add_test(tcase, in_place_the_volumes_are_as_they_were);

@@ -87,6 +87,9 @@ static const struct {
     {"", "", NULL, "", NULL},
     {"", "", "v2", "", "restore source and restore target are different but restore target already exists"},
     {"", "", "v2", "'restore.kubevirt.io/lastRestoreUID':'back-" UID "'", NULL}, /* made by it */
+    {"", "", "v2", "'restore.lull.dev/original-uid':'v1'", NULL}, /* lost, and brought back since */
+    {"", "", "v2", "'restore.lull.dev/original-uid':'v0'",
+     "restore source and restore target are different but restore target already exists"},
     {BAD_PATCH, "", NULL, "", "error patching VM larry: "},
     {BAD_PATCH, "", "v1", "", NULL},
     {",'volumeRestoreOverrides':[{'volumeName':'root','restoreName':'x'},{'volumeName':'data','restoreName':'"
@@ -138,6 +141,33 @@ START_TEST(test_a_copy_has_no_volume_of_what_it_is_a_copy_of)
                       view->failure);
     else
         ck_assert_pstr_eq(view->failure, NULL);
+}
+END_TEST
+
+static const struct {
+    const char *name, *origin; /* what was captured of a machine with the uid v1; NULL: in its first life */
+    const char *uid, *annotations; /* of the target, larry */
+    gboolean is_it;
+} lives[] = {
+    {"larry", "v0", "v2", "'restore.lull.dev/original-uid':'v0'",
+     TRUE}, /* of its second life, in its third */
+    {"larry", "v0", "v0", "", TRUE},
+    {"larry", "v0", "v2", "", FALSE},
+    {"larry", "v0", "v2", "'restore.lull.dev/original-uid':'v1'", FALSE},
+    {"moe", NULL, "v2", "'restore.lull.dev/original-uid':'v1'", FALSE}, /* what a clone has was copied */
+};
+
+START_TEST(test_snapshots_of_each_of_its_lives_are_a_machines_own)
+{
+    LullJson *from = content("");
+    LullJson *meta = lull_json_at(from, "spec", "source", "virtualMachine", "metadata", NULL);
+    g_autoptr(LullRestoreView) view = NULL;
+
+    lull_json_set_string(meta, "name", lives[_i].name);
+    lull_json_set_string(lull_json_ensure(meta, "annotations"), "restore.lull.dev/original-uid",
+                         lives[_i].origin);
+    view = view_of(restore(""), from, target(lives[_i].uid, lives[_i].annotations));
+    ck_assert_int_eq(view->failure == NULL, lives[_i].is_it);
 }
 END_TEST
 
@@ -291,6 +321,8 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_what_cannot_be_is_a_failure_before_anything_is_locked, 0,
                         G_N_ELEMENTS(rows));
     tcase_add_loop_test(tcase, test_a_copy_has_no_volume_of_what_it_is_a_copy_of, 0, G_N_ELEMENTS(copies));
+    tcase_add_loop_test(tcase, test_snapshots_of_each_of_its_lives_are_a_machines_own, 0,
+                        G_N_ELEMENTS(lives));
     tcase_add_test(tcase, test_r5_a_restore_belongs_to_its_target);
     tcase_add_loop_test(tcase, test_a_machine_that_was_written_may_be_started_before_the_restore_has_ended, 0,
                         G_N_ELEMENTS(started));
