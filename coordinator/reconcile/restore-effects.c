@@ -193,20 +193,29 @@ remove_finalizer(const LullRestores *self, const LullRestoreView *view, GError *
                                  FALSE, error);
 }
 
-/* One write for both. */
+/* That its target is started is for the coordinator to say, once it has seen it run. */
+static gboolean
+has_foreign_note(LullJson *restore)
+{
+    return !lull_json_object(restore, "status") &&
+           lull_meta_annotation(restore, LULL_ANNOTATION_START_TARGET);
+}
+
+/* One write for all. */
 static gboolean
 take_on(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     LullJson *patch = lull_meta_patch_finalizer(view->restore, LULL_FINALIZER_RESTORE, TRUE);
     LullJson *meta = NULL;
 
-    if (view->owner_missing) {
-        patch = patch ? patch : json_object_new_object();
-        meta = lull_json_ensure(patch, "metadata");
-        lull_json_set_string(meta, "resourceVersion", lull_meta_version(view->restore));
+    patch = patch ? patch : json_object_new_object();
+    meta = lull_json_ensure(patch, "metadata");
+    lull_json_set_string(meta, "resourceVersion", lull_meta_version(view->restore));
+    if (has_foreign_note(view->restore))
+        json_object_object_add(lull_json_ensure(meta, "annotations"), LULL_ANNOTATION_START_TARGET, NULL);
+    if (view->owner_missing)
         lull_json_take(meta, "ownerReferences",
                        lull_meta_owners("kubevirt.io/v1", "VirtualMachine", view->target, view->vm_uid));
-    }
     return lull_effect_patch(self->store, &lull_kind_restore, view->restore, LULL_PATCH_OBJECT, patch, error);
 }
 

@@ -186,7 +186,8 @@ look_at_restore(LullRestoreView *self, const LullRestoreRules *rules)
     self->has_finalizer = lull_meta_has_finalizer(self->restore, LULL_FINALIZER_RESTORE);
     self->readiness = readiness_of(spec);
     self->grace_end = lull_meta_created(self->restore) + GRACE_PERIOD;
-    self->start_target = note && g_strv_contains(rules->notes, note);
+    self->start_target = self->readiness == LULL_READINESS_STOP_TARGET && note &&
+                         g_strv_contains(rules->notes, note); /* else nobody stopped it for this */
     self->stops_locked = rules->stops_locked;
     self->planned = lull_json_array(lull_json_object(self->restore, "status"), "restores") != NULL;
     self->content_uid = g_strdup(lull_meta_uid(self->content));

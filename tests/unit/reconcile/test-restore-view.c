@@ -451,12 +451,20 @@ END_TEST
 START_TEST(test_a_target_is_started_only_where_that_is_noted)
 {
     static const struct {
-        const char *annotation;
+        const char *spec, *annotation;
         gboolean start;
-    } notes[] = {{NULL, FALSE}, {"true", TRUE}, {"started", FALSE}, {"failed: no memory", FALSE}};
+    } notes[] = {
+        {",'targetReadinessPolicy':'StopTarget'", NULL, FALSE},
+        {",'targetReadinessPolicy':'StopTarget'", "true", TRUE},
+        {",'targetReadinessPolicy':'StopTarget'", "started", FALSE},
+        {",'targetReadinessPolicy':'StopTarget'", "failed: no memory", FALSE},
+        /* nobody stopped it, and whoever noted that is not the coordinator */
+        {"", "true", FALSE},
+        {",'targetReadinessPolicy':'WaitEventually'", "true", FALSE},
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS(notes); i++) {
-        LullJson *object = restore("", BEGUN);
+        LullJson *object = restore(notes[i].spec, BEGUN);
         LullJson *annotations = lull_json_ensure(lull_json_object(object, "metadata"), "annotations");
         g_autoptr(LullRestoreView) view = NULL;
 

@@ -265,8 +265,9 @@ world_clear(World *world)
     g_free(world->dir);
 }
 
+/* @note: that somebody wrote on it; NULL: nobody did. */
 static void
-ask(World *world, const char *policy)
+ask_with_note(World *world, const char *policy, const char *note)
 {
     LullJson *object = json("{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineRestore',"
                             "'metadata':{'name':'back','namespace':'default'},'spec':{'target':{'apiGroup':"
@@ -274,7 +275,15 @@ ask(World *world, const char *policy)
                             "'virtualMachineSnapshotName':'snap'}}");
 
     lull_json_set_string(lull_json_object(object, "spec"), "targetReadinessPolicy", policy);
+    lull_json_set_string(lull_json_ensure(lull_json_ensure(object, "metadata"), "annotations"),
+                         LULL_ANNOTATION_START_TARGET, note);
     must_create(world, &lull_kind_restore, object, NULL);
+}
+
+static void
+ask(World *world, const char *policy)
+{
+    ask_with_note(world, policy, NULL);
 }
 
 /* Passes until one finds nothing to do any more; now and then the coordinator dies. */
@@ -434,6 +443,20 @@ START_TEST(test_one_that_is_gone_once_it_is_stopped_for_it_runs_again_in_the_end
 }
 END_TEST
 
+START_TEST(test_one_that_was_off_is_not_started_for_what_somebody_noted)
+{
+    World world = {0};
+
+    world_init(&world, 0);
+    world.host.defined = TRUE;
+    ask_with_note(&world, "StopTarget", "true");
+    live_until(&world, is_complete, 0);
+    check_over(&world, TRUE);
+    ck_assert(!world.host.running);
+    world_clear(&world);
+}
+END_TEST
+
 START_TEST(test_deleted_meanwhile_it_is_called_off_and_leaves_nothing)
 {
     World world = {0};
@@ -463,6 +486,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_what_is_in_its_way_fails_it_and_nothing_is_left, 0, SEEDS);
     tcase_add_loop_test(tcase, test_one_that_is_started_before_it_is_done_is_not_written_to_again, 0, SEEDS);
     tcase_add_test(tcase, test_one_that_is_gone_once_it_is_stopped_for_it_runs_again_in_the_end);
+    tcase_add_test(tcase, test_one_that_was_off_is_not_started_for_what_somebody_noted);
     tcase_add_test(tcase, test_deleted_meanwhile_it_is_called_off_and_leaves_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
