@@ -31,7 +31,7 @@ freeze(gpointer data, const char *ns, const char *name, gint64 seconds, gint64 p
     g_autoptr(LullJson) body = json_object_new_object();
 
     lull_json_set_string(body, "unfreezeTimeout", timer);
-    return lull_subresources_put(self->link, path, body, patience, error);
+    return lull_subresources_put(self->link, path, body, NULL, patience, error);
 }
 
 static gboolean
@@ -41,7 +41,7 @@ unfreeze(gpointer data, const char *ns, const char *name, gint64 patience, GErro
     g_autofree char *path = lull_url_subresource(ns, name, "unfreeze");
     g_autoptr(GError) problem = NULL;
 
-    if (lull_subresources_put(self->link, path, NULL, patience, &problem))
+    if (lull_subresources_put(self->link, path, NULL, NULL, patience, &problem))
         return TRUE;
     if (lull_error_is(problem, LULL_ERROR_CONFLICT)) /* its instance is there, and has ended */
         problem->code = LULL_ERROR_NOT_FOUND;

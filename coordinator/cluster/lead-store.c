@@ -11,10 +11,10 @@ typedef struct {
     LullLeader *leader;
 } Lead;
 
-static gboolean
-leads(const Lead *self, GError **error)
+gboolean
+lull_store_lead_may(gpointer leader, GError **error)
 {
-    if (lull_leader_leads(self->leader, NULL))
+    if (lull_leader_leads(leader, NULL))
         return TRUE;
     g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "another coordinator leads");
     return FALSE;
@@ -38,7 +38,8 @@ lead_create(LullStore *store, const LullKind *kind, LullJson *object, GError **e
 {
     const Lead *self = (const Lead *)store;
 
-    return leads(self, error) ? lull_store_create(self->inner, kind, object, error) : NULL;
+    return lull_store_lead_may(self->leader, error) ? lull_store_create(self->inner, kind, object, error)
+                                                    : NULL;
 }
 
 static LullJson *
@@ -47,7 +48,9 @@ lead_patch(LullStore *store, const LullKind *kind, const char *ns, const char *n
 {
     const Lead *self = (const Lead *)store;
 
-    return leads(self, error) ? lull_store_patch(self->inner, kind, ns, name, target, patch, error) : NULL;
+    return lull_store_lead_may(self->leader, error)
+               ? lull_store_patch(self->inner, kind, ns, name, target, patch, error)
+               : NULL;
 }
 
 static gboolean
@@ -56,7 +59,8 @@ lead_remove(LullStore *store, const LullKind *kind, const char *ns, const char *
 {
     const Lead *self = (const Lead *)store;
 
-    return leads(self, error) && lull_store_remove(self->inner, kind, ns, name, uid, error);
+    return lull_store_lead_may(self->leader, error) &&
+           lull_store_remove(self->inner, kind, ns, name, uid, error);
 }
 
 static LullWatch *

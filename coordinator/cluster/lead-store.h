@@ -12,4 +12,7 @@ G_BEGIN_DECLS
  * lead, whatever it did when the write was decided on. Both are lent. */
 LullStore *lull_store_lead_new(LullStore *inner, LullLeader *leader) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Does @leader, a LullLeader, lead at this moment? LOST: another does. */
+gboolean lull_store_lead_may(gpointer leader, GError **error);
+
 G_END_DECLS

@@ -71,7 +71,7 @@ start_restores(LullLeading *self, const LullLeadingTools *tools, GMainContext *c
         lull_restore_refs, lull_restore_pass,  &self->restores};
     const LullRestoreTools work = {.store = self->asking, .trial = tools->trial};
 
-    lull_restore_cluster_init(&self->place, &work, tools->run_calls);
+    lull_restore_cluster_init(&self->place, &work, tools->run_calls, tools->leader);
     self->jobs = lull_jobs_new();
     self->restores = (LullRestores){.store = self->store,
                                     .jobs = self->jobs,

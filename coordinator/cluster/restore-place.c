@@ -3,6 +3,7 @@
  */
 #include "coordinator/cluster/restore-place.h"
 
+#include "coordinator/cluster/lead-store.h"
 #include "coordinator/cluster/run-strategy.h"
 #include "coordinator/cluster/volume-status.h"
 #include "coordinator/reconcile/effect.h"
@@ -23,7 +24,9 @@ run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressF
 static gboolean
 shut_down(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 {
-    return lull_run_calls_stop(((const LullRestoreCluster *)place)->calls, order->ns, order->target, error);
+    const LullRestoreCluster *self = (const LullRestoreCluster *)place;
+
+    return lull_run_calls_stop(self->calls, &self->guard, order->ns, order->target, error);
 }
 
 /* KubeVirt's own controller writes machines, too. */
@@ -61,7 +64,7 @@ start(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 
     if (!give_strategy_back(self, order, &given, error))
         return FALSE;
-    return given || lull_run_calls_start(self->calls, order->ns, order->target, error);
+    return given || lull_run_calls_start(self->calls, &self->guard, order->ns, order->target, error);
 }
 
 static gboolean
@@ -75,7 +78,8 @@ drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 static const LullRestorePlaceOps ops = {&lull_restore_cluster_rules, run, shut_down, start, drop};
 
 void
-lull_restore_cluster_init(LullRestoreCluster *self, const LullRestoreTools *tools, LullRunCalls *calls)
+lull_restore_cluster_init(LullRestoreCluster *self, const LullRestoreTools *tools, LullRunCalls *calls,
+                          LullLeader *leader)
 {
-    *self = (LullRestoreCluster){{&ops}, *tools, calls};
+    *self = (LullRestoreCluster){{&ops}, *tools, calls, {lull_store_lead_may, leader}};
 }

@@ -39,13 +39,13 @@ lull_run_calls_free(LullRunCalls *self)
 
 /* A conflict is that it is as asked for already, or that somebody else has just asked. */
 static gboolean
-call(LullRunCalls *self, const char *ns, const char *name, const char *what, gboolean must_exist,
-     GError **error)
+call(LullRunCalls *self, const LullKubeGuard *guard, const char *ns, const char *name, const char *what,
+     gboolean must_exist, GError **error)
 {
     g_autofree char *path = lull_url_machine_subresource(ns, name, what);
     g_autoptr(GError) problem = NULL;
 
-    if (lull_subresources_put(self->link, path, NULL, PATIENCE, &problem) ||
+    if (lull_subresources_put(self->link, path, NULL, guard, PATIENCE, &problem) ||
         lull_error_is(problem, LULL_ERROR_CONFLICT))
         return TRUE;
     if (lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
@@ -60,13 +60,15 @@ call(LullRunCalls *self, const char *ns, const char *name, const char *what, gbo
 }
 
 gboolean
-lull_run_calls_stop(LullRunCalls *self, const char *ns, const char *name, GError **error)
+lull_run_calls_stop(LullRunCalls *self, const LullKubeGuard *guard, const char *ns, const char *name,
+                    GError **error)
 {
-    return call(self, ns, name, "stop", FALSE, error);
+    return call(self, guard, ns, name, "stop", FALSE, error);
 }
 
 gboolean
-lull_run_calls_start(LullRunCalls *self, const char *ns, const char *name, GError **error)
+lull_run_calls_start(LullRunCalls *self, const LullKubeGuard *guard, const char *ns, const char *name,
+                     GError **error)
 {
-    return call(self, ns, name, "start", TRUE, error);
+    return call(self, guard, ns, name, "start", TRUE, error);
 }

@@ -18,7 +18,8 @@ ask(LullKubeLink *link, const LullKubeRequest *request, GError **error)
 }
 
 gboolean
-lull_subresources_put(LullKubeLink *link, const char *path, LullJson *body, gint64 patience, GError **error)
+lull_subresources_put(LullKubeLink *link, const char *path, LullJson *body, const LullKubeGuard *guard,
+                      gint64 patience, GError **error)
 {
     const LullKubeRequest request = {.method = "PUT",
                                      .path = path,
@@ -26,7 +27,8 @@ lull_subresources_put(LullKubeLink *link, const char *path, LullJson *body, gint
                                      .body = body,
                                      .repeatable = !body,
                                      .wordless = TRUE,
-                                     .patience = patience};
+                                     .patience = patience,
+                                     .guard = guard};
 
     return ask(link, &request, error);
 }

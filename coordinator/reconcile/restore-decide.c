@@ -98,10 +98,12 @@ decide_nothing_to_restore(const LullRestoreView *view)
     return STEP(WAIT, "SnapshotOrLock", ends ? view->grace_end : 0);
 }
 
-/* Stopped or not there, and nobody else's. */
+/* Stopped or not there, and nobody else's. What asks it to stop would stop what is started in the end. */
 static LullRestoreStep
 decide_ready(const LullRestoreView *view)
 {
+    if (view->shut_down == LULL_WORK_RUNNING)
+        return STEP(WAIT, "TargetIsAsked", 0);
     if (view->target_exists && !view->locked)
         return STEP(LOCK, "TargetFree", 0);
     if (!view->target_exists && !view->planned)

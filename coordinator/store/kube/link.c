@@ -321,6 +321,14 @@ prepare_next(Call *call, LullKubeLink *self)
     return TRUE;
 }
 
+static gboolean
+may_try(Call *call)
+{
+    const LullKubeGuard *guard = call->request->guard;
+
+    return !guard || guard->may(guard->data, &call->error);
+}
+
 LullJson *
 lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gboolean *ret_repeated,
                        GError **error)
@@ -338,9 +346,11 @@ lull_kube_link_request(LullKubeLink *self, const LullKubeRequest *request, gbool
         return NULL;
     }
     call.body = request->body ? lull_json_to_line(request->body) : NULL;
-    do
+    while (may_try(&call)) {
         try_once(&call, self);
-    while (call.error && prepare_next(&call, self));
+        if (!call.error || !prepare_next(&call, self))
+            break;
+    }
     if (ret_repeated)
         *ret_repeated = call.unsure;
     if (!call.error)

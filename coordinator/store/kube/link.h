@@ -40,14 +40,21 @@ LullMetrics *lull_kube_link_metrics(const LullKubeLink *self);
 /* How far the server's clock is before ours, by its own answers: see LullHttpClock. */
 gint64 lull_kube_link_skew(LullKubeLink *self);
 
+/* Asked right before each try of a request. FALSE: it is not made, and why. */
+typedef struct {
+    gboolean (*may)(gpointer data, GError **error);
+    gpointer data;
+} LullKubeGuard;
+
 typedef struct {
     const char *method;
     const char *path;
     const char *content_type;
-    LullJson *body;      /* lent; NULL: none */
-    gboolean repeatable; /* it may happen twice */
-    gboolean wordless;   /* nobody wants to know what the answer says, if it is that it was done */
-    gint64 patience;     /* less than the link's; 0: as the link has it */
+    LullJson *body;             /* lent; NULL: none */
+    gboolean repeatable;        /* it may happen twice */
+    gboolean wordless;          /* nobody wants to know what the answer says, if it is that it was done */
+    gint64 patience;            /* less than the link's; 0: as the link has it */
+    const LullKubeGuard *guard; /* lent; NULL: nobody is asked */
 } LullKubeRequest;
 
 /* The answer, an object; an empty one for a wordless request. An error of the server has the code of its

@@ -15,7 +15,7 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, or none, and nothing else runs */
         MUST(!ended && view->target_stopped && view->snapshot_ready);
         MUST(view->target_exists ? view->locked : view->planned);
-        MUST(view->data == LULL_WORK_NONE);
+        MUST(view->data == LULL_WORK_NONE && view->shut_down != LULL_WORK_RUNNING);
         break;
     case LULL_RESTORE_LOCK:
         MUST(!ended && !view->other_locked && view->snapshot_ready);
@@ -166,6 +166,9 @@ static const struct {
     {{READY}, LULL_RESTORE_LOCK, 0},
     {{READY, .other_locked = TRUE}, LULL_RESTORE_WAIT, 0},
     {{OURS}, LULL_RESTORE_START_DATA, 0},
+    /* it is off before whoever asks it has his answer, and is asked once more */
+    {{READY, .shut_down = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
+    {{OURS, .shut_down = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
     {{OURS, .data = LULL_WORK_RUNNING}, LULL_RESTORE_WAIT, 0},
     {{OURS, .data = LULL_WORK_FAILED}, LULL_RESTORE_FORGET_FAILURE, 0},
     {{OURS, .data = LULL_WORK_DONE, .complete = TRUE}, LULL_RESTORE_UNLOCK, 0},
