@@ -55,7 +55,7 @@ give_strategy_back(const LullRestoreCluster *self, const LullRestoreOrder *order
     return FALSE;
 }
 
-/* What is given back starts it; one that always had it is asked to. */
+/* What is given back starts most; one that always had it is asked to. */
 static gboolean
 start(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 {
@@ -64,7 +64,8 @@ start(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 
     if (!give_strategy_back(self, order, &given, error))
         return FALSE;
-    return given || lull_run_calls_start(self->calls, &self->guard, order->ns, order->target, error);
+    return (given && lull_run_starts_itself(order->note)) ||
+           lull_run_calls_start(self->calls, &self->guard, order->ns, order->target, error);
 }
 
 static gboolean

@@ -76,7 +76,7 @@ lull_run_start_patch(LullJson *vm, const char *note)
     const gboolean by_running = g_str_equal(note, BY_RUNNING);
     LullJson *patch = NULL, *spec = NULL;
 
-    if (lull_run_note(vm)) /* somebody said so meanwhile, or it is as it always was */
+    if (!is_halted(vm)) /* somebody said otherwise meanwhile, or it is as it always was */
         return NULL;
     patch = json_object_new_object();
     spec = lull_json_ensure(patch, "spec");
@@ -86,4 +86,10 @@ lull_run_start_patch(LullJson *vm, const char *note)
     else
         lull_json_set_string(spec, "runStrategy", note);
     return patch;
+}
+
+gboolean
+lull_run_starts_itself(const char *note)
+{
+    return !g_str_equal(note, "Manual");
 }

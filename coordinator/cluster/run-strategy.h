@@ -18,7 +18,8 @@ const char *lull_run_note(LullJson *vm);
 extern const char *const lull_run_notes[]; /* NULL ends */
 
 /* @vm, that is off, as it is to be by @note: the merge patch; NULL: it is so, or it is not by its spec that
- * it is started. */
+ * it is started. And does one that was halted start by that, so that nobody need be asked? */
 LullJson *lull_run_start_patch(LullJson *vm, const char *note) G_GNUC_WARN_UNUSED_RESULT;
+gboolean lull_run_starts_itself(const char *note);
 
 G_END_DECLS

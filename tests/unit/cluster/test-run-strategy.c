@@ -72,11 +72,15 @@ END_TEST
 static const struct {
     const char *how, *note;
     const char *patch; /* of its spec; NULL: none */
+    gboolean asked;    /* it does not start by that */
 } starts[] = {
     {"'runStrategy':'Halted'", "Always", "{'runStrategy':'Always'}"},
     {"'runStrategy':'Halted'", "Once", "{'runStrategy':'Once'}"},
     {"'running':false", "running", "{'running':true}"},
-    {"'runStrategy':'Manual'", "Manual", NULL},
+    {"'runStrategy':'Manual'", "Manual", NULL, TRUE},
+    {"'runStrategy':'Halted'", "Manual", "{'runStrategy':'Manual'}", TRUE}, /* since it was stopped */
+    {"'runStrategy':'Halted'", "RerunOnFailure", "{'runStrategy':'RerunOnFailure'}"},
+    {"'runStrategy':'Sometimes'", "Always", NULL},
     {"'runStrategy':'RerunOnFailure'", "RerunOnFailure", NULL},
     {"'runStrategy':'Always'", "Once", NULL}, /* somebody said so meanwhile */
     {"'running':true", "running", NULL},
@@ -89,6 +93,7 @@ START_TEST(test_how_a_machine_is_run_is_given_back_where_it_was_taken)
     g_autoptr(LullJson) wanted = starts[_i].patch ? json(starts[_i].patch) : NULL;
 
     ck_assert(lull_json_equal(lull_json_object(patch, "spec"), wanted));
+    ck_assert_int_eq(lull_run_starts_itself(starts[_i].note), !starts[_i].asked);
     if (patch)
         ck_assert_str_eq(lull_meta_version(patch), "7");
 }
