@@ -64,6 +64,23 @@ lull_condition_has(LullJson *object, const char *type)
     return find_in_object(object, type) != NULL;
 }
 
+void
+lull_condition_tell(LullJson *status, const char *type, const char *message)
+{
+    LullJson *entry = find(lull_json_array(status, "conditions"), type);
+
+    if (entry && message)
+        lull_json_set_string(entry, "message", message);
+    else if (entry)
+        json_object_object_del(entry, "message");
+}
+
+const char *
+lull_condition_message(LullJson *object, const char *type)
+{
+    return lull_json_string(find_in_object(object, type), "message", NULL);
+}
+
 const char *
 lull_condition_reason(LullJson *object, const char *type)
 {

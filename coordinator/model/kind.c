@@ -56,7 +56,8 @@ static const LullField condition_fields[] = {
     FIELD("lastTransitionTime", TIME, .doc = "When status or reason changed last."),
     FIELD("reason", STRING, .doc = "The sentence for people."),
     FIELD("message", STRING,
-          .doc = "What a restore did to the definition; else not set: the sentence stands in reason."),
+          .doc = "What a restore did to the definition, or still has to take away; else not set: the "
+                 "sentence stands in reason."),
     END,
 };
 

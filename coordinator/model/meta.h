@@ -32,6 +32,9 @@ LullJson *lull_meta_patch_finalizer(LullJson *object, const char *finalizer,
  * place (or adds it) if status or reason differ; then sets lastTransitionTime. @now: wall clock. */
 gboolean
 lull_condition_set(LullJson *status, const char *type, gboolean value, const char *reason, gint64 now);
+/* More of one that is there, for people, in its `message`; NULL: nothing. */
+void lull_condition_tell(LullJson *status, const char *type, const char *message);
+const char *lull_condition_message(LullJson *object, const char *type);
 gboolean lull_condition_is(LullJson *object, const char *type, gboolean value); /* FALSE where absent */
 gboolean lull_condition_has(LullJson *object, const char *type);                /* whatever it says */
 const char *lull_condition_reason(LullJson *object, const char *type);

@@ -39,7 +39,7 @@ decide_ended(const LullRestoreView *view)
         return STEP(UNLOCK, view->complete ? "Complete" : "GivenUp", 0);
     if (starts)
         return decide_start(view);
-    if (view->data != LULL_WORK_NONE)
+    if (view->data != LULL_WORK_NONE || (view->leftover && !view->deleting))
         return STEP(FORGET_DATA, view->complete ? "Complete" : "GivenUp", 0);
     if (view->deleting)
         return STEP(REMOVE_FINALIZER, "RestoreDeleted", 0);

@@ -7,6 +7,7 @@
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/reconcile/news.h"
 #include "coordinator/reconcile/restore-decide.h"
+#include "coordinator/reconcile/restore-status.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -130,13 +131,30 @@ forget_failure(const LullRestores *self, const LullRestoreView *view, GError **e
     return FALSE;
 }
 
+/* @why: NULL: nothing is left. */
+static gboolean
+tell_leftover(const LullRestores *self, const LullRestoreView *view, const char *why, GError **error)
+{
+    g_autoptr(LullJson) status = lull_restore_status_left(view, why);
+
+    return lull_effect_status(self->store, &lull_kind_restore, view->restore, status, error);
+}
+
+/* What hinders it is told, and it is tried again. */
 static gboolean
 drop_leftovers(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     LullRestoreOrder order = order_of(view->restore, view->content);
+    g_autoptr(GError) problem = NULL;
 
     order.vm_uid = view->vm_uid;
-    return view->complete || self->place->ops->drop(self->place, &order, error);
+    if (view->complete)
+        return TRUE;
+    if (self->place->ops->drop(self->place, &order, &problem))
+        return !view->leftover || view->deleting || tell_leftover(self, view, NULL, error);
+    (void)tell_leftover(self, view, problem->message, NULL);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
 }
 
 /* What came of them is recorded by now, or does not matter any more; a target that is being asked or started
@@ -175,12 +193,20 @@ forget_dump(const LullRestores *self, const LullRestoreView *view, GError **erro
     return lull_effect_patch(self->store, &lull_kind_vm, view->vm, LULL_PATCH_STATUS, patch, error);
 }
 
-/* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. */
+/* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. But no
+ * machine stays locked for what is left of a restore: that is looked for without the lock, too. */
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    return forget_data(self, view, error) && forget_dump(self, view, error) &&
-           lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error);
+    g_autoptr(GError) problem = NULL;
+    const gboolean dropped = forget_data(self, view, &problem);
+
+    if (!forget_dump(self, view, error) ||
+        !lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error))
+        return FALSE;
+    if (!dropped)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return dropped;
 }
 
 static gboolean

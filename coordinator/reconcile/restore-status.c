@@ -35,15 +35,10 @@ not_ready_reason(LullReadiness readiness)
 static void
 tell_differences(const LullRestoreView *view, const LullRestoreRules *rules, LullJson *status)
 {
-    LullJson *conditions = lull_json_array(status, "conditions");
     g_autofree char *all = rules->differences(view);
 
-    for (size_t i = 0; all && i < json_object_array_length(conditions); i++) {
-        LullJson *condition = json_object_array_get_idx(conditions, i);
-
-        if (g_str_equal(lull_json_string(condition, "type", ""), "Ready"))
-            lull_json_set_string(condition, "message", all);
-    }
+    if (all)
+        lull_condition_tell(status, "Ready", all);
 }
 
 /* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
@@ -99,5 +94,16 @@ lull_restore_status(const LullRestoreView *view, const LullRestoreRules *rules)
         lull_json_set_string(status, "restoreTime", when);
     }
     set_conditions(view, rules, status);
+    lull_condition_tell(status, "Progressing", view->leftover);
+    return status;
+}
+
+LullJson *
+lull_restore_status_left(const LullRestoreView *view, const char *why)
+{
+    LullJson *status = lull_json_dup(view->status);
+    g_autofree char *text = why ? g_strconcat(LULL_RESTORE_LEFT, why, NULL) : NULL;
+
+    lull_condition_tell(status, "Progressing", text);
     return status;
 }

@@ -11,4 +11,9 @@ G_BEGIN_DECLS
 LullJson *
 lull_restore_status(const LullRestoreView *view, const LullRestoreRules *rules) G_GNUC_WARN_UNUSED_RESULT;
 
+/* And one that tells, beside why it ended, why what it made could not be taken away; NULL: that is done. How
+ * the message begins is how it is known. */
+#define LULL_RESTORE_LEFT "what it made is still there, and to go: "
+LullJson *lull_restore_status_left(const LullRestoreView *view, const char *why) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

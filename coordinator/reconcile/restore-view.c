@@ -278,6 +278,16 @@ look_at_works(LullRestoreView *self, const LullRestoreWorks *works)
     self->start_error = works->start.error ? g_strdup(works->start.error->message) : NULL;
 }
 
+/* Also by one that ended in another's life. */
+static const char *
+find_leftover(const LullRestoreView *self)
+{
+    const char *told = lull_condition_message(self->restore, "Progressing");
+
+    return (self->failed || self->deleting) && told && g_str_has_prefix(told, LULL_RESTORE_LEFT) ? told
+                                                                                                 : NULL;
+}
+
 LullRestoreView *
 lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson *snapshot, LullJson *content,
                       LullJson *vm, const LullRestoreWorks *works, gint64 now)
@@ -305,6 +315,7 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
         look_at_problems(self, rules, works);
     }
     self->failed = self->failure != NULL;
+    self->leftover = find_leftover(self);
     self->owner_missing = lacks_owner(self, rules);
     self->status = lull_restore_status(self, rules);
     patch = lull_status_patch(restore, self->status);

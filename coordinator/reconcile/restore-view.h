@@ -43,6 +43,7 @@ typedef struct {
     gboolean start_target;
     gboolean ends_itself;   /* it runs, and is off soon without being asked to */
     gboolean owner_missing; /* it belongs to the target, and does not say so yet */
+    const char *leftover;   /* of one that ended: why what it made is not gone, as it tells; lent, NULL */
     gboolean status_stale;
     gboolean progress_stale;
 

@@ -7,6 +7,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/restore-host.h"
+#include "coordinator/reconcile/restore-status.h"
 #include "protocol/clock.h"
 #include "protocol/names.h"
 #include "tests/lib/check-main.h"
@@ -199,12 +200,41 @@ must_create(World *world, const LullKind *kind, LullJson *take_object, const cha
     ck_assert_no_error(error);
 }
 
+/* Of the world that there is. */
+static struct {
+    LullRestorePlaceOps ops;
+    const LullRestorePlaceOps *real;
+    World *world;        /* NULL: it is the place that drops */
+    guint fail;          /* so many times */
+    gboolean failed;     /* the last time */
+    gboolean in_the_way; /* by then the machine was locked, or nobody told */
+} drops;
+
+static gboolean
+try_to_drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
+{
+    g_autoptr(LullJson) restore = get(drops.world);
+    const char *told = lull_condition_message(restore, "Progressing");
+
+    if (drops.failed)
+        drops.in_the_way |=
+            drops.world->host.lock || !told || !g_str_equal(told, LULL_RESTORE_LEFT "not now");
+    drops.failed = fails_now(&drops.fail, error);
+    return !drops.failed && drops.real->drop(place, order, error);
+}
+
 static void
 begin_life(World *world)
 {
     world->restores.jobs = lull_jobs_new();
     world->claims = lull_claims_new();
     lull_restore_host_init(&world->place, (LullHost *)&world->host, &world->work.storage, world->claims);
+    if (!drops.world)
+        return;
+    drops.real = world->place.place.ops;
+    drops.ops = *drops.real;
+    drops.ops.drop = try_to_drop;
+    world->place.place.ops = &drops.ops;
 }
 
 static void
@@ -325,6 +355,14 @@ is_failed(World *world)
 }
 
 static gboolean
+is_all_told(World *world)
+{
+    g_autoptr(LullJson) restore = get(world);
+
+    return is_failed(world) && !lull_condition_message(restore, "Progressing") && world->work.dropped > 0;
+}
+
+static gboolean
 has_begun(World *world)
 {
     return g_atomic_int_get(&world->work.begun) > 0;
@@ -397,6 +435,29 @@ START_TEST(test_what_is_in_its_way_fails_it_and_nothing_is_left)
     check_over(&world, FALSE);
     if (_i == 0)
         ck_assert_uint_eq(world.work.dropped, 1);
+    world_clear(&world);
+}
+END_TEST
+
+/* Whoever has the coordinator next looks after it, too, and the restore does not go before. */
+START_TEST(test_no_machine_stays_locked_for_what_is_left_of_a_restore)
+{
+    World world = {0};
+
+    drops.world = &world;
+    drops.fail = 4;
+    world_init(&world, (guint32)_i);
+    world.host.defined = TRUE;
+    world.work.refuse = TRUE;
+    ask(&world, NULL);
+    if (_i % 2) {
+        live_until(&world, has_begun, _i > 1 ? 8 : 0);
+        ck_assert(lull_store_remove(world.host.inner, &lull_kind_restore, NS, "back", NULL, NULL));
+    }
+    live_until(&world, _i % 2 ? is_gone : is_all_told, _i > 1 ? 8 : 0);
+    check_over(&world, TRUE);
+    ck_assert(!drops.in_the_way);
+    ck_assert_uint_ge(world.work.dropped, 1);
     world_clear(&world);
 }
 END_TEST
@@ -484,6 +545,7 @@ make_suite(void)
                         G_N_ELEMENTS(policies));
     tcase_add_loop_test(tcase, test_whatever_fails_and_whoever_dies_it_comes_back, 0, SEEDS);
     tcase_add_loop_test(tcase, test_what_is_in_its_way_fails_it_and_nothing_is_left, 0, SEEDS);
+    tcase_add_loop_test(tcase, test_no_machine_stays_locked_for_what_is_left_of_a_restore, 0, SEEDS);
     tcase_add_loop_test(tcase, test_one_that_is_started_before_it_is_done_is_not_written_to_again, 0, SEEDS);
     tcase_add_test(tcase, test_one_that_is_gone_once_it_is_stopped_for_it_runs_again_in_the_end);
     tcase_add_test(tcase, test_one_that_was_off_is_not_started_for_what_somebody_noted);
