@@ -8,6 +8,7 @@
 
 #define MAX_DURATION_S 600 /* of another's lease: a slip of the pen is not to stop everybody for good */
 #define MAX_TERM       G_MAXINT32
+#define CLOCK_STEP     LULL_SEC(2)
 
 const LullElectionTuning lull_election_usual = {
     .duration = LULL_SEC(15), .deadline = LULL_SEC(10), .retry = LULL_SEC(2)};
@@ -128,12 +129,12 @@ micro_time(gint64 wall)
     return g_strdup_printf("%.19s.%06dZ", seconds, (int)(wall % LULL_SEC(1)));
 }
 
-/* A lease that was deleted has taken its term along: one that is made begins with the minutes of the clock,
- * which no lease reaches whose leader changes less than once a minute. */
+/* A lease that was deleted has taken its term along: one that is made begins with the clock, in steps that no
+ * lease outruns whose leader changes less than once in each. They last until 2106. */
 static gint64
 next_term(const LullElectionState *state, LullElectionVerb verb, gint64 wall)
 {
-    const gint64 least = verb == LULL_ELECTION_CREATE ? wall / LULL_SEC(60) : 0;
+    const gint64 least = verb == LULL_ELECTION_CREATE ? wall / CLOCK_STEP : 0;
 
     return MIN(MAX(state->term + 1, least), MAX_TERM);
 }

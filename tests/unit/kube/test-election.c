@@ -185,6 +185,9 @@ START_TEST(the_term_never_goes_back)
     ck_assert_int_gt(written_term(LULL_ELECTION_TAKE, 0), 3);
     lull_election_state_clear(&state); /* who knows of none himself */
     ck_assert_int_gt(written_term(LULL_ELECTION_CREATE, wall + LULL_SEC(3600)), first + 50);
+    /* whose leader had changed every few seconds */
+    ck_assert_int_gt(written_term(LULL_ELECTION_CREATE, wall + LULL_SEC(60)), first + 20);
+    ck_assert_int_lt(written_term(LULL_ELECTION_CREATE, 2 * wall), G_MAXINT32);
     g_autoptr(LullJson) last = lease("other", 3, G_MAXINT32);
     lull_election_state_see(&state, tuning, last, now);
     ck_assert_int_eq(written_term(LULL_ELECTION_TAKE, wall), G_MAXINT32);
