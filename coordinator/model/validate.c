@@ -108,6 +108,17 @@ check_finalizers(LullCheck *check, LullJson *list)
 }
 
 static void
+add_no_name(LullCheck *check, const char *field, const char *name)
+{
+    g_autofree char *quoted = lull_check_quote(name);
+
+    lull_check_add(check, LULL_CAUSE_INVALID, field,
+                   "%s is no name (DNS-1123 subdomain): expected lower case letters, digits, '-' and '.', a "
+                   "letter or digit at each end, at most 253 in all",
+                   quoted);
+}
+
+static void
 check_name(LullCheck *check, LullJson *metadata)
 {
     const char *name = lull_json_string(metadata, "name", NULL);
@@ -126,12 +137,7 @@ check_name(LullCheck *check, LullJson *metadata)
         if (!lull_json_at(metadata, "name", NULL) || name)
             lull_check_add(check, LULL_CAUSE_REQUIRED, field, "name or generateName is required");
     } else if (!valid) {
-        g_autofree char *quoted = lull_check_quote(name);
-        lull_check_add(
-            check, LULL_CAUSE_INVALID, field,
-            "%s is no name (DNS-1123 subdomain): expected lower case letters, digits, '-' and '.', a "
-            "letter or digit at each end, at most 253 in all",
-            quoted);
+        add_no_name(check, field, name);
     }
 }
 
@@ -199,6 +205,17 @@ check_reference(LullCheck *check, const char *path, LullJson *reference)
         lull_check_add(check, LULL_CAUSE_INVALID, group_path, LULL_FAULT_GROUP);
     if (kind && *kind && !g_str_equal(kind, lull_kind_vm.kind))
         lull_check_add(check, LULL_CAUSE_INVALID, kind_path, LULL_FAULT_KIND);
+}
+
+/* A machine may be made of that name. What is there already was taken once, as with annotations. */
+static void
+check_target(LullCheck *check, LullJson *target, LullJson *before)
+{
+    const char *name = lull_json_string(target, "name", NULL);
+    const char *old = lull_json_string(lull_json_at(before, "spec", "target", NULL), "name", NULL);
+
+    if (name && *name && !lull_name_is_valid(name) && g_strcmp0(name, old) != 0)
+        add_no_name(check, "spec.target.name", name);
 }
 
 static void
@@ -319,7 +336,7 @@ check_own_fields(LullCheck *check, const LullKind *kind, LullJson *object)
 }
 
 static void
-check_parts(LullCheck *check, const LullKind *kind, LullJson *object)
+check_parts(LullCheck *check, const LullKind *kind, LullJson *object, LullJson *before)
 {
     LullJson *spec = lull_json_at(object, "spec", NULL);
     LullJson *status = lull_json_at(object, "status", NULL);
@@ -335,6 +352,7 @@ check_parts(LullCheck *check, const LullKind *kind, LullJson *object)
         check_reference(check, path, lull_json_at(spec, kind->reference, NULL));
     }
     if (kind == &lull_kind_restore) {
+        check_target(check, lull_json_object(spec, "target"), before);
         check_overrides(check, lull_json_array(spec, "volumeRestoreOverrides"));
         check_patches(check, lull_json_array(spec, "patches"));
     }
@@ -355,7 +373,7 @@ lull_kind_check(const LullKind *kind, LullJson *object, LullJson *before, gboole
     else if (strict)
         check_members(&check, object);
     check_metadata(&check, kind, object, before);
-    check_parts(&check, kind, object);
+    check_parts(&check, kind, object, before);
     return check.causes;
 }
 

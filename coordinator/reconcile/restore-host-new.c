@@ -8,6 +8,9 @@
 #include "coordinator/model/host-patch.h"
 #include "coordinator/model/meta.h"
 
+/* Of a file: behind it come its suffix and, while it is made, the restore's uid; 255 is the most in all. */
+#define MAX_NAME 180
+
 static LullJson *
 spec_of(LullJson *restore)
 {
@@ -67,16 +70,48 @@ refuse_override(LullJson *override, LullJson *backups)
     return NULL;
 }
 
-/* In one folder they would be one file. */
+/* Files and the machine are called so. */
 static char *
-refuse_same(LullJson *restore, LullJson *backups)
+refuse_target(LullJson *restore)
+{
+    const char *name = lull_json_string(lull_json_object(spec_of(restore), "target"), "name", "");
+
+    if (!lull_name_is_valid(name))
+        return g_strdup_printf("spec.target.name: a new VM cannot be called \"%.64s\": its name has to "
+                               "consist of lower case letters, digits, '-' and '.'",
+                               name);
+    if (strlen(name) > MAX_NAME)
+        return g_strdup_printf("spec.target.name: it has %zu characters, a new VM's may have %d: choose a "
+                               "shorter one",
+                               strlen(name), MAX_NAME);
+    return NULL;
+}
+
+static char *
+refuse_name(const char *volume, const char *name)
+{
+    if (strchr(name, '/') || strlen(name) > MAX_NAME)
+        return g_strdup_printf("spec.volumeRestoreOverrides: %.64s: its file would have a name that is none, "
+                               "or has more than %d characters: give it another one as its restoreName",
+                               volume, MAX_NAME);
+    return NULL;
+}
+
+/* In one folder two of one name would be one file. */
+static char *
+refuse_files(LullJson *restore, LullJson *backups)
 {
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (size_t i = 0; backups && i < json_object_array_length(backups); i++) {
         const char *volume = lull_json_string(json_object_array_get_idx(backups, i), "volumeName", "");
         char *name = lull_restore_host_file(restore, volume);
+        char *reason = refuse_name(volume, name);
 
+        if (reason) {
+            g_free(name);
+            return reason;
+        }
         if (!g_hash_table_contains(names, name)) {
             g_hash_table_add(names, name);
             continue;
@@ -93,16 +128,16 @@ lull_restore_host_refuse_new(LullJson *restore, LullJson *content)
 {
     LullJson *spec = spec_of(restore);
     LullJson *overrides = overrides_of(restore);
-    char *reason = NULL;
+    char *reason = refuse_target(restore);
 
-    if (g_str_equal(lull_json_string(spec, "volumeRestorePolicy", ""), "InPlace"))
-        return g_strdup(
+    if (!reason && g_str_equal(lull_json_string(spec, "volumeRestorePolicy", ""), "InPlace"))
+        reason = g_strdup(
             "spec.volumeRestorePolicy: InPlace means the VM that the snapshot is of: for a new one leave "
             "it out, or say PrefixTargetName or RandomizeNames");
     for (size_t i = 0; overrides && !reason && i < json_object_array_length(overrides); i++)
         reason = refuse_override(json_object_array_get_idx(overrides, i), backups_of(content));
     if (!reason)
-        reason = refuse_same(restore, backups_of(content));
+        reason = refuse_files(restore, backups_of(content));
     return reason ? reason : lull_host_patches_check(lull_json_array(spec, "patches"));
 }
 

@@ -9,6 +9,7 @@
 
 #include "coordinator/guest/vm-copy.h"
 #include "coordinator/guest/vm-definition.h"
+#include "coordinator/model/meta.h"
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/occupied.h"
 #include "coordinator/storage/restore-private.h"
@@ -307,13 +308,27 @@ run(NewMachine *self, const char *content_uid, GError **error)
     return FALSE;
 }
 
+/* Paths are made of it. */
+static gboolean
+check_name(const char *name, GError **error)
+{
+    if (lull_name_is_valid(name))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                "new virtual machine \"%.64s\": that is no name: it has to consist of lower case letters, "
+                "digits, '-' and '.'",
+                name);
+    return FALSE;
+}
+
 gboolean
 lull_backup_restore_new(LullStorage *storage, const char *content_uid, const LullNewMachine *wanted,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error)
 {
     LullBackupStorage *backups = (LullBackupStorage *)storage;
-    g_autofree char *folder = lull_folder_path(backups->directory, content_uid, 0, error);
+    g_autofree char *folder =
+        check_name(wanted->name, error) ? lull_folder_path(backups->directory, content_uid, 0, error) : NULL;
     g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
     const char *source = lull_json_string(manifest, "vm", "");
     g_auto(NewMachine) self = {

@@ -241,6 +241,19 @@ START_TEST(a_name_that_a_machine_has_is_refused)
 }
 END_TEST
 
+static const char *const no_names[] = {"../lara", "a/b", "New VM", ""};
+
+START_TEST(a_name_that_is_none_makes_nothing)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!restore_as(no_names[_i], &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error->message, "no name"));
+    ck_assert(count_images() == 1);
+}
+END_TEST
+
 START_TEST(what_cannot_be_defined_leaves_nothing)
 {
     g_autoptr(GDir) dir = NULL;
@@ -332,6 +345,7 @@ make_suite(void)
     tcase_add_test(cases, a_new_machine_has_what_was_stored_in_files_of_its_own);
     tcase_add_loop_test(cases, a_file_that_is_there_is_never_touched, 0, G_N_ELEMENTS(occupied));
     tcase_add_test(cases, a_name_that_a_machine_has_is_refused);
+    tcase_add_loop_test(cases, a_name_that_is_none_makes_nothing, 0, G_N_ELEMENTS(no_names));
     tcase_add_test(cases, what_cannot_be_defined_leaves_nothing);
     tcase_add_test(cases, whoever_loses_the_answer_leaves_the_machine_its_files);
     tcase_add_test(cases, what_was_interrupted_is_gone_on_with);

@@ -145,6 +145,11 @@ static const struct {
     {RESTORE, "{'spec':{'target':null}}", "spec.target", "required"},
     {RESTORE, "{'spec':{'target':{'apiGroup':null}}}", "spec.target.apiGroup", "missing apiGroup"},
     {RESTORE, "{'spec':{'target':{'kind':'Pod'}}}", "spec.target.kind", "invalid kind"},
+    {RESTORE, "{'spec':{'target':{'name':'../larry'}}}", "spec.target.name",
+     "\"../larry\" is no name (DNS-1123 subdomain)"},
+    {RESTORE, "{'spec':{'target':{'name':'New VM'}}}", "spec.target.name", "\"New VM\" is no name"},
+    {RESTORE, "{'spec':{'target':{'name':'a/b'}}}", "spec.target.name", "is no name"},
+    {RESTORE, "{'spec':{'target':{'name':''}}}", "spec.target.name", "empty"},
     {RESTORE, "{'spec':{'virtualMachineSnapshotName':null}}", "spec.virtualMachineSnapshotName", "required"},
     {RESTORE, "{'spec':{'virtualMachineSnapshotName':''}}", "spec.virtualMachineSnapshotName", "empty"},
     {RESTORE, "{'spec':{'targetReadinessPolicy':'Later'}}", "spec.targetReadinessPolicy",
@@ -192,6 +197,16 @@ START_TEST(a_wrong_object_is_refused_by_the_fields_name)
                  g_str_has_prefix(lull_json_string(cause, "reason", ""), "FieldValue");
     }
     ck_assert_msg(found, "%s: %s", bad[_i].patch, lull_json_to_line(causes));
+}
+END_TEST
+
+START_TEST(a_target_that_was_taken_once_does_not_hold_its_restore_back)
+{
+    g_autoptr(LullJson) object = good_object(RESTORE);
+
+    lull_json_set_string(lull_json_at(object, "spec", "target", NULL), "name", "Old One");
+    ck_assert(!lull_kind_validate(RESTORE, object, NULL, TRUE, NULL));
+    ck_assert(lull_kind_validate(RESTORE, object, object, TRUE, NULL));
 }
 END_TEST
 
@@ -352,6 +367,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, a_good_object_is_taken, 0, G_N_ELEMENTS(good));
     tcase_add_loop_test(tcase, a_wrong_object_is_refused_by_the_fields_name, 0, G_N_ELEMENTS(bad));
+    tcase_add_test(tcase, a_target_that_was_taken_once_does_not_hold_its_restore_back);
     tcase_add_test(tcase, the_first_cause_is_the_error);
     tcase_add_test(tcase, unknown_fields_pass_where_they_may);
     tcase_add_test(tcase, causes_are_bounded_and_safe_to_show);
