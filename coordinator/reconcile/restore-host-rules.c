@@ -54,7 +54,7 @@ refuse_ownership(LullJson *spec)
 {
     const char *ownership = lull_json_string(spec, "volumeOwnershipPolicy", "Vm");
 
-    if (g_str_equal(ownership, "Vm"))
+    if (!g_str_equal(ownership, "None"))
         return NULL;
     return g_strdup_printf("spec.volumeOwnershipPolicy: %.64s is not supported on a plain host: it has no "
                            "claims that could be owned, leave it out",

@@ -117,6 +117,7 @@ static const struct {
      TRUE},
     {",'volumeRestorePolicy':'PrefixTargetName'", "Stopped", 1, "spec.volumeRestorePolicy: PrefixTargetName",
      TRUE},
+    {",'volumeOwnershipPolicy':'VM'", "Stopped", 1, "VMSnapshot default/snap does not exist", FALSE},
     {",'volumeOwnershipPolicy':'None'", "Stopped", 1, "spec.volumeOwnershipPolicy: None", TRUE},
     {",'volumeRestoreOverrides':[{'volumeName':'x'}]", "Stopped", 1, "spec.volumeRestoreOverrides:", TRUE},
     {",'patches':['x']", "Stopped", 1, "spec.patches:", TRUE},
