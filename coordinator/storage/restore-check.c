@@ -12,6 +12,64 @@
 #include "coordinator/storage/restore-private.h"
 #include "protocol/error.h"
 
+static LullJson *
+find_row(LullJson *manifest, const char *name)
+{
+    LullJson *rows = lull_json_array(manifest, "files");
+
+    for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
+        LullJson *row = json_object_array_get_idx(rows, i);
+
+        if (g_str_equal(lull_json_string(row, "file", ""), name))
+            return row;
+    }
+    return NULL;
+}
+
+/* Before it is read: what was stored fits into memory. */
+static gboolean
+has_size(const char *path, LullJson *row)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+           (gint64)info.st_size == lull_json_int(row, "size", -1);
+}
+
+char *
+lull_restore_read_file(const LullRestore *self, const char *name, gsize *ret_length, GError **error)
+{
+    g_autofree char *path = g_build_filename(self->folder, name, NULL);
+    LullJson *row = find_row(self->manifest, name);
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *data = NULL;
+    g_autofree char *sum = NULL;
+    gsize length = 0;
+
+    if (has_size(path, row) && !g_file_get_contents(path, &data, &length, &problem)) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
+        return NULL;
+    }
+    sum = data ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)data, length) : NULL;
+    if (g_strcmp0(sum, lull_json_string(row, "sha256", "")) != 0) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_INVALID,
+            "stored file %s: it is not what was stored: the snapshot is damaged, nothing was restored", path);
+        return NULL;
+    }
+    if (ret_length)
+        *ret_length = length;
+    return g_steal_pointer(&data);
+}
+
+static gboolean
+verify_file(const LullRestore *self, const char *name, GError **error)
+{
+    g_autofree char *data = lull_restore_read_file(self, name, NULL, error);
+
+    return data != NULL;
+}
+
 gboolean
 lull_restore_verify_stored(const LullRestore *self, GError **error)
 {
@@ -30,7 +88,8 @@ lull_restore_verify_stored(const LullRestore *self, GError **error)
             return FALSE;
         }
     }
-    return TRUE;
+    return verify_file(self, LULL_FOLDER_DOMAIN, error) &&
+           (!lull_json_string(self->manifest, "nvram", NULL) || verify_file(self, LULL_FOLDER_NVRAM, error));
 }
 
 /* A saved state goes on with what it remembers of disks that are others by then. */

@@ -118,20 +118,41 @@ lull_restore_copy_all(LullRestore *self, gboolean block, GError **error)
     return TRUE;
 }
 
-gboolean
-lull_restore_copy_small(const char *from, const char *to, const char *like, GError **error)
+static gboolean
+write_all(int fd, const char *path, const char *data, gsize length, GError **error)
 {
-    gboolean ok;
-    int fd;
+    for (gsize done = 0; done < length;) {
+        const ssize_t n = write(fd, data + done, length - done);
 
-    if (!lull_folder_copy(from, to, error))
+        if (n < 0 && errno != EINTR)
+            return lull_folder_errno(error, errno, "writing", path);
+        done += n > 0 ? (gsize)n : 0;
+    }
+    return TRUE;
+}
+
+gboolean
+lull_restore_copy_nvram(const LullRestore *self, const char *to, GError **error)
+{
+    const char *like = lull_json_string(self->manifest, "nvram", "");
+    g_autofree char *part = g_strconcat(to, ".part", NULL);
+    g_autofree char *parent = g_path_get_dirname(to);
+    gsize length = 0;
+    g_autofree char *data = lull_restore_read_file(self, LULL_FOLDER_NVRAM, &length, error);
+    const int fd = data ? lull_folder_open_new(part) : -1;
+    gboolean ok;
+
+    if (!data)
         return FALSE;
-    fd = open(to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return lull_folder_errno(error, errno, "NVRAM", to);
-    ok = lull_restore_give_owner(fd, to, like, error);
-    close(fd);
+        return lull_folder_errno(error, errno, "NVRAM", part);
+    ok = write_all(fd, part, data, length, error) && lull_restore_give_owner(fd, part, like, error) &&
+         (fsync(fd) == 0 || lull_folder_errno(error, errno, "syncing", part)) &&
+         check_still(part, fd, error) &&
+         (rename(part, to) == 0 || lull_folder_errno(error, errno, "NVRAM", to)) &&
+         lull_folder_sync(parent, error);
     if (!ok)
-        (void)unlink(to);
+        (void)unlink(part);
+    close(fd);
     return ok;
 }

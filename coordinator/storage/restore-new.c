@@ -110,11 +110,9 @@ aim(NewMachine *self, GError **error)
 static gboolean
 write_definition(NewMachine *self, GError **error)
 {
-    g_autofree char *path = g_build_filename(self->base.folder, LULL_FOLDER_DOMAIN, NULL);
+    g_autofree char *stored = lull_restore_read_file(&self->base, LULL_FOLDER_DOMAIN, NULL, error);
     g_autoptr(LullJson) disks = json_object_new_object();
-    g_autofree char *stored = NULL;
     g_autofree char *copy = NULL;
-    g_autoptr(GError) problem = NULL;
     const LullVmCopy wanted = {self->wanted->name, self->uid, disks, self->nvram, self->wanted->patches};
 
     for (guint i = 0; i < self->base.volumes->len; i++) {
@@ -122,11 +120,7 @@ write_definition(NewMachine *self, GError **error)
 
         lull_json_set_string(disks, lull_json_string(volume->row, "disk", ""), volume->target);
     }
-    if (!g_file_get_contents(path, &stored, NULL, &problem)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
-        return FALSE;
-    }
-    copy = lull_vm_copy(stored, &wanted, error);
+    copy = stored ? lull_vm_copy(stored, &wanted, error) : NULL;
     self->xml = copy ? lull_vm_definition_mark(copy, !lull_restore_is_at_rest(&self->base), error) : NULL;
     return self->xml != NULL;
 }
@@ -192,11 +186,10 @@ mark(const NewMachine *self, GError **error)
 static gboolean
 copy_nvram(const NewMachine *self, GError **error)
 {
-    g_autofree char *stored = g_build_filename(self->base.folder, LULL_FOLDER_NVRAM, NULL);
     g_autofree char *fresh = self->nvram ? lull_restore_fresh_name(self->nvram, self->uid) : NULL;
 
     return !fresh || g_file_test(fresh, G_FILE_TEST_EXISTS) ||
-           lull_restore_copy_small(stored, fresh, lull_json_string(self->base.manifest, "nvram", ""), error);
+           lull_restore_copy_nvram(&self->base, fresh, error);
 }
 
 static gboolean
@@ -236,13 +229,11 @@ forget_files(GPtrArray *files, const char *uid, gboolean made)
         const char *path = g_ptr_array_index(files, i);
         g_autofree char *fresh = lull_restore_fresh_name(path, uid);
         g_autofree char *part = g_strconcat(fresh, ".part", NULL);
-        g_autofree char *half = g_strconcat(fresh, LULL_FOLDER_FRESH, NULL);
 
         if (!made && is_same_file(fresh, path))
             (void)g_unlink(path);
         (void)g_unlink(fresh);
         (void)g_unlink(part);
-        (void)g_unlink(half);
     }
 }
 

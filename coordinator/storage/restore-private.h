@@ -75,8 +75,13 @@ gboolean lull_restore_copy_all(LullRestore *self, gboolean block, GError **error
 /* The owner and mode of @target, where there is one; @path names @fd in errors. */
 gboolean lull_restore_give_owner(int fd, const char *path, const char *target, GError **error);
 
-/* A small file, finished and durable, with the owner of @like. */
-gboolean lull_restore_copy_small(const char *from, const char *to, const char *like, GError **error);
+/* A small file of the content, LULL_FOLDER_DOMAIN or _NVRAM, with a NUL behind it. INVALID: it is not what
+ * was stored. */
+char *lull_restore_read_file(const LullRestore *self, const char *name, gsize *ret_length,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The stored NVRAM: finished and durable under the name @to only, with the owner that the old one has. */
+gboolean lull_restore_copy_nvram(const LullRestore *self, const char *to, GError **error);
 
 /* restore-new.c: takes back what a new machine was to have. Its mark's text. */
 gboolean

@@ -103,10 +103,9 @@ static gboolean
 restore_nvram(LullRestore *self, const char *restore_uid, GError **error)
 {
     const char *target = lull_json_string(self->manifest, "nvram", NULL);
-    g_autofree char *stored = g_build_filename(self->folder, LULL_FOLDER_NVRAM, NULL);
     g_autofree char *fresh = target ? lull_restore_fresh_name(target, restore_uid) : NULL;
 
-    return !target || (lull_restore_copy_small(stored, fresh, target, error) &&
+    return !target || (lull_restore_copy_nvram(self, fresh, error) &&
                        (rename(fresh, target) == 0 || lull_folder_errno(error, errno, "NVRAM", target)));
 }
 
@@ -126,23 +125,19 @@ mark_target(const LullRestore *self, const char *vm_uid, GError **error)
 }
 
 /* With its mark, or without: no moment is between the two. */
-static gboolean
-define(LullRestore *self, GError **error)
+static char *
+write_definition(const LullRestore *self, GError **error)
 {
-    g_autofree char *path = g_build_filename(self->folder, LULL_FOLDER_DOMAIN, NULL);
-    g_autofree char *stored = NULL;
-    g_autofree char *xml = NULL;
-    g_autoptr(GError) problem = NULL;
-    virDomainPtr domain;
+    g_autofree char *stored = lull_restore_read_file(self, LULL_FOLDER_DOMAIN, NULL, error);
 
-    if (!g_file_get_contents(path, &stored, NULL, &problem)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_FAILED, "%s", problem->message);
-        return FALSE;
-    }
-    xml = lull_vm_definition_mark(stored, !lull_restore_is_at_rest(self), error);
-    if (!xml)
-        return FALSE;
-    domain = virDomainDefineXML(lull_link_connection(self->link), xml);
+    return stored ? lull_vm_definition_mark(stored, !lull_restore_is_at_rest(self), error) : NULL;
+}
+
+static gboolean
+define(LullRestore *self, const char *xml, GError **error)
+{
+    virDomainPtr domain = virDomainDefineXML(lull_link_connection(self->link), xml);
+
     if (!domain)
         return lull_link_error(error, "defining the virtual machine");
     virDomainFree(domain);
@@ -173,6 +168,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         .user_data = user_data,
         .cancel = cancel,
     };
+    g_autofree char *xml = NULL;
 
     if (!lull_backup_settle(self.storage, content_uid, cancel, error) ||
         !load(&self, content_uid, vm_uid, restore_uid, error))
@@ -181,9 +177,11 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         lull_restore_unmark_all(self.folder, restore_uid);
         return TRUE;
     }
-    if (!lull_restore_check_target(&self, vm_uid, error) || !lull_restore_check_places(&self, error) ||
-        !lull_restore_verify_stored(&self, error) || !lull_restore_lock_images(&self, error) ||
-        !lull_restore_check_space(&self, error) || !forget_checkpoints(&self, vm_uid, error) ||
+    xml = write_definition(&self, error);
+    if (!xml || !lull_restore_check_target(&self, vm_uid, error) ||
+        !lull_restore_check_places(&self, error) || !lull_restore_verify_stored(&self, error) ||
+        !lull_restore_lock_images(&self, error) || !lull_restore_check_space(&self, error) ||
+        !forget_checkpoints(&self, vm_uid, error) ||
         !lull_restore_mark(&self, LULL_FOLDER_COPYING, restore_uid, "", error))
         return FALSE;
     if (!lull_restore_copy_all(&self, FALSE, error)) {
@@ -205,7 +203,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         !lull_restore_check_target(&self, vm_uid, error) || !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, error) ||
+    if (!lull_restore_check_target(&self, vm_uid, error) || !define(&self, xml, error) ||
         !lull_restore_mark(&self, LULL_FOLDER_RESTORED, restore_uid, "", error))
         return FALSE;
     lull_restore_unmark_all(self.folder, restore_uid);
@@ -238,7 +236,10 @@ drop_in_place(LullRestore *self, const char *restore_uid)
     lull_restore_unmark(self->folder, LULL_FOLDER_RESTORING, restore_uid);
     if (nvram) {
         g_autofree char *fresh = lull_restore_fresh_name(nvram, restore_uid);
+        g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+
         (void)g_unlink(fresh);
+        (void)g_unlink(part);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
+#include "tests/lib/sealed.h"
 
 #define URI     "test:///default"
 #define CONTENT "6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
@@ -129,6 +130,7 @@ store_content(void)
     ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, text, NULL));
     ck_assert(lull_folder_write(folder, LULL_FOLDER_DOMAIN, xml, NULL));
     ck_assert(lull_folder_write(folder, LULL_FOLDER_NVRAM, "variables", NULL));
+    seal_others(folder);
 }
 
 static void
@@ -311,6 +313,25 @@ START_TEST(a_file_that_somebody_made_meanwhile_is_not_taken_back)
 }
 END_TEST
 
+static const char *const small[] = {LULL_FOLDER_DOMAIN, LULL_FOLDER_NVRAM};
+
+/* Another byte, or not there. */
+START_TEST(a_damaged_definition_or_nvram_makes_nothing)
+{
+    g_autofree char *path = g_build_filename(folder, small[_i / 2], NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    text[4]++;
+    ck_assert(_i % 2 ? unlink(path) == 0 : g_file_set_contents(path, text, -1, NULL));
+    ck_assert(!restore_as("lara", &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error->message, "the snapshot is damaged"));
+    ck_assert(count_images() == 1 && !is_defined());
+}
+END_TEST
+
 START_TEST(a_machine_that_was_made_keeps_its_files_when_its_restore_is_given_up)
 {
     loses_answer = TRUE;
@@ -351,6 +372,7 @@ make_suite(void)
     tcase_add_test(cases, what_was_interrupted_is_gone_on_with);
     tcase_add_loop_test(cases, what_was_interrupted_is_taken_back, 0, 2);
     tcase_add_test(cases, a_file_that_somebody_made_meanwhile_is_not_taken_back);
+    tcase_add_loop_test(cases, a_damaged_definition_or_nvram_makes_nothing, 0, 4);
     tcase_add_test(cases, a_machine_that_was_made_keeps_its_files_when_its_restore_is_given_up);
     tcase_add_test(cases, a_damaged_snapshot_makes_nothing);
     suite_add_tcase(suite, cases);

@@ -16,6 +16,7 @@
 #include "coordinator/storage/libvirt-backup.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
+#include "tests/lib/sealed.h"
 
 #define URI     "test:///default"
 #define CONTENT "6f1c2f2e-0f0a-4f0e-9d0b-3a7a3c1d2e4f"
@@ -92,6 +93,7 @@ store_content(char byte)
                            uuid, image, BYTES, (long)info.st_size, sum);
     ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, text, NULL));
     ck_assert(lull_folder_write(folder, LULL_FOLDER_DOMAIN, xml, NULL));
+    seal_others(folder);
     free(xml);
 }
 
@@ -197,6 +199,7 @@ store_claim(const char *level, gboolean marked)
     with = g_strjoinv("<metadata>" MARK "</metadata></domain>", parts);
     if (marked)
         ck_assert(lull_folder_write(folder, LULL_FOLDER_DOMAIN, with, NULL));
+    seal_others(folder);
 }
 
 /* One that stops right after it was defined, before anything else is done, must not be taken for one at rest.
@@ -503,6 +506,32 @@ START_TEST(an_nvram_whose_folder_is_gone_is_told_before_anything_is_touched)
 }
 END_TEST
 
+static const char *const small[] = {LULL_FOLDER_DOMAIN, LULL_FOLDER_NVRAM};
+
+/* Another byte, or not there. */
+START_TEST(a_damaged_definition_or_nvram_is_told_before_anything_is_touched)
+{
+    g_autofree char *path = g_build_filename(folder, small[_i / 2], NULL);
+    g_autofree char *nvram = g_build_filename(directory, "vars.fd", NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *kept = NULL;
+    g_autoptr(LullJson) manifest = lull_folder_read_json(folder, LULL_FOLDER_MANIFEST, NULL);
+
+    undefine();
+    lull_json_set_string(manifest, "nvram", nvram);
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, lull_json_to_line(manifest), NULL));
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_NVRAM, "variables", NULL));
+    ck_assert(g_file_set_contents(nvram, "own", -1, NULL));
+    seal_others(folder);
+    ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+    text[4]++;
+    ck_assert(_i % 2 ? unlink(path) == 0 : g_file_set_contents(path, text, -1, NULL));
+    check_refused(LULL_ERROR_INVALID, "the snapshot is damaged");
+    ck_assert(g_file_get_contents(nvram, &kept, NULL, NULL));
+    ck_assert_str_eq(kept, "own");
+}
+END_TEST
+
 START_TEST(a_link_to_an_image_that_is_gone_is_not_replaced)
 {
     g_autofree char *elsewhere = g_build_filename(directory, "gone", "disk.img", NULL);
@@ -550,6 +579,7 @@ make_suite(void)
     tcase_add_loop_test(cases, a_machine_with_other_disks_is_in_nobodys_way, 0, 2);
     tcase_add_test(cases, a_folder_that_is_gone_is_told);
     tcase_add_test(cases, an_nvram_whose_folder_is_gone_is_told_before_anything_is_touched);
+    tcase_add_loop_test(cases, a_damaged_definition_or_nvram_is_told_before_anything_is_touched, 0, 4);
     tcase_add_test(cases, a_link_to_an_image_that_is_gone_is_not_replaced);
     suite_add_tcase(suite, cases);
     return suite;
