@@ -1,16 +1,13 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "coordinator/guest/vm-copy.h"
 #include "coordinator/guest/vm-definition.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/new-files.h"
 #include "coordinator/storage/occupied.h"
 #include "coordinator/storage/restore-private.h"
 #include "protocol/error.h"
@@ -27,7 +24,7 @@ typedef struct {
     const char *uid; /* of the restore, and of the machine */
     char *nvram;     /* its own; NULL: none */
     char *xml;
-    GPtrArray *files; /* char *: what it is to have */
+    LullNewFiles files;
 } NewMachine;
 
 static void
@@ -35,7 +32,7 @@ clear(NewMachine *self)
 {
     g_free(self->nvram);
     g_free(self->xml);
-    g_clear_pointer(&self->files, g_ptr_array_unref);
+    lull_new_files_clear(&self->files);
     lull_restore_clear(&self->base);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NewMachine, clear)
@@ -79,7 +76,7 @@ aim_volume(NewMachine *self, LullRestoreVolume *volume, GError **error)
     file = g_strconcat(wanted, ".", lull_json_string(volume->row, "sourceFormat", "raw"), NULL);
     target = g_build_filename(parent, file, NULL);
     lull_restore_aim(volume, target, self->uid);
-    g_ptr_array_add(self->files, g_steal_pointer(&target));
+    g_ptr_array_add(self->files.paths, g_steal_pointer(&target));
     return TRUE;
 }
 
@@ -93,13 +90,13 @@ aim_nvram(NewMachine *self)
     if (!old)
         return;
     self->nvram = g_build_filename(parent, file, NULL);
-    g_ptr_array_add(self->files, g_strdup(self->nvram));
+    g_ptr_array_add(self->files.paths, g_strdup(self->nvram));
 }
 
 static gboolean
 aim(NewMachine *self, GError **error)
 {
-    self->files = g_ptr_array_new_with_free_func(g_free);
+    lull_new_files_init(&self->files, self->uid);
     for (guint i = 0; i < self->base.volumes->len; i++)
         if (!aim_volume(self, g_ptr_array_index(self->base.volumes, i), error))
             return FALSE;
@@ -135,52 +132,36 @@ load(NewMachine *self, const char *content_uid, GError **error)
     return self->base.link && aim(self, error);
 }
 
-static gboolean
-is_same_file(const char *a, const char *b)
-{
-    struct stat one;
-    struct stat other;
-
-    return lstat(a, &one) == 0 && lstat(b, &other) == 0 && S_ISREG(one.st_mode) &&
-           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-static gboolean
-set_exists(const char *path, GError **error)
-{
-    g_set_error(
-        error, LULL_ERROR, LULL_ERROR_INVALID,
-        "image %s: there is a file of that name, which stays as it is: move it away, or choose another name "
-        "(spec.volumeRestoreOverrides)",
-        path);
-    return FALSE;
-}
-
 /* Nobody has its name, or a file that it is to have. */
 static gboolean
 check_free(const NewMachine *self, GError **error)
 {
-    for (guint i = 0; i < self->files->len; i++) {
-        const char *path = g_ptr_array_index(self->files, i);
-        g_autofree char *fresh = lull_restore_fresh_name(path, self->uid);
-        struct stat info;
-
-        if (lstat(path, &info) == 0 && !is_same_file(fresh, path))
-            return set_exists(path, error);
-    }
-    return lull_occupied_check(self->base.link, self->uid, self->wanted->name, self->files, error);
+    return lull_new_files_check_free(&self->files, error) &&
+           lull_occupied_check(self->base.link, self->uid, self->wanted->name, self->files.paths, error);
 }
 
 static gboolean
 mark(const NewMachine *self, GError **error)
 {
-    g_autoptr(LullJson) text = json_object_new_object();
-    LullJson *files = json_object_new_array();
+    g_autofree char *text = lull_new_files_text(&self->files);
 
-    for (guint i = 0; i < self->files->len; i++)
-        lull_json_append_string(files, g_ptr_array_index(self->files, i));
-    lull_json_take(text, "files", files);
-    return lull_restore_mark(&self->base, LULL_FOLDER_COPYING, self->uid, lull_json_to_line(text), error);
+    return lull_restore_mark(&self->base, LULL_FOLDER_COPYING, self->uid, text, error);
+}
+
+/* What an earlier try left. */
+static gboolean
+read_mark(NewMachine *self, GError **error)
+{
+    g_autofree char *name = g_strconcat(LULL_FOLDER_COPYING, self->uid, NULL);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(LullJson) text = lull_folder_read_json(self->base.folder, name, &problem);
+
+    if (!text && !lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    lull_new_files_take_records(&self->files, text);
+    return lull_new_files_check_unchanged(&self->files, error);
 }
 
 static gboolean
@@ -188,26 +169,8 @@ copy_nvram(const NewMachine *self, GError **error)
 {
     g_autofree char *fresh = self->nvram ? lull_restore_fresh_name(self->nvram, self->uid) : NULL;
 
-    return !fresh || g_file_test(fresh, G_FILE_TEST_EXISTS) ||
+    return !fresh || lull_new_files_has(&self->files, self->nvram) ||
            lull_restore_copy_nvram(&self->base, fresh, error);
-}
-
-static gboolean
-place(const NewMachine *self, GError **error)
-{
-    for (guint i = 0; i < self->files->len; i++) {
-        const char *path = g_ptr_array_index(self->files, i);
-        g_autofree char *fresh = lull_restore_fresh_name(path, self->uid);
-        g_autofree char *parent = g_path_get_dirname(path);
-
-        if (link(fresh, path) < 0 && errno != EEXIST)
-            return lull_folder_errno(error, errno, "second name for image", path);
-        if (!is_same_file(fresh, path))
-            return set_exists(path, error);
-        if (!lull_folder_sync(parent, error))
-            return FALSE;
-    }
-    return TRUE;
 }
 
 static gboolean
@@ -221,31 +184,17 @@ define(const NewMachine *self, GError **error)
     return TRUE;
 }
 
-/* @made: the files are the machine's; else they go as well. */
-static void
-forget_files(GPtrArray *files, const char *uid, gboolean made)
-{
-    for (guint i = 0; i < files->len; i++) {
-        const char *path = g_ptr_array_index(files, i);
-        g_autofree char *fresh = lull_restore_fresh_name(path, uid);
-        g_autofree char *part = g_strconcat(fresh, ".part", NULL);
-
-        if (!made && is_same_file(fresh, path))
-            (void)g_unlink(path);
-        (void)g_unlink(fresh);
-        (void)g_unlink(part);
-    }
-}
-
 /* Whoever lost the answer to the definition does not know whether there is a machine that has the files. */
 static gboolean
-take_back(LullLink *link, GPtrArray *files, const char *uid, GError **error)
+take_back(LullLink *link, const LullNewFiles *files, GError **error)
 {
     gboolean made = FALSE;
 
-    if (!is_there(link, uid, &made, error))
+    if (!is_there(link, files->uid, &made, error))
         return FALSE;
-    forget_files(files, uid, made);
+    if (!made)
+        return lull_new_files_take_back(files, link, error);
+    lull_new_files_settle(files);
     return TRUE;
 }
 
@@ -254,22 +203,33 @@ finish(const NewMachine *self, GError **error)
 {
     if (!lull_restore_mark(&self->base, LULL_FOLDER_RESTORED, self->uid, "", error))
         return FALSE;
-    forget_files(self->files, self->uid, TRUE);
+    lull_new_files_settle(&self->files);
     lull_restore_unmark_all(self->base.folder, self->uid);
     lull_step(LULL_STEP_COORDINATOR_RESTORE_DEFINED);
     return TRUE;
 }
 
+/* Recorded before any file has a name that a machine may be made of. */
 static gboolean
-make(NewMachine *self, GError **error)
+copy(NewMachine *self, GError **error)
 {
     if (!lull_restore_copy_all(&self->base, FALSE, error) || !copy_nvram(self, error))
         return FALSE;
+    lull_new_files_record(&self->files);
+    return mark(self, error);
+}
+
+static gboolean
+make(NewMachine *self, GError **error)
+{
+    if (!copy(self, error))
+        return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
-    if (!place(self, error))
+    if (!lull_new_files_place(&self->files, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
-    return check_free(self, error) && define(self, error);
+    return check_free(self, error) && lull_new_files_check_unchanged(&self->files, error) &&
+           define(self, error);
 }
 
 static gboolean
@@ -281,6 +241,7 @@ run(NewMachine *self, const char *content_uid, GError **error)
         !load(self, content_uid, error))
         return FALSE;
     if (lull_restore_is_marked(&self->base, LULL_FOLDER_RESTORED, self->uid)) {
+        lull_new_files_settle(&self->files);
         lull_restore_unmark_all(self->base.folder, self->uid);
         return TRUE;
     }
@@ -288,13 +249,13 @@ run(NewMachine *self, const char *content_uid, GError **error)
         return FALSE;
     if (there)
         return finish(self, error);
-    if (!write_definition(self, error) || !check_free(self, error) ||
+    if (!read_mark(self, error) || !write_definition(self, error) || !check_free(self, error) ||
         !lull_restore_check_places(&self->base, error) || !lull_restore_verify_stored(&self->base, error) ||
         !lull_restore_check_space(&self->base, error) || !mark(self, error))
         return FALSE;
     if (make(self, error))
         return finish(self, error);
-    if (take_back(self->base.link, self->files, self->uid, NULL))
+    if (take_back(self->base.link, &self->files, NULL))
         lull_restore_unmark_all(self->base.folder, self->uid);
     return FALSE;
 }
@@ -337,20 +298,18 @@ lull_backup_restore_new(LullStorage *storage, const char *content_uid, const Lul
 }
 
 gboolean
-lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid, GError **error)
+lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid, gboolean made,
+                      GError **error)
 {
-    LullJson *names = lull_json_array(mark, "files");
-    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+    g_auto(LullNewFiles) files = {NULL};
     g_autoptr(LullLink) link = NULL;
 
-    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
-        const char *path = json_object_get_string(json_object_array_get_idx(names, i));
-
-        if (path && g_path_is_absolute(path))
-            g_ptr_array_add(files, g_strdup(path));
-    }
-    if (files->len == 0)
+    lull_new_files_init(&files, restore_uid);
+    lull_new_files_read(&files, mark);
+    if (made)
+        lull_new_files_settle(&files);
+    if (made || files.paths->len == 0)
         return TRUE;
     link = lull_link_borrow(storage->host, error);
-    return link && take_back(link, files, restore_uid, error);
+    return link && take_back(link, &files, error);
 }

@@ -83,9 +83,10 @@ char *lull_restore_read_file(const LullRestore *self, const char *name, gsize *r
 /* The stored NVRAM: finished and durable under the name @to only, with the owner that the old one has. */
 gboolean lull_restore_copy_nvram(const LullRestore *self, const char *to, GError **error);
 
-/* restore-new.c: takes back what a new machine was to have. Its mark's text. */
-gboolean
-lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid, GError **error);
+/* restore-new.c: takes back what a new machine was to have, as its mark's text tells; @made: it is the
+ * machine's, and stays. */
+gboolean lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid,
+                               gboolean made, GError **error);
 
 /* The machine is off, called as it was, and without a saved state; of one that is gone, nobody else has what
  * it had. */

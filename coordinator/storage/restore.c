@@ -251,6 +251,7 @@ lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const ch
     g_autofree char *name = g_strconcat(LULL_FOLDER_COPYING, restore_uid, NULL);
     g_autoptr(GError) problem = NULL;
     g_autoptr(LullJson) mark = NULL;
+    gboolean made;
 
     if (!lull_restore_load_volumes(&self, content_uid, restore_uid, &problem)) {
         g_message("restore %s: what it may have left beside the images stays: %s", restore_uid,
@@ -260,7 +261,8 @@ lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const ch
         return TRUE;
     }
     mark = lull_folder_read_json(self.folder, name, NULL); /* that of one in place has nothing to tell */
-    if (mark && !lull_restore_new_drop(self.storage, mark, restore_uid, error))
+    made = lull_restore_is_marked(&self, LULL_FOLDER_RESTORED, restore_uid);
+    if (mark && !lull_restore_new_drop(self.storage, mark, restore_uid, made, error))
         return FALSE;
     drop_in_place(&self, restore_uid);
     return TRUE;

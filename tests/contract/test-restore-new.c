@@ -5,6 +5,7 @@
 /* New machines of a stored content, with real images, onto libvirt's own mock driver. */
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 
 #include "coordinator/guest/host.h"
 #include "coordinator/storage/folder.h"
+#include "coordinator/storage/image.h"
 #include "coordinator/storage/libvirt-backup.h"
 #include "protocol/error.h"
 #include "tests/lib/check-main.h"
@@ -23,6 +25,8 @@
 #define SOURCE  "2c5e1d4c-7d0e-4f2c-8a51-0c0ffee00001"
 #define RESTORE "0a9cf0a8-2cb4-4a3e-8b8f-64d2f0b6a001"
 #define BYTES   (64 * 1024)
+
+#define ROOT_FIRST "lara-root.raw.lull-restore-" RESTORE
 
 static char *directory; /* of what is stored */
 static char *folder;    /* of the content */
@@ -69,6 +73,19 @@ fill(const char *name, char byte)
 
     memset(data, byte, BYTES);
     ck_assert(g_file_set_contents(path, data, BYTES, NULL));
+}
+
+/* As a guest does, who has it open. */
+static void
+write_into(const char *name, char byte)
+{
+    g_autofree char *path = image(name);
+    g_autofree char *data = g_malloc(BYTES);
+    const int fd = open(path, O_WRONLY);
+
+    memset(data, byte, BYTES);
+    ck_assert_int_eq(pwrite(fd, data, BYTES, 0), BYTES);
+    close(fd);
 }
 
 static gboolean
@@ -190,10 +207,15 @@ leave_behind(const char *name, const char *first, char byte)
 {
     g_autofree char *path = image(name);
     g_autofree char *fresh = image(first);
-    g_autofree char *mark = g_strdup_printf("{\"files\":[\"%s\"]}", path);
+    g_autofree char *mark = NULL;
+    struct stat info;
 
     fill(first, byte);
     ck_assert_int_eq(link(fresh, path), 0);
+    ck_assert_int_eq(stat(fresh, &info), 0);
+    mark =
+        g_strdup_printf("{\"files\":[\"%s\"],\"finished\":{\"%s\":{\"size\":%ld,\"mtime\":%ld}}}", path, path,
+                        (long)info.st_size, (long)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
     ck_assert(lull_folder_write(folder, LULL_FOLDER_COPYING RESTORE, mark, NULL));
 }
 
@@ -282,7 +304,7 @@ END_TEST
 
 START_TEST(what_was_interrupted_is_gone_on_with)
 {
-    leave_behind("lara-root.raw", "lara-root.raw.lull-restore-" RESTORE, 's');
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
     ck_assert(restore_as("lara", NULL));
     ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 3);
 }
@@ -291,8 +313,8 @@ END_TEST
 /* By itself, or with the content. */
 START_TEST(what_was_interrupted_is_taken_back)
 {
-    leave_behind("lara-root.raw", "lara-root.raw.lull-restore-" RESTORE, 's');
-    fill("lara-root.raw.lull-restore-" RESTORE ".part", 'p');
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    fill(ROOT_FIRST ".part", 'p');
     if (_i)
         ck_assert(storage->ops->remove(storage, SOURCE, CONTENT, 0, NULL, NULL));
     else
@@ -305,11 +327,121 @@ START_TEST(a_file_that_somebody_made_meanwhile_is_not_taken_back)
 {
     g_autofree char *path = image("lara-root.raw");
 
-    leave_behind("lara-root.raw", "lara-root.raw.lull-restore-" RESTORE, 's');
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
     ck_assert_int_eq(unlink(path), 0);
     fill("lara-root.raw", 'x');
     ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
     ck_assert(is_filled_with("lara-root.raw", 'x') && count_images() == 2);
+}
+END_TEST
+
+/* Another machine, of that file. */
+static virDomainPtr
+define_other(const char *name)
+{
+    g_autofree char *path = image(name);
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os><devices>"
+        "<disk type='file' device='disk'><source file='%s'/><target dev='vda'/></disk></devices></domain>",
+        path);
+    virDomainPtr domain = virDomainDefineXML(connection, xml);
+
+    ck_assert_ptr_nonnull(domain);
+    return domain;
+}
+
+/* By itself, or with the content, or with the restore that finds it so. */
+START_TEST(what_another_machine_has_by_now_is_not_taken_back)
+{
+    g_autoptr(GError) error = NULL;
+    virDomainPtr other = NULL;
+
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    other = define_other("lara-root.raw");
+    if (_i == 2) {
+        ck_assert(!restore_as("lara", &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "other has it by now"));
+    }
+    if (_i == 1)
+        ck_assert(storage->ops->remove(storage, SOURCE, CONTENT, 0, NULL, NULL));
+    else
+        ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 2);
+    virDomainUndefine(other);
+    virDomainFree(other);
+}
+END_TEST
+
+START_TEST(what_somebody_has_open_is_not_taken_back)
+{
+    g_autofree char *path = image("lara-root.raw");
+    LullImageLock *lock = NULL;
+
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    lock = lull_image_lock(path, NULL);
+    ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 2);
+    lull_image_unlock(lock);
+}
+END_TEST
+
+START_TEST(what_a_restore_that_is_over_made_stays)
+{
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_RESTORED RESTORE, "", NULL));
+    if (_i)
+        ck_assert(restore_as("lara", NULL));
+    else
+        ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 2);
+}
+END_TEST
+
+/* Its restore was killed right after it was made; it was used, and undefined. */
+START_TEST(what_was_written_to_since_makes_no_machine_and_is_not_taken_back)
+{
+    g_autoptr(GError) error = NULL;
+
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    write_into("lara-root.raw", 'g');
+    ck_assert(!restore_as("lara", &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error->message, "it was written to since"));
+    ck_assert(!is_defined() && storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 'g') && count_images() == 2);
+}
+END_TEST
+
+START_TEST(what_was_made_and_is_gone_is_not_made_again_over_its_disks)
+{
+    g_autoptr(GError) error = NULL;
+    virDomainPtr made = NULL;
+
+    loses_answer = TRUE;
+    ck_assert(!restore_as("lara", NULL));
+    made = virDomainLookupByUUIDString(connection, RESTORE);
+    ck_assert_int_eq(virDomainUndefine(made), 0);
+    virDomainFree(made);
+    write_into("lara-root.raw", 'g');
+    ck_assert(!restore_as("lara", &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert(!is_defined() && storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 'g'));
+}
+END_TEST
+
+START_TEST(half_an_nvram_is_taken_for_none)
+{
+    g_autofree char *path = image("lara_VARS.fd");
+    g_autofree char *first = image("lara_VARS.fd.lull-restore-" RESTORE);
+    g_autofree char *mark = g_strdup_printf("{\"files\":[\"%s\"]}", path);
+    g_autofree char *text = NULL;
+
+    ck_assert(g_file_set_contents(first, "", 0, NULL));
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_COPYING RESTORE, mark, NULL));
+    ck_assert(restore_as("lara", NULL) && g_file_get_contents(path, &text, NULL, NULL));
+    ck_assert_str_eq(text, "variables");
+    ck_assert(count_images() == 3);
 }
 END_TEST
 
@@ -372,6 +504,12 @@ make_suite(void)
     tcase_add_test(cases, what_was_interrupted_is_gone_on_with);
     tcase_add_loop_test(cases, what_was_interrupted_is_taken_back, 0, 2);
     tcase_add_test(cases, a_file_that_somebody_made_meanwhile_is_not_taken_back);
+    tcase_add_loop_test(cases, what_another_machine_has_by_now_is_not_taken_back, 0, 3);
+    tcase_add_test(cases, what_somebody_has_open_is_not_taken_back);
+    tcase_add_loop_test(cases, what_a_restore_that_is_over_made_stays, 0, 2);
+    tcase_add_test(cases, what_was_written_to_since_makes_no_machine_and_is_not_taken_back);
+    tcase_add_test(cases, what_was_made_and_is_gone_is_not_made_again_over_its_disks);
+    tcase_add_test(cases, half_an_nvram_is_taken_for_none);
     tcase_add_loop_test(cases, a_damaged_definition_or_nvram_makes_nothing, 0, 4);
     tcase_add_test(cases, a_machine_that_was_made_keeps_its_files_when_its_restore_is_given_up);
     tcase_add_test(cases, a_damaged_snapshot_makes_nothing);
