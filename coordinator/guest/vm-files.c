@@ -61,24 +61,68 @@ add_section(GPtrArray *files, const xmlNode *section)
     }
 }
 
+static xmlDoc *
+parse(const char *xml, GError **error)
+{
+    const size_t length = strlen(xml);
+    xmlDoc *doc = length > MAX_XML ? NULL
+                                   : xmlReadMemory(xml, (int)length, "domain.xml", NULL,
+                                                   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    const xmlNode *root = doc && !xmlGetIntSubset(doc) ? xmlDocGetRootElement(doc) : NULL;
+
+    if (root && is_element(root, "domain"))
+        return doc;
+    xmlFreeDoc(doc);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: it is too long, or no domain");
+    return NULL;
+}
+
 GPtrArray *
 lull_vm_files(const char *xml, GError **error)
 {
-    const size_t length = strlen(xml);
-    g_autoptr(XmlDoc) doc = length > MAX_XML
-                                ? NULL
-                                : xmlReadMemory(xml, (int)length, "domain.xml", NULL,
-                                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    const xmlNode *root = doc && !xmlGetIntSubset(doc) ? xmlDocGetRootElement(doc) : NULL;
+    g_autoptr(XmlDoc) doc = parse(xml, error);
     GPtrArray *files;
 
-    if (!root || !is_element(root, "domain")) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "domain XML: it is too long, or no domain");
+    if (!doc)
         return NULL;
-    }
     files = g_ptr_array_new_with_free_func(g_free);
-    for (const xmlNode *each = root->children; each; each = each->next)
+    for (const xmlNode *each = xmlDocGetRootElement(doc)->children; each; each = each->next)
         if (each->type == XML_ELEMENT_NODE)
             add_section(files, each);
     return files;
+}
+
+static void
+add_volumes(GPtrArray *volumes, const xmlNode *node, guint depth)
+{
+    for (const xmlNode *each = node->children; each && depth < MAX_DEPTH; each = each->next) {
+        xmlChar *pool = NULL, *volume = NULL;
+
+        if (each->type != XML_ELEMENT_NODE)
+            continue;
+        if (is_element(each, "source")) {
+            pool = xmlGetNoNsProp(each, (const xmlChar *)"pool");
+            volume = xmlGetNoNsProp(each, (const xmlChar *)"volume");
+        }
+        if (pool && volume && *pool && *volume) {
+            g_ptr_array_add(volumes, g_strdup((const char *)pool));
+            g_ptr_array_add(volumes, g_strdup((const char *)volume));
+        }
+        xmlFree(pool);
+        xmlFree(volume);
+        add_volumes(volumes, each, depth + 1);
+    }
+}
+
+GPtrArray *
+lull_vm_volumes(const char *xml, GError **error)
+{
+    g_autoptr(XmlDoc) doc = parse(xml, error);
+    GPtrArray *volumes;
+
+    if (!doc)
+        return NULL;
+    volumes = g_ptr_array_new_with_free_func(g_free);
+    add_volumes(volumes, xmlDocGetRootElement(doc), 0);
+    return volumes;
 }

@@ -11,4 +11,8 @@ G_BEGIN_DECLS
  * absolute paths, some perhaps twice, as they stand there. Pure; hostile input gives an error. */
 GPtrArray *lull_vm_files(const char *xml, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of char * */
 
+/* Likewise those that it names by a pool of libvirt's: POOL, VOLUME, POOL, VOLUME ... Both are never empty.
+ */
+GPtrArray *lull_vm_volumes(const char *xml, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* of char * */
+
 G_END_DECLS

@@ -58,11 +58,64 @@ set_in_use(LullDomain *domain, const char *path, GError **error)
     return FALSE;
 }
 
+/* The path of what @pool calls @volume; NULL without an error: there is no such thing just now. */
+static char *
+volume_path(virConnectPtr connection, const char *pool, const char *volume, GError **error)
+{
+    virStoragePoolPtr from = virStoragePoolLookupByName(connection, pool);
+    virStorageVolPtr found = from ? virStorageVolLookupByName(from, volume) : NULL;
+    char *path = found ? virStorageVolGetPath(found) : NULL;
+    const int code = path ? VIR_ERR_OK : virGetLastErrorCode();
+    char *copy = g_strdup(path);
+
+    if (!path && code != VIR_ERR_NO_STORAGE_POOL && code != VIR_ERR_NO_STORAGE_VOL &&
+        code != VIR_ERR_OPERATION_INVALID && code != VIR_ERR_NO_SUPPORT)
+        lull_link_error(error, "what other virtual machines have");
+    free(path);
+    if (found)
+        virStorageVolFree(found);
+    if (from)
+        virStoragePoolFree(from);
+    return copy;
+}
+
+/* Where its pool does not tell, a volume may be any file that is called like it. */
+static gboolean
+check_volume(LullDomain *domain, const char *pool, const char *volume, GPtrArray *paths, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *path = volume_path(virDomainGetConnect(domain), pool, volume, &problem);
+
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    for (guint i = 0; i < paths->len; i++) {
+        g_autofree char *name = g_path_get_basename(paths->pdata[i]);
+
+        if (path ? lull_occupied_is_same(path, paths->pdata[i]) : g_str_equal(name, volume))
+            return set_in_use(domain, paths->pdata[i], error);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_volumes(LullDomain *domain, const char *xml, GPtrArray *paths, GError **error)
+{
+    g_autoptr(GPtrArray) volumes = lull_vm_volumes(xml, error);
+
+    for (guint i = 0; volumes && i + 1 < volumes->len; i += 2)
+        if (!check_volume(domain, volumes->pdata[i], volumes->pdata[i + 1], paths, error))
+            return FALSE;
+    return volumes != NULL;
+}
+
 static gboolean
 check_xml(LullDomain *domain, guint flags, GPtrArray *paths, GError **error)
 {
     char *xml = virDomainGetXMLDesc(domain, flags);
     g_autoptr(GPtrArray) files = NULL;
+    gboolean ok;
 
     if (!xml) {
         if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
@@ -70,12 +123,15 @@ check_xml(LullDomain *domain, guint flags, GPtrArray *paths, GError **error)
         return lull_link_error(error, "what other virtual machines have");
     }
     files = lull_vm_files(xml, error);
+    ok = files && check_volumes(domain, xml, paths, error);
     free(xml);
+    if (!ok)
+        return FALSE;
     for (guint i = 0; files && i < files->len; i++)
         for (guint k = 0; k < paths->len; k++)
             if (lull_occupied_is_same(files->pdata[i], paths->pdata[k]))
                 return set_in_use(domain, paths->pdata[k], error);
-    return files != NULL;
+    return TRUE;
 }
 
 /* One that runs may have other disks than its definition, which are its own as well. */

@@ -8,7 +8,8 @@
 G_BEGIN_DECLS
 
 /* Whether a machine that libvirt does not know any more can have again what it had: no other domain has its
- * @name, and none, running or not, has any of @paths (char *, absolute; of disks and NVRAM, there or not).
+ * @name, and none, running or not, has any of @paths (char *, absolute; of disks and NVRAM, there or not), be
+ * it by a storage pool.
  * INVALID: who has what, and what to do. @uid: its own. */
 gboolean
 lull_occupied_check(LullLink *link, const char *uid, const char *name, GPtrArray *paths, GError **error);

@@ -372,6 +372,22 @@ START_TEST(what_another_machine_has_by_now_is_not_taken_back)
 }
 END_TEST
 
+START_TEST(what_another_machine_has_by_a_pool_is_not_taken_back)
+{
+    const char *const xml =
+        "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os><devices>"
+        "<disk type='volume' device='disk'><source pool='gone' volume='lara-root.raw'/><target dev='vda'/>"
+        "</disk></devices></domain>";
+    virDomainPtr other = virDomainDefineXML(connection, xml);
+
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    ck_assert(other && storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 2);
+    virDomainUndefine(other);
+    virDomainFree(other);
+}
+END_TEST
+
 START_TEST(what_somebody_has_open_is_not_taken_back)
 {
     g_autofree char *path = image("lara-root.raw");
@@ -505,6 +521,7 @@ make_suite(void)
     tcase_add_loop_test(cases, what_was_interrupted_is_taken_back, 0, 2);
     tcase_add_test(cases, a_file_that_somebody_made_meanwhile_is_not_taken_back);
     tcase_add_loop_test(cases, what_another_machine_has_by_now_is_not_taken_back, 0, 3);
+    tcase_add_test(cases, what_another_machine_has_by_a_pool_is_not_taken_back);
     tcase_add_test(cases, what_somebody_has_open_is_not_taken_back);
     tcase_add_loop_test(cases, what_a_restore_that_is_over_made_stays, 0, 2);
     tcase_add_test(cases, what_was_written_to_since_makes_no_machine_and_is_not_taken_back);

@@ -58,6 +58,21 @@ START_TEST(what_is_no_domain_is_an_error)
 }
 END_TEST
 
+START_TEST(volumes_are_told_by_their_pools)
+{
+    g_autoptr(GPtrArray) volumes = lull_vm_volumes(
+        "<domain><devices><disk type='volume'><source pool='p' volume='v'/><backingStore type='volume'>"
+        "<source pool='q' volume='w'/></backingStore></disk><disk type='volume'><source pool='p'/></disk>"
+        "</devices></domain>",
+        NULL);
+
+    ck_assert_uint_eq(volumes->len, 4);
+    ck_assert_str_eq(volumes->pdata[0], "p");
+    ck_assert_str_eq(volumes->pdata[3], "w");
+    ck_assert_ptr_null(lull_vm_volumes("<pool/>", NULL));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -66,6 +81,7 @@ make_suite(void)
 
     tcase_add_loop_test(tcase, all_that_a_domain_has_is_named, 0, G_N_ELEMENTS(domains));
     tcase_add_loop_test(tcase, what_is_no_domain_is_an_error, 0, G_N_ELEMENTS(hostile));
+    tcase_add_test(tcase, volumes_are_told_by_their_pools);
     suite_add_tcase(suite, tcase);
     return suite;
 }
