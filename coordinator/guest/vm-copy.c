@@ -4,9 +4,9 @@
 #include "coordinator/guest/vm-copy.h"
 
 #include <libxml/parser.h>
-#include <libxml/tree.h>
 #include <string.h>
 
+#include "coordinator/guest/vm-copy-private.h"
 #include "coordinator/model/host-patch.h"
 #include "protocol/error.h"
 
@@ -15,192 +15,84 @@
 typedef xmlDoc XmlDoc;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(XmlDoc, xmlFreeDoc)
 
+/* Nobody but the machine itself knows what else it has. */
 static gboolean
-is_element(const xmlNode *node, const char *name)
+check_sections(const xmlNode *domain, GError **error)
 {
-    return node->type == XML_ELEMENT_NODE && !node->ns && g_str_equal((const char *)node->name, name);
+    static const char *const known[] = {"name",
+                                        "uuid",
+                                        "genid",
+                                        "title",
+                                        "description",
+                                        "metadata",
+                                        "memory",
+                                        "maxMemory",
+                                        "currentMemory",
+                                        "memoryBacking",
+                                        "memtune",
+                                        "blkiotune",
+                                        "vcpu",
+                                        "vcpus",
+                                        "iothreads",
+                                        "iothreadids",
+                                        "defaultiothread",
+                                        "cputune",
+                                        "numatune",
+                                        "resource",
+                                        "sysinfo",
+                                        "os",
+                                        "features",
+                                        "cpu",
+                                        "clock",
+                                        "on_poweroff",
+                                        "on_reboot",
+                                        "on_crash",
+                                        "on_lockfailure",
+                                        "pm",
+                                        "perf",
+                                        "devices",
+                                        "seclabel",
+                                        "throttlegroups",
+                                        NULL};
+
+    for (const xmlNode *each = domain->children; each; each = each->next)
+        if (each->type == XML_ELEMENT_NODE && (each->ns || !g_strv_contains(known, (const char *)each->name)))
+            return lull_copy_refuse_element(error, each);
+    return TRUE;
 }
 
-static xmlNode *
-child(const xmlNode *node, const char *name)
-{
-    for (xmlNode *each = node ? node->children : NULL; each; each = each->next)
-        if (is_element(each, name))
-            return each;
-    return NULL;
-}
-
-static xmlNode *
-ensure_child(xmlNode *node, const char *name)
-{
-    xmlNode *found = child(node, name);
-
-    return found ? found : xmlNewChild(node, NULL, (const xmlChar *)name, NULL);
-}
-
-static char *
-attribute(const xmlNode *node, const char *name)
-{
-    xmlChar *value = node ? xmlGetNoNsProp(node, (const xmlChar *)name) : NULL;
-    char *copy = g_strdup((const char *)value);
-
-    xmlFree(value);
-    return copy;
-}
-
+/* Firmware that is written to is none that two machines can have. */
 static gboolean
-attribute_is(const xmlNode *node, const char *name, const char *wanted)
+check_loader(const xmlNode *os, GError **error)
 {
-    g_autofree char *value = attribute(node, name);
+    const xmlNode *loader = lull_copy_child(os, "loader");
 
-    return g_strcmp0(value, wanted) == 0;
-}
-
-static void
-set_attribute(xmlNode *node, const char *name, const char *value)
-{
-    xmlSetProp(node, (const xmlChar *)name, (const xmlChar *)value);
-}
-
-static void
-unset_attribute(xmlNode *node, const char *name)
-{
-    if (node)
-        xmlUnsetProp(node, (const xmlChar *)name);
-}
-
-static void
-set_text(xmlNode *node, const char *text)
-{
-    xmlNodeSetContent(node, NULL);
-    xmlNodeAddContent(node, (const xmlChar *)text); /* escapes what the other takes for entities */
-}
-
-static void
-drop(xmlNode *node)
-{
-    if (!node)
-        return;
-    xmlUnlinkNode(node);
-    xmlFreeNode(node);
-}
-
-static gboolean
-refuse(GError **error, const char *what, const char *why)
-{
-    g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
-                "a new virtual machine cannot be made of it: %s %s", what, why);
-    return FALSE;
-}
-
-/* Media are shared, and so is what nobody writes to, or who shares it takes care of. */
-static gboolean
-may_be_shared(const xmlNode *disk)
-{
-    return attribute_is(disk, "device", "cdrom") || attribute_is(disk, "device", "floppy") ||
-           child(disk, "readonly") || child(disk, "shareable") || child(disk, "transient") ||
-           !child(disk, "source");
-}
-
-static gboolean
-copy_disk(xmlNode *disk, LullJson *disks, GError **error)
-{
-    static const char *const others[] = {"dev", "volume", "pool", "mode", "index", "name", "protocol"};
-    g_autofree char *target = attribute(child(disk, "target"), "dev");
-    const char *path = target ? lull_json_string(disks, target, NULL) : NULL;
-    xmlNode *source = child(disk, "source");
-
-    if (!path && may_be_shared(disk))
+    if (!loader || !lull_copy_attribute_is(loader, "type", "pflash") ||
+        lull_copy_attribute_is(loader, "readonly", "yes"))
         return TRUE;
-    if (!path || !source) {
-        g_autofree char *what = g_strdup_printf("disk %s", target ? target : "without a name");
-
-        return refuse(
-            error, what,
-            "is not in the snapshot, and both would write to it: take a snapshot with that disk, or "
-            "restore this one onto the machine itself");
-    }
-    for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
-        unset_attribute(source, others[i]);
-    set_attribute(disk, "type", "file");
-    set_attribute(source, "file", path);
-    drop(child(disk, "backingStore"));
-    return TRUE;
-}
-
-/* Its connection to a switch, and the name that it has on the host, are its own too. */
-static void
-copy_interface(xmlNode *interface)
-{
-    drop(child(interface, "mac"));
-    drop(child(interface, "target"));
-    unset_attribute(child(child(interface, "virtualport"), "parameters"), "interfaceid");
-}
-
-/* libvirt makes a socket for a channel by itself, and for no other port. */
-static void
-copy_port(xmlNode *port)
-{
-    xmlNode *source = child(port, "source");
-    const gboolean file = attribute_is(port, "type", "file") || attribute_is(port, "type", "pipe");
-    const gboolean socket = attribute_is(port, "type", "unix") && !attribute_is(source, "mode", "connect");
-
-    drop(child(port, "log"));
-    if (socket && is_element(port, "channel") && attribute_is(child(port, "target"), "type", "virtio")) {
-        drop(source);
-    } else if (file || socket) {
-        set_attribute(port, "type", "pty");
-        drop(source);
-    }
-}
-
-static gboolean
-is_port(const xmlNode *device)
-{
-    return is_element(device, "serial") || is_element(device, "parallel") || is_element(device, "console") ||
-           is_element(device, "channel");
-}
-
-static gboolean
-copy_devices(xmlNode *devices, LullJson *disks, GError **error)
-{
-    for (xmlNode *each = devices->children; each; each = each->next) {
-        if (is_element(each, "tpm"))
-            return refuse(error, "its TPM",
-                          "holds what a copy must not have: restore it onto the machine itself");
-        if (is_element(each, "disk") && !copy_disk(each, disks, error))
-            return FALSE;
-        if (is_element(each, "interface"))
-            copy_interface(each);
-        if (is_port(each))
-            copy_port(each);
-        if (is_element(each, "vsock")) {
-            drop(child(each, "cid"));
-            set_attribute(xmlNewChild(each, NULL, (const xmlChar *)"cid", NULL), "auto", "yes");
-        }
-    }
-    return TRUE;
+    return lull_copy_refuse(error, "its firmware (<loader>)",
+                            "is a file that both would write to: restore it onto the machine itself");
 }
 
 /* As a text, or as a source below. */
 static gboolean
 copy_nvram(xmlNode *os, const char *path, GError **error)
 {
-    xmlNode *nvram = child(os, "nvram");
-    xmlNode *source = child(nvram, "source");
+    xmlNode *nvram = lull_copy_child(os, "nvram");
+    xmlNode *source = lull_copy_child(nvram, "source");
     g_autofree char *text = NULL;
     xmlChar *content = nvram ? xmlNodeGetContent(nvram) : NULL;
 
     text = g_strstrip(g_strdup(content ? (const char *)content : ""));
     xmlFree(content);
-    if (child(os, "varstore") || (!path && (source || *text)))
-        return refuse(
+    if (lull_copy_child(os, "varstore") || (!path && (source || *text)))
+        return lull_copy_refuse(
             error, "its NVRAM",
             "is not in the snapshot, and both would write to it: restore it onto the machine itself");
     if (nvram && path && source)
-        set_attribute(source, "file", path);
+        lull_copy_set_attribute(source, "file", path);
     else if (nvram && path)
-        set_text(nvram, path);
+        lull_copy_set_text(nvram, path);
     return TRUE;
 }
 
@@ -211,8 +103,8 @@ drop_entry(xmlNode *section, const char *name)
 
     for (xmlNode *each = section ? section->children : NULL; each; each = next) {
         next = each->next;
-        if (is_element(each, "entry") && attribute_is(each, "name", name))
-            drop(each);
+        if (lull_copy_is_element(each, "entry") && lull_copy_attribute_is(each, "name", name))
+            lull_copy_drop(each);
     }
 }
 
@@ -223,14 +115,14 @@ copy_firmware(xmlNode *domain)
     static const char *const sections[] = {"system", "baseBoard", "chassis"};
 
     for (xmlNode *info = domain->children; info; info = info->next) {
-        if (!is_element(info, "sysinfo"))
+        if (!lull_copy_is_element(info, "sysinfo"))
             continue;
-        drop_entry(child(info, "system"), "uuid");
+        drop_entry(lull_copy_child(info, "system"), "uuid");
         for (gsize i = 0; i < G_N_ELEMENTS(sections); i++)
-            drop_entry(child(info, sections[i]), "serial");
+            drop_entry(lull_copy_child(info, sections[i]), "serial");
     }
-    if (child(domain, "genid"))
-        set_text(child(domain, "genid"), "");
+    if (lull_copy_child(domain, "genid"))
+        lull_copy_set_text(lull_copy_child(domain, "genid"), "");
 }
 
 static gboolean
@@ -239,9 +131,9 @@ set_address(const xmlNode *devices, guint64 number, const char *address, GError 
     guint64 n = 0;
 
     for (xmlNode *each = devices->children; each; each = each->next) {
-        if (!is_element(each, "interface") || n++ != number)
+        if (!lull_copy_is_element(each, "interface") || n++ != number)
             continue;
-        set_attribute(ensure_child(each, "mac"), "address", address);
+        lull_copy_set_attribute(lull_copy_ensure_child(each, "mac"), "address", address);
         return TRUE;
     }
     g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
@@ -257,17 +149,18 @@ set_serial(xmlNode *domain, const char *serial)
     xmlNode *info = NULL, *entry = NULL;
 
     for (xmlNode *each = domain->children; each && !info; each = each->next)
-        if (is_element(each, "sysinfo") && attribute_is(each, "type", "smbios"))
+        if (lull_copy_is_element(each, "sysinfo") && lull_copy_attribute_is(each, "type", "smbios"))
             info = each;
     if (!info) {
         info = xmlNewChild(domain, NULL, (const xmlChar *)"sysinfo", NULL);
-        set_attribute(info, "type", "smbios");
+        lull_copy_set_attribute(info, "type", "smbios");
     }
-    drop_entry(child(info, "system"), "serial");
-    entry = xmlNewChild(ensure_child(info, "system"), NULL, (const xmlChar *)"entry", NULL);
-    set_attribute(entry, "name", "serial");
-    set_text(entry, serial);
-    set_attribute(ensure_child(ensure_child(domain, "os"), "smbios"), "mode", "sysinfo");
+    drop_entry(lull_copy_child(info, "system"), "serial");
+    entry = xmlNewChild(lull_copy_ensure_child(info, "system"), NULL, (const xmlChar *)"entry", NULL);
+    lull_copy_set_attribute(entry, "name", "serial");
+    lull_copy_set_text(entry, serial);
+    lull_copy_set_attribute(lull_copy_ensure_child(lull_copy_ensure_child(domain, "os"), "smbios"), "mode",
+                            "sysinfo");
 }
 
 static gboolean
@@ -287,7 +180,7 @@ apply(xmlNode *domain, LullJson *patches, GError **error)
 
         if (!lull_host_patch_is_address(lull_json_string(patch, "path", ""), &number))
             set_serial(domain, value);
-        else if (!set_address(child(domain, "devices"), number, value, error))
+        else if (!set_address(lull_copy_child(domain, "devices"), number, value, error))
             return FALSE;
     }
     return TRUE;
@@ -302,7 +195,8 @@ parse(const char *xml, GError **error)
                                                    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     xmlNode *root = doc && !xmlGetIntSubset(doc) ? xmlDocGetRootElement(doc) : NULL;
 
-    if (root && is_element(root, "domain") && child(root, "devices") && child(root, "name"))
+    if (root && lull_copy_is_element(root, "domain") && lull_copy_child(root, "devices") &&
+        lull_copy_child(root, "name"))
         return doc;
     xmlFreeDoc(doc);
     g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
@@ -320,11 +214,13 @@ lull_vm_copy(const char *xml, const LullVmCopy *wanted, GError **error)
 
     if (!domain)
         return NULL;
-    set_text(child(domain, "name"), wanted->name);
-    set_text(ensure_child(domain, "uuid"), wanted->uuid);
+    lull_copy_set_text(lull_copy_child(domain, "name"), wanted->name);
+    lull_copy_set_text(lull_copy_ensure_child(domain, "uuid"), wanted->uuid);
     copy_firmware(domain);
-    if (!copy_devices(child(domain, "devices"), wanted->disks, error) ||
-        !copy_nvram(child(domain, "os"), wanted->nvram, error) || !apply(domain, wanted->patches, error))
+    if (!check_sections(domain, error) || !check_loader(lull_copy_child(domain, "os"), error) ||
+        !lull_copy_devices(lull_copy_child(domain, "devices"), wanted->disks, error) ||
+        !copy_nvram(lull_copy_child(domain, "os"), wanted->nvram, error) ||
+        !apply(domain, wanted->patches, error))
         return NULL;
     xmlDocDumpMemory(doc, &text, NULL);
     copy = g_strdup((const char *)text);

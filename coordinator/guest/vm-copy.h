@@ -18,9 +18,9 @@ typedef struct {
 } LullVmCopy;
 
 /* Of @xml, an inactive definition. MAC addresses, generation id and serial numbers of the firmware are left
- * to libvirt, or as patched; so are ports that lead to a file or a socket of the host, since two machines
- * cannot have one. UNSUPPORTED: it has what cannot be copied (a TPM, a disk or NVRAM that is not in @wanted).
- * INVALID: it is no domain, or a patch does not fit it. */
+ * to libvirt, or as patched; so are files, sockets and ports of the host that two machines cannot have.
+ * UNSUPPORTED: it has what cannot be copied (a TPM, a disk or NVRAM that is not in @wanted, what belongs to
+ * the host), or what is not known here. INVALID: it is no domain, or a patch does not fit it. */
 char *lull_vm_copy(const char *xml, const LullVmCopy *wanted, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS
