@@ -8,6 +8,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/restore-view.h"
 #include "protocol/clock.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/objects.h"
 
 #define NS         "default"
@@ -603,8 +604,7 @@ world_count(char letter)
 void
 world_use_memory(void)
 {
-    if (g_file_test("/dev/shm", G_FILE_TEST_IS_DIR))
-        g_setenv("TMPDIR", "/dev/shm", TRUE);
+    use_memory();
 }
 
 void
