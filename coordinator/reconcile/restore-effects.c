@@ -358,6 +358,14 @@ lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass 
     return TRUE;
 }
 
+/* Whatever it still has to do then is done without another reason, and again after an error. */
+static gboolean
+has_ended(LullJson *restore)
+{
+    return lull_json_bool(lull_json_object(restore, "status"), "complete", FALSE) ||
+           lull_condition_has(restore, "Failure");
+}
+
 GStrv
 lull_restore_refs(LullJson *restore)
 {
@@ -365,6 +373,8 @@ lull_restore_refs(LullJson *restore)
     const char *ns = lull_meta_namespace(restore);
     GStrv refs = g_new0(char *, 3);
 
+    if (has_ended(restore))
+        return refs;
     refs[0] =
         lull_loop_ref(&lull_kind_vm, ns, lull_json_string(lull_json_object(spec, "target"), "name", ""));
     refs[1] =

@@ -23,7 +23,7 @@ typedef struct {
 gboolean
 lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error);
 
-/* Its target and its snapshot; LullRefsFunc. */
+/* Its target and its snapshot, until it has come to an end; LullRefsFunc. */
 GStrv lull_restore_refs(LullJson *restore);
 
 G_END_DECLS

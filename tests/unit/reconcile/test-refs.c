@@ -5,6 +5,7 @@
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/grant-effects.h"
+#include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
@@ -67,6 +68,32 @@ START_TEST(test_a_content_without_another_attempt_minds_but_who_sees_to_it)
     refs = lull_grant_refs(content);
     all = g_strjoinv(" ", refs);
     ck_assert_str_eq(all, contents[_i].refs);
+}
+END_TEST
+
+#define UNDER_WAY "virtualmachines/default/larry virtualmachinesnapshots/default/snap"
+
+static const struct {
+    const char *status;
+    const char *refs;
+} restores[] = {
+    {"{}", UNDER_WAY},
+    {"{'complete':false,'conditions':[{'type':'Progressing','status':'True'}]}", UNDER_WAY},
+    {"{'complete':true}", ""},
+    {"{'complete':false,'conditions':[{'type':'Failure','status':'True','reason':'no'}]}", ""},
+};
+
+START_TEST(test_a_restore_that_has_come_to_an_end_minds_nobody)
+{
+    g_autofree char *text = g_strdup_printf("{'metadata':{'name':'back','namespace':'default'},'spec':{"
+                                            "'target':{'name':'larry'},'virtualMachineSnapshotName':'snap'},"
+                                            "'status':%s}",
+                                            restores[_i].status);
+    g_autoptr(LullJson) restore = json(text);
+    g_auto(GStrv) refs = lull_restore_refs(restore);
+    g_autofree char *all = g_strjoinv(" ", refs);
+
+    ck_assert_str_eq(all, restores[_i].refs);
 }
 END_TEST
 
@@ -135,6 +162,8 @@ make_suite(void)
                         G_N_ELEMENTS(snapshots));
     tcase_add_loop_test(tcase, test_a_content_without_another_attempt_minds_but_who_sees_to_it, 0,
                         G_N_ELEMENTS(contents));
+    tcase_add_loop_test(tcase, test_a_restore_that_has_come_to_an_end_minds_nobody, 0,
+                        G_N_ELEMENTS(restores));
     tcase_add_test(tcase, test_what_is_taken_off_an_object_leads_nowhere);
     tcase_add_test(tcase, test_nothing_is_taken_off_what_is_not_there);
     suite_add_tcase(suite, tcase);
