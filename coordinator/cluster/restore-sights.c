@@ -4,12 +4,12 @@
 #include "coordinator/cluster/restore-sights.h"
 
 #include "coordinator/cluster/restore-plan.h"
-#include "coordinator/cluster/volume-class.h"
+#include "coordinator/cluster/restore-read.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/storage/csi/kinds.h"
-#include "coordinator/storage/csi/names.h"
+#include "coordinator/store/ahead.h"
 #include "protocol/clock.h"
 
 /* Who provisions says nothing in a claim, but in events. */
@@ -17,9 +17,8 @@
 
 typedef struct {
     LullRestoreSight sight; /* what it lends is ours */
+    LullRestoreReadState read;
     char *said;
-    gboolean
-        confirmed;   /* of a claim that waits for its consumer: what it is made of was there after it was */
     gint64 heard_at; /* boot clock: when it was last asked what was said; 0: not yet */
 } Seen;
 
@@ -52,6 +51,7 @@ seen_clear(gpointer data)
     lull_json_put(seen->sight.volume);
     lull_json_put(seen->sight.class);
     lull_json_put(seen->sight.data_volume);
+    lull_restore_read_state_clear(&seen->read);
     g_free(seen->said);
 }
 
@@ -128,100 +128,6 @@ list_claims(LullRestoreSights *self, GError **error)
     return self->listed;
 }
 
-static gboolean
-is_ready(LullJson *snapshot)
-{
-    return lull_json_bool(lull_json_object(snapshot, "status"), "readyToUse", FALSE);
-}
-
-/* Looked at before a claim is made of it, and whom its data come from when there is one. */
-static gboolean
-read_snapshot(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
-{
-    const char *name = lull_json_string(sight->entry, "volumeSnapshotName", "");
-    LullJson *found = NULL;
-    const char *behind = NULL;
-
-    if (sight->snapshot && (sight->claim || is_ready(sight->snapshot)))
-        return TRUE;
-    if (!lull_effect_get(self->store, &lull_csi_kind_snapshot, lull_meta_namespace(self->restore), name,
-                         &found, error))
-        return FALSE;
-    replace(&sight->snapshot, found);
-    replace(&sight->behind, NULL);
-    behind = lull_json_string(lull_json_object(found, "status"), "boundVolumeSnapshotContentName", "");
-    return !*behind ||
-           lull_effect_get(self->store, &lull_csi_kind_content, NULL, behind, &sight->behind, error);
-}
-
-static gboolean
-read_class(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
-{
-    LullJson *backup = lull_restore_backup(self->content, lull_json_string(sight->entry, "volumeName", ""));
-    LullJson *claim = sight->claim ? sight->claim : lull_json_object(backup, "persistentVolumeClaim");
-    const char *name = lull_json_string(lull_json_object(claim, "spec"), "storageClassName", "");
-
-    return sight->class || !*name ||
-           lull_effect_get(self->store, &lull_kind_storage_class, NULL, name, &sight->class, error);
-}
-
-static gboolean
-read_volume(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
-{
-    const char *name = lull_json_string(lull_json_object(sight->claim, "spec"), "volumeName", "");
-    LullJson *found = NULL;
-
-    if (!*name || g_strcmp0(lull_meta_name(sight->volume), name) == 0)
-        return TRUE;
-    if (!lull_effect_get(self->store, &lull_csi_kind_volume, NULL, name, &found, error))
-        return FALSE;
-    replace(&sight->volume, found);
-    return TRUE;
-}
-
-/* Again and again: it is CDI's to say when it has its claim. */
-static gboolean
-read_data_volume(LullRestoreSights *self, LullRestoreSight *sight, GError **error)
-{
-    const char *name = lull_json_string(sight->entry, "dataVolumeName", "");
-    LullJson *found = NULL;
-
-    if (!*name || !sight->claim)
-        return TRUE;
-    if (!lull_effect_get(self->store, &lull_kind_data_volume, lull_meta_namespace(self->restore), name,
-                         &found, error))
-        return FALSE;
-    replace(&sight->data_volume, found);
-    return TRUE;
-}
-
-static gint64
-time_of(LullJson *event)
-{
-    gint64 at = 0;
-
-    if (!lull_clock_parse(lull_json_string(event, "lastTimestamp", ""), &at))
-        (void)lull_clock_parse(lull_json_string(event, "eventTime", ""), &at);
-    return at;
-}
-
-static const char *
-last_warning(LullJson *events)
-{
-    const char *last = NULL;
-    gint64 last_at = -1;
-
-    for (size_t i = 0; events && i < json_object_array_length(events); i++) {
-        LullJson *event = json_object_array_get_idx(events, i);
-
-        if (!g_str_equal(lull_json_string(event, "type", ""), "Warning") || time_of(event) <= last_at)
-            continue;
-        last_at = time_of(event);
-        last = lull_json_string(event, "message", NULL);
-    }
-    return last;
-}
-
 /* Nothing is lost where it cannot be heard. */
 static void
 listen_to_provisioner(LullRestoreSights *self, Seen *seen)
@@ -239,38 +145,42 @@ listen_to_provisioner(LullRestoreSights *self, Seen *seen)
         return;
     seen->heard_at = now;
     list = lull_store_list(self->store, &lull_kind_event, lull_meta_namespace(self->restore), &options, NULL);
-    said = last_warning(lull_json_array(list, "items"));
+    said = lull_restore_last_warning(lull_json_array(list, "items"));
     if (said) {
         g_free(seen->said);
         seen->said = g_strdup(said);
     }
 }
 
-/* The deletion of what a claim is to be made of waits for the claim (storage/csi/awaited.h): from then on. */
 static gboolean
-confirm_snapshot(LullRestoreSights *self, Seen *seen, GError **error)
-{
-    if (seen->confirmed || !seen->sight.claim ||
-        !lull_restore_claim_waits_for_consumer(seen->sight.claim, seen->sight.class))
-        return TRUE;
-    replace(&seen->sight.snapshot, NULL);
-    seen->confirmed = read_snapshot(self, &seen->sight, error);
-    return seen->confirmed;
-}
-
-static gboolean
-look_at_one(LullRestoreSights *self, Seen *seen, GError **error)
+look_at_one(LullRestoreSights *self, const LullRestoreReader *reader, Seen *seen, GError **error)
 {
     LullRestoreSight *sight = &seen->sight;
     const char *phase = lull_json_string(lull_json_object(sight->claim, "status"), "phase", "Pending");
 
-    if (!read_snapshot(self, sight, error) || !read_class(self, sight, error) ||
-        !confirm_snapshot(self, seen, error) || !read_volume(self, sight, error) ||
-        !read_data_volume(self, sight, error))
+    if (!lull_restore_read(reader, sight, &seen->read, error))
         return FALSE;
     if (sight->claim && g_str_equal(phase, "Pending"))
         listen_to_provisioner(self, seen);
     sight->said = seen->said;
+    return TRUE;
+}
+
+/* After it is known which claims there are: what is read is of then, or later. It is asked at once, as far as
+ * that is known before. */
+static gboolean
+look_at_all(LullRestoreSights *self, GError **error)
+{
+    g_autoptr(LullStore) ahead = lull_store_ahead_new(self->store);
+    const LullRestoreReader reader = {ahead, self->restore, self->content};
+    g_autoptr(GArray) wants = g_array_new(FALSE, FALSE, sizeof(LullWant));
+
+    for (guint i = 0; i < self->seen->len; i++)
+        lull_restore_read_want(&reader, &at(self, i)->sight, &at(self, i)->read, wants);
+    lull_store_ahead_ask(ahead, (const LullWant *)(gpointer)wants->data, wants->len);
+    for (guint i = 0; i < self->seen->len; i++)
+        if (!look_at_one(self, &reader, at(self, i), error))
+            return FALSE;
     return TRUE;
 }
 
@@ -279,14 +189,11 @@ lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_s
 {
     while (g_main_context_iteration(self->context, FALSE))
         continue;
-    if (!self->listed && !list_claims(self, error))
+    if ((!self->listed && !list_claims(self, error)) || !look_at_all(self, error))
         return FALSE;
     g_array_set_size(self->lent, 0);
-    for (guint i = 0; i < self->seen->len; i++) {
-        if (!look_at_one(self, at(self, i), error))
-            return FALSE;
+    for (guint i = 0; i < self->seen->len; i++)
         g_array_append_val(self->lent, at(self, i)->sight);
-    }
     self->changed = FALSE;
     *ret_sights = (const LullRestoreSight *)(gpointer)self->lent->data;
     return TRUE;
@@ -330,6 +237,7 @@ lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, 
         const char *volume = lull_json_string(seen.sight.entry, "volumeName", "");
 
         seen.sight.cut = lull_json_object(self->state->cuts, volume);
+        lull_restore_read_state_init(&seen.read, seen.sight.cut);
         g_array_append_val(self->seen, seen);
     }
     return self;

@@ -20,14 +20,38 @@ Played played;
 LullJson *restore, *content;
 static char *directory;
 
+/* Reads come side by side. */
+G_LOCK_DEFINE_STATIC(calls);
+
 static gboolean
 answers(GError **error)
 {
+    gboolean alive = FALSE;
+
+    G_LOCK(calls);
     played.calls++;
-    if (!played.dies_at || played.calls < played.dies_at)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the API server is away");
-    return FALSE;
+    alive = !played.dies_at || played.calls < played.dies_at;
+    G_UNLOCK(calls);
+    if (!alive)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the API server is away");
+    return alive;
+}
+
+static gboolean
+answers_read(const LullKind *kind, GError **error)
+{
+    G_LOCK(calls);
+    if (!played.asked)
+        played.asked = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_insert(played.asked, (gpointer)kind->plural, GUINT_TO_POINTER(work_asked(kind) + 1));
+    G_UNLOCK(calls);
+    return answers(error);
+}
+
+guint
+work_asked(const LullKind *kind)
+{
+    return played.asked ? GPOINTER_TO_UINT(g_hash_table_lookup(played.asked, kind->plural)) : 0;
 }
 
 /* Dead, but for what was on its way. */
@@ -68,10 +92,32 @@ storage_class(void)
                : json("{'metadata':{'name':'fast'},'volumeBindingMode':'Immediate'}");
 }
 
+/* No answer comes before all of them are asked. */
+static gboolean
+waits_for_others(GError **error)
+{
+    static GMutex mutex;
+    static GCond asked;
+    const gint64 end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    gboolean all = FALSE;
+
+    g_mutex_lock(&mutex);
+    played.together_now++;
+    g_cond_broadcast(&asked);
+    while (played.together_now < played.together && g_cond_wait_until(&asked, &mutex, end))
+        continue;
+    all = played.together_now >= played.together;
+    g_mutex_unlock(&mutex);
+    if (!all)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "it was asked for one after the other");
+    return all;
+}
+
 static LullJson *
 played_get(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
-    if (!answers(error))
+    if (!answers_read(kind, error) ||
+        (played.together && kind == &lull_csi_kind_snapshot && !waits_for_others(error)))
         return NULL;
     if (kind == &lull_kind_storage_class)
         return storage_class();
@@ -94,7 +140,7 @@ static LullJson *
 played_list(LullStore *store, const LullKind *kind, const char *ns, const LullListOptions *options,
             GError **error)
 {
-    if (!answers(error))
+    if (!answers_read(kind, error))
         return NULL;
     if (kind == &lull_kind_instance && played.instance) {
         LullJson *list = json("{'items':[]}");
@@ -312,6 +358,7 @@ work_tear_down(void)
     lull_json_put(g_steal_pointer(&restore));
     lull_json_put(g_steal_pointer(&content));
     lull_store_free(played.inner);
+    g_clear_pointer(&played.asked, g_hash_table_unref);
     while ((name = g_dir_read_name(entries))) {
         g_autofree char *file = g_build_filename(directory, name, NULL);
 

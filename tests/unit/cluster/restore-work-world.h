@@ -31,6 +31,9 @@ typedef struct {
     gboolean loses_snapshots; /* when the claim of them is made */
     gboolean hides_vm;        /* that it has a machine of the name, and nobody finds it */
     guint writes;
+    guint together; /* so many VolumeSnapshots are asked for at once; 0: nobody cares */
+    guint together_now;
+    GHashTable *asked; /* how often a kind was read; see work_asked() */
 } Played;
 
 extern Played played;
@@ -58,6 +61,7 @@ void
 work_patch(const LullKind *kind, const char *ns, const char *name, LullPatchTarget target, const char *text);
 LullJson *work_get(const LullKind *kind, const char *name);
 guint work_count(const LullKind *kind);
+guint work_asked(const LullKind *kind); /* how many reads there were of that kind: each a get or a list */
 const char *work_claim_of(LullJson *vm, guint volume);
 
 /* The machine of the cut, on claims that belong to it, and nothing of it twice. */
