@@ -69,7 +69,7 @@ start_restores(LullLeading *self, const LullLeadingTools *tools, GMainContext *c
     const LullReconciler restore = {
         "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
         lull_restore_refs, lull_restore_pass,  &self->restores};
-    const LullRestoreTools work = {.store = self->asking, .trial = tools->trial};
+    const LullRestoreTools work = {.store = self->asking, .recent = self->store, .trial = tools->trial};
 
     lull_restore_cluster_init(&self->place, &work, tools->run_calls, tools->leader);
     self->jobs = lull_jobs_new();

@@ -22,12 +22,39 @@ target_of(LullJson *restore)
     return lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", "");
 }
 
+static gboolean
+look_at_target(LullRestoreActs *self, LullStore *store, GError **error)
+{
+    g_clear_pointer(&self->vm, json_object_put);
+    return lull_effect_get(store, &lull_kind_vm, lull_meta_namespace(self->restore), target_of(self->restore),
+                           &self->vm, error);
+}
+
 gboolean
 lull_restore_act_look_at_target(LullRestoreActs *self, GError **error)
 {
+    return look_at_target(self, self->store, error);
+}
+
+gboolean
+lull_restore_acts_begin(LullRestoreActs *self, GError **error)
+{
+    LullJson *status = lull_json_object(self->restore, "status");
+    LullJson *surplus = lull_json_array(status, "deletedDataVolumes");
+
+    self->store = self->tools->store;
+    self->plan = lull_json_array(status, "restores");
+    self->surplus = surplus ? lull_json_dup(surplus) : NULL;
+    self->sights = lull_restore_sights_new(self->store, self->restore, self->content, self->plan);
+    return look_at_target(self, self->tools->recent ? self->tools->recent : self->store, error);
+}
+
+void
+lull_restore_acts_clear(LullRestoreActs *self)
+{
+    g_clear_pointer(&self->sights, lull_restore_sights_free);
     g_clear_pointer(&self->vm, json_object_put);
-    return lull_effect_get(self->store, &lull_kind_vm, lull_meta_namespace(self->restore),
-                           target_of(self->restore), &self->vm, error);
+    g_clear_pointer(&self->surplus, json_object_put);
 }
 
 /* What API servers refuse for now, as by a quota or a role, is mended without us. */
@@ -181,9 +208,19 @@ note_surplus(LullRestoreActs *self, LullJson *machine, GError **error)
     return lull_json_equal(names, self->surplus) || record_surplus(self, g_steal_pointer(&names), error);
 }
 
+/* It is what was answered, but for what it says of itself: that is in others' words (machine-view.h). */
+static gboolean
+take_written(LullRestoreActs *self, LullJson *after)
+{
+    json_object_object_del(after, "status");
+    lull_json_put(self->vm);
+    self->vm = json_object_get(after);
+    return TRUE;
+}
+
 /* One that vanishes at once is not made again without a pause. */
 static gboolean
-look_at_written(LullRestoreActs *self, GError **error)
+look_at_others(LullRestoreActs *self, GError **error)
 {
     if (!lull_restore_act_look_at_target(self, error))
         return FALSE;
@@ -212,8 +249,10 @@ lull_restore_act_write_machine(LullRestoreActs *self, GError **error)
     } else {
         after = lull_store_create(self->store, &lull_kind_plain_machine, machine, &problem);
     }
-    if (after || lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_EXISTS))
-        return look_at_written(self, error); /* whoever was faster */
+    if (after)
+        return take_written(self, after);
+    if (lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_EXISTS))
+        return look_at_others(self, error); /* who was faster */
     g_prefix_error(&problem, "vm %s cannot be written: ", target_of(self->restore));
     return fail_with(g_steal_pointer(&problem), error);
 }

@@ -18,8 +18,15 @@ typedef struct {
     LullJson *vm;      /* the target, as it was looked at; NULL: not there */
     LullJson *surplus; /* names of DataVolumes that go in the end; NULL: none */
     gboolean tried;
+    gboolean revisions_owned;
 } LullRestoreActs;
 
+/* @self has @tools, @restore with its plan, and @content; the rest is looked at. */
+gboolean lull_restore_acts_begin(LullRestoreActs *self, GError **error);
+void lull_restore_acts_clear(LullRestoreActs *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestoreActs, lull_restore_acts_clear)
+
+/* As it is now. */
 gboolean lull_restore_act_look_at_target(LullRestoreActs *self, GError **error);
 
 /* Before the first, a machine that is to be made is tried. */
@@ -28,7 +35,7 @@ gboolean lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreS
 gboolean
 lull_restore_act_create_data_volume(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
 
-/* And looks at it again. */
+/* Under the version that was looked at, or as one that was not there. */
 gboolean lull_restore_act_write_machine(LullRestoreActs *self, GError **error);
 gboolean lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GError **error);
 gboolean lull_restore_act_remove_surplus(LullRestoreActs *self, GError **error);

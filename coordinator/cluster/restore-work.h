@@ -11,11 +11,12 @@ G_BEGIN_DECLS
 
 /* Puts what a restore in a cluster plans in place: claims made of VolumeSnapshots, then the machine. */
 typedef struct {
-    LullStore *store; /* lent: knows kinds of a cluster, and machines as reconcilers do; takes no write once
-                         another coordinator leads */
-    LullStore *trial; /* lent, an API server (store/kube/): a machine is tried there before anything is made
+    LullStore *store;  /* lent: knows kinds of a cluster, and machines as reconcilers do; takes no write once
+                          another coordinator leads */
+    LullStore *recent; /* lent: as @store, but for what it knows (store/recent.h); NULL: @store */
+    LullStore *trial;  /* lent, an API server (store/kube/): a machine is tried there before anything is made
                          for it; NULL: it is not */
-    gint64 patience;  /* how long claims may take before what holds them up is told; 0: the usual */
+    gint64 patience;   /* how long claims may take before what holds them up is told; 0: the usual */
 } LullRestoreTools;
 
 /* Blocks, on a thread of its own. @restore: with its plan in status.restores, @content: of its snapshot; both

@@ -116,12 +116,17 @@ waits_for_others(GError **error)
 static LullJson *
 played_get(LullStore *store, const LullKind *kind, const char *ns, const char *name, GError **error)
 {
+    LullJson *found = NULL;
+
     if (!answers_read(kind, error) ||
         (played.together && kind == &lull_csi_kind_snapshot && !waits_for_others(error)))
         return NULL;
     if (kind == &lull_kind_storage_class)
         return storage_class();
-    return lull_store_get(played.inner, kind, place_of(kind, ns), name, error);
+    found = lull_store_get(played.inner, kind, place_of(kind, ns), name, error);
+    if (found && kind == &lull_kind_vm && played.runs)
+        lull_json_set_string(lull_json_object(found, "status"), "printableStatus", "Running");
+    return found;
 }
 
 static LullJson *
@@ -227,6 +232,7 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
     made = lull_store_create(played.inner, kind, copy, error);
     if (made && played.loses_snapshots && g_str_equal(lull_meta_name(made), "restore-u-back-root"))
         ck_assert(lull_store_remove(played.inner, &lull_csi_kind_snapshot, NS, "vs-root", NULL, NULL));
+    played.runs = played.starts_it && work_count(&lull_csi_kind_claim) == 2;
     if (made && kind == &lull_csi_kind_claim) {
         if (played.provision == AT_ONCE || played.provision == OLD_VOLUME) {
             bind(made);
@@ -373,6 +379,7 @@ gboolean
 work_run(GError **error)
 {
     const LullRestoreTools tools = {.store = &played.base,
+                                    .recent = played.inner, /* nobody is asked */
                                     .patience = played.provision == NEVER ? 1 : G_USEC_PER_SEC * 20};
 
     return lull_restore_work_run(&tools, restore, content, NULL, NULL, NULL, error);

@@ -49,6 +49,36 @@ START_TEST(what_two_claims_have_in_common_is_asked_for_once)
 }
 END_TEST
 
+START_TEST(the_machine_is_asked_for_once_before_it_is_written)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.provision = LATE;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert(work_run(&error));
+    ck_assert_uint_eq(work_asked(&lull_kind_vm), 1);
+}
+END_TEST
+
+/* Before KubeVirt has written that to the machine, whose version is the same. */
+START_TEST(a_machine_whose_instance_was_just_made_is_not_written)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LullJson) vm = NULL;
+
+    played.provision = LATE;
+    played.starts_it = TRUE;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert(!work_run(&error));
+    ck_assert_error(error, LULL_ERROR_BUSY);
+    ck_assert_str_eq(error->message, "vm larry was started while it was to be restored");
+    vm = work_get(&lull_kind_vm, "larry");
+    ck_assert(!lull_restore_made(restore, vm));
+}
+END_TEST
+
 START_TEST(no_read_waits_for_the_answer_of_another)
 {
     g_autoptr(GError) error = NULL;
@@ -385,6 +415,8 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, work_set_up, work_tear_down);
     tcase_add_loop_test(tcase, a_machine_comes_back_as_it_was_on_claims_that_are_its_own, 0, 2);
     tcase_add_test(tcase, what_two_claims_have_in_common_is_asked_for_once);
+    tcase_add_test(tcase, the_machine_is_asked_for_once_before_it_is_written);
+    tcase_add_test(tcase, a_machine_whose_instance_was_just_made_is_not_written);
     tcase_add_test(tcase, no_read_waits_for_the_answer_of_another);
     tcase_add_loop_test(tcase, a_machine_that_is_not_there_is_made_and_does_not_run, 0, 2);
     tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 4);
