@@ -36,6 +36,14 @@ lull_restore_act_look_at_target(LullRestoreActs *self, GError **error)
     return look_at_target(self, self->store, error);
 }
 
+/* Whoever has just recorded the plan has just locked the machine; of what was made earlier something may have
+ * to be taken away. */
+static LullStore *
+known_to_begin_with(const LullRestoreActs *self)
+{
+    return self->fresh && self->tools->recent ? self->tools->recent : self->store;
+}
+
 gboolean
 lull_restore_acts_begin(LullRestoreActs *self, GError **error)
 {
@@ -45,8 +53,11 @@ lull_restore_acts_begin(LullRestoreActs *self, GError **error)
     self->store = self->tools->store;
     self->plan = lull_json_array(status, "restores");
     self->surplus = surplus ? lull_json_dup(surplus) : NULL;
-    self->sights = lull_restore_sights_new(self->store, self->restore, self->content, self->plan);
-    return look_at_target(self, self->tools->recent ? self->tools->recent : self->store, error);
+    if (!look_at_target(self, known_to_begin_with(self), error))
+        return FALSE;
+    self->sights = lull_restore_sights_new(self->store, self->restore, self->content, self->plan,
+                                           self->fresh && !lull_restore_made(self->restore, self->vm));
+    return TRUE;
 }
 
 void

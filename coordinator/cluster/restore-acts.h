@@ -14,6 +14,7 @@ typedef struct {
     const LullRestoreTools *tools;
     LullStore *store;
     LullJson *restore, *content, *plan; /* lent */
+    gboolean fresh;                     /* of what is planned nothing can have been made yet */
     LullRestoreSights *sights;
     LullJson *vm;      /* the target, as it was looked at; NULL: not there */
     LullJson *surplus; /* names of DataVolumes that go in the end; NULL: none */
@@ -21,7 +22,7 @@ typedef struct {
     gboolean revisions_owned;
 } LullRestoreActs;
 
-/* @self has @tools, @restore with its plan, and @content; the rest is looked at. */
+/* @self has @tools, @restore with its plan, @content and @fresh; the rest is looked at. */
 gboolean lull_restore_acts_begin(LullRestoreActs *self, GError **error);
 void lull_restore_acts_clear(LullRestoreActs *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestoreActs, lull_restore_acts_clear)

@@ -17,8 +17,8 @@ run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressF
 {
     const LullRestoreCluster *self = (const LullRestoreCluster *)place;
 
-    return lull_restore_work_run(&self->tools, order->restore, order->content, progress, user_data, cancel,
-                                 error);
+    return lull_restore_work_run(&self->tools, order->restore, order->content, order->fresh, progress,
+                                 user_data, cancel, error);
 }
 
 static gboolean

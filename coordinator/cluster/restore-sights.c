@@ -3,6 +3,8 @@
  */
 #include "coordinator/cluster/restore-sights.h"
 
+#include <string.h>
+
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-read.h"
 #include "coordinator/model/meta.h"
@@ -28,6 +30,8 @@ struct _LullRestoreSights {
     LullContentState *state;
     GMainContext *context;
     LullWatch *watch;
+    gboolean fresh; /* none of its claims was there when this began */
+    char *since;    /* fresh: the version from which on claims are to be heard of; NULL: none was made */
     gboolean listed;
     gboolean changed;
     GArray *seen; /* of Seen */
@@ -79,6 +83,8 @@ lull_restore_sights_note(LullRestoreSights *self, LullJson *take_claim)
 
     if (seen)
         replace(&seen->sight.claim, json_object_get(take_claim));
+    if (self->fresh && !self->since)
+        self->since = g_strdup(lull_meta_version(take_claim));
     lull_json_put(take_claim);
 }
 
@@ -95,6 +101,31 @@ on_claim(LullWatchType type, LullJson *object, gpointer user_data)
         replace(&seen->sight.claim, type == LULL_WATCH_DELETED ? NULL : lull_json_dup(object));
 }
 
+static gboolean
+read_claim(LullRestoreSights *self, Seen *seen, GError **error)
+{
+    LullJson *found = NULL;
+
+    if (!lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(self->restore),
+                         lull_json_string(seen->sight.entry, "persistentVolumeClaim", ""), &found, error))
+        return FALSE;
+    replace(&seen->sight.claim, found);
+    return TRUE;
+}
+
+static gboolean
+hear_claims(LullRestoreSights *self, const char *selector, const char *since, GError **error)
+{
+    const LullWatchOptions options = {.label_selector = selector, .since = since};
+
+    g_clear_pointer(&self->watch, lull_watch_stop);
+    self->watch =
+        lull_store_watch_selected(self->store, &lull_csi_kind_claim, lull_meta_namespace(self->restore),
+                                  &options, self->context, on_claim, self, error);
+    self->listed = self->watch != NULL;
+    return self->listed;
+}
+
 /* Those of this restore have a label, others of a planned name have not. */
 static gboolean
 list_claims(LullRestoreSights *self, GError **error)
@@ -104,28 +135,48 @@ list_claims(LullRestoreSights *self, GError **error)
     const LullListOptions options = {.label_selector = selector};
     g_autoptr(LullJson) list = lull_store_list(self->store, &lull_csi_kind_claim, ns, &options, error);
     LullJson *items = lull_json_array(list, "items");
-    LullWatchOptions watched = {.label_selector = selector};
 
     if (!list)
         return FALSE;
+    self->fresh = FALSE;
     g_clear_pointer(&self->watch, lull_watch_stop);
     for (guint i = 0; i < self->seen->len; i++)
         replace(&at(self, i)->sight.claim, NULL);
     for (size_t i = 0; items && i < json_object_array_length(items); i++)
         lull_restore_sights_note(self, lull_json_dup(json_object_array_get_idx(items, i)));
-    for (guint i = 0; i < self->seen->len; i++) {
-        LullRestoreSight *sight = &at(self, i)->sight;
+    for (guint i = 0; i < self->seen->len; i++)
+        if (!at(self, i)->sight.claim && !read_claim(self, at(self, i), error))
+            return FALSE;
+    return hear_claims(self, selector,
+                       lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL), error);
+}
 
-        if (!sight->claim && !lull_effect_get(self->store, &lull_csi_kind_claim, ns,
-                                              lull_json_string(sight->entry, "persistentVolumeClaim", ""),
-                                              &sight->claim, error))
+/* What is called after this restore is there when it was made, and whoever makes it is told if it is there
+ * all the same; other names may be somebody's. */
+static gboolean
+look_for_others(LullRestoreSights *self, GError **error)
+{
+    const char *uid = lull_meta_uid(self->restore);
+
+    for (guint i = 0; i < self->seen->len; i++) {
+        const char *name = lull_json_string(at(self, i)->sight.entry, "persistentVolumeClaim", "");
+
+        if (!(uid && strstr(name, uid)) && !read_claim(self, at(self, i), error))
             return FALSE;
     }
-    watched.since = lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL);
-    self->watch = lull_store_watch_selected(self->store, &lull_csi_kind_claim, ns, &watched, self->context,
-                                            on_claim, self, error);
-    self->listed = self->watch != NULL;
-    return self->listed;
+    self->listed = TRUE;
+    return TRUE;
+}
+
+/* From the first one that was made. Where it cannot be heard from there on, all are listed. */
+static void
+hear_fresh_claims(LullRestoreSights *self)
+{
+    g_autofree char *selector = lull_restore_selector(self->content);
+
+    if (self->fresh && self->since)
+        (void)hear_claims(self, selector, self->since, NULL);
+    self->fresh = self->fresh && !self->since;
 }
 
 /* Nothing is lost where it cannot be heard. */
@@ -189,7 +240,8 @@ lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_s
 {
     while (g_main_context_iteration(self->context, FALSE))
         continue;
-    if ((!self->listed && !list_claims(self, error)) || !look_at_all(self, error))
+    if ((!self->listed && !(self->fresh ? look_for_others(self, error) : list_claims(self, error))) ||
+        !look_at_all(self, error))
         return FALSE;
     g_array_set_size(self->lent, 0);
     for (guint i = 0; i < self->seen->len; i++)
@@ -212,6 +264,7 @@ lull_restore_sights_wait(LullRestoreSights *self, gint64 usec)
     g_autoptr(GSource) timer = g_timeout_source_new((guint)(MAX(usec, 0) / LULL_MSEC(1)));
     gboolean over = FALSE;
 
+    hear_fresh_claims(self);
     g_source_set_callback(timer, wake, &over, NULL);
     (void)g_source_attach(timer, self->context);
     while (!over && !self->changed)
@@ -220,7 +273,8 @@ lull_restore_sights_wait(LullRestoreSights *self, gint64 usec)
 }
 
 LullRestoreSights *
-lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, LullJson *plan)
+lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, LullJson *plan,
+                        gboolean fresh)
 {
     LullRestoreSights *self = g_new0(LullRestoreSights, 1);
 
@@ -228,6 +282,7 @@ lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, 
     self->restore = restore;
     self->content = content;
     self->state = lull_content_state_of(content);
+    self->fresh = fresh;
     self->context = g_main_context_new();
     self->seen = g_array_new(FALSE, TRUE, sizeof(Seen));
     g_array_set_clear_func(self->seen, seen_clear);
@@ -252,6 +307,7 @@ lull_restore_sights_free(LullRestoreSights *self)
     g_array_unref(self->seen);
     g_array_unref(self->lent);
     lull_content_state_free(self->state);
+    g_free(self->since);
     g_main_context_unref(self->context);
     g_free(self);
 }

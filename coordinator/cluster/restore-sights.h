@@ -12,9 +12,10 @@ G_BEGIN_DECLS
  * when it is first needed, and again while it is not as it has to be. On one thread, whose it is. */
 typedef struct _LullRestoreSights LullRestoreSights;
 
-/* @restore, @content, @plan: lent. */
+/* @restore, @content, @plan: lent. @fresh: of what is planned nothing can have been made yet: claims are not
+ * listed, but watched from the first one that is made. */
 LullRestoreSights *lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content,
-                                           LullJson *plan) G_GNUC_WARN_UNUSED_RESULT;
+                                           LullJson *plan, gboolean fresh) G_GNUC_WARN_UNUSED_RESULT;
 void lull_restore_sights_free(LullRestoreSights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LullRestoreSights, lull_restore_sights_free)
 

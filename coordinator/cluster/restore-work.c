@@ -140,11 +140,11 @@ decide(LullRestoreActs *self, LullRestoreLook *look, LullRestoreWorkStep *ret_st
 }
 
 gboolean
-lull_restore_work_run(const LullRestoreTools *tools, LullJson *restore, LullJson *content,
+lull_restore_work_run(const LullRestoreTools *tools, LullJson *restore, LullJson *content, gboolean fresh,
                       void (*progress)(guint permille, gpointer user_data), gpointer user_data,
                       GCancellable *cancel, GError **error)
 {
-    g_auto(LullRestoreActs) self = {.tools = tools, .restore = restore, .content = content};
+    g_auto(LullRestoreActs) self = {.tools = tools, .restore = restore, .content = content, .fresh = fresh};
     gint64 waits_since = 0;
 
     if (!begin(&self, error))

@@ -13,21 +13,23 @@ G_BEGIN_DECLS
 typedef struct {
     LullStore *store;  /* lent: knows kinds of a cluster, and machines as reconcilers do; takes no write once
                           another coordinator leads */
-    LullStore *recent; /* lent: as @store, but for what it knows (store/recent.h); NULL: @store */
+    LullStore *recent; /* lent: as @store, but for what it knows (store/recent.h): asked by who has just
+                          recorded a plan; NULL: @store */
     LullStore *trial;  /* lent, an API server (store/kube/): a machine is tried there before anything is made
                          for it; NULL: it is not */
     gint64 patience;   /* how long claims may take before what holds them up is told; 0: the usual */
 } LullRestoreTools;
 
 /* Blocks, on a thread of its own. @restore: with its plan in status.restores, @content: of its snapshot; both
- * lent. Looks first at what there is: again, by whomever, it goes on where it was. The machine is not written
+ * lent. Looks first at what there is: again, by whomever, it goes on where it was. @fresh: that plan was
+ * recorded by its caller a moment ago, and nobody can have begun with it. The machine is not written
  * before all data are there, of volumes that were made for it, and nothing is taken away before that.
  *
  * INVALID, UNSUPPORTED: it can never be. Any other: not now, the message says why, in the provisioner's words
  * where it has some. */
 gboolean lull_restore_work_run(const LullRestoreTools *self, LullJson *restore, LullJson *content,
-                               void (*progress)(guint permille, gpointer user_data), gpointer user_data,
-                               GCancellable *cancel, GError **error);
+                               gboolean fresh, void (*progress)(guint permille, gpointer user_data),
+                               gpointer user_data, GCancellable *cancel, GError **error);
 
 /* A restore is given up, and does not run: the claims that it made go, unless its machine is there, which has
  * them. One that a machine, an instance or a pod uses by now stays, and one that was bound to a volume that

@@ -18,6 +18,7 @@ typedef struct {
     const char *vm_uid;          /* that the target is to have */
     const char *note;            /* that stands in LULL_ANNOTATION_START_TARGET; NULL: none */
     LullJson *restore, *content; /* once data are asked for: with what is planned */
+    gboolean fresh;              /* that was recorded a moment ago, and nobody can have begun with it */
 } LullRestoreOrder;
 
 typedef void (*LullRestoreProgressFunc)(guint permille, gpointer user_data);

@@ -212,6 +212,32 @@ bind_late(gpointer data)
 
 static GMainContext *watched;
 
+/* Once it is watched. */
+static void
+bind_soon(LullJson *claim)
+{
+    g_autoptr(GSource) source = g_timeout_source_new(20);
+
+    if (!watched)
+        return;
+    g_source_set_callback(source, bind_late, json_object_get(claim), NULL);
+    (void)g_source_attach(source, watched);
+}
+
+static void
+bind_all_soon(void)
+{
+    g_autoptr(LullJson) list = lull_store_list(played.inner, &lull_csi_kind_claim, NS, NULL, NULL);
+    LullJson *items = lull_json_array(list, "items");
+
+    for (size_t i = 0; i < json_object_array_length(items); i++) {
+        LullJson *claim = json_object_array_get_idx(items, i);
+
+        if (!lull_json_string(lull_json_object(claim, "spec"), "volumeName", NULL))
+            bind_soon(claim);
+    }
+}
+
 static LullJson *
 played_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
 {
@@ -236,11 +262,8 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
     if (made && kind == &lull_csi_kind_claim) {
         if (played.provision == AT_ONCE || played.provision == OLD_VOLUME) {
             bind(made);
-        } else if (played.provision == LATE && watched) {
-            g_autoptr(GSource) source = g_timeout_source_new(20);
-
-            g_source_set_callback(source, bind_late, json_object_get(made), NULL);
-            (void)g_source_attach(source, watched);
+        } else if (played.provision == LATE) {
+            bind_soon(made);
         }
     }
     if (made && kind == &lull_kind_data_volume)
@@ -276,7 +299,14 @@ played_watch(LullStore *store, const LullKind *kind, const char *ns, const LullW
 {
     if (!answers(error))
         return NULL;
+    if (played.deaf > 0) {
+        played.deaf--;
+        g_set_error(error, LULL_ERROR, LULL_ERROR_EXPIRED, "that is too long ago");
+        return NULL;
+    }
     watched = context;
+    if (played.provision == LATE && kind == &lull_csi_kind_claim)
+        bind_all_soon();
     return lull_store_watch_selected(played.inner, kind, ns, options, context, func, user_data, error);
 }
 
@@ -382,7 +412,7 @@ work_run(GError **error)
                                     .recent = played.inner, /* nobody is asked */
                                     .patience = played.provision == NEVER ? 1 : G_USEC_PER_SEC * 20};
 
-    return lull_restore_work_run(&tools, restore, content, NULL, NULL, NULL, error);
+    return lull_restore_work_run(&tools, restore, content, played.fresh, NULL, NULL, NULL, error);
 }
 
 LullJson *

@@ -30,6 +30,8 @@ typedef struct {
     gboolean does_it;         /* the call that it dies at is still done */
     gboolean loses_snapshots; /* when the claim of them is made */
     gboolean hides_vm;        /* that it has a machine of the name, and nobody finds it */
+    gboolean fresh;           /* it is told that nobody can have begun */
+    guint deaf;               /* so many watches are refused */
     gboolean starts_it;       /* somebody does, once both claims are made: its instance says so first */
     gboolean runs;
     guint writes;

@@ -49,15 +49,34 @@ START_TEST(what_two_claims_have_in_common_is_asked_for_once)
 }
 END_TEST
 
-START_TEST(the_machine_is_asked_for_once_before_it_is_written)
+/* Nor where the server has forgotten what was since the first was made. */
+START_TEST(claims_that_nobody_can_have_made_are_not_looked_for)
 {
     g_autoptr(GError) error = NULL;
 
+    played.fresh = TRUE;
+    played.provision = _i / 2 ? AT_ONCE : LATE;
+    played.deaf = _i % 2;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert_msg(work_run(&error), "%s", error ? error->message : "");
+    work_check_restored("larry");
+    ck_assert_uint_eq(work_asked(&lull_csi_kind_claim), _i % 2);
+    ck_assert_uint_eq(played.writes, 3);
+}
+END_TEST
+
+/* And twice by everybody else. */
+START_TEST(who_has_just_locked_a_machine_asks_for_it_once)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.fresh = _i;
     played.provision = LATE;
     work_put_vm(VOLUME_OF("root"));
     work_make_objects("larry", "");
     ck_assert(work_run(&error));
-    ck_assert_uint_eq(work_asked(&lull_kind_vm), 1);
+    ck_assert_uint_eq(work_asked(&lull_kind_vm), 2 - _i);
 }
 END_TEST
 
@@ -135,6 +154,8 @@ START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
 {
     static const char *const targets[] = {"larry", "harry"};
     const char *target = targets[_i % 2];
+    const int fresh =
+        _i / 4; /* 0: never; 1: at first; 2: so it is told, because somebody emptied its status */
     gboolean alive = FALSE;
 
     for (guint at = 1; !alive; at++) {
@@ -146,11 +167,13 @@ START_TEST(a_restore_that_was_killed_goes_on_where_it_was)
         put_revision("snap-small-1", "u-snap", "1");
         ask_for_instance_type();
         played.dies_at = at;
-        played.does_it = _i / 2;
+        played.does_it = _i / 2 % 2;
+        played.fresh = fresh > 0;
         alive = work_run(&error);
         ck_assert(alive || lull_error_is(error, LULL_ERROR_LOST));
         g_clear_error(&error);
         played.dies_at = 0;
+        played.fresh = fresh > 1;
         ck_assert_msg(work_run(&error), "killed at %u: %s", at, error ? error->message : "");
         work_check_restored(target);
         ck_assert_uint_lt(at, 100);
@@ -245,7 +268,7 @@ START_TEST(what_holds_a_claim_up_is_told_in_the_provisioners_words)
     ck_assert_msg(strstr(error->message, "is not bound yet") != NULL, "%s", error->message);
     g_clear_error(&error);
     played.said = "the storage is full";
-    ck_assert(!lull_restore_work_run(&tools, restore, content, NULL, NULL, NULL, &error));
+    ck_assert(!lull_restore_work_run(&tools, restore, content, FALSE, NULL, NULL, NULL, &error));
     ck_assert_msg(g_str_has_suffix(error->message, ": the storage is full"), "%s", error->message);
     vm = work_get(&lull_kind_vm, "larry");
     ck_assert(!lull_restore_made(restore, vm));
@@ -275,9 +298,11 @@ START_TEST(a_claim_that_somebody_has_is_neither_taken_nor_touched)
                  "'namespace':'" NS "'},'status':{'phase':'Bound'}}");
     g_autoptr(LullJson) after = NULL;
 
+    played.fresh = _i;
     work_put_vm("");
     work_make_objects("larry", ",'volumeRestorePolicy':'PrefixTargetName'");
     ck_assert(!work_run(&error));
+    ck_assert_uint_eq(played.writes, 0);
     ck_assert_error(error, LULL_ERROR_INVALID);
     g_clear_error(&error);
     ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
@@ -322,7 +347,7 @@ START_TEST(a_restore_that_is_cancelled_ends_soon)
     work_put_vm("");
     work_make_objects("larry", "");
     g_cancellable_cancel(cancel);
-    ck_assert(!lull_restore_work_run(&tools, restore, content, NULL, NULL, cancel, &error));
+    ck_assert(!lull_restore_work_run(&tools, restore, content, FALSE, NULL, NULL, cancel, &error));
     ck_assert(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
     ck_assert_uint_eq(played.writes, 0);
 }
@@ -415,18 +440,19 @@ make_suite(void)
     tcase_add_checked_fixture(tcase, work_set_up, work_tear_down);
     tcase_add_loop_test(tcase, a_machine_comes_back_as_it_was_on_claims_that_are_its_own, 0, 2);
     tcase_add_test(tcase, what_two_claims_have_in_common_is_asked_for_once);
-    tcase_add_test(tcase, the_machine_is_asked_for_once_before_it_is_written);
+    tcase_add_loop_test(tcase, claims_that_nobody_can_have_made_are_not_looked_for, 0, 4);
+    tcase_add_loop_test(tcase, who_has_just_locked_a_machine_asks_for_it_once, 0, 2);
     tcase_add_test(tcase, a_machine_whose_instance_was_just_made_is_not_written);
     tcase_add_test(tcase, no_read_waits_for_the_answer_of_another);
     tcase_add_loop_test(tcase, a_machine_that_is_not_there_is_made_and_does_not_run, 0, 2);
-    tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 4);
+    tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 12);
     tcase_add_loop_test(tcase, a_snapshot_without_volumes_brings_the_machine_back, 0, 2);
     tcase_add_test(tcase, a_restore_that_is_done_writes_nothing_again);
     tcase_add_test(tcase, a_server_that_drops_where_the_data_come_from_is_found_out);
     tcase_add_test(tcase, a_volume_that_was_there_before_is_not_taken_for_the_data);
     tcase_add_test(tcase, what_holds_a_claim_up_is_told_in_the_provisioners_words);
     tcase_add_test(tcase, a_claim_that_waits_for_its_first_consumer_is_not_waited_for);
-    tcase_add_test(tcase, a_claim_that_somebody_has_is_neither_taken_nor_touched);
+    tcase_add_loop_test(tcase, a_claim_that_somebody_has_is_neither_taken_nor_touched, 0, 2);
     tcase_add_test(tcase, a_patch_that_does_not_apply_fails_before_anything_is_made);
     tcase_add_test(tcase, a_machine_that_is_there_and_is_not_is_not_made_for_ever);
     tcase_add_test(tcase, a_restore_that_is_cancelled_ends_soon);
