@@ -111,6 +111,16 @@ decide_ready(const LullRestoreView *view)
     return STEP(START_DATA, view->target_exists ? "TargetOurs" : "TargetGone", 0);
 }
 
+/* Its next step is the lock, and with that more is to be told. */
+static gboolean
+is_hushed(const LullRestoreView *view)
+{
+    return view->untold && view->now < view->tell_at && !view->deleting && !view->complete && !view->failed &&
+           view->target_exists && view->target_stopped && !view->written && !view->locked &&
+           !view->other_locked && view->snapshot_ready && view->data == LULL_WORK_NONE &&
+           view->shut_down == LULL_WORK_NONE;
+}
+
 LullRestoreStep
 lull_restore_decide(const LullRestoreView *view)
 {
@@ -122,7 +132,7 @@ lull_restore_decide(const LullRestoreView *view)
         return STEP(ADD_FINALIZER, "New", 0);
     if (!view->deleting && view->owner_missing)
         return STEP(ADD_OWNER, "TargetIsThere", 0);
-    if (view->status_stale)
+    if (view->status_stale && !is_hushed(view))
         return STEP(WRITE_STATUS, "StatusDiffers", 0);
     if (view->progress_stale)
         return STEP(WRITE_PROGRESS, "ProgressMade", 0);

@@ -43,10 +43,10 @@ tell_differences(const LullRestoreView *view, const LullRestoreRules *rules, Lul
 
 /* One that is not there cannot be locked: that it is brought back is recorded before it is begun with. */
 static gboolean
-has_plan(const LullRestoreView *view)
+has_plan(const LullRestoreView *view, const LullRestoreRules *rules)
 {
-    const gboolean begins = lull_json_object(view->restore, "status") && !view->target_exists &&
-                            view->snapshot_ready && !view->failed;
+    const gboolean begins =
+        (!view->untold || rules->sparing) && !view->target_exists && view->snapshot_ready && !view->failed;
 
     return view->content && !view->deleting && ((view->locked && view->target_stopped) || begins);
 }
@@ -65,11 +65,11 @@ set_conditions(const LullRestoreView *view, const LullRestoreRules *rules, LullJ
         lull_condition_set(status, "Progressing", FALSE, "Operation complete", now);
         if (lull_condition_set(status, "Ready", TRUE, "Operation complete", now))
             tell_differences(view, rules, status);
-    } else if (!lull_json_object(view->restore, "status")) {
+    } else if (view->data == LULL_WORK_RUNNING || (has_plan(view, rules) && !view->problem)) {
+        set_both(status, TRUE, "Creating new PVCs", "Waiting for new PVCs", now);
+    } else if (view->untold) {
         set_both(status, TRUE, "Initializing VirtualMachineRestore", "Initializing VirtualMachineRestore",
                  now);
-    } else if (view->data == LULL_WORK_RUNNING || (has_plan(view) && !view->problem)) {
-        set_both(status, TRUE, "Creating new PVCs", "Waiting for new PVCs", now);
     } else if (view->problem) {
         set_both(status, FALSE, view->problem, view->problem, now);
     } else if (!view->target_stopped) {
@@ -86,7 +86,7 @@ lull_restore_status(const LullRestoreView *view, const LullRestoreRules *rules)
     LullJson *status = old ? lull_json_dup(old) : json_object_new_object();
 
     lull_json_set_bool(status, "complete", view->complete);
-    if (has_plan(view))
+    if (has_plan(view, rules))
         rules->plan(view, status);
     if (view->complete && !lull_json_at(status, "restoreTime", NULL)) {
         g_autofree char *when = lull_clock_format(view->now);

@@ -317,6 +317,8 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
     self->failed = self->failure != NULL;
     self->leftover = find_leftover(self);
     self->owner_missing = lacks_owner(self, rules);
+    self->untold = !status;
+    self->tell_at = rules->sparing && self->untold ? lull_status_tell_at(lull_meta_created(restore), now) : 0;
     self->status = lull_restore_status(self, rules);
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;

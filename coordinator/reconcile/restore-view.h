@@ -42,6 +42,8 @@ typedef struct {
     LullWork start;     /* of the target, in the end */
     gboolean start_target;
     gboolean ends_itself;   /* it runs, and is off soon without being asked to */
+    gboolean untold;        /* nothing is told of it yet */
+    gint64 tell_at;         /* until when what is about to change again need not be told; 0: it is told */
     gboolean owner_missing; /* it belongs to the target, and does not say so yet */
     const char *leftover;   /* of one that ended: why what it made is not gone, as it tells; lent, NULL */
     gboolean status_stale;

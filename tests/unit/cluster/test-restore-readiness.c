@@ -80,7 +80,7 @@ world_init(World *self, int n)
         cell.cut ? "true" : "false");
 
     ck_assert(lull_clock_parse(CREATED, &created));
-    *self = (World){.cell = cell, .now = created + LULL_SEC(cell.late ? 301 : 10), .vm = make_vm(&cell)};
+    *self = (World){.cell = cell, .now = created + LULL_SEC(cell.late ? 301 : 1), .vm = make_vm(&cell)};
     self->restore = json(restore);
     self->snapshot = json(snapshot);
     self->content =
@@ -189,7 +189,7 @@ assert_waits(const World *self, LullRestoreStep step)
     ck_assert_int_eq(step.verb, asks ? LULL_RESTORE_SHUT_DOWN : LULL_RESTORE_WAIT);
     ck_assert_int_eq(self->was_noted, asks);
     if (cell->readiness == GRACE) /* by itself */
-        ck_assert_int_eq(step.again_at, self->now + LULL_SEC(290));
+        ck_assert_int_eq(step.again_at, self->now + LULL_SEC(299));
 }
 
 /* R5, R29, R40 */

@@ -11,6 +11,10 @@ check_step(const LullRestoreView *view, const LullRestoreStep *step)
     const gboolean ended = view->deleting || view->complete || view->failed;
 
     MUST(step->reason != NULL);
+    if (view->status_stale && view->has_finalizer && !view->owner_missing && view->exists &&
+        step->verb != LULL_RESTORE_WRITE_STATUS) /* not for long */
+        MUST((view->untold && view->tell_at > view->now &&
+              (step->verb == LULL_RESTORE_LOCK || step->verb == LULL_RESTORE_WRITE_PROGRESS)));
     switch (step->verb) {
     case LULL_RESTORE_START_DATA: /* onto a stopped machine that is ours, or none, and nothing else runs */
         MUST(!ended && view->target_stopped && view->snapshot_ready);
@@ -103,6 +107,8 @@ START_TEST(test_every_view_has_a_verb_that_breaks_no_rule)
                     .other_locked = (bits & 256) != 0,
                     .status_stale = (bits & 512) != 0,
                     .progress_stale = (bits & 1024) != 0,
+                    .untold = (bits & 512) != 0,
+                    .tell_at = work & 1 ? 0 : 20,
                     .stops_locked = stops_locked,
                     .copied = stops_locked && (bits & 32768) != 0,
                     .ends_itself = !stops_locked && (bits & 32768) != 0,
