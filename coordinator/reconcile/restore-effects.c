@@ -19,6 +19,7 @@ typedef struct {
     char *id; /* of the job itself */
     char *vm_uid;
     LullJson *restore, *content;
+    gboolean fresh; /* LullRestoreOrder */
 } Task;
 
 static void
@@ -54,6 +55,7 @@ task_order(const Task *task)
     LullRestoreOrder order = order_of(task->restore, task->content);
 
     order.vm_uid = task->vm_uid;
+    order.fresh = task->fresh;
     return order;
 }
 
@@ -96,7 +98,8 @@ run_start(gpointer data, GCancellable *cancel, GError **error)
 }
 
 static void
-start_job(const LullRestores *self, const LullRestoreView *view, const char *what, LullJobFunc func)
+start_job(const LullRestores *self, const LullRestoreView *view, const char *what, LullJobFunc func,
+          gboolean fresh)
 {
     Task *task = g_new0(Task, 1);
     g_autofree char *id = lull_restore_job(what, view->uid);
@@ -108,6 +111,7 @@ start_job(const LullRestores *self, const LullRestoreView *view, const char *wha
     task->vm_uid = g_strdup(view->vm_uid);
     task->restore = lull_json_dup(view->restore);
     task->content = view->content ? lull_json_dup(view->content) : NULL;
+    task->fresh = fresh;
     lull_jobs_start(self->jobs, id, (LullJob){func, task, task_free, g_free}, key, lull_loop_poke_key,
                     self->loop);
 }
@@ -269,8 +273,8 @@ record_start(const LullRestores *self, const LullRestoreView *view, GError **err
 }
 
 static gboolean
-perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb verb, gboolean *ret_acted,
-        GError **error)
+perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb verb, gboolean fresh,
+        gboolean *ret_acted, GError **error)
 {
     const LullKind *kind = &lull_kind_restore;
     g_autofree char *id = NULL;
@@ -301,13 +305,13 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
         return record_start(self, view, error);
     case LULL_RESTORE_SHUT_DOWN:
         drop(self, view, LULL_JOB_SHUT_DOWN);
-        start_job(self, view, LULL_JOB_SHUT_DOWN, run_shut_down);
+        start_job(self, view, LULL_JOB_SHUT_DOWN, run_shut_down, FALSE);
         break;
     case LULL_RESTORE_START_TARGET:
-        start_job(self, view, LULL_JOB_START, run_start);
+        start_job(self, view, LULL_JOB_START, run_start, FALSE);
         break;
     case LULL_RESTORE_START_DATA:
-        start_job(self, view, LULL_JOB_RESTORE, run_data);
+        start_job(self, view, LULL_JOB_RESTORE, run_data, fresh);
         lull_loop_poke(self->loop, view->ns, view->name); /* to say that it runs */
         break;
     case LULL_RESTORE_CANCEL_DATA:
@@ -331,10 +335,20 @@ is_pending(const LullRestoreView *view, LullRestoreVerb verb)
            verb == LULL_RESTORE_START_DATA || verb == LULL_RESTORE_SHUT_DOWN;
 }
 
-gboolean
-lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+/* That version of it had none: so nobody has begun to make what is planned. Where it is far to ask, this is
+ * worth something. */
+static gboolean
+records_plan(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb verb)
 {
-    const LullRestores *self = restores;
+    return self->place->ops->rules->sparing && verb == LULL_RESTORE_WRITE_STATUS && !view->planned &&
+           lull_json_array(view->status, "restores");
+}
+
+/* @fresh: the plan was recorded just before. */
+static gboolean
+step_once(const LullRestores *self, const char *ns, const char *name, gboolean fresh, LullPass *ret_pass,
+          gboolean *ret_planned, GError **error)
+{
     const gint64 now = lull_store_now(self->store);
     g_autoptr(LullRestoreView) view =
         lull_restore_view_gather(self->place->ops->rules, self->store, self->jobs, ns, name, now, error);
@@ -351,11 +365,22 @@ lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass 
     if (step.verb != LULL_RESTORE_WAIT)
         g_debug("restore %s: %s (%s)", name, lull_restore_verb_to_string(step.verb), step.reason);
     ret_pass->pending = is_pending(view, step.verb);
-    if (!perform(self, view, step.verb, &ret_pass->acted, error))
+    if (!perform(self, view, step.verb, fresh, &ret_pass->acted, error))
         return FALSE;
+    *ret_planned = records_plan(self, view, step.verb);
     news = lull_restore_news(view, step.verb);
     lull_news_tell(news, self->recorder, now);
     return TRUE;
+}
+
+/* With a plan that is recorded goes what only who recorded it knows. */
+gboolean
+lull_restore_pass(gpointer restores, const char *ns, const char *name, LullPass *ret_pass, GError **error)
+{
+    gboolean planned = FALSE;
+
+    return step_once(restores, ns, name, FALSE, ret_pass, &planned, error) &&
+           (!planned || step_once(restores, ns, name, TRUE, ret_pass, &planned, error));
 }
 
 /* Whatever it still has to do then is done without another reason, and again after an error. */

@@ -9,6 +9,7 @@
 #include "coordinator/reconcile/restore-status.h"
 #include "coordinator/reconcile/snapshot-view.h"
 #include "coordinator/reconcile/status-patch.h"
+#include "coordinator/store/ahead.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/names.h"
@@ -380,6 +381,19 @@ is_stopped_locked(const LullRestoreRules *rules, LullJson *vm, LullJson *restore
            !rules->is_off(vm);
 }
 
+/* Of a server that is far away what is known to be read is asked at once. NULL: it is not far. */
+static LullStore *
+ask_ahead(const LullRestoreRules *rules, LullStore *store, const char *ns, const char *target,
+          const char *snapshot)
+{
+    const LullWant both[] = {{&lull_kind_vm, ns, target}, {&lull_kind_snapshot, ns, snapshot}};
+    LullStore *ahead = rules->sparing && *target && *snapshot ? lull_store_ahead_new(store) : NULL;
+
+    if (ahead)
+        lull_store_ahead_ask(ahead, both, G_N_ELEMENTS(both));
+    return ahead;
+}
+
 LullRestoreView *
 lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJobs *jobs, const char *ns,
                          const char *name, gint64 now, GError **error)
@@ -389,6 +403,9 @@ lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJo
     g_autoptr(LullJson) content = NULL;
     g_autoptr(LullJson) vm = NULL;
     g_autofree char *copied_for = NULL;
+    g_autoptr(LullStore) ahead = NULL;
+    LullStore *eyes = store;
+    const char *target = NULL, *snapshot_name = NULL;
     LullJson *spec = NULL;
     LullRestoreWorks works = {0};
 
@@ -397,11 +414,13 @@ lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJo
     if (!restore)
         return lull_restore_view_new(rules, NULL, NULL, NULL, NULL, &works, now);
     spec = lull_json_object(restore, "spec");
-    if (!lull_effect_get(store, &lull_kind_vm, ns,
-                         lull_json_string(lull_json_object(spec, "target"), "name", ""), &vm, error) ||
+    target = lull_json_string(lull_json_object(spec, "target"), "name", "");
+    snapshot_name = lull_json_string(spec, "virtualMachineSnapshotName", "");
+    ahead = ask_ahead(rules, store, ns, target, snapshot_name);
+    eyes = ahead ? ahead : store;
+    if (!lull_effect_get(eyes, &lull_kind_vm, ns, target, &vm, error) ||
         !lull_effect_drop_void_locks(store, &vm, error) ||
-        !lull_effect_get(store, &lull_kind_snapshot, ns,
-                         lull_json_string(spec, "virtualMachineSnapshotName", ""), &snapshot, error))
+        !lull_effect_get(eyes, &lull_kind_snapshot, ns, snapshot_name, &snapshot, error))
         return NULL;
     if (snapshot) {
         g_autofree char *content_name = lull_snapshot_content_name(snapshot);

@@ -275,8 +275,10 @@ static LullJson *
 played_patch(LullStore *store, const LullKind *kind, const char *ns, const char *name, LullPatchTarget target,
              LullJson *patch, GError **error)
 {
-    return writes(error) ? after_write(lull_store_patch(played.inner, kind, place_of(kind, ns), name, target,
-                                                        patch, error),
+    const LullKind *written = kind == &lull_kind_vm ? &lull_kind_plain_machine : kind;
+
+    return writes(error) ? after_write(lull_store_patch(played.inner, written, place_of(kind, ns), name,
+                                                        target, patch, error),
                                        error)
                          : NULL;
 }
@@ -304,10 +306,17 @@ played_watch(LullStore *store, const LullKind *kind, const char *ns, const LullW
         g_set_error(error, LULL_ERROR, LULL_ERROR_EXPIRED, "that is too long ago");
         return NULL;
     }
-    watched = context;
-    if (played.provision == LATE && kind == &lull_csi_kind_claim)
-        bind_all_soon();
+    if (kind == &lull_csi_kind_claim) {
+        watched = context;
+        if (played.provision == LATE)
+            bind_all_soon();
+    }
     return lull_store_watch_selected(played.inner, kind, ns, options, context, func, user_data, error);
+}
+
+static void
+played_free(LullStore *store)
+{
 }
 
 static const LullStoreOps played_ops = {.get = played_get,
@@ -315,7 +324,8 @@ static const LullStoreOps played_ops = {.get = played_get,
                                         .create = played_create,
                                         .patch = played_patch,
                                         .remove = played_remove,
-                                        .watch = played_watch};
+                                        .watch = played_watch,
+                                        .free = played_free};
 
 static void
 put_snapshot(const char *volume)
