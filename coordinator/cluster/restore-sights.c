@@ -267,7 +267,7 @@ lull_restore_sights_wait(LullRestoreSights *self, gint64 usec)
     hear_fresh_claims(self);
     g_source_set_callback(timer, wake, &over, NULL);
     (void)g_source_attach(timer, self->context);
-    while (!over && !self->changed)
+    while (!over && !self->changed && self->listed)
         (void)g_main_context_iteration(self->context, TRUE);
     g_source_destroy(timer);
 }
