@@ -236,6 +236,64 @@ START_TEST(whichever_request_is_lost_it_comes_to_the_same)
 }
 END_TEST
 
+/* Each is a request to a server that others need, too. */
+START_TEST(what_two_claims_have_in_common_is_asked_for_once)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.provision = LATE;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert(work_run(&error));
+    ck_assert_uint_eq(work_asked(&lull_kind_storage_class), 1);
+    ck_assert_uint_eq(work_asked(&lull_csi_kind_snapshot), 2);
+    ck_assert_uint_eq(work_asked(&lull_csi_kind_content), 2);
+    ck_assert_uint_eq(work_asked(&lull_csi_kind_volume), 2);
+}
+END_TEST
+
+/* Nor where the server has forgotten what was since the first was made. */
+START_TEST(claims_that_nobody_can_have_made_are_not_looked_for)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.fresh = TRUE;
+    played.provision = _i / 2 ? AT_ONCE : LATE;
+    played.deaf = _i % 2;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert_msg(work_run(&error), "%s", error ? error->message : "");
+    work_check_restored("larry");
+    ck_assert_uint_eq(work_asked(&lull_csi_kind_claim), _i % 2);
+    ck_assert_uint_eq(played.writes, 3);
+}
+END_TEST
+
+/* And twice by everybody else. */
+START_TEST(who_has_just_locked_a_machine_asks_for_it_once)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.fresh = _i;
+    played.provision = LATE;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert(work_run(&error));
+    ck_assert_uint_eq(work_asked(&lull_kind_vm), 2 - _i);
+}
+END_TEST
+
+START_TEST(no_read_waits_for_the_answer_of_another)
+{
+    g_autoptr(GError) error = NULL;
+
+    played.together = 2;
+    work_put_vm(VOLUME_OF("root"));
+    work_make_objects("larry", "");
+    ck_assert_msg(work_run(&error), "%s", error ? error->message : "");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -247,6 +305,16 @@ make_suite(void)
     tcase_add_test(tcase, what_is_known_is_not_asked_for);
     tcase_add_test(tcase, a_restore_of_two_disks_is_eight_writes);
     tcase_add_loop_test(tcase, whichever_request_is_lost_it_comes_to_the_same, 0, 2);
+    suite_add_tcase(suite, tcase);
+
+    /* what is done once it is locked and planned, by itself */
+    tcase = tcase_create("restore-requests-work");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, work_set_up, work_tear_down);
+    tcase_add_test(tcase, what_two_claims_have_in_common_is_asked_for_once);
+    tcase_add_loop_test(tcase, claims_that_nobody_can_have_made_are_not_looked_for, 0, 4);
+    tcase_add_loop_test(tcase, who_has_just_locked_a_machine_asks_for_it_once, 0, 2);
+    tcase_add_test(tcase, no_read_waits_for_the_answer_of_another);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -6,7 +6,6 @@
 #include "coordinator/cluster/machine-source.h"
 #include "coordinator/cluster/machine-volumes.h"
 #include "coordinator/cluster/restore-plan.h"
-#include "coordinator/cluster/volume-class.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "tests/lib/check-main.h"
@@ -33,53 +32,6 @@ START_TEST(a_machine_comes_back_as_it_was_on_claims_that_are_its_own)
 }
 END_TEST
 
-/* Each is a request to a server that others need, too. */
-START_TEST(what_two_claims_have_in_common_is_asked_for_once)
-{
-    g_autoptr(GError) error = NULL;
-
-    played.provision = LATE;
-    work_put_vm(VOLUME_OF("root"));
-    work_make_objects("larry", "");
-    ck_assert(work_run(&error));
-    ck_assert_uint_eq(work_asked(&lull_kind_storage_class), 1);
-    ck_assert_uint_eq(work_asked(&lull_csi_kind_snapshot), 2);
-    ck_assert_uint_eq(work_asked(&lull_csi_kind_content), 2);
-    ck_assert_uint_eq(work_asked(&lull_csi_kind_volume), 2);
-}
-END_TEST
-
-/* Nor where the server has forgotten what was since the first was made. */
-START_TEST(claims_that_nobody_can_have_made_are_not_looked_for)
-{
-    g_autoptr(GError) error = NULL;
-
-    played.fresh = TRUE;
-    played.provision = _i / 2 ? AT_ONCE : LATE;
-    played.deaf = _i % 2;
-    work_put_vm(VOLUME_OF("root"));
-    work_make_objects("larry", "");
-    ck_assert_msg(work_run(&error), "%s", error ? error->message : "");
-    work_check_restored("larry");
-    ck_assert_uint_eq(work_asked(&lull_csi_kind_claim), _i % 2);
-    ck_assert_uint_eq(played.writes, 3);
-}
-END_TEST
-
-/* And twice by everybody else. */
-START_TEST(who_has_just_locked_a_machine_asks_for_it_once)
-{
-    g_autoptr(GError) error = NULL;
-
-    played.fresh = _i;
-    played.provision = LATE;
-    work_put_vm(VOLUME_OF("root"));
-    work_make_objects("larry", "");
-    ck_assert(work_run(&error));
-    ck_assert_uint_eq(work_asked(&lull_kind_vm), 2 - _i);
-}
-END_TEST
-
 /* Before KubeVirt has written that to the machine, whose version is the same. */
 START_TEST(a_machine_whose_instance_was_just_made_is_not_written)
 {
@@ -95,17 +47,6 @@ START_TEST(a_machine_whose_instance_was_just_made_is_not_written)
     ck_assert_str_eq(error->message, "vm larry was started while it was to be restored");
     vm = work_get(&lull_kind_vm, "larry");
     ck_assert(!lull_restore_made(restore, vm));
-}
-END_TEST
-
-START_TEST(no_read_waits_for_the_answer_of_another)
-{
-    g_autoptr(GError) error = NULL;
-
-    played.together = 2;
-    work_put_vm(VOLUME_OF("root"));
-    work_make_objects("larry", "");
-    ck_assert_msg(work_run(&error), "%s", error ? error->message : "");
 }
 END_TEST
 
@@ -439,11 +380,7 @@ make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, work_set_up, work_tear_down);
     tcase_add_loop_test(tcase, a_machine_comes_back_as_it_was_on_claims_that_are_its_own, 0, 2);
-    tcase_add_test(tcase, what_two_claims_have_in_common_is_asked_for_once);
-    tcase_add_loop_test(tcase, claims_that_nobody_can_have_made_are_not_looked_for, 0, 4);
-    tcase_add_loop_test(tcase, who_has_just_locked_a_machine_asks_for_it_once, 0, 2);
     tcase_add_test(tcase, a_machine_whose_instance_was_just_made_is_not_written);
-    tcase_add_test(tcase, no_read_waits_for_the_answer_of_another);
     tcase_add_loop_test(tcase, a_machine_that_is_not_there_is_made_and_does_not_run, 0, 2);
     tcase_add_loop_test(tcase, a_restore_that_was_killed_goes_on_where_it_was, 0, 12);
     tcase_add_loop_test(tcase, a_snapshot_without_volumes_brings_the_machine_back, 0, 2);
