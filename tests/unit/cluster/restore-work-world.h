@@ -37,8 +37,12 @@ typedef struct {
     guint writes;
     guint together; /* so many VolumeSnapshots are asked for at once; 0: nobody cares */
     guint together_now;
-    GHashTable *asked; /* how often a kind was read; see work_asked() */
+    GMainContext *watched; /* on which claims are heard of; NULL: not yet */
+    GHashTable *asked;     /* how often a kind was read; see work_asked() */
 } Played;
+
+/* Of @played. */
+extern const LullStoreOps work_store_ops;
 
 extern Played played;
 extern LullJson *restore, *content; /* as work_make_objects() makes them */
