@@ -22,6 +22,7 @@
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/state-dir.h"
 #include "coordinator/storage/csi/csi.h"
+#include "coordinator/storage/csi/kinds.h"
 #include "coordinator/store/kube/kube.h"
 #include "coordinator/store/recent.h"
 #include "protocol/clock.h"
@@ -301,6 +302,7 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
 {
     const LullReconciler content = {.name = "content",
                                     .kind = &lull_kind_content,
+                                    .owned = &lull_csi_kind_snapshot,
                                     .refs = lull_content_refs,
                                     .pass = lull_content_pass,
                                     .user_data = &self->contents,

@@ -24,8 +24,8 @@ G_BEGIN_DECLS
 #define LULL_ANNOTATION_ATTEMPT LULL_ANNOTATION_PREFIX "attempt"
 #define LULL_ANNOTATION_DOMAIN  LULL_ANNOTATION_PREFIX "domain"
 
-/* In a cluster, on a content: which node may begin which attempt (reconcile/grant.h), and, as a label, which
- * one sees to it. */
+/* In a cluster, on a content: which node may begin which attempt (reconcile/grant.h), and, as a label of it
+ * and of its VolumeSnapshots, which one sees to it. */
 #define LULL_ANNOTATION_GRANT LULL_ANNOTATION_PREFIX "grant"
 #define LULL_LABEL_NODE       LULL_ANNOTATION_PREFIX "node"
 

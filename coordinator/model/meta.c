@@ -64,17 +64,33 @@ keep_only(LullJson *object, const char *const *kept)
     }
 }
 
-void
-lull_meta_trim(LullJson *object)
+static void
+keep_only_meta(LullJson *object, const char *const *fields)
 {
     static const char *const parts[] = {"metadata", NULL};
-    static const char *const fields[] = {"name", "namespace", "uid", "resourceVersion", NULL};
     LullJson *metadata = lull_json_object(object, "metadata");
 
     if (metadata)
         keep_only(metadata, fields);
     if (object)
         keep_only(object, parts);
+}
+
+void
+lull_meta_trim(LullJson *object)
+{
+    static const char *const fields[] = {"name", "namespace", "uid", "resourceVersion", NULL};
+
+    keep_only_meta(object, fields);
+}
+
+void
+lull_meta_trim_owned(LullJson *object)
+{
+    static const char *const fields[] = {
+        "name", "namespace", "uid", "resourceVersion", "ownerReferences", "deletionTimestamp", NULL};
+
+    keep_only_meta(object, fields);
 }
 
 gint64
@@ -156,8 +172,8 @@ lull_name_is_valid(const char *name)
     return !edge && name[strlen(name) - 1] != '-';
 }
 
-const char *
-lull_meta_controller(LullJson *object)
+LullJson *
+lull_meta_owner(LullJson *object)
 {
     LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
 
@@ -165,9 +181,15 @@ lull_meta_controller(LullJson *object)
         LullJson *owner = json_object_array_get_idx(owners, i);
 
         if (lull_json_bool(owner, "controller", FALSE))
-            return lull_json_string(owner, "uid", "");
+            return owner;
     }
-    return "";
+    return NULL;
+}
+
+const char *
+lull_meta_controller(LullJson *object)
+{
+    return lull_json_string(lull_meta_owner(object), "uid", "");
 }
 
 LullJson *

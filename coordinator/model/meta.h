@@ -22,6 +22,7 @@ gboolean lull_meta_has_finalizer(LullJson *object, const char *finalizer);
 
 /* Leaves nothing of @object but its name, namespace, uid and resourceVersion. */
 void lull_meta_trim(LullJson *object);
+void lull_meta_trim_owned(LullJson *object); /* and whose it is, and whether it is being deleted */
 
 /* Patches (owned by the caller) that carry the object's resourceVersion, so that a stale writer gets
  * LULL_ERROR_CONFLICT. NULL where nothing would change. */
@@ -53,6 +54,7 @@ gboolean lull_name_is_valid(const char *name);
 
 /* The uid of the owner that controls it, lent; "": nobody does. And metadata.ownerReferences for one that
  * does, and goes after what it owns. */
+LullJson *lull_meta_owner(LullJson *object); /* the reference itself, lent; NULL: nobody does */
 const char *lull_meta_controller(LullJson *object);
 LullJson *lull_meta_owners(const char *api_version, const char *kind, const char *name,
                            const char *uid) G_GNUC_WARN_UNUSED_RESULT;

@@ -10,7 +10,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 
-#define MAX_KINDS 6 /* its own and those it depends on */
+#define MAX_KINDS 7 /* its own, those it depends on, and what it owns */
 
 static const LullBackoff pass_backoff = {LULL_MSEC(20), LULL_SEC(60), 0.3};
 
@@ -141,6 +141,17 @@ is_news(LullLoop *self, const LullKind *kind, const char *ns, LullJson *object, 
     return TRUE;
 }
 
+/* What still has a finalizer is as good as gone. */
+static void
+poke_owner(LullLoop *self, LullWatchType type, LullJson *object)
+{
+    const char *ns = lull_meta_namespace(object);
+    const char *owner = lull_json_string(lull_meta_owner(object), "name", NULL);
+
+    if (ns && owner && (type == LULL_WATCH_DELETED || lull_meta_is_deleting(object)))
+        lull_loop_poke(self, ns, owner);
+}
+
 static void watch_later(Watched *watched);
 
 static void
@@ -155,6 +166,10 @@ on_event(LullWatchType type, LullJson *object, gpointer user_data)
         watch_later(watched);
     if (type == LULL_WATCH_ERROR || type == LULL_WATCH_BOOKMARK || !name)
         return;
+    if (watched->kind == self->reconciler.owned) {
+        poke_owner(self, type, object);
+        return;
+    }
     if (watched->kind != self->reconciler.kind) {
         if (!is_news(self, watched->kind, ns ? ns : "", object, type == LULL_WATCH_DELETED))
             return;
@@ -182,6 +197,8 @@ trim_of(const Watched *watched)
 
     if (watched->kind == reconciler->kind)
         return reconciler->trim;
+    if (watched->kind == reconciler->owned)
+        return lull_meta_trim_owned;
     return reconciler->sight ? NULL : lull_meta_trim;
 }
 
@@ -189,9 +206,9 @@ static gboolean
 watch_begin(Watched *watched, GError **error)
 {
     LullLoop *self = watched->loop;
-    const LullWatchOptions options = {
-        .label_selector = watched->kind == self->reconciler.kind ? self->reconciler.selector : NULL,
-        .trim = trim_of(watched)};
+    const gboolean ours = watched->kind == self->reconciler.kind || watched->kind == self->reconciler.owned;
+    const LullWatchOptions options = {.label_selector = ours ? self->reconciler.selector : NULL,
+                                      .trim = trim_of(watched)};
 
     watched->watch = lull_store_watch_selected(self->store, watched->kind, NULL, &options, self->context,
                                                on_event, watched, error);
@@ -335,6 +352,8 @@ lull_loop_start(LullLoop *self, GMainContext *context, GError **error)
     self->watched[self->n_watched++] = (Watched){self, self->reconciler.kind, NULL, NULL};
     for (gsize i = 0; i < G_N_ELEMENTS(self->reconciler.also) && self->reconciler.also[i]; i++)
         self->watched[self->n_watched++] = (Watched){self, self->reconciler.also[i], NULL, NULL};
+    if (self->reconciler.owned)
+        self->watched[self->n_watched++] = (Watched){self, self->reconciler.owned, NULL, NULL};
     for (guint i = 0; i < self->n_watched; i++)
         if (!watch_begin(&self->watched[i], error))
             return FALSE;

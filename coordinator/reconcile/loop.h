@@ -43,9 +43,11 @@ typedef struct {
     LullRefsFunc refs;
     LullPassFunc pass;
     gpointer user_data;
-    const char *selector; /* labels that objects of its own kind have; NULL: any */
-    LullSightFunc sight;  /* may be NULL */
-    LullTrimFunc trim;    /* of its own kind, what neither refs nor whoever sees it looks at; NULL: nothing */
+    const char *selector;  /* labels that objects of its own kind have, and what they own; NULL: any */
+    const LullKind *owned; /* of objects that those of its own kind own: one that goes is a reason to look at
+                              its owner; NULL: none */
+    LullSightFunc sight;   /* may be NULL */
+    LullTrimFunc trim; /* of its own kind, what neither refs nor whoever sees it looks at; NULL: nothing */
 } LullReconciler;
 
 LullLoop *lull_loop_new(LullStore *store, const LullReconciler *reconciler) G_GNUC_WARN_UNUSED_RESULT;

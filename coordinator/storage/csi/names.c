@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "coordinator/model/annotation.h"
 #include "coordinator/model/kind.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/model/volumes.h"
@@ -37,6 +38,7 @@ content_clear(gpointer data)
     g_free(self->name);
     g_free(self->uid);
     g_free(self->vm);
+    g_free(self->node);
     g_ptr_array_unref(self->backups);
 }
 
@@ -51,6 +53,12 @@ lull_csi_content_unref(LullCsiContent *self)
 {
     if (self)
         g_atomic_rc_box_release_full(self, content_clear);
+}
+
+static const char *
+label_in(LullJson *object, const char *key, const char *otherwise)
+{
+    return lull_json_string(lull_json_at(object, "metadata", "labels", NULL), key, otherwise);
 }
 
 static gboolean
@@ -92,6 +100,7 @@ lull_csi_content_new(LullJson *content, GError **error)
     self->name = g_strdup(lull_meta_name(content));
     self->uid = g_strdup(lull_meta_uid(content));
     self->vm = g_strdup(lull_meta_name(vm));
+    self->node = g_strdup(label_in(content, LULL_LABEL_NODE, NULL));
     if (!self->api_version || !self->ns || !self->name || !self->uid) {
         g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
                     "content %s: apiVersion, name, namespace or uid is missing",
@@ -146,6 +155,8 @@ labels_of(const LullCsiContent *content, guint attempt)
     lull_json_set_string(labels, LABEL_NAMESPACE, content->ns);
     lull_json_set_string(labels, LULL_CSI_LABEL_CONTENT, content->uid);
     lull_json_set_string(labels, LULL_CSI_LABEL_ATTEMPT, number);
+    if (content->node)
+        lull_json_set_string(labels, LULL_LABEL_NODE, content->node);
     return labels;
 }
 
@@ -174,19 +185,13 @@ lull_csi_snapshot_object(const LullCsiContent *content, const LullCsiBackup *bac
     return snapshot;
 }
 
-static const char *
-label_in(LullJson *object, const char *key)
-{
-    return lull_json_string(lull_json_at(object, "metadata", "labels", NULL), key, "");
-}
-
 gboolean
 lull_csi_snapshot_is_ours(LullJson *found, LullJson *posted)
 {
     static const char *const labels[] = {LULL_CSI_LABEL_CONTENT, LULL_CSI_LABEL_ATTEMPT};
 
     for (gsize i = 0; i < G_N_ELEMENTS(labels); i++)
-        if (!g_str_equal(label_in(found, labels[i]), label_in(posted, labels[i])))
+        if (!g_str_equal(label_in(found, labels[i], ""), label_in(posted, labels[i], "")))
             return FALSE;
     return !lull_meta_is_deleting(found) &&
            g_str_equal(lull_meta_controller(found), lull_meta_controller(posted)) &&
@@ -200,7 +205,8 @@ lull_csi_snapshot_attempt(LullJson *found, const LullCsiContent *content)
     guint64 attempt = 0;
 
     if (!name || !g_str_equal(lull_meta_controller(found), content->uid) ||
-        !g_ascii_string_to_unsigned(label_in(found, LULL_CSI_LABEL_ATTEMPT), 10, 1, G_MAXINT, &attempt, NULL))
+        !g_ascii_string_to_unsigned(label_in(found, LULL_CSI_LABEL_ATTEMPT, ""), 10, 1, G_MAXINT, &attempt,
+                                    NULL))
         return 0;
     for (guint i = 0; i < content->backups->len; i++) {
         g_autofree char *planned = lull_csi_snapshot_name(content->backups->pdata[i], (guint)attempt);

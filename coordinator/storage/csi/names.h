@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     char *api_version, *ns, *name, *uid;
     char *vm;           /* name of the machine, in the same namespace */
+    char *node;         /* that sees to it; NULL: nobody said */
     GPtrArray *backups; /* of LullCsiBackup, in the content's order */
 } LullCsiContent;
 

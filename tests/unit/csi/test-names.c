@@ -77,6 +77,21 @@ START_TEST(a_snapshot_has_claim_class_labels_and_owner)
 }
 END_TEST
 
+START_TEST(a_snapshot_says_which_node_sees_to_it)
+{
+    g_autoptr(LullJson) object = content_json("larry");
+    g_autoptr(LullCsiContent) content = NULL;
+    g_autoptr(LullJson) made = NULL;
+
+    lull_json_set_string(lull_json_ensure(lull_json_object(object, "metadata"), "labels"), "lull.dev/node",
+                         "node-a");
+    content = lull_csi_content_new(object, NULL);
+    made = lull_csi_snapshot_object(content, content->backups->pdata[0], 1, "fast");
+    ck_assert_str_eq(lull_json_string(lull_json_at(made, "metadata", "labels", NULL), "lull.dev/node", ""),
+                     "node-a");
+}
+END_TEST
+
 START_TEST(a_long_name_of_a_machine_becomes_a_label_that_is_allowed)
 {
     g_autofree char *name = g_strnfill(253, 'a');
@@ -202,6 +217,7 @@ make_suite(void)
     tcase_add_test(tcase, the_first_attempt_has_the_name_that_the_content_tells);
     tcase_add_test(tcase, no_two_attempts_or_volumes_share_a_name);
     tcase_add_test(tcase, a_snapshot_has_claim_class_labels_and_owner);
+    tcase_add_test(tcase, a_snapshot_says_which_node_sees_to_it);
     tcase_add_test(tcase, a_long_name_of_a_machine_becomes_a_label_that_is_allowed);
     tcase_add_test(tcase, only_what_this_attempt_made_of_this_claim_is_ours);
     tcase_add_test(tcase, an_attempt_has_made_what_its_content_owns_by_a_name_that_it_gives);

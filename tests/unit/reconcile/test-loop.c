@@ -308,6 +308,50 @@ START_TEST(test_what_changes_without_meaning_anything_is_no_reason_to_look)
 }
 END_TEST
 
+/* Of the snapshot "default/snap", with that label. */
+static void
+create_owned(const char *name, const char *color)
+{
+    g_autofree char *text = g_strdup_printf(
+        "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
+        "'metadata':{'name':'%s','namespace':'default','labels':{'color':'%s'},'finalizers':['test.dev/"
+        "hold'],"
+        "'ownerReferences':[{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshot',"
+        "'name':'snap','uid':'1','controller':true}]},'spec':{'source':{},'volumeBackups':[]}}",
+        name, color);
+
+    create(&lull_kind_content, text);
+}
+
+START_TEST(test_what_it_owns_and_is_deleted_is_a_reason_to_look)
+{
+    Passes passes = {0};
+    const LullReconciler reconciler = {.name = "test",
+                                       .kind = &lull_kind_snapshot,
+                                       .owned = &lull_kind_content,
+                                       .refs = lull_snapshot_refs,
+                                       .pass = pass,
+                                       .user_data = &passes,
+                                       .selector = "color=red"};
+    LullLoop *loop = lull_loop_new(store, &reconciler);
+
+    create_owned("mine", "red");
+    create_owned("others", "blue");
+    ck_assert(lull_loop_start(loop, context, NULL));
+    patch_content("mine", "{'metadata':{'annotations':{'of':'no matter'}}}");
+    ck_assert(lull_store_remove(store, &lull_kind_content, "default", "others", NULL, NULL));
+    ck_assert(lull_store_remove(store, &lull_kind_content, "default", "mine", NULL, NULL));
+    run_until(&passes, 1);
+    ck_assert_str_eq(passes.last, "default/snap");
+    patch_content("mine", "{'metadata':{'finalizers':null}}");
+    run_until(&passes, 2);
+    lull_loop_poke(loop, "default", "other");
+    run_until(&passes, 3);
+    ck_assert_str_eq(passes.last, "default/other");
+    finish(loop, &passes);
+}
+END_TEST
+
 START_TEST(test_looks_again_after_an_act_a_conflict_an_error_and_a_while)
 {
     Passes passes = {.conflicts = 2, .errors = 2, .acts = 2, .again_usec = LULL_MSEC(30)};
@@ -437,6 +481,7 @@ make_suite(void)
     tcase_add_test(tcase, test_looks_again_when_something_it_depends_on_changes);
     tcase_add_test(tcase, test_looks_again_when_any_of_a_kind_that_it_depends_on_comes);
     tcase_add_test(tcase, test_what_changes_without_meaning_anything_is_no_reason_to_look);
+    tcase_add_test(tcase, test_what_it_owns_and_is_deleted_is_a_reason_to_look);
     tcase_add_test(tcase, test_looks_again_after_an_act_a_conflict_an_error_and_a_while);
     tcase_add_test(tcase, test_what_went_while_the_watch_lagged_is_seen_to_be_gone);
     tcase_add_test(tcase, test_what_it_depends_on_and_went_while_its_watch_lagged_is_a_reason_to_look);
