@@ -24,6 +24,7 @@ class Gate:
         self.writes = []  # since after(): "PATCH <path>"
         self.ahead = 0  # seconds; of the API server's clock, by what it answers
         self._at, self._action = None, None
+        self._words, self._reply = None, None
         self._lock = threading.Lock()
         self._server = _Server(self)
         self.port = self._server.server_port
@@ -49,6 +50,11 @@ class Gate:
         with self._lock:
             self.writes, self._at, self._action = [], number, action
 
+    def after_saying(self, words, action):
+        """When a write that has these bytes in it has been done, and before it is answered, once."""
+        with self._lock:
+            self._words, self._reply = words, action
+
     def is_past(self):
         """Has that been?"""
         with self._lock:
@@ -59,8 +65,11 @@ class Gate:
             return
         with self._lock:
             self.writes.append(f"{method} {path}")
-            act = self._action if len(self.writes) == self._at else None
-        if act:
+            acts = [self._action] if self._action and len(self.writes) == self._at else []
+            if self._words and self._words in body:
+                acts.append(self._reply)
+                self._words = None
+        for act in acts:
             act()
 
 
