@@ -3,7 +3,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,12 +62,35 @@ is_finished(const LullRestoreVolume *volume)
     return lstat(volume->fresh, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+typedef gboolean (*FillFunc)(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error);
+
+static gboolean
+convert(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error)
+{
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+
+    return lull_image_convert_into(volume->stored, fd, format, on_image_progress, self, self->cancel, error);
+}
+
+/* Where the file system can: what is stored is the very image, and both have its blocks until one is written
+ * to. */
+static gboolean
+share(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error)
+{
+    const int from = open(volume->stored, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    const gboolean ok = from >= 0 && ioctl(fd, FICLONE, from) == 0;
+    const int saved = errno;
+
+    if (from >= 0)
+        close(from);
+    return ok || lull_folder_errno(error, saved, "sharing blocks with", volume->stored);
+}
+
 /* One new image beside the old one: finished and durable under its second name only. It is written by its
  * descriptor, so that no link leads what is written elsewhere. */
 static gboolean
-copy_file(LullRestore *self, LullRestoreVolume *volume, GError **error)
+copy_file(LullRestore *self, const LullRestoreVolume *volume, FillFunc fill, GError **error)
 {
-    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
     gboolean ok;
     int fd;
 
@@ -75,8 +100,7 @@ copy_file(LullRestore *self, LullRestoreVolume *volume, GError **error)
     if (fd < 0)
         return lull_folder_errno(error, errno, "image", volume->part);
     ok =
-        lull_image_convert_into(volume->stored, fd, format, on_image_progress, self, self->cancel, error) &&
-        lull_restore_give_owner(fd, volume->part, volume->source, error) &&
+        fill(self, volume, fd, error) && lull_restore_give_owner(fd, volume->part, volume->source, error) &&
         (fsync(fd) == 0 || lull_folder_errno(error, errno, "syncing", volume->part)) &&
         check_still(volume->part, fd, error) &&
         (rename(volume->part, volume->fresh) == 0 || lull_folder_errno(error, errno, "image", volume->fresh));
@@ -100,8 +124,8 @@ copy_device(LullRestore *self, LullRestoreVolume *volume, GError **error)
     return volume->lock != NULL;
 }
 
-gboolean
-lull_restore_copy_all(LullRestore *self, gboolean block, GError **error)
+static gboolean
+copy_all(LullRestore *self, gboolean block, GError **error)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
         LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
@@ -109,13 +133,64 @@ lull_restore_copy_all(LullRestore *self, gboolean block, GError **error)
         if (volume->block != block)
             continue;
         self->current = volume->size;
-        if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, error))
+        if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, convert, error))
             return FALSE;
         self->done += self->current;
         self->current = 0;
         on_image_progress(0, self);
     }
     return TRUE;
+}
+
+/* What that leaves undone needs room, and is copied. */
+static void
+share_all(LullRestore *self)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->whole && !volume->block && !copy_file(self, volume, share, NULL))
+            (void)unlink(volume->part);
+    }
+}
+
+typedef struct {
+    const LullRestore *restore;
+    GError *error;
+    gboolean ok;
+} Check;
+
+static gpointer
+run_check(gpointer data)
+{
+    Check *check = data;
+
+    check->ok = lull_restore_verify_stored(check->restore, &check->error);
+    return NULL;
+}
+
+/* What is stored is read for its sums meanwhile. */
+gboolean
+lull_restore_copy_files(LullRestore *self, GError **error)
+{
+    Check check = {.restore = self};
+    GThread *thread = g_thread_new("sums", run_check, &check);
+    g_autoptr(GError) problem = NULL;
+    gboolean ok;
+
+    share_all(self);
+    ok = lull_restore_check_space(self, &problem) && copy_all(self, FALSE, &problem);
+    g_thread_join(thread);
+    if (check.ok && ok)
+        return TRUE;
+    g_propagate_error(error, check.ok ? g_steal_pointer(&problem) : check.error);
+    return FALSE;
+}
+
+gboolean
+lull_restore_copy_devices(LullRestore *self, GError **error)
+{
+    return copy_all(self, TRUE, error);
 }
 
 static gboolean

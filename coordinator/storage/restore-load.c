@@ -154,6 +154,9 @@ lull_restore_load_files(LullRestore *self, const char *content_uid, const char *
         LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
         volume->size = stored_size(self, lull_json_string(volume->row, "name", NULL));
+        volume->whole = !lull_lineage_is_incremental(volume->row) &&
+                        g_str_equal(lull_json_string(volume->row, "sourceFormat", "raw"),
+                                    lull_json_string(volume->row, "format", "qcow2"));
         self->total += volume->size;
     }
     return self->files != NULL;

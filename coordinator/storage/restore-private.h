@@ -15,11 +15,12 @@ G_BEGIN_DECLS
 typedef struct {
     LullJson *row; /* of the manifest; lent */
     char *stored;
-    char *source; /* where links lead: the file or device that it was */
-    char *target; /* that it is to be; in place the same */
-    char *part;   /* being written; NULL for a device */
-    char *fresh;  /* finished, beside the target */
-    guint64 size; /* of what is stored, with what it is based on */
+    char *source;   /* where links lead: the file or device that it was */
+    char *target;   /* that it is to be; in place the same */
+    char *part;     /* being written; NULL for a device */
+    char *fresh;    /* finished, beside the target */
+    guint64 size;   /* of what is stored, with what it is based on */
+    gboolean whole; /* what is stored is an image as it was, based on nothing */
     gboolean block;
     LullImageLock *lock; /* on the image that has the name; NULL where there is none */
 } LullRestoreVolume;
@@ -69,8 +70,12 @@ void lull_restore_unmark_all(const char *folder, const char *restore_uid); /* it
 /* Were these the disks of a guest that had switched itself off? */
 gboolean lull_restore_is_at_rest(const LullRestore *self);
 
-/* All files, or all devices, finished and durable; files under their second names only. */
-gboolean lull_restore_copy_all(LullRestore *self, gboolean block, GError **error);
+/* All files, finished and durable, under their second names only. INVALID: what is stored is not what was
+ * sealed, and so are they. NO_SPACE: they do not fit. Whoever fails removes them. */
+gboolean lull_restore_copy_files(LullRestore *self, GError **error);
+
+/* All devices, after that. */
+gboolean lull_restore_copy_devices(LullRestore *self, GError **error);
 
 /* The owner and mode of @target, where there is one; @path names @fd in errors. */
 gboolean lull_restore_give_owner(int fd, const char *path, const char *target, GError **error);

@@ -18,7 +18,7 @@
 #include "protocol/error.h"
 #include "protocol/step.h"
 
-/* Restore in place: everything is checked before anything is touched; new images grow beside the old ones;
+/* Restore in place: new images grow beside the old ones; everything is checked before anything is touched;
  * then devices are written, the new images take their places, the NVRAM follows, and the definition comes
  * last. Whatever step it is stopped at, the same call does the rest: a finished image beside the old one is
  * used again, and one that has taken its place is made once more, with the same result. Once all is done, it
@@ -179,18 +179,16 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
     }
     xml = write_definition(&self, error);
     if (!xml || !lull_restore_check_target(&self, vm_uid, error) ||
-        !lull_restore_check_places(&self, error) || !lull_restore_verify_stored(&self, error) ||
-        !lull_restore_lock_images(&self, error) || !lull_restore_check_space(&self, error) ||
-        !forget_checkpoints(&self, vm_uid, error) ||
+        !lull_restore_check_places(&self, error) || !lull_restore_lock_images(&self, error) ||
         !lull_restore_mark(&self, LULL_FOLDER_COPYING, restore_uid, "", error))
         return FALSE;
-    if (!lull_restore_copy_all(&self, FALSE, error)) {
+    if (!lull_restore_copy_files(&self, error)) {
         remove_leftovers(&self, restore_uid);
         return FALSE;
     }
     lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
     /* it may have been started from other images meanwhile */
-    if (!lull_restore_check_target(&self, vm_uid, error)) {
+    if (!lull_restore_check_target(&self, vm_uid, error) || !forget_checkpoints(&self, vm_uid, error)) {
         remove_leftovers(&self, restore_uid);
         return FALSE;
     }
@@ -199,7 +197,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         !mark_target(&self, vm_uid, error))
         return FALSE;
     /* devices first: they take long, and the swap is what cannot be told from outside */
-    if (!lull_restore_copy_all(&self, TRUE, error) || !swap_all(&self, error) ||
+    if (!lull_restore_copy_devices(&self, error) || !swap_all(&self, error) ||
         !lull_restore_check_target(&self, vm_uid, error) || !restore_nvram(&self, restore_uid, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_SWAPPED);
