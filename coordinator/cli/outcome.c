@@ -127,10 +127,15 @@ lull_progress_of(const LullKind *kind, LullJson *object)
     g_autoptr(LullJson) told = text && strlen(text) < 1024 ? lull_json_parse(text, -1, NULL) : NULL;
     const char *step = known_step(lull_json_string(told, "step", NULL));
     const gint64 permille = lull_json_int(told, "permille", -1);
+    const gint64 bytes = lull_json_int(told, "bytes", -1);
+    const gint64 of_bytes = lull_json_int(told, "ofBytes", -1);
+    const gboolean sized = bytes >= 0 && bytes <= of_bytes;
     const LullProgress progress = {
         .step = step ? step : guess_step(kind, object),
         .waiting = waits_for(object, step),
         .permille = permille >= 0 && permille <= 1000 ? (gint)permille : -1,
+        .bytes = sized ? (guint64)bytes : 0,
+        .of_bytes = sized ? (guint64)of_bytes : 0,
     };
 
     return progress;

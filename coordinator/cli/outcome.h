@@ -26,6 +26,8 @@ typedef struct {
     const char *step;    /* "preparing", "frozen", "copying", ...; lent */
     const char *waiting; /* what it waits for, or NULL; lent */
     gint permille;       /* < 0: not known */
+    guint64 bytes;       /* so far, of */
+    guint64 of_bytes;    /* 0: not known */
 } LullProgress;
 
 /* From the progress annotation, else as far as phase and conditions tell. */

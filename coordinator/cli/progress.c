@@ -5,6 +5,7 @@
 
 #include "coordinator/cli/text.h"
 #include "coordinator/model/age.h"
+#include "coordinator/model/size.h"
 #include "protocol/clock.h"
 
 #define BAR        24
@@ -18,6 +19,7 @@ struct _LullProgressView {
     char *step;
     char *waiting; /* NULL: for nothing */
     gint permille;
+    guint64 bytes, of_bytes;
     gint quarter; /* told last */
 };
 
@@ -48,6 +50,12 @@ lull_progress_bar(const char *subject, const LullProgress *progress, gint64 elap
         for (gint i = 0; i < BAR; i++)
             g_string_append_c(line, i < full ? '#' : '.');
         g_string_append_printf(line, "] %3d%% ", progress->permille / 10);
+    }
+    if (progress->of_bytes > 0) {
+        g_autofree char *now = lull_size_format(progress->bytes);
+        g_autofree char *all = lull_size_format(progress->of_bytes);
+
+        g_string_append_printf(line, " %s of %s ", now, all);
     }
     g_string_append_printf(line, " %s", age);
     if (reason)
@@ -81,6 +89,8 @@ lull_progress_view_update(LullProgressView *self, const LullProgress *progress)
     g_free(self->waiting);
     self->waiting = g_strdup(progress->waiting);
     self->permille = progress->permille;
+    self->bytes = progress->bytes;
+    self->of_bytes = progress->of_bytes;
     if (!self->terminal && news)
         tell(self, progress);
     self->quarter = quarter;
@@ -90,7 +100,11 @@ lull_progress_view_update(LullProgressView *self, const LullProgress *progress)
 void
 lull_progress_view_tick(LullProgressView *self)
 {
-    const LullProgress progress = {.step = self->step, .waiting = self->waiting, .permille = self->permille};
+    const LullProgress progress = {.step = self->step,
+                                   .waiting = self->waiting,
+                                   .permille = self->permille,
+                                   .bytes = self->bytes,
+                                   .of_bytes = self->of_bytes};
     g_autofree char *line = NULL;
 
     if (!self->terminal || !self->step)

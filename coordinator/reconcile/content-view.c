@@ -117,7 +117,7 @@ look_at_copy(LullContentView *self, LullJobs *jobs)
     if (self->follow == LULL_WORK_NONE || self->follow == LULL_WORK_FAILED || self->now < self->tell_at)
         self->progress = g_strdup(lull_meta_annotation(self->content, LULL_ANNOTATION_PROGRESS));
     if (!self->progress && self->follow != LULL_WORK_DONE && self->now >= self->tell_at)
-        self->progress = lull_progress_text(wait ? "queued" : "copying", lull_jobs_told(jobs, id));
+        self->progress = lull_progress_text(wait ? "queued" : "copying", lull_jobs_told(jobs, id), 0);
     if (self->follow != LULL_WORK_DONE)
         return;
     lull_jobs_state(jobs, id, &result, NULL);

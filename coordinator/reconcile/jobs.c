@@ -18,6 +18,7 @@ typedef struct {
     gpointer result;
     GError *error;
     guint permille;
+    guint64 bytes;
     char *wait;
     gboolean forgotten;
 } Run;
@@ -228,6 +229,31 @@ lull_jobs_told(LullJobs *self, const char *id)
     permille = run ? run->permille : 0;
     pthread_mutex_unlock(&self->mutex);
     return permille;
+}
+
+void
+lull_jobs_tell_bytes(LullJobs *self, const char *id, guint64 bytes)
+{
+    Run *run = NULL;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    if (run)
+        run->bytes = bytes;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+guint64
+lull_jobs_bytes(LullJobs *self, const char *id)
+{
+    const Run *run = NULL;
+    guint64 bytes = 0;
+
+    pthread_mutex_lock(&self->mutex);
+    run = g_hash_table_lookup(self->runs, id);
+    bytes = run ? run->bytes : 0;
+    pthread_mutex_unlock(&self->mutex);
+    return bytes;
 }
 
 void

@@ -48,6 +48,10 @@ void lull_jobs_cancel(LullJobs *self, const char *id);
 void lull_jobs_tell(LullJobs *self, const char *id, guint permille);
 guint lull_jobs_told(LullJobs *self, const char *id);
 
+/* From the job itself: of how much it is so far; 0: that is not known. Seen with the next change. */
+void lull_jobs_tell_bytes(LullJobs *self, const char *id, guint64 bytes);
+guint64 lull_jobs_bytes(LullJobs *self, const char *id);
+
 /* From the job itself: what it waits for, in words; NULL: it does not wait. A change is told like its end. */
 void lull_jobs_tell_wait(LullJobs *self, const char *id, const char *what);
 char *lull_jobs_wait(LullJobs *self, const char *id) G_GNUC_WARN_UNUSED_RESULT;

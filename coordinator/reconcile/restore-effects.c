@@ -73,6 +73,8 @@ run_data(gpointer data, GCancellable *cancel, GError **error)
     const Task *task = data;
     const LullRestoreOrder order = task_order(task);
 
+    if (task->place->ops->size)
+        lull_jobs_tell_bytes(task->jobs, task->id, task->place->ops->size(task->place, &order));
     task->place->ops->run(task->place, &order, on_progress, data, cancel, error);
     return NULL;
 }

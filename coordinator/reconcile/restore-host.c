@@ -67,7 +67,15 @@ drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
            self->storage->ops->drop_restore(self->storage, order->content_uid, order->uid, error);
 }
 
-static const LullRestorePlaceOps ops = {&lull_restore_host_rules, run, shut_down, start, drop};
+static guint64
+size(LullRestorePlace *place, const LullRestoreOrder *order)
+{
+    LullStorage *storage = ((const LullRestoreHost *)place)->storage;
+
+    return storage->ops->stored_bytes ? storage->ops->stored_bytes(storage, order->content_uid) : 0;
+}
+
+static const LullRestorePlaceOps ops = {&lull_restore_host_rules, run, shut_down, start, drop, size};
 
 void
 lull_restore_host_init(LullRestoreHost *self, LullHost *host, LullStorage *storage, LullClaims *claims)

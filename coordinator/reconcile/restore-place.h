@@ -74,6 +74,9 @@ typedef struct {
     /* Takes away what a restore made that never came to its end, and that its target does not use. No @run of
      * it is under way. On the loop's thread. */
     gboolean (*drop)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
+
+    /* How many bytes @run has to put in place; 0: nobody knows. NULL: nobody ever does. */
+    guint64 (*size)(LullRestorePlace *self, const LullRestoreOrder *order);
 } LullRestorePlaceOps;
 
 struct _LullRestorePlace {

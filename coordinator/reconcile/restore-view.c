@@ -324,7 +324,7 @@ lull_restore_view_new(const LullRestoreRules *rules, LullJson *restore, LullJson
     patch = lull_status_patch(restore, self->status);
     self->status_stale = patch != NULL;
     if (self->data == LULL_WORK_RUNNING && (!rules->sparing || takes_long(self)))
-        self->progress = lull_progress_text("restoring", works->data.permille);
+        self->progress = lull_progress_text("restoring", works->data.permille, works->data.bytes);
     self->progress_stale = !self->deleting && lull_progress_differs(restore, self->progress);
     return self;
 }
@@ -342,6 +342,7 @@ look_at_job(LullJobs *jobs, const char *what, LullJson *restore)
     case LULL_JOB_RUNNING:
         work.state = LULL_WORK_RUNNING;
         work.permille = lull_jobs_told(jobs, id);
+        work.bytes = lull_jobs_bytes(jobs, id);
         break;
     case LULL_JOB_DONE:
         work.state = work.error ? LULL_WORK_FAILED : LULL_WORK_DONE;

@@ -78,6 +78,7 @@ typedef struct {
     const GError *error; /* FAILED; lent */
     guint permille;      /* RUNNING, data only */
     gint64 ended_at;     /* DONE, shut_down only */
+    guint64 bytes;       /* RUNNING, data only: of how much; 0: not known */
 } LullRestoreWork;
 typedef struct {
     LullRestoreWork data, shut_down, start;

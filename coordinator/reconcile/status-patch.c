@@ -45,9 +45,15 @@ lull_annotation_patch(LullJson *object, const char *key, const char *value)
 }
 
 char *
-lull_progress_text(const char *step, guint permille)
+lull_progress_text(const char *step, guint permille, guint64 bytes)
 {
-    return step ? g_strdup_printf("{\"step\":\"%s\",\"permille\":%u}", step, permille / 10 * 10) : NULL;
+    const guint rounded = permille / 10 * 10;
+    g_autofree char *of =
+        bytes ? g_strdup_printf(",\"bytes\":%" G_GUINT64_FORMAT ",\"ofBytes\":%" G_GUINT64_FORMAT,
+                                bytes / 1000 * rounded, bytes)
+              : NULL;
+
+    return step ? g_strdup_printf("{\"step\":\"%s\",\"permille\":%u%s}", step, rounded, of ? of : "") : NULL;
 }
 
 gboolean

@@ -16,8 +16,8 @@ LullJson *
 lull_annotation_patch(LullJson *object, const char *key, const char *value) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The annotation lull.dev/progress; NULL @step: none. Rounded to hundredths, so that it is not written too
- * often. */
-char *lull_progress_text(const char *step, guint permille) G_GNUC_WARN_UNUSED_RESULT;
+ * often. @bytes: of how much; 0: not known. */
+char *lull_progress_text(const char *step, guint permille, guint64 bytes) G_GNUC_WARN_UNUSED_RESULT;
 gboolean lull_progress_differs(LullJson *object, const char *progress);
 
 /* Where each write is one to a server that many need (a cluster's), what is done within a moment is told

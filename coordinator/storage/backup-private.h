@@ -72,6 +72,7 @@ gboolean
 lull_backup_restore_new(LullStorage *storage, const char *content_uid, const LullNewMachine *wanted,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error);
+guint64 lull_backup_stored_bytes(LullStorage *storage, const char *content_uid);
 gboolean lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid,
                                   GError **error);
 

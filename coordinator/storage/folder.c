@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "coordinator/model/size.h"
 #include "coordinator/storage/digest.h"
 #include "protocol/error.h"
 
@@ -232,21 +233,6 @@ lull_folder_copy(const char *from, const char *to, GError **error)
     return write_new(to, data, length, error);
 }
 
-/* For logs and API objects, which know no locale; GLib's own puts a no-break space before the unit. */
-static char *
-format_size(guint64 bytes)
-{
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    char number[G_ASCII_DTOSTR_BUF_SIZE];
-    double size = (double)bytes;
-    gsize unit = 0;
-
-    for (; size >= 1024 && unit < G_N_ELEMENTS(units) - 1; unit++)
-        size /= 1024;
-    g_ascii_formatd(number, sizeof number, unit ? "%.1f" : "%.0f", size);
-    return g_strconcat(number, " ", units[unit], NULL);
-}
-
 gboolean
 lull_folder_free_space(const char *path, guint64 *ret_bytes, GError **error)
 {
@@ -261,7 +247,7 @@ lull_folder_free_space(const char *path, guint64 *ret_bytes, GError **error)
 gboolean
 lull_folder_check_space(const char *path, guint64 need, GError **error)
 {
-    g_autofree char *need_text = format_size(need);
+    g_autofree char *need_text = lull_size_format(need);
     g_autofree char *have_text = NULL;
     guint64 have = 0;
 
@@ -269,7 +255,7 @@ lull_folder_check_space(const char *path, guint64 need, GError **error)
         return FALSE;
     if (have >= need)
         return TRUE;
-    have_text = format_size(have);
+    have_text = lull_size_format(have);
     g_set_error(error, LULL_ERROR, LULL_ERROR_NO_SPACE,
                 "no space in %s: %s are needed, %s are free: delete snapshots or make room", path, need_text,
                 have_text);

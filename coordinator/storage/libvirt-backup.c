@@ -442,6 +442,7 @@ static const LullStorageOps ops = {
     .remove = lull_backup_remove,
     .restore = lull_backup_restore,
     .restore_new = lull_backup_restore_new,
+    .stored_bytes = lull_backup_stored_bytes,
     .drop_restore = lull_backup_drop_restore,
     .check = lull_backup_check,
     .verify = lull_backup_verify,

@@ -167,3 +167,18 @@ lull_restore_is_at_rest(const LullRestore *self)
 {
     return g_str_equal(lull_json_string(lull_json_object(self->manifest, "report"), "level", ""), "stopped");
 }
+
+guint64
+lull_backup_stored_bytes(LullStorage *storage, const char *content_uid)
+{
+    const LullBackupStorage *self = (const LullBackupStorage *)storage;
+    g_autofree char *folder = lull_folder_path(self->directory, content_uid, 0, NULL);
+    g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, NULL) : NULL;
+    g_autoptr(GPtrArray) files =
+        manifest ? lull_lineage_files(self->directory, content_uid, manifest, NULL) : NULL;
+    guint64 bytes = 0;
+
+    for (guint i = 0; files && i < files->len; i++)
+        bytes += (guint64)MAX(((const LullStoredFile *)files->pdata[i])->size, 0);
+    return bytes;
+}

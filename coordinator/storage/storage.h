@@ -125,6 +125,8 @@ typedef struct {
      * goes, and its content may go. A machine that it has made stays as it is. */
     gboolean (*drop_restore)(LullStorage *self, const char *content_uid, const char *restore_uid,
                              GError **error);
+    /* How much a restore has to read, in bytes; 0: that cannot be told. May be NULL. */
+    guint64 (*stored_bytes)(LullStorage *self, const char *content_uid);
     /* Are all stored volumes of the content there, and all that they are based on? (names and sizes only)
      * NOT_FOUND: some are not. *@ret_volumes (char *; may be NULL) where not: the names of those that the
      * error is about, none where it is the content as a whole. */

@@ -113,6 +113,27 @@ START_TEST(progress_comes_from_its_annotation_else_from_the_phase)
 }
 END_TEST
 
+START_TEST(bytes_are_shown_where_they_make_sense)
+{
+    static const struct {
+        const char *told;
+        guint64 bytes, of_bytes;
+    } cases[] = {
+        {TOLD("\\u0022bytes\\u0022:5,\\u0022ofBytes\\u0022:9"), 5, 9},
+        {TOLD("\\u0022bytes\\u0022:9,\\u0022ofBytes\\u0022:5"), 0, 0},
+        {TOLD("\\u0022bytes\\u0022:-1,\\u0022ofBytes\\u0022:5"), 0, 0},
+        {TOLD("\\u0022ofBytes\\u0022:5"), 0, 0},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(LullJson) object = snapshot(cases[i].told, "");
+        const LullProgress progress = lull_progress_of(&lull_kind_snapshot, object);
+
+        ck_assert(progress.bytes == cases[i].bytes && progress.of_bytes == cases[i].of_bytes);
+    }
+}
+END_TEST
+
 START_TEST(a_copy_that_waits_for_others_says_so)
 {
     g_autoptr(LullJson) object = snapshot(
@@ -149,8 +170,13 @@ START_TEST(bar_fills_up)
     LullProgress progress = {.step = "copying", .permille = 500};
     g_autofree char *half = lull_progress_bar("snapshot/s", &progress, LULL_SEC(7));
     g_autofree char *unknown = NULL;
+    g_autofree char *sized = NULL;
 
     ck_assert_str_eq(half, "snapshot/s  copying   [############............]  50%  7s");
+    progress.bytes = 1 << 30;
+    progress.of_bytes = 3u << 30;
+    sized = lull_progress_bar("restore/r", &progress, LULL_SEC(7));
+    ck_assert_str_eq(sized, "restore/r  copying   [############............]  50%  1.0 GiB of 3.0 GiB  7s");
     progress = (LullProgress){.step = "preparing", .permille = -1, .waiting = "Source\nnot locked"};
     unknown = lull_progress_bar("snapshot/s", &progress, 0);
     ck_assert_str_eq(unknown, "snapshot/s  preparing  0s  (Source not locked)");
@@ -168,6 +194,7 @@ make_suite(void)
     tcase_add_test(tests, level_asked_for_is_compared_with_the_level_reached);
     tcase_add_test(tests, restore_is_done_when_complete);
     tcase_add_test(tests, progress_comes_from_its_annotation_else_from_the_phase);
+    tcase_add_test(tests, bytes_are_shown_where_they_make_sense);
     tcase_add_test(tests, a_copy_that_waits_for_others_says_so);
     tcase_add_test(tests, waiting_is_told_only_where_something_is_waited_for);
     tcase_add_test(tests, bar_fills_up);

@@ -355,6 +355,28 @@ START_TEST(test_a_target_that_was_defined_again_and_started_under_it_fails_it)
 }
 END_TEST
 
+START_TEST(test_tells_how_much_of_the_data_is_there)
+{
+    static const struct {
+        guint64 bytes;
+        const char *progress;
+    } cases[] = {
+        {0, "{\"step\":\"restoring\",\"permille\":500}"},
+        {4000, "{\"step\":\"restoring\",\"permille\":500,\"bytes\":2000,\"ofBytes\":4000}"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const LullRestoreWorks works = {
+            .data = {.state = LULL_WORK_RUNNING, .permille = 508, .bytes = cases[i].bytes}};
+        g_autoptr(LullRestoreView) view =
+            lull_restore_view_new(&lull_restore_host_rules, restore("", PLANNED), snapshot_of("larry"),
+                                  content_of("larry", "v1"), vm("Stopped", ""), &works, at(1));
+
+        ck_assert_str_eq(view->progress, cases[i].progress);
+    }
+}
+END_TEST
+
 START_TEST(test_is_complete_when_the_data_is_there)
 {
     g_autoptr(LullRestoreView) view = lull_restore_view_new(
@@ -496,6 +518,7 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_a_new_machine_that_is_there_is_this_restores_whatever_it_does, 0, 2);
     tcase_add_loop_test(tcase, test_a_target_that_was_defined_again_and_started_under_it_fails_it, 0,
                         G_N_ELEMENTS(back));
+    tcase_add_test(tcase, test_tells_how_much_of_the_data_is_there);
     tcase_add_test(tcase, test_is_complete_when_the_data_is_there);
     tcase_add_test(tcase, test_tells_that_what_a_tpm_held_is_not_brought_back);
     tcase_add_test(tcase, test_an_error_of_the_data_fails_it_only_where_waiting_cannot_help);
