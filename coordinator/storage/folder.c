@@ -263,32 +263,47 @@ lull_folder_check_space(const char *path, guint64 need, GError **error)
 }
 
 char *
-lull_folder_sha256(const char *path, GCancellable *cancel, GError **error)
+lull_folder_sha256_of(int fd, const char *path, LullFolderRead on_read, gpointer user_data,
+                      GCancellable *cancel, GError **error)
 {
     g_autoptr(LullDigest) digest = lull_digest_new(error);
     g_autofree guchar *block = g_malloc(BLOCK);
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : 1;
-    int saved = errno;
+    off_t at = 0;
+    ssize_t n = 1;
 
-    if (!digest) {
-        if (fd >= 0)
-            close(fd);
+    if (!digest)
         return NULL;
-    }
     while (n > 0 && !g_cancellable_is_cancelled(cancel)) {
-        n = read(fd, block, BLOCK);
-        saved = errno;
-        if (n > 0)
-            lull_digest_add(digest, block, (gsize)n);
-        else if (n < 0 && saved == EINTR)
+        n = pread(fd, block, BLOCK, at);
+        if (n < 0 && errno == EINTR) {
             n = 1;
+            continue;
+        }
+        if (n <= 0)
+            break;
+        lull_digest_add(digest, block, (gsize)n);
+        at += n;
+        if (on_read)
+            on_read((gsize)n, user_data);
     }
-    if (fd >= 0)
-        close(fd);
     if (n < 0)
-        lull_folder_errno(error, saved, "reading", path);
+        lull_folder_errno(error, errno, "reading", path);
     else if (n > 0)
         g_cancellable_set_error_if_cancelled(cancel, error);
     return n == 0 ? lull_digest_text(digest, error) : NULL;
+}
+
+char *
+lull_folder_sha256(const char *path, GCancellable *cancel, GError **error)
+{
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char *sum;
+
+    if (fd < 0) {
+        lull_folder_errno(error, errno, "reading", path);
+        return NULL;
+    }
+    sum = lull_folder_sha256_of(fd, path, NULL, NULL, cancel, error);
+    close(fd);
+    return sum;
 }

@@ -64,7 +64,11 @@ gboolean lull_folder_free_space(const char *path, guint64 *ret_bytes, GError **e
 /* NO_SPACE where the file system of @path has less than @need bytes free. */
 gboolean lull_folder_check_space(const char *path, guint64 need, GError **error);
 
-/* SHA-256 of a whole file, in hexadecimal. */
+/* SHA-256 of a whole file, in hexadecimal; of an open one, from its start, @path names it in errors. @on_read
+ * (may be NULL) is told of each piece. */
+typedef void (*LullFolderRead)(gsize bytes, gpointer user_data);
+char *lull_folder_sha256_of(int fd, const char *path, LullFolderRead on_read, gpointer user_data,
+                            GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 char *lull_folder_sha256(const char *path, GCancellable *cancel, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sets "<what> <path>: <strerror>", NO_SPACE for a full disk. Returns FALSE. */

@@ -71,23 +71,8 @@ verify_file(const LullRestore *self, const char *name, GError **error)
 }
 
 gboolean
-lull_restore_verify_stored(const LullRestore *self, GError **error)
+lull_restore_check_small(const LullRestore *self, GError **error)
 {
-    for (guint i = 0; i < self->files->len; i++) {
-        const LullStoredFile *file = g_ptr_array_index(self->files, i);
-        g_autofree char *sum = lull_folder_sha256(file->path, self->cancel, error);
-
-        if (!sum)
-            return FALSE;
-        if (!g_str_equal(sum, file->sha256)) {
-            g_set_error(
-                error, LULL_ERROR, LULL_ERROR_INVALID,
-                "stored volume %s: its data are not what was stored: the snapshot is damaged, nothing was "
-                "restored",
-                file->path);
-            return FALSE;
-        }
-    }
     return verify_file(self, LULL_FOLDER_DOMAIN, error) &&
            (!lull_json_string(self->manifest, "nvram", NULL) || verify_file(self, LULL_FOLDER_NVRAM, error));
 }
@@ -276,7 +261,7 @@ lull_restore_check_space(const LullRestore *self, GError **error)
         for (guint k = 0; k < self->volumes->len; k++) {
             const LullRestoreVolume *other = g_ptr_array_index(self->volumes, k);
             g_autofree char *place = g_path_get_dirname(other->target);
-            if (!other->block && g_str_equal(place, parent) && !g_file_test(other->fresh, G_FILE_TEST_EXISTS))
+            if (!other->block && !other->filled && g_str_equal(place, parent))
                 need += other->size;
         }
         if (!volume->block && !lull_folder_check_space(parent, need, error))

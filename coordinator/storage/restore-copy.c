@@ -13,14 +13,46 @@
 #include "coordinator/storage/restore-private.h"
 #include "protocol/error.h"
 
+void
+lull_restore_tell(LullRestore *self)
+{
+    const guint64 copied = self->done + self->current / 1000 * self->permille;
+    const guint64 bytes = MIN(MIN(copied, self->checked), self->total);
+
+    if (self->progress && self->total)
+        self->progress(self->sound ? (guint)(bytes * 1000 / self->total)
+                                   : MIN((guint)(bytes * 1000 / self->total), 999),
+                       self->user_data);
+}
+
 static void
 on_image_progress(guint permille, gpointer user_data)
 {
-    const LullRestore *self = user_data;
+    LullRestore *self = user_data;
 
-    if (self->progress && self->total)
-        self->progress((guint)((self->done * 1000 + self->current * permille) / self->total),
-                       self->user_data);
+    pthread_mutex_lock(&self->mutex);
+    self->permille = permille;
+    lull_restore_tell(self);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void
+begin(LullRestore *self, const LullRestoreVolume *volume)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->current = volume->size;
+    self->permille = 0;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void
+end(LullRestore *self, const LullRestoreVolume *volume)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->current = 0;
+    self->done += volume->size;
+    lull_restore_tell(self);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 gboolean
@@ -30,7 +62,7 @@ lull_restore_give_owner(int fd, const char *path, const char *target, GError **e
 
     if (stat(target, &info) < 0)
         return errno == ENOENT || lull_folder_errno(error, errno, "image", target);
-    if (fchown(fd, info.st_uid, info.st_gid) < 0 || fchmod(fd, info.st_mode & 07777) < 0)
+    if (fchown(fd, info.st_uid, info.st_gid) < 0 || fchmod(fd, info.st_mode & 0777) < 0)
         return lull_folder_errno(error, errno, "owner of", path);
     return TRUE;
 }
@@ -62,50 +94,194 @@ is_finished(const LullRestoreVolume *volume)
     return lstat(volume->fresh, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-typedef gboolean (*FillFunc)(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error);
-
+/* Durable, but for its name. */
 static gboolean
-convert(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error)
+seal(const LullRestoreVolume *volume, GError **error)
 {
-    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
-
-    return lull_image_convert_into(volume->stored, fd, format, on_image_progress, self, self->cancel, error);
+    return lull_restore_give_owner(volume->fd, volume->part, volume->source, error) &&
+           (fsync(volume->fd) == 0 || lull_folder_errno(error, errno, "syncing", volume->part));
 }
 
-/* Where the file system can: what is stored is the very image, and both have its blocks until one is written
- * to. */
+/* Files are written by their descriptors, so that no link leads what is written elsewhere. */
 static gboolean
-share(LullRestore *self, const LullRestoreVolume *volume, int fd, GError **error)
+begin_files(LullRestore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->block)
+            continue;
+        volume->finished = volume->filled = is_finished(volume);
+        if (volume->finished)
+            end(self, volume);
+        else if ((volume->fd = lull_folder_open_new(volume->part)) < 0)
+            return lull_folder_errno(error, errno, "image", volume->part);
+    }
+    return TRUE;
+}
+
+/* Both have the blocks until one of them is written to. Some file systems tell of success though they came to
+ * the end of neither the file nor their errors. */
+static gboolean
+share(const LullRestoreVolume *volume)
 {
     const int from = open(volume->stored, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    const gboolean ok = from >= 0 && ioctl(fd, FICLONE, from) == 0;
-    const int saved = errno;
+    struct stat stored;
+    struct stat info;
+    const gboolean ok = from >= 0 && ioctl(volume->fd, FICLONE, from) == 0 && fstat(from, &stored) == 0 &&
+                        fstat(volume->fd, &info) == 0 && info.st_size == stored.st_size;
 
     if (from >= 0)
         close(from);
-    return ok || lull_folder_errno(error, saved, "sharing blocks with", volume->stored);
+    return ok;
 }
 
-/* One new image beside the old one: finished and durable under its second name only. It is written by its
- * descriptor, so that no link leads what is written elsewhere. */
-static gboolean
-copy_file(LullRestore *self, const LullRestoreVolume *volume, FillFunc fill, GError **error)
+/* Where the file system can: what is stored is the very image. What that leaves undone is copied. */
+static void
+share_files(LullRestore *self)
 {
-    gboolean ok;
-    int fd;
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
-    if (is_finished(volume))
-        return TRUE;
-    fd = lull_folder_open_new(volume->part);
-    if (fd < 0)
-        return lull_folder_errno(error, errno, "image", volume->part);
-    ok =
-        fill(self, volume, fd, error) && lull_restore_give_owner(fd, volume->part, volume->source, error) &&
-        (fsync(fd) == 0 || lull_folder_errno(error, errno, "syncing", volume->part)) &&
-        check_still(volume->part, fd, error) &&
-        (rename(volume->part, volume->fresh) == 0 || lull_folder_errno(error, errno, "image", volume->fresh));
-    close(fd);
-    return ok;
+        if (volume->fd < 0 || !volume->whole)
+            continue;
+        volume->shared = volume->filled = share(volume) && seal(volume, NULL);
+        if (volume->shared)
+            end(self, volume);
+    }
+}
+
+static gboolean
+copy_file(LullRestore *self, LullRestoreVolume *volume, GCancellable *cancel, GError **error)
+{
+    const char *format = lull_json_string(volume->row, "sourceFormat", "raw");
+
+    begin(self, volume);
+    volume->filled =
+        (ftruncate(volume->fd, 0) == 0 || lull_folder_errno(error, errno, "image", volume->part)) &&
+        lull_image_convert_into(volume->stored, volume->fd, format, on_image_progress, self, cancel, error) &&
+        seal(volume, error);
+    if (volume->filled)
+        end(self, volume);
+    return volume->filled;
+}
+
+static gboolean
+copy_rest(LullRestore *self, GCancellable *cancel, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (!volume->block && !volume->filled && !copy_file(self, volume, cancel, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+finish_files(LullRestore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->fd < 0)
+            continue;
+        if (!check_still(volume->part, volume->fd, error))
+            return FALSE;
+        if (rename(volume->part, volume->fresh) < 0)
+            return lull_folder_errno(error, errno, "image", volume->fresh);
+        close(volume->fd);
+        volume->fd = -1;
+    }
+    return TRUE;
+}
+
+/* The data are read for their sums while they are copied; whoever fails stops the other. */
+typedef struct {
+    LullRestore *restore;
+    GCancellable *stop;
+    pthread_mutex_t mutex;
+    GError *error; /* the first */
+} Work;
+
+static gboolean
+fail(Work *work, GError *error)
+{
+    pthread_mutex_lock(&work->mutex);
+    if (work->error)
+        g_error_free(error);
+    else
+        work->error = error;
+    pthread_mutex_unlock(&work->mutex);
+    g_cancellable_cancel(work->stop);
+    return FALSE;
+}
+
+static gpointer
+run_check(gpointer data)
+{
+    Work *work = data;
+    GError *error = NULL;
+
+    if (!lull_restore_check_data(work->restore, work->stop, &error))
+        fail(work, error);
+    return NULL;
+}
+
+static void
+run_both(Work *work)
+{
+    GError *error = NULL;
+    GThread *thread = g_thread_try_new("sums", run_check, work, &error);
+
+    if (!thread) {
+        fail(work, error);
+        return;
+    }
+    if (!copy_rest(work->restore, work->stop, &error))
+        fail(work, error);
+    g_thread_join(thread);
+}
+
+static gboolean
+copy_and_check(LullRestore *self, GError **error)
+{
+    Work work = {.restore = self, .stop = g_cancellable_new(), .mutex = PTHREAD_MUTEX_INITIALIZER};
+    gulong chained = 0;
+
+    if (self->cancel)
+        chained = g_cancellable_connect(self->cancel, G_CALLBACK(g_cancellable_cancel), work.stop, NULL);
+    run_both(&work);
+    g_cancellable_disconnect(self->cancel, chained);
+    g_object_unref(work.stop);
+    if (work.error)
+        g_propagate_error(error, work.error);
+    return work.error == NULL;
+}
+
+/* What is stored is right by then. */
+static gboolean
+copy_wrong(LullRestore *self, GError **error)
+{
+    for (guint i = 0; i < self->volumes->len; i++) {
+        LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (!volume->wrong)
+            continue;
+        volume->filled = FALSE;
+        self->done -= volume->size;
+    }
+    return lull_restore_check_space(self, error) && copy_rest(self, self->cancel, error);
+}
+
+gboolean
+lull_restore_copy_files(LullRestore *self, GError **error)
+{
+    if (!lull_restore_check_small(self, error) || !begin_files(self, error))
+        return FALSE;
+    share_files(self);
+    return lull_restore_check_space(self, error) && copy_and_check(self, error) && copy_wrong(self, error) &&
+           finish_files(self, error);
 }
 
 /* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means
@@ -124,73 +300,20 @@ copy_device(LullRestore *self, LullRestoreVolume *volume, GError **error)
     return volume->lock != NULL;
 }
 
-static gboolean
-copy_all(LullRestore *self, gboolean block, GError **error)
+gboolean
+lull_restore_copy_devices(LullRestore *self, GError **error)
 {
     for (guint i = 0; i < self->volumes->len; i++) {
         LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
-        if (volume->block != block)
+        if (!volume->block)
             continue;
-        self->current = volume->size;
-        if (block ? !copy_device(self, volume, error) : !copy_file(self, volume, convert, error))
+        begin(self, volume);
+        if (!copy_device(self, volume, error))
             return FALSE;
-        self->done += self->current;
-        self->current = 0;
-        on_image_progress(0, self);
+        end(self, volume);
     }
     return TRUE;
-}
-
-/* What that leaves undone needs room, and is copied. */
-static void
-share_all(LullRestore *self)
-{
-    for (guint i = 0; i < self->volumes->len; i++) {
-        const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
-
-        if (volume->whole && !volume->block && !copy_file(self, volume, share, NULL))
-            (void)unlink(volume->part);
-    }
-}
-
-typedef struct {
-    const LullRestore *restore;
-    GError *error;
-    gboolean ok;
-} Check;
-
-static gpointer
-run_check(gpointer data)
-{
-    Check *check = data;
-
-    check->ok = lull_restore_verify_stored(check->restore, &check->error);
-    return NULL;
-}
-
-/* What is stored is read for its sums meanwhile. */
-gboolean
-lull_restore_copy_files(LullRestore *self, GError **error)
-{
-    Check check = {.restore = self};
-    GThread *thread = g_thread_new("sums", run_check, &check);
-    g_autoptr(GError) problem = NULL;
-    gboolean ok;
-
-    share_all(self);
-    ok = lull_restore_check_space(self, &problem) && copy_all(self, FALSE, &problem);
-    g_thread_join(thread);
-    if (check.ok && ok)
-        return TRUE;
-    g_propagate_error(error, check.ok ? g_steal_pointer(&problem) : check.error);
-    return FALSE;
-}
-
-gboolean
-lull_restore_copy_devices(LullRestore *self, GError **error)
-{
-    return copy_all(self, TRUE, error);
 }
 
 static gboolean

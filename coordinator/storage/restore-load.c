@@ -3,6 +3,7 @@
  */
 #include <glib/gstdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "coordinator/storage/folder.h"
 #include "coordinator/storage/lineage.h"
@@ -15,6 +16,8 @@ volume_free(gpointer data)
 {
     LullRestoreVolume *volume = data;
 
+    if (volume->fd >= 0)
+        close(volume->fd);
     lull_image_unlock(volume->lock);
     g_free(volume->stored);
     g_free(volume->source);
@@ -61,6 +64,7 @@ volume_new(const LullRestore *self, LullJson *row, const char *restore_uid)
     char *real = realpath(path, NULL);
 
     volume->row = row;
+    volume->fd = -1;
     volume->stored = g_build_filename(self->folder, lull_json_string(row, "file", ""), NULL);
     volume->source = g_strdup(real ? real : path);
     free(real);

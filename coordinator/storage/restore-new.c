@@ -283,7 +283,11 @@ lull_backup_restore_new(LullStorage *storage, const char *content_uid, const Lul
     g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
     const char *source = lull_json_string(manifest, "vm", "");
     g_auto(NewMachine) self = {
-        .base = {.storage = backups, .progress = progress, .user_data = user_data, .cancel = cancel},
+        .base = {.storage = backups,
+                 .progress = progress,
+                 .user_data = user_data,
+                 .cancel = cancel,
+                 LULL_RESTORE_NEW},
         .wanted = wanted,
         .uid = restore_uid,
     };

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "coordinator/guest/link.h"
 #include "coordinator/storage/backup-private.h"
 #include "coordinator/storage/image.h"
@@ -22,6 +24,11 @@ typedef struct {
     guint64 size;   /* of what is stored, with what it is based on */
     gboolean whole; /* what is stored is an image as it was, based on nothing */
     gboolean block;
+    int fd;              /* of @part; -1: it is not being written */
+    gboolean finished;   /* before: @fresh is there, and was checked */
+    gboolean filled;     /* nothing is left to copy */
+    gboolean shared;     /* by having the blocks of what is stored */
+    gboolean wrong;      /* as was found out of it; of whoever checks, until that is over */
     LullImageLock *lock; /* on the image that has the name; NULL where there is none */
 } LullRestoreVolume;
 
@@ -34,11 +41,17 @@ typedef struct {
     LullLink *link;
     void (*progress)(guint permille, gpointer user_data);
     gpointer user_data;
-    guint64 total;
-    guint64 done;    /* of volumes finished */
-    guint64 current; /* size of the one under way */
     GCancellable *cancel;
+
+    pthread_mutex_t mutex; /* of what follows: how far it is, in bytes */
+    guint64 total;
+    guint64 done;    /* of volumes copied */
+    guint64 current; /* size of the one under way */
+    guint permille;  /* of that one */
+    guint64 checked; /* read for its sums */
+    gboolean sound;  /* all of it, and found right */
 } LullRestore;
+#define LULL_RESTORE_NEW .mutex = PTHREAD_MUTEX_INITIALIZER
 void lull_restore_clear(LullRestore *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestore, lull_restore_clear)
 
@@ -70,8 +83,12 @@ void lull_restore_unmark_all(const char *folder, const char *restore_uid); /* it
 /* Were these the disks of a guest that had switched itself off? */
 gboolean lull_restore_is_at_rest(const LullRestore *self);
 
-/* All files, finished and durable, under their second names only. INVALID: what is stored is not what was
- * sealed, and so are they. NO_SPACE: they do not fit. Whoever fails removes them. */
+/* Tells how far it is: as far as the slower of copying and checking. @mutex is held. */
+void lull_restore_tell(LullRestore *self);
+
+/* All files, finished and durable, under the names that only this restore has: of what is stored as it was
+ * sealed, which is checked meanwhile, and no file has such a name before that is over. INVALID: it is not.
+ * NO_SPACE: they do not fit. What is left then is to be removed. */
 gboolean lull_restore_copy_files(LullRestore *self, GError **error);
 
 /* All devices, after that. */
@@ -100,8 +117,13 @@ gboolean lull_restore_check_target(const LullRestore *self, const char *vm_uid, 
 /* There is a folder for each file. */
 gboolean lull_restore_check_places(const LullRestore *self, GError **error);
 
-/* The stored data, and what they are based on, are what they were when they were sealed. */
-gboolean lull_restore_verify_stored(const LullRestore *self, GError **error);
+/* INVALID: definition or NVRAM are not what was stored. */
+gboolean lull_restore_check_small(const LullRestore *self, GError **error);
+
+/* The data, and what they are based on, are what they were when they were sealed. Of a volume that shares
+ * blocks its own are read, since nobody knows what the file system made of that; where they are not right,
+ * and what is stored is, it is `wrong`. Nothing is read of volumes that are finished. */
+gboolean lull_restore_check_data(LullRestore *self, GCancellable *cancel, GError **error);
 
 /* From here to the end nobody else can open the old images, so nobody can start the virtual machine. */
 gboolean lull_restore_lock_images(LullRestore *self, GError **error);

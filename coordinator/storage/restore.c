@@ -167,6 +167,7 @@ restore_locked(LullStorage *storage, const char *content_uid, const char *vm_uid
         .progress = progress,
         .user_data = user_data,
         .cancel = cancel,
+        LULL_RESTORE_NEW,
     };
     g_autofree char *xml = NULL;
 

@@ -110,8 +110,8 @@ typedef struct {
     /* Puts content onto the stopped VM, in place: data first, definition last; one that is gone is defined
      * again. INVALID: somebody else has what it had, or there is no place for its disks. Resumable: the same
      * @restore_uid again goes on where it was. Progress in permille through @progress (may be NULL; called on
-     * this thread). From the first of it that is in place on the content stays, whoever wants it to go, until
-     * all is, or drop_restore(). */
+     * any thread, once at a time). From the first of it that is in place on the content stays, whoever wants
+     * it to go, until all is, or drop_restore(). */
     gboolean (*restore)(LullStorage *self, const char *content_uid, const char *vm_uid,
                         const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                         gpointer user_data, GCancellable *cancel, GError **error);

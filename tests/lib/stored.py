@@ -35,10 +35,12 @@ class Stored:
         volume = {"name": "vda", "disk": "vda", "file": "vda.qcow2", "format": "qcow2", "sourcePath": self.source,
                   "sourceFormat": "qcow2", "capacity": capacity, "size": os.path.getsize(self.path),
                   "sha256": _sum_of(self.path)}
-        with open(os.path.join(folder, "manifest.json"), "w") as file:
-            json.dump({"version": 1, "vm": MACHINE, "domain": "source", "volumes": [volume]}, file)
-        with open(os.path.join(folder, "domain.xml"), "w") as file:
+        definition = os.path.join(folder, "domain.xml")
+        with open(definition, "w") as file:
             file.write(DOMAIN.format(MACHINE, self.source))
+        other = {"file": "domain.xml", "size": os.path.getsize(definition), "sha256": _sum_of(definition)}
+        with open(os.path.join(folder, "manifest.json"), "w") as file:
+            json.dump({"version": 1, "vm": MACHINE, "domain": "source", "volumes": [volume], "files": [other]}, file)
 
     def restore(self, build, how, count=1):
         """In place, or @count new machines, whose disks are new-0.qcow2, ... beside the source. Seconds that each took."""
