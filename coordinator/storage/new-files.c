@@ -152,8 +152,8 @@ set_exists(const char *path, GError **error)
 {
     g_set_error(
         error, LULL_ERROR, LULL_ERROR_INVALID,
-        "image %s: there is a file of that name, which stays as it is: move it away, or choose another name "
-        "(spec.volumeRestoreOverrides)",
+        "image %s: there is a file of that name, which stays as it is: move it away, or choose another name: "
+        "of the new virtual machine, or of the volume's file alone (spec.volumeRestoreOverrides)",
         path);
     return FALSE;
 }
@@ -168,6 +168,50 @@ lull_new_files_check_free(const LullNewFiles *self, GError **error)
 
         if (lstat(path, &info) == 0 && !is_same_file(fresh, path))
             return set_exists(path, error);
+    }
+    return TRUE;
+}
+
+static char *
+trial_of(const char *fresh)
+{
+    return g_strconcat(fresh, ".link", NULL);
+}
+
+static gboolean
+try_one(const char *fresh, GError **error)
+{
+    g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+    g_autofree char *trial = trial_of(fresh);
+    const int fd = lull_folder_open_new(part);
+    gboolean ok;
+    int saved;
+
+    if (fd < 0)
+        return lull_folder_errno(error, errno, "image", part);
+    close(fd);
+    ok = link(part, trial) == 0 || errno == EEXIST;
+    saved = errno;
+    (void)unlink(trial);
+    (void)unlink(part);
+    if (!ok && (saved == EPERM || saved == EOPNOTSUPP || saved == EMLINK))
+        g_set_error(error, LULL_ERROR, LULL_ERROR_UNSUPPORTED,
+                    "image %s: the file system of its folder has no hard links, without which a new virtual "
+                    "machine could take the place of somebody's file: none can be made there",
+                    fresh);
+    else if (!ok)
+        lull_folder_errno(error, saved, "second name for image", fresh);
+    return ok;
+}
+
+gboolean
+lull_new_files_try(const LullNewFiles *self, GError **error)
+{
+    for (guint i = 0; i < self->paths->len; i++) {
+        g_autofree char *fresh = lull_restore_fresh_name(g_ptr_array_index(self->paths, i), self->uid);
+
+        if (!try_one(fresh, error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -194,9 +238,11 @@ static void
 forget_first(const char *fresh)
 {
     g_autofree char *part = g_strconcat(fresh, ".part", NULL);
+    g_autofree char *trial = trial_of(fresh);
 
     (void)g_unlink(fresh);
     (void)g_unlink(part);
+    (void)g_unlink(trial);
 }
 
 void

@@ -40,6 +40,9 @@ gboolean lull_new_files_check_unchanged(const LullNewFiles *self, GError **error
 /* INVALID: there is a file of a name that they are to have. */
 gboolean lull_new_files_check_free(const LullNewFiles *self, GError **error);
 
+/* UNSUPPORTED: a file cannot have two names there. Found out before anything is copied. */
+gboolean lull_new_files_try(const LullNewFiles *self, GError **error);
+
 /* Gives them their own names; nobody's place is taken. */
 gboolean lull_new_files_place(const LullNewFiles *self, GError **error);
 

@@ -151,9 +151,8 @@ lull_restore_check_target(const LullRestore *self, const char *vm_uid, GError **
     return FALSE;
 }
 
-/* Its folder is there; no file that is made would take the place of a link. */
-static gboolean
-check_place(const char *what, const char *path, GError **error)
+gboolean
+lull_restore_check_place(const char *what, const char *path, GError **error)
 {
     g_autofree char *parent = g_path_get_dirname(path);
     struct stat info;
@@ -182,10 +181,10 @@ lull_restore_check_places(const LullRestore *self, GError **error)
     for (guint i = 0; i < self->volumes->len; i++) {
         const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
 
-        if (!volume->block && !check_place("image", volume->target, error))
+        if (!volume->block && !lull_restore_check_place("image", volume->target, error))
             return FALSE;
     }
-    return !nvram || check_place("NVRAM", nvram, error);
+    return !nvram || lull_restore_check_place("NVRAM", nvram, error);
 }
 
 /* One that was made for a machine that is gone may be gone with it. */

@@ -274,14 +274,28 @@ copy_wrong(LullRestore *self, GError **error)
     return lull_restore_check_space(self, error) && copy_rest(self, self->cancel, error);
 }
 
-gboolean
-lull_restore_copy_files(LullRestore *self, GError **error)
+static gboolean
+fill_and_finish(LullRestore *self, GError **error)
 {
     if (!lull_restore_check_small(self, error) || !begin_files(self, error))
         return FALSE;
     share_files(self);
     return lull_restore_check_space(self, error) && copy_and_check(self, error) && copy_wrong(self, error) &&
            finish_files(self, error);
+}
+
+gboolean
+lull_restore_copy_files(LullRestore *self, GError **error)
+{
+    const gboolean ok = fill_and_finish(self, error);
+
+    for (guint i = 0; !ok && i < self->volumes->len; i++) {
+        const LullRestoreVolume *volume = g_ptr_array_index(self->volumes, i);
+
+        if (volume->fd >= 0)
+            (void)unlink(volume->part);
+    }
+    return ok;
 }
 
 /* The tool takes the image lock itself, so it has to be lent. What a qcow2 has had on the device means

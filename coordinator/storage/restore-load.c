@@ -3,6 +3,7 @@
  */
 #include <glib/gstdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "coordinator/storage/folder.h"
@@ -91,6 +92,35 @@ lull_restore_mark(const LullRestore *self, const char *prefix, const char *resto
     return lull_folder_write(self->folder, name, text, error);
 }
 
+static gboolean
+check_uid(const char *restore_uid, GError **error)
+{
+    if (g_uuid_string_is_valid(restore_uid))
+        return TRUE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "restore \"%s\": not a UUID", restore_uid);
+    return FALSE;
+}
+
+gboolean
+lull_restore_read_mark(const char *folder, const char *restore_uid, LullJson **ret_mark, GError **error)
+{
+    g_autofree char *name = g_strconcat(LULL_FOLDER_COPYING, restore_uid, NULL);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autoptr(GError) problem = NULL;
+    struct stat info;
+
+    *ret_mark = NULL;
+    if (!check_uid(restore_uid, error))
+        return FALSE;
+    if (lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0)
+        return TRUE;
+    *ret_mark = lull_folder_read_json(folder, name, &problem);
+    if (*ret_mark || lull_error_is(problem, LULL_ERROR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
 void
 lull_restore_unmark(const char *folder, const char *prefix, const char *restore_uid)
 {
@@ -126,10 +156,9 @@ lull_restore_load_volumes(LullRestore *self, const char *content_uid, const char
 {
     LullJson *rows;
 
-    if (!g_uuid_string_is_valid(restore_uid)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "restore \"%s\": not a UUID", restore_uid);
+    if (!check_uid(restore_uid, error))
         return FALSE;
-    }
+    g_free(self->folder);
     self->folder = lull_folder_path(self->storage->directory, content_uid, 0, error);
     self->manifest = self->folder ? lull_manifest_read(self->folder, error) : NULL;
     if (!self->manifest)

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Lull authors
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <libvirt/virterror.h>
 #include <string.h>
 
 #include "coordinator/guest/vm-copy.h"
@@ -96,7 +97,6 @@ aim_nvram(NewMachine *self)
 static gboolean
 aim(NewMachine *self, GError **error)
 {
-    lull_new_files_init(&self->files, self->uid);
     for (guint i = 0; i < self->base.volumes->len; i++)
         if (!aim_volume(self, g_ptr_array_index(self->base.volumes, i), error))
             return FALSE;
@@ -125,11 +125,8 @@ write_definition(NewMachine *self, GError **error)
 static gboolean
 load(NewMachine *self, const char *content_uid, GError **error)
 {
-    if (!lull_restore_load_volumes(&self->base, content_uid, self->uid, error) ||
-        !lull_restore_load_files(&self->base, content_uid, self->uid, error))
-        return FALSE;
-    self->base.link = lull_link_borrow(self->base.storage->host, error);
-    return self->base.link && aim(self, error);
+    return lull_restore_load_volumes(&self->base, content_uid, self->uid, error) &&
+           lull_restore_load_files(&self->base, content_uid, self->uid, error) && aim(self, error);
 }
 
 /* Nobody has its name, or a file that it is to have. */
@@ -140,6 +137,16 @@ check_free(const NewMachine *self, GError **error)
            lull_occupied_check(self->base.link, self->uid, self->wanted->name, self->files.paths, error);
 }
 
+/* There is a folder for each. */
+static gboolean
+check_places(const NewMachine *self, GError **error)
+{
+    for (guint i = 0; i < self->files.paths->len; i++)
+        if (!lull_restore_check_place("image", self->files.paths->pdata[i], error))
+            return FALSE;
+    return TRUE;
+}
+
 static gboolean
 mark(const NewMachine *self, GError **error)
 {
@@ -148,19 +155,26 @@ mark(const NewMachine *self, GError **error)
     return lull_restore_mark(&self->base, LULL_FOLDER_COPYING, self->uid, text, error);
 }
 
-/* What an earlier try left. */
 static gboolean
-read_mark(NewMachine *self, GError **error)
+has_path(GPtrArray *paths, const char *path)
 {
-    g_autofree char *name = g_strconcat(LULL_FOLDER_COPYING, self->uid, NULL);
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(LullJson) text = lull_folder_read_json(self->base.folder, name, &problem);
+    return g_ptr_array_find_with_equal_func(paths, path, g_str_equal, NULL);
+}
 
-    if (!text && !lull_error_is(problem, LULL_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&problem));
+/* What an earlier try left; elsewhere, where the folders of the machine's files are others by now. */
+static gboolean
+take_mark(NewMachine *self, LullJson *mark, GError **error)
+{
+    g_auto(LullNewFiles) left = {NULL};
+
+    lull_new_files_init(&left, self->uid);
+    lull_new_files_read(&left, mark);
+    for (guint i = left.paths->len; i-- > 0;)
+        if (has_path(self->files.paths, left.paths->pdata[i]))
+            g_ptr_array_remove_index(left.paths, i);
+    if (!lull_new_files_take_back(&left, self->base.link, error))
         return FALSE;
-    }
-    lull_new_files_take_records(&self->files, text);
+    lull_new_files_take_records(&self->files, mark);
     return lull_new_files_check_unchanged(&self->files, error);
 }
 
@@ -177,7 +191,15 @@ static gboolean
 define(const NewMachine *self, GError **error)
 {
     virDomainPtr domain = virDomainDefineXML(lull_link_connection(self->base.link), self->xml);
+    const int code = domain ? VIR_ERR_OK : virGetLastErrorCode();
 
+    if (code == VIR_ERR_XML_ERROR || code == VIR_ERR_XML_DETAIL || code == VIR_ERR_XML_INVALID_SCHEMA ||
+        code == VIR_ERR_OS_TYPE) {
+        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
+                    "defining the new virtual machine: libvirt does not take what was stored any more: %s",
+                    virGetLastErrorMessage());
+        return FALSE;
+    }
     if (!domain)
         return lull_link_error(error, "defining the new virtual machine");
     virDomainFree(domain);
@@ -201,7 +223,8 @@ take_back(LullLink *link, const LullNewFiles *files, GError **error)
 static gboolean
 finish(const NewMachine *self, GError **error)
 {
-    if (!lull_restore_mark(&self->base, LULL_FOLDER_RESTORED, self->uid, "", error))
+    if (!lull_restore_is_marked(&self->base, LULL_FOLDER_RESTORED, self->uid) &&
+        !lull_restore_mark(&self->base, LULL_FOLDER_RESTORED, self->uid, "", error))
         return FALSE;
     lull_new_files_settle(&self->files);
     lull_restore_unmark_all(self->base.folder, self->uid);
@@ -222,7 +245,7 @@ copy(NewMachine *self, GError **error)
 static gboolean
 make(NewMachine *self, GError **error)
 {
-    if (!copy(self, error))
+    if (!lull_new_files_try(&self->files, error) || !copy(self, error))
         return FALSE;
     lull_step(LULL_STEP_COORDINATOR_RESTORE_COPIED);
     if (!lull_new_files_place(&self->files, error))
@@ -232,30 +255,55 @@ make(NewMachine *self, GError **error)
            define(self, error);
 }
 
+/* Has it been made? Then nothing that it was made of matters any more. */
+static gboolean
+is_made(NewMachine *self, gboolean *ret_made, GError **error)
+{
+    *ret_made = lull_restore_is_marked(&self->base, LULL_FOLDER_RESTORED, self->uid);
+    if (*ret_made)
+        return TRUE;
+    self->base.link = lull_link_borrow(self->base.storage->host, error);
+    return self->base.link && is_there(self->base.link, self->uid, ret_made, error);
+}
+
+static gboolean
+prepare(NewMachine *self, const char *content_uid, LullJson *marked, GError **error)
+{
+    return lull_backup_settle(self->base.storage, content_uid, self->base.cancel, error) &&
+           load(self, content_uid, error) && take_mark(self, marked, error) &&
+           write_definition(self, error) && check_free(self, error) && check_places(self, error) &&
+           mark(self, error);
+}
+
+/* Such a one may go better next time, and what is finished by then stays for it. */
+static gboolean
+is_passing(const GError *error)
+{
+    return !lull_error_is(error, LULL_ERROR_INVALID) && !lull_error_is(error, LULL_ERROR_UNSUPPORTED) &&
+           !lull_error_is(error, LULL_ERROR_DENIED) && !lull_error_is(error, LULL_ERROR_NO_SPACE);
+}
+
 static gboolean
 run(NewMachine *self, const char *content_uid, GError **error)
 {
-    gboolean there = FALSE;
+    g_autoptr(LullJson) marked = NULL;
+    g_autoptr(GError) problem = NULL;
+    gboolean made = FALSE;
 
-    if (!lull_backup_settle(self->base.storage, content_uid, self->base.cancel, error) ||
-        !load(self, content_uid, error))
+    if (!lull_restore_read_mark(self->base.folder, self->uid, &marked, error) || !is_made(self, &made, error))
         return FALSE;
-    if (lull_restore_is_marked(&self->base, LULL_FOLDER_RESTORED, self->uid)) {
-        lull_new_files_settle(&self->files);
-        lull_restore_unmark_all(self->base.folder, self->uid);
-        return TRUE;
+    lull_new_files_init(&self->files, self->uid);
+    if (made) {
+        lull_new_files_read(&self->files, marked);
+        return finish(self, error);
     }
-    if (!is_there(self->base.link, self->uid, &there, error))
+    if (!prepare(self, content_uid, marked, error))
         return FALSE;
-    if (there)
+    if (make(self, &problem))
         return finish(self, error);
-    if (!read_mark(self, error) || !write_definition(self, error) || !check_free(self, error) ||
-        !lull_restore_check_places(&self->base, error) || !mark(self, error))
-        return FALSE;
-    if (make(self, error))
-        return finish(self, error);
-    if (take_back(self->base.link, &self->files, NULL))
+    if (!is_passing(problem) && take_back(self->base.link, &self->files, NULL))
         lull_restore_unmark_all(self->base.folder, self->uid);
+    g_propagate_error(error, g_steal_pointer(&problem));
     return FALSE;
 }
 
@@ -278,12 +326,13 @@ lull_backup_restore_new(LullStorage *storage, const char *content_uid, const Lul
                         gpointer user_data, GCancellable *cancel, GError **error)
 {
     LullBackupStorage *backups = (LullBackupStorage *)storage;
-    g_autofree char *folder =
+    char *folder =
         check_name(wanted->name, error) ? lull_folder_path(backups->directory, content_uid, 0, error) : NULL;
     g_autoptr(LullJson) manifest = folder ? lull_manifest_read(folder, error) : NULL;
     const char *source = lull_json_string(manifest, "vm", "");
     g_auto(NewMachine) self = {
         .base = {.storage = backups,
+                 .folder = folder,
                  .progress = progress,
                  .user_data = user_data,
                  .cancel = cancel,

@@ -77,6 +77,11 @@ lull_restore_load_files(LullRestore *self, const char *content_uid, const char *
 gboolean lull_restore_is_marked(const LullRestore *self, const char *prefix, const char *restore_uid);
 gboolean lull_restore_mark(const LullRestore *self, const char *prefix, const char *restore_uid,
                            const char *text, GError **error);
+
+/* The text of COPYING. NULL: there is no such mark, or it is of a restore in place. INVALID: @restore_uid is
+ * no UUID. */
+gboolean
+lull_restore_read_mark(const char *folder, const char *restore_uid, LullJson **ret_mark, GError **error);
 void lull_restore_unmark(const char *folder, const char *prefix, const char *restore_uid);
 void lull_restore_unmark_all(const char *folder, const char *restore_uid); /* it is over */
 
@@ -88,7 +93,7 @@ void lull_restore_tell(LullRestore *self);
 
 /* All files, finished and durable, under the names that only this restore has: of what is stored as it was
  * sealed, which is checked meanwhile, and no file has such a name before that is over. INVALID: it is not.
- * NO_SPACE: they do not fit. What is left then is to be removed. */
+ * NO_SPACE: they do not fit. What is finished by then stays. */
 gboolean lull_restore_copy_files(LullRestore *self, GError **error);
 
 /* All devices, after that. */
@@ -105,8 +110,8 @@ char *lull_restore_read_file(const LullRestore *self, const char *name, gsize *r
 /* The stored NVRAM: finished and durable under the name @to only, with the owner that the old one has. */
 gboolean lull_restore_copy_nvram(const LullRestore *self, const char *to, GError **error);
 
-/* restore-new.c: takes back what a new machine was to have, as its mark's text tells; @made: it is the
- * machine's, and stays. */
+/* restore-new.c: takes back what a new machine was to have, as its mark's text tells, and then the marks;
+ * @made: it is the machine's, and stays. */
 gboolean lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const char *restore_uid,
                                gboolean made, GError **error);
 
@@ -114,7 +119,10 @@ gboolean lull_restore_new_drop(LullBackupStorage *storage, LullJson *mark, const
  * it had. */
 gboolean lull_restore_check_target(const LullRestore *self, const char *vm_uid, GError **error);
 
-/* There is a folder for each file. */
+/* Its folder is there; no file that is made would take the place of a link. @what it is, in errors. */
+gboolean lull_restore_check_place(const char *what, const char *path, GError **error);
+
+/* So it is with each file of one in place. */
 gboolean lull_restore_check_places(const LullRestore *self, GError **error);
 
 /* INVALID: definition or NVRAM are not what was stored. */

@@ -242,27 +242,44 @@ drop_in_place(LullRestore *self, const char *restore_uid)
     }
 }
 
+static gboolean
+drop_marked(LullRestore *self, const char *restore_uid, gboolean *ret_dropped, GError **error)
+{
+    g_autoptr(LullJson) mark = NULL;
+
+    *ret_dropped = FALSE;
+    if (!lull_restore_read_mark(self->folder, restore_uid, &mark, error))
+        return FALSE;
+    if (!mark)
+        return TRUE;
+    *ret_dropped =
+        lull_restore_new_drop(self->storage, mark, restore_uid,
+                              lull_restore_is_marked(self, LULL_FOLDER_RESTORED, restore_uid), error);
+    if (*ret_dropped)
+        lull_restore_unmark_all(self->folder, restore_uid);
+    return *ret_dropped;
+}
+
+/* What the mark of a new machine tells is enough; of one in place the manifest does. */
 gboolean
 lull_backup_drop_restore(LullStorage *storage, const char *content_uid, const char *restore_uid,
                          GError **error)
 {
     g_auto(LullRestore) self = {.storage = (LullBackupStorage *)storage};
-    g_autofree char *name = g_strconcat(LULL_FOLDER_COPYING, restore_uid, NULL);
     g_autoptr(GError) problem = NULL;
-    g_autoptr(LullJson) mark = NULL;
-    gboolean made;
+    gboolean dropped = FALSE;
 
+    self.folder = lull_folder_path(self.storage->directory, content_uid, 0, error);
+    if (!self.folder || !drop_marked(&self, restore_uid, &dropped, error))
+        return FALSE;
+    if (dropped)
+        return TRUE;
     if (!lull_restore_load_volumes(&self, content_uid, restore_uid, &problem)) {
         g_message("restore %s: what it may have left beside the images stays: %s", restore_uid,
                   problem->message);
-        if (self.folder)
-            lull_restore_unmark_all(self.folder, restore_uid);
+        lull_restore_unmark_all(self.folder, restore_uid);
         return TRUE;
     }
-    mark = lull_folder_read_json(self.folder, name, NULL); /* that of one in place has nothing to tell */
-    made = lull_restore_is_marked(&self, LULL_FOLDER_RESTORED, restore_uid);
-    if (mark && !lull_restore_new_drop(self.storage, mark, restore_uid, made, error))
-        return FALSE;
     drop_in_place(&self, restore_uid);
     return TRUE;
 }

@@ -117,7 +117,8 @@ typedef struct {
                         gpointer user_data, GCancellable *cancel, GError **error);
     /* Makes another machine of content, off, whose uuid is @restore_uid, with files of its own beside those
      * that the volumes were. No file that is there is touched. UNSUPPORTED: it has what cannot be had twice.
-     * Resumable as above; what fails leaves nothing. NULL: there is no such thing. */
+     * Resumable as above; what can never be, or finds no room, leaves nothing; else what is finished stays
+     * for the next try, until drop_restore(). NULL: there is no such thing. */
     gboolean (*restore_new)(LullStorage *self, const char *content_uid, const LullNewMachine *wanted,
                             const char *restore_uid, void (*progress)(guint permille, gpointer user_data),
                             gpointer user_data, GCancellable *cancel, GError **error);

@@ -35,7 +35,9 @@ static LullHost *host;
 static LullStorage *storage;
 static virConnectPtr connection;
 static LullJson *files;
-static gboolean refuses, loses_answer;
+static gboolean refuses, refuses_for_good, loses_answer;
+static gboolean has_no_links; /* the file system */
+static guint copies;          /* told of */
 
 /* In libvirt's place, in this program. */
 virDomainPtr
@@ -43,12 +45,25 @@ virDomainDefineXML(virConnectPtr to, const char *xml)
 {
     virDomainPtr (*define)(virConnectPtr, const char *) =
         (virDomainPtr(*)(virConnectPtr, const char *))dlsym(RTLD_NEXT, "virDomainDefineXML");
-    virDomainPtr domain = refuses ? NULL : define(to, xml);
+    virDomainPtr domain =
+        refuses ? NULL
+                : define(to, refuses_for_good ? "<domain type='test'><name>lara</name></domain>" : xml);
 
     if (!loses_answer || !domain)
         return domain;
     virDomainFree(domain);
     return NULL;
+}
+
+int
+link(const char *from, const char *to)
+{
+    int (*other)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+
+    if (!has_no_links)
+        return other(from, to);
+    errno = EPERM;
+    return -1;
 }
 
 static char *
@@ -164,7 +179,8 @@ set_up(void)
     storage = lull_storage_libvirt_new(host, directory, &error);
     ck_assert_no_error(error);
     connection = virConnectOpen(URI);
-    refuses = loses_answer = FALSE;
+    refuses = refuses_for_good = loses_answer = has_no_links = FALSE;
+    copies = 0;
     store_content();
     fill("vda.raw", 'o');
 }
@@ -183,12 +199,18 @@ tear_down(void)
     g_free(images);
 }
 
+static void
+note(guint permille, gpointer user_data)
+{
+    copies++;
+}
+
 static gboolean
 restore_as(const char *name, GError **error)
 {
     const LullNewMachine wanted = {.name = name, .files = files};
 
-    return storage->ops->restore_new(storage, CONTENT, &wanted, RESTORE, NULL, NULL, NULL, error);
+    return storage->ops->restore_new(storage, CONTENT, &wanted, RESTORE, note, NULL, NULL, error);
 }
 
 static gboolean
@@ -278,17 +300,117 @@ START_TEST(a_name_that_is_none_makes_nothing)
 }
 END_TEST
 
-START_TEST(what_cannot_be_defined_leaves_nothing)
+static gboolean
+is_marked(const char *prefix)
 {
-    g_autoptr(GDir) dir = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
+
+    while ((name = g_dir_read_name(dir)))
+        if (g_str_has_prefix(name, prefix))
+            return TRUE;
+    return FALSE;
+}
+
+START_TEST(what_can_never_be_defined_leaves_nothing)
+{
+    g_autoptr(GError) error = NULL;
+
+    refuses_for_good = TRUE;
+    ck_assert(!restore_as("lara", &error));
+    ck_assert_error(error, LULL_ERROR_INVALID);
+    ck_assert(count_images() == 1 && is_filled_with("vda.raw", 'o') && !is_marked(LULL_FOLDER_COPYING));
+}
+END_TEST
+
+/* What the first try copied would not be so any more. */
+START_TEST(what_cannot_be_defined_just_now_is_not_copied_again)
+{
+    g_autofree char *stored = g_build_filename(folder, "vda.qcow2", NULL);
 
     refuses = TRUE;
     ck_assert(!restore_as("lara", NULL));
-    ck_assert(count_images() == 1 && is_filled_with("vda.raw", 'o'));
-    dir = g_dir_open(folder, 0, NULL);
-    while ((name = g_dir_read_name(dir)))
-        ck_assert(!g_str_has_prefix(name, LULL_FOLDER_COPYING));
+    ck_assert(is_filled_with("lara-root.raw", 's') && !is_defined());
+    refuses = FALSE;
+    ck_assert(g_file_set_contents(stored, "damaged", -1, NULL));
+    ck_assert(restore_as("lara", NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && is_defined() && count_images() == 3);
+}
+END_TEST
+
+START_TEST(what_cannot_be_defined_just_now_goes_when_it_is_given_up)
+{
+    refuses = TRUE;
+    ck_assert(!restore_as("lara", NULL));
+    ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(count_images() == 1 && is_filled_with("vda.raw", 'o') && !is_marked(LULL_FOLDER_COPYING));
+}
+END_TEST
+
+START_TEST(where_no_file_can_have_two_names_nothing_is_copied)
+{
+    g_autoptr(GError) error = NULL;
+
+    has_no_links = TRUE;
+    ck_assert(!restore_as("lara", &error));
+    ck_assert_error(error, LULL_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(error->message, "hard links"));
+    ck_assert(copies == 0 && count_images() == 1);
+}
+END_TEST
+
+/* Killed before that was noted, and the content is to go by now; or noted, and killed right then. */
+START_TEST(one_that_was_made_is_complete_whatever_became_of_the_snapshot)
+{
+    loses_answer = TRUE;
+    ck_assert(!restore_as("lara", NULL) && is_there(ROOT_FIRST));
+    ck_assert(lull_folder_write(folder, _i ? LULL_FOLDER_RESTORED RESTORE : "removal.json", "{}", NULL));
+    ck_assert(restore_as("lara", NULL));
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 3);
+    ck_assert(!is_marked(LULL_FOLDER_COPYING) && is_marked(LULL_FOLDER_RESTORED));
+}
+END_TEST
+
+START_TEST(a_mark_that_cannot_be_read_keeps_what_it_may_name)
+{
+    g_autofree char *mark = g_build_filename(folder, LULL_FOLDER_COPYING RESTORE, NULL);
+
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    ck_assert_int_eq(unlink(mark), 0);
+    ck_assert_int_eq(mkdir(mark, 0700), 0);
+    ck_assert(!storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(count_images() == 3 && is_marked(LULL_FOLDER_COPYING));
+}
+END_TEST
+
+START_TEST(what_a_damaged_content_was_made_into_is_taken_back)
+{
+    leave_behind("lara-root.raw", ROOT_FIRST, 's');
+    ck_assert(lull_folder_write(folder, LULL_FOLDER_MANIFEST, "damaged", NULL));
+    ck_assert(storage->ops->drop_restore(storage, CONTENT, RESTORE, NULL));
+    ck_assert(count_images() == 1 && !is_marked(LULL_FOLDER_COPYING));
+}
+END_TEST
+
+/* As where a link in the path of the source led then. */
+START_TEST(what_an_earlier_try_left_elsewhere_is_taken_back)
+{
+    g_autofree char *elsewhere = image("elsewhere");
+
+    ck_assert_int_eq(mkdir(elsewhere, 0700), 0);
+    leave_behind("elsewhere/lara-root.raw", "elsewhere/" ROOT_FIRST, 's');
+    ck_assert(restore_as("lara", NULL));
+    ck_assert_int_eq(rmdir(elsewhere), 0);
+    ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 3);
+}
+END_TEST
+
+START_TEST(the_folder_of_the_sources_nvram_matters_to_nobody_else)
+{
+    g_autofree char *nvram = image("VARS.fd");
+
+    ck_assert_int_eq(symlink("/nowhere", nvram), 0);
+    ck_assert(restore_as("lara", NULL) && is_there("lara_VARS.fd"));
 }
 END_TEST
 
@@ -296,7 +418,7 @@ START_TEST(whoever_loses_the_answer_leaves_the_machine_its_files)
 {
     loses_answer = TRUE;
     ck_assert(!restore_as("lara", NULL));
-    ck_assert(is_defined() && is_filled_with("lara-root.raw", 's') && count_images() == 3);
+    ck_assert(is_defined() && is_filled_with("lara-root.raw", 's'));
     ck_assert(restore_as("lara", NULL));
     ck_assert(is_filled_with("lara-root.raw", 's') && count_images() == 3);
 }
@@ -515,7 +637,15 @@ make_suite(void)
     tcase_add_loop_test(cases, a_file_that_is_there_is_never_touched, 0, G_N_ELEMENTS(occupied));
     tcase_add_test(cases, a_name_that_a_machine_has_is_refused);
     tcase_add_loop_test(cases, a_name_that_is_none_makes_nothing, 0, G_N_ELEMENTS(no_names));
-    tcase_add_test(cases, what_cannot_be_defined_leaves_nothing);
+    tcase_add_test(cases, what_can_never_be_defined_leaves_nothing);
+    tcase_add_test(cases, what_cannot_be_defined_just_now_is_not_copied_again);
+    tcase_add_test(cases, what_cannot_be_defined_just_now_goes_when_it_is_given_up);
+    tcase_add_test(cases, where_no_file_can_have_two_names_nothing_is_copied);
+    tcase_add_loop_test(cases, one_that_was_made_is_complete_whatever_became_of_the_snapshot, 0, 2);
+    tcase_add_test(cases, a_mark_that_cannot_be_read_keeps_what_it_may_name);
+    tcase_add_test(cases, what_a_damaged_content_was_made_into_is_taken_back);
+    tcase_add_test(cases, what_an_earlier_try_left_elsewhere_is_taken_back);
+    tcase_add_test(cases, the_folder_of_the_sources_nvram_matters_to_nobody_else);
     tcase_add_test(cases, whoever_loses_the_answer_leaves_the_machine_its_files);
     tcase_add_test(cases, what_was_interrupted_is_gone_on_with);
     tcase_add_loop_test(cases, what_was_interrupted_is_taken_back, 0, 2);
