@@ -148,7 +148,8 @@ poke_owner(LullLoop *self, LullWatchType type, LullJson *object)
     const char *ns = lull_meta_namespace(object);
     const char *owner = lull_json_string(lull_meta_owner(object), "name", NULL);
 
-    if (ns && owner && (type == LULL_WATCH_DELETED || lull_meta_is_deleting(object)))
+    if (ns && owner && lull_name_is_valid(owner) &&
+        (type == LULL_WATCH_DELETED || lull_meta_is_deleting(object)))
         lull_loop_poke(self, ns, owner);
 }
 

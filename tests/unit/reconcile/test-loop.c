@@ -310,15 +310,15 @@ END_TEST
 
 /* Of the snapshot "default/snap", with that label. */
 static void
-create_owned(const char *name, const char *color)
+create_owned(const char *name, const char *color, const char *owner)
 {
     g_autofree char *text = g_strdup_printf(
         "{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshotContent',"
         "'metadata':{'name':'%s','namespace':'default','labels':{'color':'%s'},'finalizers':['test.dev/"
         "hold'],"
         "'ownerReferences':[{'apiVersion':'snapshot.kubevirt.io/v1beta1','kind':'VirtualMachineSnapshot',"
-        "'name':'snap','uid':'1','controller':true}]},'spec':{'source':{},'volumeBackups':[]}}",
-        name, color);
+        "'name':'%s','uid':'1','controller':true}]},'spec':{'source':{},'volumeBackups':[]}}",
+        name, color, owner);
 
     create(&lull_kind_content, text);
 }
@@ -335,11 +335,13 @@ START_TEST(test_what_it_owns_and_is_deleted_is_a_reason_to_look)
                                        .selector = "color=red"};
     LullLoop *loop = lull_loop_new(store, &reconciler);
 
-    create_owned("mine", "red");
-    create_owned("others", "blue");
+    create_owned("mine", "red", "snap");
+    create_owned("others", "blue", "snap");
+    create_owned("nobodys", "red", "../snap");
     ck_assert(lull_loop_start(loop, context, NULL));
     patch_content("mine", "{'metadata':{'annotations':{'of':'no matter'}}}");
     ck_assert(lull_store_remove(store, &lull_kind_content, "default", "others", NULL, NULL));
+    ck_assert(lull_store_remove(store, &lull_kind_content, "default", "nobodys", NULL, NULL));
     ck_assert(lull_store_remove(store, &lull_kind_content, "default", "mine", NULL, NULL));
     run_until(&passes, 1);
     ck_assert_str_eq(passes.last, "default/snap");
