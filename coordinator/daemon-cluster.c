@@ -9,15 +9,14 @@
 #include "coordinator/cluster/group-store.h"
 #include "coordinator/cluster/leading.h"
 #include "coordinator/cluster/machine-store.h"
+#include "coordinator/cluster/node-instances.h"
 #include "coordinator/cluster/rival.h"
 #include "coordinator/ending.h"
 #include "coordinator/guest/host.h"
-#include "coordinator/guest/instance.h"
-#include "coordinator/guest/pod-socket.h"
 #include "coordinator/metrics/outlook.h"
+#include "coordinator/model/annotation.h"
 #include "coordinator/model/api-group.h"
 #include "coordinator/model/meta.h"
-#include "coordinator/places.h"
 #include "coordinator/reconcile/content-effects.h"
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/state-dir.h"
@@ -29,15 +28,8 @@
 #include "protocol/error.h"
 #include "protocol/names.h"
 
-#define ATTEMPT_PAUSE_MS  10000
-#define CHECK_INTERVAL_MS 300000
-#define LEAD_RETRY_MS     1000
-#define KNOWN_FOR         LULL_SEC(1)
-#define WATCH_RETRY_MS    100
-
-#define BY_LIBVIRT  "libvirt"
-#define BY_KUBEVIRT "kubevirt"
-#define BY_EITHER   "auto"
+#define LEAD_RETRY_MS 1000
+#define KNOWN_FOR     LULL_SEC(1)
 
 /* The loop may wait for the API server, each watch that is begun for half a minute. */
 #define STANDSTILL LULL_SEC(300)
@@ -51,9 +43,7 @@ struct _LullClusterDaemon {
     LullHost *host;
     LullFreezeCalls *freeze_calls;
     LullRunCalls *run_calls;
-    LullWatch *instances;
-    GSource *instances_retry;
-    char *instances_selector;
+    LullNodeInstances *instances;
     LullStore *election_store, *store, *event_store, *cut_store;
     LullStore *recent; /* as @store, but for what it knows: for those who look again and again */
     LullStorage *storage;
@@ -73,68 +63,6 @@ struct _LullClusterDaemon {
     gint parted;      /* atomic: it has */
     LullOutlook outlook;
 };
-
-void
-lull_cluster_options_clear(LullClusterOptions *self)
-{
-    g_clear_pointer(&self->node, g_free);
-    g_clear_pointer(&self->pod, g_free);
-    g_clear_pointer(&self->ns, g_free);
-    g_clear_pointer(&self->kubeconfig, g_free);
-    g_clear_pointer(&self->context, g_free);
-    g_clear_pointer(&self->api_group, g_free);
-    g_clear_pointer(&self->pods_dir, g_free);
-    g_clear_pointer(&self->state_dir, g_free);
-    g_clear_pointer(&self->stock_freeze, g_free);
-    g_clear_pointer(&self->metrics_listen, g_free);
-}
-
-static void
-fill(char **field, const char *variable, const char *usual)
-{
-    const char *value = g_getenv(variable);
-
-    if (!*field)
-        *field = g_strdup(value && *value ? value : usual);
-}
-
-gboolean
-lull_cluster_options_complete(LullClusterOptions *self, GError **error)
-{
-    fill(&self->node, "LULL_NODE", NULL);
-    fill(&self->pod, "LULL_POD", NULL);
-    fill(&self->ns, "LULL_NAMESPACE", NULL);
-    fill(&self->api_group, "LULL_API_GROUP", LULL_GROUP_SNAPSHOT_OWN);
-    fill(&self->pods_dir, "LULL_PODS_DIR", LULL_KUBELET_PODS);
-    fill(&self->stock_freeze, "LULL_STOCK_FREEZE", BY_EITHER);
-    if (!self->state_dir)
-        self->state_dir = lull_place_state_dir();
-    if (self->attempt_pause <= 0)
-        self->attempt_pause = ATTEMPT_PAUSE_MS;
-    if (self->check_interval <= 0)
-        self->check_interval = CHECK_INTERVAL_MS;
-    if (!lull_api_group_by_name(self->api_group)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "--api-group %s: expected " LULL_GROUP_SNAPSHOT_OWN " or " LULL_GROUP_SNAPSHOT,
-                    self->api_group);
-        return FALSE;
-    }
-    if (!g_str_equal(self->stock_freeze, BY_LIBVIRT) && !g_str_equal(self->stock_freeze, BY_KUBEVIRT) &&
-        !g_str_equal(self->stock_freeze, BY_EITHER)) {
-        g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID,
-                    "--stock-freeze %s: expected " BY_EITHER ", " BY_LIBVIRT " or " BY_KUBEVIRT,
-                    self->stock_freeze);
-        return FALSE;
-    }
-    if (self->node && lull_name_is_valid(self->node))
-        return TRUE;
-    g_set_error(
-        error, LULL_ERROR, LULL_ERROR_INVALID,
-        "--node %s: expected the name of this node in the cluster, which the shipped manifest gives as "
-        "LULL_NODE",
-        self->node ? self->node : "");
-    return FALSE;
-}
 
 /* A connection of its own each: what hangs for one is no matter to the others. */
 static LullStore *
@@ -196,9 +124,10 @@ open_stores(LullClusterDaemon *self, const LullClusterOptions *options, char **r
 static gboolean
 choose_who_freezes(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
-    const LullFreezeUse use = g_str_equal(options->stock_freeze, BY_LIBVIRT)  ? LULL_FREEZE_BY_US
-                              : g_str_equal(options->stock_freeze, BY_EITHER) ? LULL_FREEZE_BY_EITHER
-                                                                              : LULL_FREEZE_BY_API;
+    const LullFreezeUse use =
+        g_str_equal(options->stock_freeze, LULL_STOCK_FREEZE_LIBVIRT)  ? LULL_FREEZE_BY_US
+        : g_str_equal(options->stock_freeze, LULL_STOCK_FREEZE_EITHER) ? LULL_FREEZE_BY_EITHER
+                                                                       : LULL_FREEZE_BY_API;
     LullKubeConfig *config = lull_kube_config_find(options->kubeconfig, options->context, error);
 
     self->freeze_calls = config ? lull_freeze_calls_new(config, use, error) : NULL;
@@ -245,58 +174,6 @@ find_leftover(LullJson *content, gpointer user_data)
     lull_seen_note(self->seen, lull_meta_namespace(content), lull_meta_name(content), uid);
 }
 
-static void on_instance(LullWatchType type, LullJson *object, gpointer user_data);
-
-/* What there is now, and all that comes after that: of what went before nothing may stay, for beside the
- * instance that came after it nobody could say which of the two the machine is.
- */
-static gboolean
-hear_instances(LullClusterDaemon *self, GError **error)
-{
-    const LullListOptions all = {.label_selector = self->instances_selector};
-    g_autoptr(LullJson) list = lull_store_list(self->store, &lull_kind_instance, NULL, &all, error);
-    const LullWatchOptions options = {
-        .since = lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL),
-        .label_selector = self->instances_selector};
-
-    if (!list)
-        return FALSE;
-    lull_host_hear_instances(self->host, lull_json_array(list, "items"));
-    self->instances = lull_store_watch_selected(self->store, &lull_kind_instance, NULL, &options,
-                                                self->context, on_instance, self, error);
-    return self->instances != NULL;
-}
-
-static gboolean
-hear_again(gpointer user_data)
-{
-    LullClusterDaemon *self = user_data;
-    g_autoptr(GError) error = NULL;
-
-    g_clear_pointer(&self->instances, lull_watch_stop);
-    if (!hear_instances(self, &error)) {
-        g_warning("cannot watch the machines of this node, trying again: %s", error->message);
-        return G_SOURCE_CONTINUE;
-    }
-    g_clear_pointer(&self->instances_retry, g_source_unref);
-    return G_SOURCE_REMOVE;
-}
-
-/* A watch that lagged begins anew. */
-static void
-on_instance(LullWatchType type, LullJson *object, gpointer user_data)
-{
-    LullClusterDaemon *self = user_data;
-
-    if (type != LULL_WATCH_ERROR) {
-        lull_host_hear_instance(type, object, self->host);
-    } else if (!self->instances_retry) {
-        self->instances_retry = g_timeout_source_new(WATCH_RETRY_MS);
-        g_source_set_callback(self->instances_retry, hear_again, self, NULL);
-        (void)g_source_attach(self->instances_retry, self->context);
-    }
-}
-
 static gboolean
 start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **error)
 {
@@ -330,8 +207,10 @@ start_node(LullClusterDaemon *self, const LullClusterOptions *options, GError **
                        .sparing = TRUE,
                        .seen = self->seen};
     lull_loop_set_metrics(self->content_loop, self->outlook.metrics, NULL);
-    if (!lull_store_each(self->store, &lull_kind_content, NULL, self->selector, find_leftover, self, error) ||
-        !hear_instances(self, error) || !lull_loop_start(self->content_loop, self->context, error))
+    if (!lull_store_each(self->store, &lull_kind_content, NULL, self->selector, find_leftover, self, error))
+        return FALSE;
+    self->instances = lull_node_instances_hear(self->store, self->node, self->host, self->context, error);
+    if (!self->instances || !lull_loop_start(self->content_loop, self->context, error))
         return FALSE;
     lull_intents_start_retrying(self->intents);
     return TRUE;
@@ -468,7 +347,6 @@ name_ourselves(LullClusterDaemon *self, const LullClusterOptions *options)
     self->node = g_strdup(options->node);
     self->group = g_strdup(options->api_group);
     self->selector = g_strconcat(LULL_LABEL_NODE "=", options->node, NULL);
-    self->instances_selector = g_strconcat(LULL_LABEL_INSTANCE_NODE "=", options->node, NULL);
     self->identity = g_strconcat(options->pod ? options->pod : options->node, "_", random, NULL);
 }
 
@@ -545,10 +423,7 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
         lull_jobs_stop(self->jobs, G_MAXINT64 / 2);
     wait_parted(self);
     g_clear_pointer(&self->leader, lull_leader_free);
-    if (self->instances_retry)
-        g_source_destroy(self->instances_retry);
-    g_clear_pointer(&self->instances_retry, g_source_unref);
-    g_clear_pointer(&self->instances, lull_watch_stop);
+    g_clear_pointer(&self->instances, lull_node_instances_free);
     g_clear_pointer(&self->content_loop, lull_loop_free);
     if (self->intents)
         lull_intents_stop(self->intents);
@@ -568,7 +443,6 @@ lull_cluster_daemon_free(LullClusterDaemon *self)
     g_clear_pointer(&self->run_calls, lull_run_calls_free);
     g_clear_pointer(&self->intents, lull_intents_free);
     lull_outlook_clear(&self->outlook);
-    g_free(self->instances_selector);
     g_free(self->node);
     g_free(self->group);
     g_free(self->selector);

@@ -3,35 +3,13 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "coordinator/cluster-options.h"
 
 G_BEGIN_DECLS
 
 /* The whole coordinator of one node of a cluster: the node's role always, and, while it is elected, the
  * leader's. */
 typedef struct _LullClusterDaemon LullClusterDaemon;
-
-typedef struct {
-    char *node;           /* its name in the cluster */
-    char *pod;            /* NULL: none that has a name */
-    char *ns;             /* where the coordinators' lease is; NULL: the configuration's */
-    char *kubeconfig;     /* paths, separated by colons; NULL: as a pod's */
-    char *context;        /* NULL: the current one */
-    char *api_group;      /* of our kinds */
-    char *pods_dir;       /* the kubelet's */
-    char *state_dir;      /* intents/, lock */
-    char *stock_freeze;   /* who freezes guests of stock agents: "libvirt" (we, by it), "kubevirt", "auto" */
-    char *metrics_listen; /* where figures and health are told; NULL: nowhere */
-    int attempt_pause;
-    int check_interval;
-    int lease;
-} LullClusterOptions;
-void lull_cluster_options_clear(LullClusterOptions *self);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullClusterOptions, lull_cluster_options_clear)
-
-/* Fills in what was not said: the environment that the shipped manifest gives, then the usual. INVALID: what
- * was said cannot be. */
-gboolean lull_cluster_options_complete(LullClusterOptions *self, GError **error);
 
 /* Starts everything on the thread-default main context. LULL_ERROR_BUSY: another controller has the group. */
 LullClusterDaemon *
