@@ -37,11 +37,13 @@ lull_restore_act_look_at_target(LullRestoreActs *self, GError **error)
 }
 
 /* Whoever has just recorded the plan has just locked the machine; of what was made earlier something may have
- * to be taken away. */
+ * to be taken away. In place its next step may be one that takes something away. */
 static LullStore *
 known_to_begin_with(const LullRestoreActs *self)
 {
-    return self->fresh && self->tools->recent ? self->tools->recent : self->store;
+    return self->fresh && self->tools->recent && !lull_restore_is_in_place(self->restore)
+               ? self->tools->recent
+               : self->store;
 }
 
 gboolean
@@ -68,9 +70,8 @@ lull_restore_acts_clear(LullRestoreActs *self)
     g_clear_pointer(&self->surplus, json_object_put);
 }
 
-/* What API servers refuse for now, as by a quota or a role, is mended without us. */
-static gboolean
-fail_with(GError *take_problem, GError **error)
+gboolean
+lull_restore_act_fail(GError *take_problem, GError **error)
 {
     if (lull_error_is(take_problem, LULL_ERROR_DENIED))
         take_problem->code = LULL_ERROR_FAILED;
@@ -123,7 +124,7 @@ try_machine(LullRestoreActs *self, GError **error)
     if (tried || lull_error_is(problem, LULL_ERROR_EXISTS))
         return TRUE;
     g_prefix_error(&problem, "vm %s cannot be made: ", target_of(self->restore));
-    return fail_with(g_steal_pointer(&problem), error);
+    return lull_restore_act_fail(g_steal_pointer(&problem), error);
 }
 
 gboolean
@@ -147,7 +148,7 @@ lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sig
                          &made, error))
         return FALSE;
     if (!made)
-        return problem ? fail_with(g_steal_pointer(&problem), error) : TRUE;
+        return problem ? lull_restore_act_fail(g_steal_pointer(&problem), error) : TRUE;
     if (!problem && !check_reply(self, made, claim, error)) {
         json_object_put(made);
         return FALSE;
@@ -173,7 +174,8 @@ lull_restore_act_create_data_volume(LullRestoreActs *self, const LullRestoreSigh
         return FALSE;
     }
     made = lull_store_create(self->store, &lull_kind_data_volume, wanted, &problem);
-    return made || lull_error_is(problem, LULL_ERROR_EXISTS) || fail_with(g_steal_pointer(&problem), error);
+    return made || lull_error_is(problem, LULL_ERROR_EXISTS) ||
+           lull_restore_act_fail(g_steal_pointer(&problem), error);
 }
 
 /* Only what differs, so that what others wrote to the rest stays. */
@@ -265,7 +267,7 @@ lull_restore_act_write_machine(LullRestoreActs *self, GError **error)
     if (lull_error_is(problem, LULL_ERROR_CONFLICT) || lull_error_is(problem, LULL_ERROR_EXISTS))
         return look_at_others(self, error); /* who was faster */
     g_prefix_error(&problem, "vm %s cannot be written: ", target_of(self->restore));
-    return fail_with(g_steal_pointer(&problem), error);
+    return lull_restore_act_fail(g_steal_pointer(&problem), error);
 }
 
 gboolean
@@ -289,7 +291,7 @@ lull_restore_act_adopt(LullRestoreActs *self, const LullRestoreSight *sight, GEr
                         lull_meta_name(sight->claim), &after, NULL))
         g_clear_error(&problem); /* looked at again */
     if (problem)
-        return fail_with(problem, error);
+        return lull_restore_act_fail(problem, error);
     if (after)
         lull_restore_sights_note(self->sights, after);
     return TRUE;

@@ -27,6 +27,9 @@ gboolean lull_restore_acts_begin(LullRestoreActs *self, GError **error);
 void lull_restore_acts_clear(LullRestoreActs *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LullRestoreActs, lull_restore_acts_clear)
 
+/* What API servers refuse for now, as by a quota or a role, is mended without us: FALSE, not for good. */
+gboolean lull_restore_act_fail(GError *take_problem, GError **error);
+
 /* As it is now. */
 gboolean lull_restore_act_look_at_target(LullRestoreActs *self, GError **error);
 

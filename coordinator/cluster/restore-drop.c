@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-swap-drop.h"
 #include "coordinator/cluster/restore-use.h"
 #include "coordinator/cluster/restore-work-decide.h"
 #include "coordinator/cluster/restore-work.h"
@@ -79,6 +80,19 @@ drop_data_volumes(LullStore *store, const LullRestoreUsers *users, LullJson *res
     return TRUE;
 }
 
+/* In place what has the name of the plan may be all that there is. */
+static gboolean
+is_spare(LullJson *restore, LullJson *claim)
+{
+    LullJson *plan = lull_json_array(lull_json_object(restore, "status"), "restores");
+
+    for (size_t i = 0; lull_restore_is_in_place(restore) && plan && i < json_object_array_length(plan); i++)
+        if (g_strcmp0(lull_json_string(json_object_array_get_idx(plan, i), "persistentVolumeClaim", ""),
+                      lull_meta_name(claim)) == 0)
+            return FALSE;
+    return lull_restore_made(restore, claim) && !lull_meta_is_deleting(claim);
+}
+
 static gboolean
 drop_claims(LullStore *store, const LullRestoreUsers *users, LullJson *restore, LullJson *content,
             GError **error)
@@ -92,8 +106,7 @@ drop_claims(LullStore *store, const LullRestoreUsers *users, LullJson *restore, 
     for (size_t i = 0; items && i < json_object_array_length(items); i++) {
         LullJson *claim = json_object_array_get_idx(items, i);
 
-        if (lull_restore_made(restore, claim) && !lull_meta_is_deleting(claim) &&
-            !drop_claim(store, users, claim, error))
+        if (is_spare(restore, claim) && !drop_claim(store, users, claim, error))
             return FALSE;
     }
     return list != NULL;
@@ -105,12 +118,16 @@ lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson
     const char *ns = lull_meta_namespace(restore);
     g_auto(LullRestoreUsers) users = {0};
     g_autoptr(LullJson) vm = NULL;
+    gboolean finished = FALSE;
 
     if (!lull_effect_get(self->store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", ""), &vm,
                          error))
         return FALSE;
-    if (vm && lull_restore_made(restore, vm))
+    if (lull_restore_is_in_place(restore) &&
+        !lull_restore_swap_drop(self, restore, content, &finished, error))
+        return FALSE;
+    if (finished || (vm && lull_restore_made(restore, vm)))
         return TRUE;
     return lull_restore_users_list(self->store, ns, &users, error) &&
            drop_data_volumes(self->store, &users, restore, error) &&

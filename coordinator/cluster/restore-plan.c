@@ -64,8 +64,22 @@ override_of(LullJson *restore, const char *volume)
                 volume);
 }
 
-static gboolean
-is_in_place(LullJson *restore)
+gboolean
+lull_restore_has_template(LullJson *content, LullJson *entry)
+{
+    LullJson *volume = volume_of(content, lull_json_string(entry, "volumeName", ""));
+    const char *used = lull_json_string(lull_json_object(volume, "dataVolume"), "name", "");
+    LullJson *templates =
+        lull_json_array(lull_json_object(source_of(content), "spec"), "dataVolumeTemplates");
+
+    for (size_t i = 0; *used && templates && i < json_object_array_length(templates); i++)
+        if (g_strcmp0(lull_meta_name(json_object_array_get_idx(templates, i)), used) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean
+lull_restore_is_in_place(LullJson *restore)
 {
     return g_str_equal(lull_json_string(lull_json_object(restore, "spec"), "volumeRestorePolicy", ""),
                        "InPlace");
@@ -79,7 +93,7 @@ claim_name(LullJson *restore, const char *volume, LullJson *claim)
 
     if (*said)
         return g_strdup(said);
-    if (is_in_place(restore))
+    if (lull_restore_is_in_place(restore))
         return g_strdup(lull_meta_name(claim));
     if (g_str_equal(lull_json_string(spec, "volumeRestorePolicy", ""), "PrefixTargetName"))
         return lull_short_name(lull_json_string(lull_json_object(spec, "target"), "name", ""), volume);
@@ -87,19 +101,18 @@ claim_name(LullJson *restore, const char *volume, LullJson *claim)
 }
 
 /* Made of a template of the machine, a DataVolume is made again, under its claim's name; another one that has
- * the claim keeps it. NULL: none. */
+ * the claim keeps it, unless the data get another name. NULL: none. */
 static const char *
 data_volume_of(LullJson *restore, LullJson *content, const char *volume, LullJson *claim, const char *name)
 {
-    LullJson *spec = lull_json_object(source_of(content), "spec");
-    const char *used =
-        lull_json_string(lull_json_object(volume_of(content, volume), "dataVolume"), "name", "");
-    LullJson *templates = lull_json_array(spec, "dataVolumeTemplates");
+    g_autoptr(LullJson) entry = json_object_new_object();
 
-    for (size_t i = 0; *used && templates && i < json_object_array_length(templates); i++)
-        if (g_strcmp0(lull_meta_name(json_object_array_get_idx(templates, i)), used) == 0)
-            return name;
-    return is_in_place(restore) ? lull_machine_claim_owner(claim) : NULL;
+    lull_json_set_string(entry, "volumeName", volume);
+    if (lull_restore_has_template(content, entry))
+        return name;
+    return lull_restore_is_in_place(restore) && g_strcmp0(name, lull_meta_name(claim)) == 0
+               ? lull_machine_claim_owner(claim)
+               : NULL;
 }
 
 static LullJson *
@@ -280,25 +293,34 @@ give(LullJson *meta, LullJson *restore, LullJson *content, LullJson *entry, Lull
 }
 
 LullJson *
+lull_restore_claim_metadata(LullJson *restore, LullJson *content, LullJson *entry, LullJson *old,
+                            LullJson *vm)
+{
+    LullJson *override = override_of(restore, lull_json_string(entry, "volumeName", ""));
+    LullJson *meta = json_object_new_object();
+
+    lull_json_set_string(meta, "name", lull_json_string(entry, "persistentVolumeClaim", ""));
+    lull_json_set_string(meta, "namespace", lull_meta_namespace(restore));
+    lull_json_take(meta, "labels", labels_of(content, old, override));
+    lull_json_take(meta, "annotations", annotations_of(restore, old, override));
+    give(meta, restore, content, entry, old, vm);
+    return meta;
+}
+
+LullJson *
 lull_restore_claim(LullJson *restore, LullJson *content, LullJson *entry, LullJson *snapshot, LullJson *vm)
 {
     const char *volume = lull_json_string(entry, "volumeName", "");
     LullJson *old = lull_json_object(lull_restore_backup(content, volume), "persistentVolumeClaim");
-    LullJson *override = override_of(restore, volume);
-    LullJson *claim = NULL, *meta = NULL;
+    LullJson *claim = NULL;
 
     if (!old)
         return NULL;
     claim = json_object_new_object();
     lull_json_set_string(claim, "apiVersion", "v1");
     lull_json_set_string(claim, "kind", "PersistentVolumeClaim");
-    meta = lull_json_ensure(claim, "metadata");
-    lull_json_set_string(meta, "name", lull_json_string(entry, "persistentVolumeClaim", ""));
-    lull_json_set_string(meta, "namespace", lull_meta_namespace(restore));
-    lull_json_take(meta, "labels", labels_of(content, old, override));
-    lull_json_take(meta, "annotations", annotations_of(restore, old, override));
+    lull_json_take(claim, "metadata", lull_restore_claim_metadata(restore, content, entry, old, vm));
     lull_json_take(claim, "spec", spec_of(old, snapshot));
-    give(meta, restore, content, entry, old, vm);
     return claim;
 }
 

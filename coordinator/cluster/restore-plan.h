@@ -30,6 +30,9 @@ G_BEGIN_DECLS
 char *lull_restore_marker(LullJson *restore) G_GNUC_WARN_UNUSED_RESULT;
 gboolean lull_restore_made(LullJson *restore, LullJson *object);
 
+/* spec.volumeRestorePolicy: InPlace. */
+gboolean lull_restore_is_in_place(LullJson *restore);
+
 /* status.restores: for each volume that the content has, but for dumps of memory, {"volumeName",
  * "persistentVolumeClaim", "volumeSnapshotName", "dataVolumeName"?}, in the content's order. A claim with a
  * dataVolumeName is to be adopted by the DataVolume of that name. */
@@ -42,6 +45,13 @@ LullJson *lull_restore_claim(LullJson *restore, LullJson *content, LullJson *ent
 
 /* Selects the claims that restores of the machine that @content is of made. */
 char *lull_restore_selector(LullJson *content) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The DataVolume of one @entry of that plan is of a template of the machine. */
+gboolean lull_restore_has_template(LullJson *content, LullJson *entry);
+
+/* The metadata of that claim, as those of @old are: also where that is of another time than the content's. */
+LullJson *lull_restore_claim_metadata(LullJson *restore, LullJson *content, LullJson *entry, LullJson *old,
+                                      LullJson *vm) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Why @claim, as the server has it, would not get the data that @sent asks for; NULL: it would. A server that
  * does not know a kind of data source drops it, and an empty volume is bound. */

@@ -48,9 +48,10 @@ is_ready(LullJson *snapshot)
 
 /* Looked at before a claim is made of it, and whom its data come from when there is one. */
 static gboolean
-lacks_snapshot(const LullRestoreSight *sight)
+lacks_snapshot(const LullRestoreReader *self, const LullRestoreSight *sight)
 {
-    return !sight->snapshot || !(sight->claim || is_ready(sight->snapshot));
+    return !sight->snapshot || !(self->in_place ? sight->swap.aside || sight->swap.fresh_record
+                                                : sight->claim || is_ready(sight->snapshot));
 }
 
 static gboolean
@@ -59,7 +60,7 @@ read_snapshot(const LullRestoreReader *self, LullRestoreSight *sight, GError **e
     LullJson *found = NULL;
     const char *behind = NULL;
 
-    if (!lacks_snapshot(sight))
+    if (!lacks_snapshot(self, sight))
         return TRUE;
     if (!lull_effect_get(self->store, &lull_csi_kind_snapshot, lull_meta_namespace(self->restore),
                          snapshot_name(sight), &found, error))
@@ -76,7 +77,8 @@ static const char *
 missing_class(const LullRestoreReader *self, const LullRestoreSight *sight)
 {
     LullJson *backup = lull_restore_backup(self->content, lull_json_string(sight->entry, "volumeName", ""));
-    LullJson *claim = sight->claim ? sight->claim : lull_json_object(backup, "persistentVolumeClaim");
+    LullJson *claim =
+        sight->claim && !self->in_place ? sight->claim : lull_json_object(backup, "persistentVolumeClaim");
 
     return sight->class ? "" : lull_json_string(lull_json_object(claim, "spec"), "storageClassName", "");
 }
@@ -90,17 +92,17 @@ read_class(const LullRestoreReader *self, LullRestoreSight *sight, GError **erro
 }
 
 static const char *
-missing_volume(const LullRestoreSight *sight)
+missing_volume(const LullRestoreReader *self, const LullRestoreSight *sight)
 {
     const char *name = lull_json_string(lull_json_object(sight->claim, "spec"), "volumeName", "");
 
-    return g_strcmp0(lull_meta_name(sight->volume), name) == 0 ? "" : name;
+    return self->in_place || g_strcmp0(lull_meta_name(sight->volume), name) == 0 ? "" : name;
 }
 
 static gboolean
 read_volume(const LullRestoreReader *self, LullRestoreSight *sight, GError **error)
 {
-    const char *name = missing_volume(sight);
+    const char *name = missing_volume(self, sight);
     LullJson *found = NULL;
 
     if (!*name)
@@ -113,15 +115,15 @@ read_volume(const LullRestoreReader *self, LullRestoreSight *sight, GError **err
 
 /* Again and again: it is CDI's to say when it has its claim. */
 static const char *
-wanted_data_volume(const LullRestoreSight *sight)
+wanted_data_volume(const LullRestoreReader *self, const LullRestoreSight *sight)
 {
-    return sight->claim ? lull_json_string(sight->entry, "dataVolumeName", "") : "";
+    return sight->claim || self->in_place ? lull_json_string(sight->entry, "dataVolumeName", "") : "";
 }
 
 static gboolean
 read_data_volume(const LullRestoreReader *self, LullRestoreSight *sight, GError **error)
 {
-    const char *name = wanted_data_volume(sight);
+    const char *name = wanted_data_volume(self, sight);
     LullJson *found = NULL;
 
     if (!*name)
@@ -167,13 +169,13 @@ lull_restore_read_want(const LullRestoreReader *self, const LullRestoreSight *si
 {
     const char *ns = lull_meta_namespace(self->restore);
 
-    if (lacks_snapshot(sight) || is_to_be_confirmed(sight, state)) {
+    if (lacks_snapshot(self, sight) || is_to_be_confirmed(sight, state)) {
         want(wants, &lull_csi_kind_snapshot, ns, snapshot_name(sight));
         want(wants, &lull_csi_kind_content, NULL, state->behind);
     }
     want(wants, &lull_kind_storage_class, NULL, missing_class(self, sight));
-    want(wants, &lull_csi_kind_volume, NULL, missing_volume(sight));
-    want(wants, &lull_kind_data_volume, ns, wanted_data_volume(sight));
+    want(wants, &lull_csi_kind_volume, NULL, missing_volume(self, sight));
+    want(wants, &lull_kind_data_volume, ns, wanted_data_volume(self, sight));
 }
 
 gboolean

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct {
     LullStore *store; /* lent, as all here */
     LullJson *restore, *content;
+    gboolean in_place;
 } LullRestoreReader;
 
 /* Kept from look to look. */

@@ -4,6 +4,7 @@
 #include "coordinator/cluster/restore-machine.h"
 #include "coordinator/cluster/restore-place.h"
 #include "coordinator/cluster/restore-plan.h"
+#include "coordinator/cluster/restore-swap.h"
 #include "coordinator/cluster/restore-work-decide.h"
 #include "coordinator/cluster/run-strategy.h"
 #include "coordinator/model/meta.h"
@@ -181,22 +182,31 @@ plan(const LullRestoreView *view, LullJson *status)
 }
 
 static char *
-differences(const LullRestoreView *view)
+left_alone(const LullRestoreView *view)
 {
     LullJson *planned = lull_json_array(lull_json_object(view->restore, "status"), "restores");
-    g_autoptr(LullJson) machine = NULL;
-    g_autoptr(LullJson) names = NULL;
+    g_autoptr(LullJson) machine = lull_restore_machine(view->restore, view->content, planned, view->vm, NULL);
+    g_autoptr(LullJson) names =
+        machine ? lull_restore_left_alone(view->content, machine) : json_object_new_array();
     GString *text = NULL;
 
-    if (!view->content)
-        return NULL;
-    machine = lull_restore_machine(view->restore, view->content, planned, view->vm, NULL);
-    names = machine ? lull_restore_left_alone(view->content, machine) : json_object_new_array();
     if (json_object_array_length(names) == 0)
         return NULL;
     text = g_string_new("not in the snapshot, and as they are now:");
     append_names(text, names);
     return g_string_free(text, FALSE);
+}
+
+static char *
+differences(const LullRestoreView *view)
+{
+    g_autofree char *left = view->content ? left_alone(view) : NULL;
+    g_autofree char *late = lull_restore_late(view->restore);
+
+    if (!late)
+        return g_steal_pointer(&left);
+    return g_strconcat(left ? left : "", left ? "; " : "",
+                       "made of the snapshot when the machine is first started: ", late, NULL);
 }
 
 const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,

@@ -7,6 +7,8 @@
 
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-read.h"
+#include "coordinator/cluster/restore-swap-sights.h"
+#include "coordinator/cluster/restore-swap.h"
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/content-state.h"
 #include "coordinator/reconcile/effect.h"
@@ -20,6 +22,7 @@
 typedef struct {
     LullRestoreSight sight; /* what it lends is ours */
     LullRestoreReadState read;
+    char *aside; /* in place: the name of the claim aside */
     char *said;
     gint64 heard_at; /* boot clock: when it was last asked what was said; 0: not yet */
 } Seen;
@@ -34,6 +37,9 @@ struct _LullRestoreSights {
     char *since;    /* fresh: the version from which on claims are to be heard of; NULL: none was made */
     gboolean listed;
     gboolean changed;
+    gboolean in_place;
+    gboolean swap_seen; /* what there is besides was looked at */
+    LullRestoreSwapSights swap;
     GArray *seen; /* of Seen */
     GArray *lent; /* of LullRestoreSight */
 };
@@ -55,6 +61,8 @@ seen_clear(gpointer data)
     lull_json_put(seen->sight.volume);
     lull_json_put(seen->sight.class);
     lull_json_put(seen->sight.data_volume);
+    lull_restore_swap_clear(&seen->sight.swap);
+    g_free(seen->aside);
     lull_restore_read_state_clear(&seen->read);
     g_free(seen->said);
 }
@@ -66,51 +74,70 @@ replace(LullJson **field, LullJson *take)
     *field = take;
 }
 
-static Seen *
-find(LullRestoreSights *self, LullJson *claim)
+/* Where a claim of that name stands; NULL: nowhere. */
+static LullJson **
+find(LullRestoreSights *self, const char *name)
 {
-    for (guint i = 0; i < self->seen->len; i++)
-        if (g_strcmp0(lull_json_string(at(self, i)->sight.entry, "persistentVolumeClaim", ""),
-                      lull_meta_name(claim)) == 0)
-            return at(self, i);
+    for (guint i = 0; i < self->seen->len; i++) {
+        LullRestoreSight *sight = &at(self, i)->sight;
+
+        if (g_strcmp0(lull_json_string(sight->entry, "persistentVolumeClaim", ""), name) == 0)
+            return &sight->claim;
+        if (self->in_place && g_strcmp0(at(self, i)->aside, name) == 0)
+            return &sight->swap.aside;
+    }
     return NULL;
 }
 
 void
 lull_restore_sights_note(LullRestoreSights *self, LullJson *take_claim)
 {
-    Seen *seen = find(self, take_claim);
+    LullJson **field = find(self, lull_meta_name(take_claim));
 
-    if (seen)
-        replace(&seen->sight.claim, json_object_get(take_claim));
+    if (field)
+        replace(field, json_object_get(take_claim));
     if (self->fresh && !self->since)
         self->since = g_strdup(lull_meta_version(take_claim));
     lull_json_put(take_claim);
+}
+
+gboolean
+lull_restore_sights_reread(LullRestoreSights *self, const char *name, GError **error)
+{
+    LullJson **field = find(self, name);
+    LullJson *found = NULL;
+
+    if (field && !lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(self->restore), name,
+                                  &found, error))
+        return FALSE;
+    if (field)
+        replace(field, found);
+    return TRUE;
 }
 
 static void
 on_claim(LullWatchType type, LullJson *object, gpointer user_data)
 {
     LullRestoreSights *self = user_data;
-    Seen *seen = type == LULL_WATCH_BOOKMARK || type == LULL_WATCH_ERROR ? NULL : find(self, object);
+    LullJson **field =
+        type == LULL_WATCH_BOOKMARK || type == LULL_WATCH_ERROR ? NULL : find(self, lull_meta_name(object));
 
     self->changed = TRUE;
     if (type == LULL_WATCH_ERROR)
         self->listed = FALSE;
-    else if (seen)
-        replace(&seen->sight.claim, type == LULL_WATCH_DELETED ? NULL : lull_json_dup(object));
+    else if (field)
+        replace(field, type == LULL_WATCH_DELETED ? NULL : lull_json_dup(object));
 }
 
 static gboolean
 read_claim(LullRestoreSights *self, Seen *seen, GError **error)
 {
-    LullJson *found = NULL;
+    LullRestoreSight *sight = &seen->sight;
 
-    if (!lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(self->restore),
-                         lull_json_string(seen->sight.entry, "persistentVolumeClaim", ""), &found, error))
-        return FALSE;
-    replace(&seen->sight.claim, found);
-    return TRUE;
+    if (self->in_place)
+        return sight->swap.aside || lull_restore_sights_reread(self, seen->aside, error);
+    return sight->claim || lull_restore_sights_reread(
+                               self, lull_json_string(sight->entry, "persistentVolumeClaim", ""), error);
 }
 
 static gboolean
@@ -140,12 +167,15 @@ list_claims(LullRestoreSights *self, GError **error)
         return FALSE;
     self->fresh = FALSE;
     g_clear_pointer(&self->watch, lull_watch_stop);
-    for (guint i = 0; i < self->seen->len; i++)
+    for (guint i = 0; i < self->seen->len; i++) {
         replace(&at(self, i)->sight.claim, NULL);
+        replace(&at(self, i)->sight.swap.aside, NULL);
+    }
+    self->swap_seen = FALSE;
     for (size_t i = 0; items && i < json_object_array_length(items); i++)
         lull_restore_sights_note(self, lull_json_dup(json_object_array_get_idx(items, i)));
     for (guint i = 0; i < self->seen->len; i++)
-        if (!at(self, i)->sight.claim && !read_claim(self, at(self, i), error))
+        if (!read_claim(self, at(self, i), error))
             return FALSE;
     return hear_claims(self, selector,
                        lull_json_string(lull_json_object(list, "metadata"), "resourceVersion", NULL), error);
@@ -161,7 +191,7 @@ look_for_others(LullRestoreSights *self, GError **error)
     for (guint i = 0; i < self->seen->len; i++) {
         const char *name = lull_json_string(at(self, i)->sight.entry, "persistentVolumeClaim", "");
 
-        if (!(uid && strstr(name, uid)) && !read_claim(self, at(self, i), error))
+        if (!(uid && strstr(name, uid)) && !lull_restore_sights_reread(self, name, error))
             return FALSE;
     }
     self->listed = TRUE;
@@ -181,10 +211,10 @@ hear_fresh_claims(LullRestoreSights *self)
 
 /* Nothing is lost where it cannot be heard. */
 static void
-listen_to_provisioner(LullRestoreSights *self, Seen *seen)
+listen_to_provisioner(LullRestoreSights *self, Seen *seen, LullJson *claim)
 {
     const gint64 now = lull_clock_boottime();
-    const char *uid = lull_meta_uid(seen->sight.claim);
+    const char *uid = lull_meta_uid(claim);
     g_autofree char *selector = g_strconcat("involvedObject.uid=", uid ? uid : "", NULL);
     const LullListOptions options = {.field_selector = selector};
     g_autoptr(LullJson) list = NULL;
@@ -204,16 +234,39 @@ listen_to_provisioner(LullRestoreSights *self, Seen *seen)
 }
 
 static gboolean
+is_pending(LullJson *claim)
+{
+    return claim &&
+           g_str_equal(lull_json_string(lull_json_object(claim, "status"), "phase", "Pending"), "Pending");
+}
+
+static gboolean
 look_at_one(LullRestoreSights *self, const LullRestoreReader *reader, Seen *seen, GError **error)
 {
     LullRestoreSight *sight = &seen->sight;
-    const char *phase = lull_json_string(lull_json_object(sight->claim, "status"), "phase", "Pending");
+    LullJson *claim = sight->swap.aside ? sight->swap.aside : sight->claim;
 
     if (!lull_restore_read(reader, sight, &seen->read, error))
         return FALSE;
-    if (sight->claim && g_str_equal(phase, "Pending"))
-        listen_to_provisioner(self, seen);
+    if (is_pending(claim))
+        listen_to_provisioner(self, seen, claim);
     sight->said = seen->said;
+    return TRUE;
+}
+
+/* All the rest is no matter while the new data are yet to come. */
+static gboolean
+look_at_swap(LullRestoreSights *self, GError **error)
+{
+    for (guint i = 0; self->swap_seen && i < self->seen->len; i++)
+        if (is_pending(at(self, i)->sight.swap.aside))
+            return TRUE;
+    if (!lull_restore_swap_sights_read(&self->swap, error))
+        return FALSE;
+    for (guint i = 0; i < self->seen->len; i++)
+        if (!lull_restore_swap_sights_fill(&self->swap, &at(self, i)->sight, error))
+            return FALSE;
+    self->swap_seen = TRUE;
     return TRUE;
 }
 
@@ -223,7 +276,7 @@ static gboolean
 look_at_all(LullRestoreSights *self, GError **error)
 {
     g_autoptr(LullStore) ahead = lull_store_ahead_new(self->store);
-    const LullRestoreReader reader = {ahead, self->restore, self->content};
+    const LullRestoreReader reader = {ahead, self->restore, self->content, self->in_place};
     g_autoptr(GArray) wants = g_array_new(FALSE, FALSE, sizeof(LullWant));
 
     for (guint i = 0; i < self->seen->len; i++)
@@ -241,7 +294,7 @@ lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_s
     while (g_main_context_iteration(self->context, FALSE))
         continue;
     if ((!self->listed && !(self->fresh ? look_for_others(self, error) : list_claims(self, error))) ||
-        !look_at_all(self, error))
+        (self->in_place && !look_at_swap(self, error)) || !look_at_all(self, error))
         return FALSE;
     g_array_set_size(self->lent, 0);
     for (guint i = 0; i < self->seen->len; i++)
@@ -282,7 +335,9 @@ lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, 
     self->restore = restore;
     self->content = content;
     self->state = lull_content_state_of(content);
-    self->fresh = fresh;
+    self->in_place = lull_restore_is_in_place(restore);
+    self->fresh = fresh && !self->in_place;
+    self->swap = (LullRestoreSwapSights){.store = store, .restore = restore};
     self->context = g_main_context_new();
     self->seen = g_array_new(FALSE, TRUE, sizeof(Seen));
     g_array_set_clear_func(self->seen, seen_clear);
@@ -293,6 +348,7 @@ lull_restore_sights_new(LullStore *store, LullJson *restore, LullJson *content, 
 
         seen.sight.cut = lull_json_object(self->state->cuts, volume);
         lull_restore_read_state_init(&seen.read, seen.sight.cut);
+        seen.aside = lull_restore_aside_name(restore, seen.sight.entry);
         g_array_append_val(self->seen, seen);
     }
     return self;
@@ -306,6 +362,7 @@ lull_restore_sights_free(LullRestoreSights *self)
     g_clear_pointer(&self->watch, lull_watch_stop);
     g_array_unref(self->seen);
     g_array_unref(self->lent);
+    lull_restore_swap_sights_clear(&self->swap);
     lull_content_state_free(self->state);
     g_free(self->since);
     g_main_context_unref(self->context);

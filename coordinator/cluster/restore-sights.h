@@ -27,6 +27,9 @@ lull_restore_sights_look(LullRestoreSights *self, const LullRestoreSight **ret_s
 /* What became of a claim by a write of ours. */
 void lull_restore_sights_note(LullRestoreSights *self, LullJson *take_claim);
 
+/* The same by looking at the claim of that name; one that is gone is a fact. */
+gboolean lull_restore_sights_reread(LullRestoreSights *self, const char *name, GError **error);
+
 /* Until a claim changes, or @usec are over. */
 void lull_restore_sights_wait(LullRestoreSights *self, gint64 usec);
 

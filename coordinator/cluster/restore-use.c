@@ -76,24 +76,59 @@ body_uses(LullJson *object, const char *claim)
     return one_uses(lull_json_array(lull_json_object(object, "spec"), "volumes"), claim);
 }
 
+static gboolean
+is_another(LullJson *machine, const char *target)
+{
+    return g_strcmp0(lull_meta_name(machine), target) != 0;
+}
+
+static gboolean
+goes_on(LullJson *object, const char *target)
+{
+    const char *phase = lull_json_string(lull_json_object(object, "status"), "phase", "");
+
+    return !g_str_equal(phase, "Succeeded") && !g_str_equal(phase, "Failed");
+}
+
+static gboolean
+any(LullJson *object, const char *target)
+{
+    return TRUE;
+}
+
+typedef gboolean (*Uses)(LullJson *object, const char *claim);
+typedef gboolean (*Counts)(LullJson *object, const char *target);
+
 static char *
-find(LullJson *objects, gboolean (*uses)(LullJson *object, const char *claim), const char *word,
-     const char *claim)
+find(LullJson *objects, const char *word, Uses uses, const char *claim, Counts counts, const char *target)
 {
     for (size_t i = 0; objects && i < json_object_array_length(objects); i++) {
         LullJson *object = json_object_array_get_idx(objects, i);
 
-        if (uses(object, claim))
+        if (counts(object, target) && uses(object, claim))
             return g_strdup_printf("%s %s", word, lull_meta_name(object));
     }
     return NULL;
 }
 
+static char *
+find_user(const LullRestoreUsers *self, const char *claim, Counts machine_counts, Counts body_counts,
+          const char *target)
+{
+    char *user = find(self->machines, "vm", lull_restore_machine_uses, claim, machine_counts, target);
+
+    user = user ? user : find(self->instances, "vmi", body_uses, claim, body_counts, target);
+    return user ? user : find(self->pods, "pod", body_uses, claim, body_counts, target);
+}
+
 char *
 lull_restore_users_find(const LullRestoreUsers *self, const char *claim)
 {
-    char *user = find(self->machines, lull_restore_machine_uses, "vm", claim);
+    return find_user(self, claim, any, any, NULL);
+}
 
-    user = user ? user : find(self->instances, body_uses, "vmi", claim);
-    return user ? user : find(self->pods, body_uses, "pod", claim);
+char *
+lull_restore_users_find_other(const LullRestoreUsers *self, const char *target, const char *claim)
+{
+    return find_user(self, claim, is_another, goes_on, target);
 }

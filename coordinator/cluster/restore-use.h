@@ -20,6 +20,11 @@ lull_restore_users_list(LullStore *store, const char *ns, LullRestoreUsers *ret_
 /* The first of them that names @claim, whether it runs or not, as "vm NAME"; NULL: nobody does. Pure. */
 char *lull_restore_users_find(const LullRestoreUsers *self, const char *claim) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same of whoever may use it while the machine @target is off: not what that names, and no instance or
+ * pod that has ended. */
+char *lull_restore_users_find_other(const LullRestoreUsers *self, const char *target,
+                                    const char *claim) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Does a volume of a machine, an instance or a pod name it? Pure. */
 gboolean lull_restore_volume_uses(LullJson *volume, const char *claim);
 

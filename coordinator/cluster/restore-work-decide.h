@@ -16,6 +16,16 @@ G_BEGIN_DECLS
  * have any more goes last, and stays where such data are yet to come. What is there already is not made
  * again, so that it goes on wherever it was left. */
 
+/* In place (restore-swap.h): what there is beside the claim of the final name. */
+typedef struct {
+    LullJson *aside;        /* the claim of its own name under which the new data are made */
+    LullJson *fresh;        /* the PersistentVolume with the new data: noted, else that of @aside */
+    LullJson *fresh_record; /* what is noted on that; NULL: nothing */
+    LullJson *old;          /* that with the data that are replaced: noted, else that of the claim */
+    LullJson *old_record;
+    char *user; /* somebody else who uses the claim, as "pod NAME"; NULL: nobody does */
+} LullRestoreSwap;
+
 /* One entry of the plan (restore-plan.h). Objects: NULL: not there. */
 typedef struct {
     LullJson *entry;
@@ -27,6 +37,7 @@ typedef struct {
     LullJson *class;       /* the StorageClass that it names, or will */
     LullJson *data_volume; /* that is to have the claim, of the name that is planned */
     const char *said;      /* what its provisioner said last; NULL: nothing */
+    LullRestoreSwap swap;
 } LullRestoreSight;
 
 typedef struct {
@@ -36,6 +47,7 @@ typedef struct {
     guint n;
     gboolean surplus;   /* DataVolumes that are noted to go may still be there */
     gboolean revisions; /* the machine's instance type or preference may be nobody's */
+    gboolean in_place;
 } LullRestoreLook;
 
 typedef enum {
@@ -49,6 +61,20 @@ typedef enum {
     LULL_RESTORE_WORK_OWN_REVISIONS,
     LULL_RESTORE_WORK_REMOVE_SURPLUS, /* DataVolumes that the machine had */
     LULL_RESTORE_WORK_LEAVE_SURPLUS,  /* not all data are there: they are all that there is */
+    /* in place, of entry `index` (restore-swap-decide.h) */
+    LULL_RESTORE_WORK_CREATE_ASIDE,
+    LULL_RESTORE_WORK_HOLD_FRESH,
+    LULL_RESTORE_WORK_HOLD_OLD,
+    LULL_RESTORE_WORK_MARK,
+    LULL_RESTORE_WORK_MARK_DATA_VOLUME,
+    LULL_RESTORE_WORK_REMOVE_ASIDE,
+    LULL_RESTORE_WORK_MOVE,
+    LULL_RESTORE_WORK_REMOVE_CLAIM,
+    LULL_RESTORE_WORK_CREATE_MOVED,
+    LULL_RESTORE_WORK_LET_GO,
+    LULL_RESTORE_WORK_LEAVE_OLD, /* the new data are yet to come: nobody holds the old ones, and they stay */
+    LULL_RESTORE_WORK_GIVE_BACK,
+    LULL_RESTORE_WORK_UNMARK,
     LULL_RESTORE_WORK_DONE,
     LULL_RESTORE_WORK_N
 } LullRestoreWorkVerb;

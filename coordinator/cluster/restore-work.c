@@ -4,7 +4,7 @@
 #include "coordinator/cluster/restore-work.h"
 
 #include "coordinator/cluster/restore-acts.h"
-#include "coordinator/cluster/restore-revisions.h"
+#include "coordinator/cluster/restore-steps.h"
 #include "coordinator/model/meta.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -12,16 +12,6 @@
 #define USUAL_PATIENCE LULL_SEC(60)
 #define LOOK_INTERVAL  LULL_MSEC(500)
 #define LOOK_DEAF      LULL_SEC(10) /* what a provisioner said before that may be over */
-
-/* FALSE: the words as an error. */
-static gboolean
-give_up(const LullRestoreWorkStep *step, GError **error)
-{
-    g_set_error(error, LULL_ERROR,
-                (int)(step->verb == LULL_RESTORE_WORK_FAIL ? LULL_ERROR_INVALID : LULL_ERROR_BUSY), "%s",
-                step->words);
-    return FALSE;
-}
 
 static gboolean
 has_said(const LullRestoreSight *sights, guint n)
@@ -40,49 +30,18 @@ wait_a_moment(LullRestoreActs *self, const LullRestoreWorkStep *step, const Lull
     const gint64 patience = self->tools->patience ? self->tools->patience : USUAL_PATIENCE;
 
     if (waited > patience || (waited > MIN(LOOK_DEAF, patience) && has_said(sights, n)))
-        return give_up(step, error);
+        return lull_restore_give_up(step, error);
     lull_restore_sights_wait(self->sights, LOOK_INTERVAL);
     return TRUE;
 }
 
-static gboolean
-perform(LullRestoreActs *self, const LullRestoreWorkStep *step, const LullRestoreSight *sights,
-        GError **error)
-{
-    switch (step->verb) {
-    case LULL_RESTORE_WORK_STUCK:
-    case LULL_RESTORE_WORK_FAIL:
-        return give_up(step, error);
-    case LULL_RESTORE_WORK_CREATE:
-        return lull_restore_act_create_claim(self, &sights[step->index], error);
-    case LULL_RESTORE_WORK_CREATE_DATA_VOLUME:
-        return lull_restore_act_create_data_volume(self, &sights[step->index], error);
-    case LULL_RESTORE_WORK_WRITE_MACHINE:
-        return lull_restore_act_write_machine(self, error);
-    case LULL_RESTORE_WORK_ADOPT:
-        return lull_restore_act_adopt(self, &sights[step->index], error);
-    case LULL_RESTORE_WORK_OWN_REVISIONS:
-        self->revisions_owned = lull_restore_own_revisions(self->store, self->vm, error);
-        return self->revisions_owned;
-    case LULL_RESTORE_WORK_REMOVE_SURPLUS:
-        return lull_restore_act_remove_surplus(self, error);
-    case LULL_RESTORE_WORK_LEAVE_SURPLUS:
-        return lull_restore_act_leave_surplus(self, error);
-    case LULL_RESTORE_WORK_WAIT:
-    case LULL_RESTORE_WORK_DONE:
-    case LULL_RESTORE_WORK_N:
-        break;
-    }
-    return TRUE;
-}
-
 static guint
-count_bound(const LullRestoreSight *sights, guint n)
+count_bound(const LullRestoreLook *look)
 {
     guint bound = 0;
 
-    for (guint i = 0; i < n; i++)
-        bound += sights[i].volume ? 1 : 0;
+    for (guint i = 0; i < look->n; i++)
+        bound += (look->in_place ? look->sights[i].swap.fresh : look->sights[i].volume) ? 1 : 0;
     return bound;
 }
 
@@ -105,25 +64,6 @@ begin(LullRestoreActs *self, GError **error)
     return lull_restore_acts_begin(self, error);
 }
 
-static void
-show_machine(const LullRestoreActs *self, LullRestoreLook *look)
-{
-    look->vm = self->vm;
-    look->revisions = !self->revisions_owned && lull_restore_has_revisions(self->vm);
-}
-
-/* What is in it is lent. */
-static gboolean
-look_at_all(LullRestoreActs *self, LullRestoreLook *ret_look, GError **error)
-{
-    *ret_look = (LullRestoreLook){.restore = self->restore,
-                                  .content = self->content,
-                                  .n = (guint)json_object_array_length(self->plan),
-                                  .surplus = self->surplus != NULL};
-    show_machine(self, ret_look);
-    return lull_restore_sights_look(self->sights, &ret_look->sights, error);
-}
-
 /* Until it is to be overwritten the machine may be as it was known. Nobody is kept from starting it, and it
  * says so itself only later: its instance does. */
 static gboolean
@@ -134,7 +74,7 @@ decide(LullRestoreActs *self, LullRestoreLook *look, LullRestoreWorkStep *ret_st
         return TRUE;
     if (!lull_restore_act_look_at_target(self, error))
         return FALSE;
-    show_machine(self, look);
+    lull_restore_acts_show(self, look);
     *ret_step = lull_restore_work_decide(look);
     return TRUE;
 }
@@ -150,25 +90,30 @@ lull_restore_work_run(const LullRestoreTools *tools, LullJson *restore, LullJson
     if (!begin(&self, error))
         return FALSE;
     while (!g_cancellable_set_error_if_cancelled(cancel, error)) {
-        LullRestoreLook look = {0};
+        LullRestoreLook look;
         g_auto(LullRestoreWorkStep) step = {0};
         const gint64 now = lull_clock_boottime();
 
-        if (!look_at_all(&self, &look, error) || !decide(&self, &look, &step, error))
+        if (!lull_restore_acts_look(&self, &look, error) || !decide(&self, &look, &step, error))
             return FALSE;
         if (step.verb == LULL_RESTORE_WORK_DONE)
             return TRUE;
         g_debug("restore %s: %s %u %s", lull_meta_name(restore), lull_restore_work_verb_to_string(step.verb),
                 step.index, step.words ? step.words : "");
         if (progress)
-            progress(1000 * count_bound(look.sights, look.n) / (look.n + 1), user_data);
+            progress(1000 * count_bound(&look) / (look.n + 1), user_data);
         if (step.verb == LULL_RESTORE_WORK_WAIT) {
             waits_since = waits_since ? waits_since : now;
             if (!wait_a_moment(&self, &step, look.sights, look.n, now - waits_since, error))
                 return FALSE;
-        } else if (!perform(&self, &step, look.sights, error)) {
+        } else if (!lull_restore_perform(&self, &step, look.sights, error)) {
             return FALSE;
+        } else {
+            waits_since = 0;
         }
+        /* it may have been started meanwhile, and what it has is about to be replaced */
+        if (look.in_place && !lull_restore_act_look_at_target(&self, error))
+            return FALSE;
     }
     return FALSE;
 }

@@ -33,7 +33,8 @@ gboolean lull_restore_work_run(const LullRestoreTools *self, LullJson *restore, 
 
 /* A restore is given up, and does not run: the claims that it made go, unless its machine is there, which has
  * them. One that a machine, an instance or a pod uses by now stays, and one that was bound to a volume that
- * was there before, for with it that would go: both are told. */
+ * was there before, for with it that would go: both are told. One in place that has taken a claim away is
+ * brought to its end instead. BUSY: it is on the way, call it again. */
 gboolean
 lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error);
 

@@ -115,6 +115,9 @@ static const struct {
      "root=larry-root<vs-root data=larry-data<vs-data@larry-data logs=larry-logs<vs-logs"},
     {",'volumeRestorePolicy':'InPlace','volumeRestoreOverrides':[{'volumeName':'root','restoreName':'mine'}]",
      "root=mine<vs-root data=larry-data<vs-data@larry-data logs=logs-dv<vs-logs@logs-dv"},
+    /* the DataVolume keeps the claim of its name */
+    {",'volumeRestorePolicy':'InPlace','volumeRestoreOverrides':[{'volumeName':'logs','restoreName':'mine'}]",
+     "root=root-claim<vs-root data=larry-data<vs-data@larry-data logs=mine<vs-logs"},
     {",'volumeRestoreOverrides':[{'volumeName':'data','restoreName':'other'}]",
      "root=" OF("root") "<vs-root data=other<vs-data@other logs=" OF("logs") "<vs-logs"},
 };

@@ -275,6 +275,21 @@ START_TEST(test_what_was_not_in_the_snapshot_is_told)
 }
 END_TEST
 
+START_TEST(test_what_is_made_only_when_the_machine_starts_is_told)
+{
+    LullJson *planned = restore("");
+    g_autoptr(LullRestoreView) view = NULL;
+    g_autofree char *text = NULL;
+
+    lull_json_set_string(lull_json_ensure(lull_json_ensure(planned, "metadata"), "annotations"),
+                         "late.restore.lull.dev/root", "");
+    view = view_of(planned, content(""), target("v1", ""));
+    text = RULES->differences(view);
+    ck_assert_str_eq(text, "not in the snapshot, and as they are now: more; "
+                           "made of the snapshot when the machine is first started: root");
+}
+END_TEST
+
 /* It is planned and told with one write; how far it is is told of what takes long. */
 START_TEST(test_what_goes_fast_is_told_once)
 {
@@ -330,6 +345,7 @@ make_suite(void)
                         G_N_ELEMENTS(lost));
     tcase_add_test(tcase, test_a_plan_that_is_written_stays);
     tcase_add_test(tcase, test_what_was_not_in_the_snapshot_is_told);
+    tcase_add_test(tcase, test_what_is_made_only_when_the_machine_starts_is_told);
     tcase_add_test(tcase, test_what_goes_fast_is_told_once);
     tcase_add_test(tcase, test_what_is_denied_now_may_be_allowed_later);
     suite_add_tcase(suite, tcase);

@@ -347,7 +347,7 @@ static const struct {
 } refusals[] = {
     {"", "", "[{'volumeName':'root'}]", NULL},
     {",'volumeRestorePolicy':'PrefixTargetName'", "", "[]", NULL},
-    {",'volumeRestorePolicy':'InPlace'", "", "[]", "InPlace"},
+    {",'volumeRestorePolicy':'InPlace'", "", "[]", NULL},
     {"", "'template':{'spec':{'domain':{'devices':{'tpm':{'persistent':true}}}}}", "[]", "TPM"},
 };
 
