@@ -335,12 +335,12 @@ RIGHTS = {
     "virtualmachines.subresources.kubevirt.io/start": "update",
     "virtualmachines.subresources.kubevirt.io/stop": "update",
     "persistentvolumeclaims": "get list watch create patch delete",
-    "persistentvolumes": "get",
+    "persistentvolumes": "get list patch",
     "pods": "get list watch",
     "resourcequotas": "list",
     "nodes": "get list watch",
     "events": "list create patch",
-    "datavolumes.cdi.kubevirt.io": "get list watch create delete",
+    "datavolumes.cdi.kubevirt.io": "get list watch create patch delete",
     "storageprofiles.cdi.kubevirt.io": "get list watch",
     "storageclasses.storage.k8s.io": "get list watch",
     "volumesnapshots.snapshot.storage.k8s.io": "get list watch create delete",
@@ -521,6 +521,7 @@ def claim_of(**annotations):
 
 
 RESTORED = {"restore.kubevirt.io/lastRestoreUID": "back-1"}
+REPLACED = {"restore.lull.dev/replaced-by": "back-1"}
 
 
 def test_the_coordinator_writes_and_removes_only_claims_that_a_restore_made(installed, coordinator, namespace):
@@ -567,6 +568,70 @@ def test_the_coordinator_gives_only_revisions_that_nobody_controls(installed, co
         result = coordinator.call("PATCH", path_to(revisions, name, namespace), patch, Content_Type=MERGE)
         assert result[0] == 422 and "that nobody controls" in result[1]["message"], result
     coordinator.merge(revisions, "copy", change, namespace)
+
+
+def test_the_coordinator_removes_only_claims_of_others_that_it_has_marked(installed, coordinator, namespace):
+    """A mark is all that it may set on them."""
+    claims, path = "persistentvolumeclaims", path_to("persistentvolumeclaims", "root", namespace)
+    installed.admin.create(claim_of(), namespace)
+    for change in ({"metadata": {"annotations": {**REPLACED, "more": "yes"}}},
+                   {"metadata": {"annotations": REPLACED, "labels": {"more": "yes"}}},
+                   {"metadata": {"annotations": REPLACED, "finalizers": ["example.com/more"]}}):
+        assert coordinator.call("PATCH", path, change, Content_Type=MERGE)[0] == 422, change
+    assert coordinator.call("DELETE", path)[0] == 422
+    coordinator.merge(claims, "root", {"metadata": {"annotations": REPLACED}}, namespace)
+    coordinator.merge(claims, "root", {"metadata": {"annotations": {"restore.lull.dev/replaced-by": None}}}, namespace)
+    assert coordinator.call("DELETE", path)[0] == 422
+    coordinator.merge(claims, "root", {"metadata": {"annotations": REPLACED}}, namespace)
+    coordinator.must("DELETE", path)
+
+
+@pytest.fixture
+def volume(installed, namespace):
+    """One of no storage, that is kept for a claim of the namespace."""
+    name = f"moved-{namespace}"
+    installed.admin.create({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "volumeMode": "Block",
+                 "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "none",
+                 "claimRef": {"namespace": namespace, "name": "one"},
+                 "csi": {"driver": "other.example", "volumeHandle": name}}})
+    yield name
+    installed.admin.delete("persistentvolumes", name)
+
+
+def test_the_coordinator_moves_only_volumes_that_a_restore_holds(coordinator, volume, namespace):
+    """To another claim of the namespace that they are of."""
+    volumes, path = "persistentvolumes", path_to("persistentvolumes", volume)
+    hold = {"metadata": {"labels": {"restore.lull.dev/uid": "1"}, "annotations": {"restore.lull.dev/record": "{}"}},
+            "spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+    let_go = {"metadata": {"labels": {"restore.lull.dev/uid": None}, "annotations": {"restore.lull.dev/record": None}},
+              "spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    move = {"spec": {"claimRef": {"name": "two"}}}
+
+    def refused(change):
+        status, answer = coordinator.call("PATCH", path, change, Content_Type=MERGE)
+        return status == 422 and "may keep and move only volumes" in answer["message"]
+
+    assert refused(move) and refused({"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    coordinator.merge(volumes, volume, hold)
+    for change in ({"spec": {"claimRef": {"namespace": "default"}}}, {"spec": {"storageClassName": "other"}},
+                   {"spec": {"capacity": {"storage": "2Gi"}}}, {"metadata": {"labels": {"more": "yes"}}},
+                   {"metadata": {"annotations": {"more": "yes"}}}, {"metadata": {"finalizers": ["example.com/more"]}}):
+        assert refused(change), change
+    coordinator.merge(volumes, volume, move)
+    coordinator.merge(volumes, volume, let_go)
+    assert refused(move)
+
+
+def test_the_coordinator_tells_data_volumes_only_to_fill_nothing(installed, kubevirt, coordinator, namespace):
+    kubevirt.create_data_volume("root", namespace, claim("root"))
+    path = path_to("datavolumes.cdi.kubevirt.io", "root", namespace)
+    filled = {"cdi.kubevirt.io/storage.prePopulated": "root", "restore.kubevirt.io/name": "back"}
+    for change in ({"metadata": {"annotations": {**filled, "more": "yes"}}}, {"metadata": {"labels": {"more": "yes"}}},
+                   {"spec": {"source": None}}):
+        assert coordinator.call("PATCH", path, change, Content_Type=MERGE)[0] == 422, change
+    coordinator.merge("datavolumes.cdi.kubevirt.io", "root", {"metadata": {"annotations": filled}}, namespace)
 
 
 def test_the_coordinator_writes_only_machines_that_are_being_restored(installed, coordinator, vm, namespace):
