@@ -137,8 +137,8 @@ END_TEST
 static LullJson *
 users_json(const char *name, const char *phase, const char *body)
 {
-    g_autofree char *text = g_strdup_printf(
-        "[{'metadata':{'name':'%s'},'status':{'phase':'%s'},'spec':%s}]", name, phase, body);
+    g_autofree char *text =
+        g_strdup_printf("[{'metadata':{'name':'%s'},'status':{'phase':'%s'},'spec':%s}]", name, phase, body);
 
     return json(text);
 }
@@ -230,7 +230,8 @@ static const Case cases[] = {
     {HELD, .claim = OLD(MARKED), .aside = "{'metadata':{'name':'a'}}", DO(REMOVE_ASIDE), DROP(GIVE_BACK)},
     {.claim = OLD(MARKED), .old = OLD_VOLUME, DO(CREATE_ASIDE), DROP(UNMARK)},
     /* from here on there is only forward */
-    {HELD, .claim = OLD(MARKED "," GOING), .user = "pod user", DO(WAIT), DROP(WAIT), .words = "used by pod user"},
+    {HELD, .claim = OLD(MARKED "," GOING), .user = "pod user", DO(WAIT), DROP(WAIT),
+     .words = "used by pod user"},
     {HELD, DO(CREATE_MOVED), DROP(CREATE_MOVED)},
     {HELD, .claim = ON("u-new", MADE, "pv-new", "Pending"), DO(WAIT), DROP(WAIT),
      .words = "not bound to volume pv-new"},
