@@ -336,7 +336,7 @@ class Before:
         assert {volume: self.claim(volume)["metadata"]["uid"] for volume in self.claims} == {
             volume: one["metadata"]["uid"] for volume, one in self.claims.items()}
 
-    def assert_replaced(self):
+    def assert_replaced(self, back):
         """By claims of the same names, with what was cut; the volumes that they had are gone, none is held."""
         for volume, old in self.claims.items():
             new, volumes = self.claim(volume), "persistentvolumes"
@@ -348,8 +348,7 @@ class Before:
             bound = self.admin.read(volumes, new["spec"]["volumeName"])
             assert bound["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
             assert HELD not in bound["metadata"].get("labels", {})
-        names = {one["metadata"]["name"] for one in self.admin.list(CLAIMS, self.machine.namespace)}
-        assert not [name for name in names if name.startswith("restore-") and name.endswith(tuple(self.claims))]
+        assert {one["metadata"]["name"] for one in back.made()} == {self.machine.claim(volume) for volume in self.claims}
 
 
 def test_in_place_a_machine_is_as_it_was_written_down(installed, make):
@@ -369,7 +368,7 @@ def test_in_place_a_machine_is_as_it_was_written_down(installed, make):
     back = machine.restore(**IN_PLACE)
     back.wait_complete()
     back.assert_data()
-    before.assert_replaced()
+    before.assert_replaced(back)
     assert machine.disks() == {volume: machine.claim(volume) for volume in machine.volumes}
     done = installed.run_kubectl("-n", machine.namespace, "diff", "-f", "-", stdin=manifests)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -394,7 +393,7 @@ def test_r13_in_place_a_data_volume_keeps_its_name_and_gets_the_new_claim(instal
     document = back.wait_complete()
     assert document["status"]["restores"][0]["dataVolumeName"] == name
     back.assert_data()
-    before.assert_replaced()
+    before.assert_replaced(back)
     new = before.claim("root")["metadata"]
     assert new["annotations"]["cdi.kubevirt.io/storage.populatedFor"] == name and "ownerReferences" not in new
     told = machine.admin.read(DATA_VOLUMES, name, machine.namespace)["metadata"]
@@ -416,7 +415,7 @@ def test_in_place_what_a_pod_uses_is_not_replaced_before_it_ends(installed, make
     assert not back.made()
     installed.admin.delete("pods", pod["metadata"]["name"], machine.namespace)
     back.wait_complete()
-    before.assert_replaced()
+    before.assert_replaced(back)
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "deleted"])
@@ -446,7 +445,7 @@ def test_in_place_a_claim_that_is_on_its_way_out_is_replaced_whatever_happens(
     else:
         installed.admin.wait_gone(RESTORES, back.name, machine.namespace)
     wait_for(lambda: not machine.vm.read()["status"].get("restoreInProgress"), "the machine let go")
-    before.assert_replaced()
+    before.assert_replaced(back)
     assert machine.vm.read()["metadata"]["annotations"][LAST] == back.marker
 
 

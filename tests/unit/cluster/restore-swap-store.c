@@ -36,7 +36,10 @@ writes(GError **error)
         played.writes++;
         return TRUE;
     }
-    return played.does_it && played.calls == played.dies_at;
+    if (!played.does_it || played.calls != played.dies_at)
+        return FALSE;
+    g_clear_error(error);
+    return TRUE;
 }
 
 static const char *

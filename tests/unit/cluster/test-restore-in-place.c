@@ -61,7 +61,7 @@ START_TEST(one_that_was_killed_goes_on_and_old_or_new_data_are_whole)
 {
     gboolean alive = FALSE;
 
-    for (guint at = 1; !alive; at++) {
+    for (guint at = 1; !alive; at += SWAP_STRIDE) {
         g_autoptr(GError) error = NULL;
 
         played.late = _i / 2;
@@ -89,7 +89,7 @@ START_TEST(one_that_is_given_up_leaves_the_old_data_or_the_new_never_some_of_eac
 {
     gboolean alive = FALSE, taken_back = FALSE, finished = FALSE;
 
-    for (guint at = 1; !alive; at++) {
+    for (guint at = 1; !alive; at += SWAP_STRIDE) {
         played.by_write = TRUE;
         played.dies_at = at;
         played.does_it = _i % 2;
