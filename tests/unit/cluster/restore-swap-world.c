@@ -13,6 +13,7 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/storage/csi/kinds.h"
 #include "tests/lib/check-main.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/objects.h"
 
 LullJson *restore, *content;
@@ -105,6 +106,7 @@ swap_set_up(void)
     g_autoptr(GError) error = NULL;
     g_autofree char *path = NULL;
 
+    use_memory();
     directory = g_dir_make_tmp("lull-in-place-XXXXXX", NULL);
     path = g_build_filename(directory, "store.db", NULL);
     played = (Played){.base.ops = &played_ops};
