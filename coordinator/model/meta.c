@@ -41,6 +41,27 @@ lull_meta_version(LullJson *object)
     return meta_string(object, "resourceVersion");
 }
 
+/* No uid has one. */
+#define AT "@"
+
+char *
+lull_meta_seen(LullJson *object)
+{
+    return g_strconcat(lull_meta_uid(object), AT, lull_meta_version(object), NULL);
+}
+
+LullJson *
+lull_meta_preconditions(const char *seen)
+{
+    g_auto(GStrv) parts = g_strsplit(seen, AT, 2);
+    LullJson *preconditions = json_object_new_object();
+
+    lull_json_set_string(preconditions, "uid", parts[0]);
+    if (parts[0] && parts[1])
+        lull_json_set_string(preconditions, "resourceVersion", parts[1]);
+    return preconditions;
+}
+
 const char *
 lull_meta_annotation(LullJson *object, const char *key)
 {

@@ -15,7 +15,9 @@ const char *lull_meta_name(LullJson *object);
 const char *lull_meta_namespace(LullJson *object);
 const char *lull_meta_uid(LullJson *object);
 const char *lull_meta_version(LullJson *object); /* resourceVersion: opaque, compare for equality only */
-const char *lull_meta_annotation(LullJson *object, const char *key); /* LULL_ANNOTATION_... */
+char *lull_meta_seen(LullJson *object) G_GNUC_WARN_UNUSED_RESULT; /* lull_store_remove(): this, unchanged */
+LullJson *lull_meta_preconditions(const char *seen) G_GNUC_WARN_UNUSED_RESULT; /* that, as in DeleteOptions */
+const char *lull_meta_annotation(LullJson *object, const char *key);           /* LULL_ANNOTATION_... */
 gboolean lull_meta_is_deleting(LullJson *object);
 gint64 lull_meta_created(LullJson *object); /* wall clock usec, 0 unknown */
 gboolean lull_meta_has_finalizer(LullJson *object, const char *finalizer);

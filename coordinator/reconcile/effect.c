@@ -80,14 +80,28 @@ lull_effect_create(LullStore *store, const LullKind *kind, LullJson *object, GEr
     return settle(created != NULL, problem, LULL_ERROR_EXISTS, error);
 }
 
+static gboolean
+remove_if(LullStore *store, const LullKind *kind, LullJson *object, const char *what, GError **error)
+{
+    GError *problem = NULL;
+    const gboolean removed =
+        lull_store_remove(store, kind, lull_meta_namespace(object), lull_meta_name(object), what, &problem);
+
+    return settle(removed, problem, LULL_ERROR_NOT_FOUND, error);
+}
+
 gboolean
 lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
 {
-    GError *problem = NULL;
-    const gboolean removed = lull_store_remove(store, kind, lull_meta_namespace(object),
-                                               lull_meta_name(object), lull_meta_uid(object), &problem);
+    return remove_if(store, kind, object, lull_meta_uid(object), error);
+}
 
-    return settle(removed, problem, LULL_ERROR_NOT_FOUND, error);
+gboolean
+lull_effect_remove_seen(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
+{
+    g_autofree char *seen = lull_meta_seen(object);
+
+    return remove_if(store, kind, object, seen, error);
 }
 
 gboolean

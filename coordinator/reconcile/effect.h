@@ -20,6 +20,8 @@ gboolean lull_effect_annotate(LullStore *store, const LullKind *kind, LullJson *
                               const char *value, GError **error);
 gboolean lull_effect_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
 gboolean lull_effect_remove(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
+/* Only as it was seen: one that arrives late finds it changed. */
+gboolean lull_effect_remove_seen(LullStore *store, const LullKind *kind, LullJson *object, GError **error);
 
 /* Sets or clears (NULL) a lock of the VM: status.@field. To set it @vm must have no other one that counts;
  * void ones, see below, go with that: some day somebody has their owner's name. *@ret_vm (may be NULL): what

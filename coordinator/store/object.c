@@ -266,12 +266,23 @@ lull_object_conflict(const LullKind *kind, LullJson *object, GError **error)
 gboolean
 lull_object_check_uid(const LullKind *kind, LullJson *object, const char *uid, GError **error)
 {
-    if (!uid || !*uid || g_strcmp0(uid, lull_meta_uid(object)) == 0)
+    g_autoptr(LullJson) wanted = uid && *uid ? lull_meta_preconditions(uid) : NULL;
+    const char *version = lull_json_string(wanted, "resourceVersion", NULL);
+
+    if (!wanted)
         return TRUE;
-    g_set_error(
-        error, LULL_ERROR, LULL_ERROR_CONFLICT,
-        "Operation cannot be fulfilled on %s.%s \"%s\": Precondition failed: UID in precondition: %.80s, "
-        "UID in object meta: %s",
-        kind->plural, kind->group, lull_meta_name(object), uid, lull_meta_uid(object));
-    return FALSE;
+    if (g_strcmp0(lull_json_string(wanted, "uid", ""), lull_meta_uid(object)) != 0) {
+        g_set_error(
+            error, LULL_ERROR, LULL_ERROR_CONFLICT,
+            "Operation cannot be fulfilled on %s.%s \"%s\": Precondition failed: UID in precondition: %.80s, "
+            "UID in object meta: %s",
+            kind->plural, kind->group, lull_meta_name(object), lull_json_string(wanted, "uid", ""),
+            lull_meta_uid(object));
+        return FALSE;
+    }
+    if (version && g_strcmp0(version, lull_meta_version(object)) != 0) {
+        lull_object_conflict(kind, object, error);
+        return FALSE;
+    }
+    return TRUE;
 }

@@ -35,7 +35,7 @@ void lull_object_not_found(const LullKind *kind, const char *name, GError **erro
 void lull_object_exists(const LullKind *kind, const char *name, GError **error);
 void lull_object_conflict(const LullKind *kind, LullJson *object, GError **error);
 
-/* CONFLICT unless @uid is NULL or the object's. */
+/* CONFLICT unless @uid is NULL or the object's, or what lull_meta_seen() tells of it. */
 gboolean lull_object_check_uid(const LullKind *kind, LullJson *object, const char *uid, GError **error);
 
 G_END_DECLS

@@ -111,7 +111,7 @@ LullJson *lull_store_create(LullStore *self, const LullKind *kind, LullJson *obj
 LullJson *lull_store_patch(LullStore *self, const LullKind *kind, const char *ns, const char *name,
                            LullPatchTarget target, LullJson *patch, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* @uid: NULL, or only this very object. */
+/* @uid: NULL, or only this very object; lull_meta_seen(): only as it was seen. CONFLICT: it is not that. */
 gboolean lull_store_remove(LullStore *self, const LullKind *kind, const char *ns, const char *name,
                            const char *uid, GError **error);
 

@@ -245,6 +245,25 @@ START_TEST(removal_can_be_bound_to_one_object)
 }
 END_TEST
 
+/* One that arrives late finds another state than it was meant for. */
+START_TEST(removal_can_be_bound_to_what_was_seen)
+{
+    store = factories[_i].open(dir);
+    g_autoptr(LullJson) created = create("snap", "");
+    g_autoptr(LullJson) changed =
+        try_patch("snap", LULL_PATCH_OBJECT, "{'metadata':{'labels':{'a':'b'}}}", NULL);
+    g_autofree char *before = lull_meta_seen(created);
+    g_autofree char *seen = lull_meta_seen(changed);
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(!lull_store_remove(store, KIND, NS, "snap", before, &error));
+    ck_assert_error(error, LULL_ERROR_CONFLICT);
+    ck_assert(exists("snap"));
+    ck_assert(lull_store_remove(store, KIND, NS, "snap", seen, NULL));
+    ck_assert(!exists("snap"));
+}
+END_TEST
+
 START_TEST(finalizers_hold_an_object_until_the_last_is_gone)
 {
     store = factories[_i].open(dir);
@@ -413,6 +432,7 @@ make_suite(void)
         a_patch_that_changes_nothing_makes_no_version,
         a_stale_version_is_a_conflict,
         removal_can_be_bound_to_one_object,
+        removal_can_be_bound_to_what_was_seen,
         finalizers_hold_an_object_until_the_last_is_gone,
         lists_are_by_name_and_by_namespace,
         lists_are_chosen_by_labels_and_name,

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "coordinator/store/client/client.h"
+#include "coordinator/model/meta.h"
 
 #include <string.h>
 #include <sys/un.h>
@@ -345,7 +346,7 @@ lull_client_remove(LullClient *self, const LullKind *kind, const char *ns, const
     lull_json_set_string(options, "apiVersion", "v1");
     lull_json_set_string(options, "kind", "DeleteOptions");
     if (uid)
-        lull_json_set_string(lull_json_ensure(options, "preconditions"), "uid", uid);
+        lull_json_take(options, "preconditions", lull_meta_preconditions(uid));
 
     const LullTransfer request = {.method = "DELETE",
                                   .path = path,

@@ -251,7 +251,7 @@ kube_remove(LullStore *store, const LullKind *kind, const char *ns, const char *
     lull_json_set_string(options, "kind", "DeleteOptions");
     lull_json_set_string(options, "propagationPolicy", "Background");
     if (uid)
-        lull_json_set_string(lull_json_ensure(options, "preconditions"), "uid", uid);
+        lull_json_take(options, "preconditions", lull_meta_preconditions(uid));
     const LullKubeRequest request = {
         .method = "DELETE", .path = path, .content_type = JSON, .body = options, .repeatable = TRUE};
     g_autoptr(LullJson) answer = lull_kube_link_request(self->link, &request, &repeated, &problem);
