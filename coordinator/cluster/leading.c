@@ -14,6 +14,7 @@
 #include "coordinator/reconcile/restore-effects.h"
 #include "coordinator/reconcile/snapshot-effects.h"
 #include "coordinator/storage/csi/kinds.h"
+#include "coordinator/store/kube/kube.h"
 #include "protocol/names.h"
 
 struct _LullLeading {
@@ -69,7 +70,10 @@ start_restores(LullLeading *self, const LullLeadingTools *tools, GMainContext *c
     const LullReconciler restore = {
         "restore",         &lull_kind_restore, {&lull_kind_vm, &lull_kind_snapshot},
         lull_restore_refs, lull_restore_pass,  &self->restores};
-    const LullRestoreTools work = {.store = self->asking, .recent = self->store, .trial = tools->trial};
+    const LullRestoreTools work = {.store = self->asking,
+                                   .recent = self->store,
+                                   .trial = tools->trial,
+                                   .try_create = lull_store_kube_try_create};
 
     lull_restore_cluster_init(&self->place, &work, tools->run_calls, tools->leader);
     self->jobs = lull_jobs_new();

@@ -6,6 +6,7 @@
 #include "coordinator/cluster/restore-machine.h"
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-revisions.h"
+#include "coordinator/cluster/restore-swap.h"
 #include "coordinator/cluster/restore-use.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
@@ -13,7 +14,6 @@
 #include "coordinator/model/meta.h"
 #include "coordinator/reconcile/effect.h"
 #include "coordinator/storage/csi/kinds.h"
-#include "coordinator/store/kube/kube.h"
 #include "protocol/error.h"
 
 static const char *
@@ -120,7 +120,7 @@ try_machine(LullRestoreActs *self, GError **error)
     self->tried = TRUE;
     if (!self->tools->trial)
         return TRUE;
-    tried = lull_store_kube_try_create(self->tools->trial, &lull_kind_plain_machine, machine, &problem);
+    tried = self->tools->try_create(self->tools->trial, &lull_kind_plain_machine, machine, &problem);
     if (tried || lull_error_is(problem, LULL_ERROR_EXISTS))
         return TRUE;
     g_prefix_error(&problem, "vm %s cannot be made: ", target_of(self->restore));
@@ -132,6 +132,7 @@ lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sig
 {
     g_autoptr(LullJson) claim =
         lull_restore_claim(self->restore, self->content, sight->entry, sight->snapshot, self->vm);
+    LullJson *old = lull_json_object(sight->swap.old_record, "claim");
     g_autoptr(GError) problem = NULL;
     LullJson *made = NULL;
 
@@ -142,6 +143,7 @@ lull_restore_act_create_claim(LullRestoreActs *self, const LullRestoreSight *sig
                     lull_json_string(sight->entry, "volumeName", ""));
         return FALSE;
     }
+    lull_restore_own_as(claim, old);
     made = lull_store_create(self->store, &lull_csi_kind_claim, claim, &problem);
     if (!made && lull_error_is(problem, LULL_ERROR_EXISTS) &&
         !lull_effect_get(self->store, &lull_csi_kind_claim, lull_meta_namespace(claim), lull_meta_name(claim),

@@ -16,9 +16,10 @@ typedef struct {
     LullJson *restore, *content, *plan; /* lent */
     gboolean fresh;                     /* of what is planned nothing can have been made yet */
     LullRestoreSights *sights;
-    LullJson *vm;      /* the target, as it was looked at; NULL: not there */
-    LullJson *surplus; /* names of DataVolumes that go in the end; NULL: none */
-    gboolean tried;
+    LullJson *vm;          /* the target, as it was looked at; NULL: not there */
+    LullJson *surplus;     /* names of DataVolumes that go in the end; NULL: none */
+    gboolean tried;        /* the machine */
+    gboolean claims_tried; /* those that are made in place */
     gboolean revisions_owned;
 } LullRestoreActs;
 

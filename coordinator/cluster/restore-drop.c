@@ -113,23 +113,25 @@ drop_claims(LullStore *store, const LullRestoreUsers *users, LullJson *restore, 
 }
 
 gboolean
-lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error)
+lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content,
+                       gboolean *ret_between, GError **error)
 {
     const char *ns = lull_meta_namespace(restore);
+    const gboolean in_place = lull_restore_is_in_place(restore);
     g_auto(LullRestoreUsers) users = {0};
     g_autoptr(LullJson) vm = NULL;
-    gboolean finished = FALSE;
 
+    *ret_between = in_place; /* as far as anybody knows */
+    if (in_place && !lull_restore_swap_drop(self, restore, content, ret_between, error))
+        return FALSE;
+    *ret_between = FALSE;
     if (!lull_effect_get(self->store, &lull_kind_vm, ns,
                          lull_json_string(lull_json_at(restore, "spec", "target", NULL), "name", ""), &vm,
                          error))
         return FALSE;
-    if (lull_restore_is_in_place(restore) &&
-        !lull_restore_swap_drop(self, restore, content, &finished, error))
-        return FALSE;
-    if (finished || (vm && lull_restore_made(restore, vm)))
+    if (vm && lull_restore_made(restore, vm))
         return TRUE;
     return lull_restore_users_list(self->store, ns, &users, error) &&
-           drop_data_volumes(self->store, &users, restore, error) &&
+           (in_place || drop_data_volumes(self->store, &users, restore, error)) &&
            drop_claims(self->store, &users, restore, content, error);
 }

@@ -69,11 +69,11 @@ start(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 }
 
 static gboolean
-drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
+drop(LullRestorePlace *place, const LullRestoreOrder *order, gboolean *ret_between, GError **error)
 {
     const LullRestoreCluster *self = (const LullRestoreCluster *)place;
 
-    return lull_restore_work_drop(&self->tools, order->restore, order->content, error);
+    return lull_restore_work_drop(&self->tools, order->restore, order->content, ret_between, error);
 }
 
 static const LullRestorePlaceOps ops = {&lull_restore_cluster_rules, run, shut_down, start, drop};

@@ -218,5 +218,6 @@ const LullRestoreRules lull_restore_cluster_rules = {.refuse = refuse,
                                                      .differences = differences,
                                                      .note = lull_run_note,
                                                      .notes = lull_run_notes,
+                                                     .ends_written = TRUE,
                                                      .owned = TRUE,
                                                      .sparing = TRUE};

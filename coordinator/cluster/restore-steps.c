@@ -6,6 +6,7 @@
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-revisions.h"
 #include "coordinator/cluster/restore-swap-acts.h"
+#include "coordinator/cluster/restore-swap-try.h"
 #include "coordinator/cluster/restore-swap.h"
 #include "coordinator/reconcile/effect.h"
 #include "protocol/error.h"
@@ -24,7 +25,8 @@ lull_restore_acts_look(LullRestoreActs *self, LullRestoreLook *ret_look, GError 
                                   .content = self->content,
                                   .n = (guint)json_object_array_length(self->plan),
                                   .surplus = self->surplus != NULL,
-                                  .in_place = lull_restore_is_in_place(self->restore)};
+                                  .in_place = lull_restore_is_in_place(self->restore),
+                                  .tried = self->claims_tried};
     lull_restore_acts_show(self, ret_look);
     return lull_restore_sights_look(self->sights, &ret_look->sights, error);
 }
@@ -110,6 +112,12 @@ static const Act acts[LULL_RESTORE_WORK_N] = {
     [LULL_RESTORE_WORK_LEAVE_OLD] = lull_restore_act_leave_old,
     [LULL_RESTORE_WORK_GIVE_BACK] = lull_restore_act_give_back,
     [LULL_RESTORE_WORK_UNMARK] = lull_restore_act_unmark,
+    [LULL_RESTORE_WORK_DISOWN] = lull_restore_act_disown,
+    [LULL_RESTORE_WORK_MOVE_OLD] = lull_restore_act_move_old,
+    [LULL_RESTORE_WORK_CREATE_OLD] = lull_restore_act_create_old,
+    [LULL_RESTORE_WORK_LEAVE_FRESH] = lull_restore_act_leave_fresh,
+    [LULL_RESTORE_WORK_UNMARK_DATA_VOLUME] = lull_restore_act_unmark_data_volume,
+    [LULL_RESTORE_WORK_REMOVE_DATA_VOLUME] = lull_restore_act_remove_data_volume,
 };
 
 gboolean
@@ -118,5 +126,7 @@ lull_restore_perform(LullRestoreActs *self, const LullRestoreWorkStep *step, con
 {
     if (step->verb == LULL_RESTORE_WORK_STUCK || step->verb == LULL_RESTORE_WORK_FAIL)
         return lull_restore_give_up(step, error);
+    if (step->verb == LULL_RESTORE_WORK_TRY)
+        return lull_restore_swap_try(self, sights, error);
     return !acts[step->verb] || acts[step->verb](self, sights ? &sights[step->index] : NULL, error);
 }

@@ -8,6 +8,7 @@
 #include "coordinator/cluster/restore-plan.h"
 #include "coordinator/cluster/restore-steps.h"
 #include "coordinator/cluster/restore-swap-decide.h"
+#include "coordinator/cluster/restore-swap-facts.h"
 #include "coordinator/model/meta.h"
 #include "protocol/error.h"
 
@@ -22,7 +23,7 @@ is_hopeless(const GError *error)
 }
 
 static gboolean
-step_on(LullRestoreActs *self, gboolean *hopeless, gboolean *ret_done, gboolean *begun, GError **error)
+step_on(LullRestoreActs *self, gboolean *hopeless, gboolean *ret_done, gboolean *ret_between, GError **error)
 {
     LullRestoreLook look;
     g_auto(LullRestoreWorkStep) step = {0};
@@ -30,7 +31,7 @@ step_on(LullRestoreActs *self, gboolean *hopeless, gboolean *ret_done, gboolean 
 
     if (!lull_restore_acts_look(self, &look, error))
         return FALSE;
-    *begun |= lull_restore_swap_has_begun(&look);
+    *ret_between = lull_swap_stage(&look) == LULL_SWAP_BETWEEN;
     step = lull_restore_swap_decide_drop(&look, *hopeless);
     g_debug("restore %s is given up: %s %u %s", lull_meta_name(self->restore),
             lull_restore_work_verb_to_string(step.verb), step.index, step.words ? step.words : "");
@@ -48,18 +49,19 @@ step_on(LullRestoreActs *self, gboolean *hopeless, gboolean *ret_done, gboolean 
 
 gboolean
 lull_restore_swap_drop(const LullRestoreTools *tools, LullJson *restore, LullJson *content,
-                       gboolean *ret_finished, GError **error)
+                       gboolean *ret_between, GError **error)
 {
     g_auto(LullRestoreActs) self = {.tools = tools, .restore = restore, .content = content};
     gboolean hopeless = FALSE, done = FALSE;
 
-    *ret_finished = FALSE;
+    *ret_between = FALSE;
     if (!lull_json_array(lull_json_object(restore, "status"), "restores"))
         return TRUE;
+    *ret_between = TRUE; /* as far as anybody knows */
     if (!lull_restore_acts_begin(&self, error))
         return FALSE;
     for (guint i = 0; i < MOST_STEPS && !done; i++)
-        if (!step_on(&self, &hopeless, &done, ret_finished, error))
+        if (!step_on(&self, &hopeless, &done, ret_between, error))
             return FALSE;
     if (!done)
         g_set_error(error, LULL_ERROR, LULL_ERROR_BUSY,

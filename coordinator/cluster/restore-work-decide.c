@@ -135,8 +135,15 @@ lull_restore_work_verb_to_string(LullRestoreWorkVerb verb)
         [LULL_RESTORE_WORK_CREATE_MOVED] = "create-moved",
         [LULL_RESTORE_WORK_LET_GO] = "let-go",
         [LULL_RESTORE_WORK_LEAVE_OLD] = "leave-old",
+        [LULL_RESTORE_WORK_TRY] = "try",
+        [LULL_RESTORE_WORK_DISOWN] = "disown",
+        [LULL_RESTORE_WORK_MOVE_OLD] = "move-old",
+        [LULL_RESTORE_WORK_CREATE_OLD] = "create-old",
         [LULL_RESTORE_WORK_GIVE_BACK] = "give-back",
+        [LULL_RESTORE_WORK_LEAVE_FRESH] = "leave-fresh",
         [LULL_RESTORE_WORK_UNMARK] = "unmark",
+        [LULL_RESTORE_WORK_UNMARK_DATA_VOLUME] = "unmark-data-volume",
+        [LULL_RESTORE_WORK_REMOVE_DATA_VOLUME] = "remove-data-volume",
         [LULL_RESTORE_WORK_DONE] = "done",
     };
 

@@ -48,6 +48,7 @@ typedef struct {
     gboolean surplus;   /* DataVolumes that are noted to go may still be there */
     gboolean revisions; /* the machine's instance type or preference may be nobody's */
     gboolean in_place;
+    gboolean tried; /* claims that are to be made in place would be taken */
 } LullRestoreLook;
 
 typedef enum {
@@ -73,8 +74,15 @@ typedef enum {
     LULL_RESTORE_WORK_CREATE_MOVED,
     LULL_RESTORE_WORK_LET_GO,
     LULL_RESTORE_WORK_LEAVE_OLD, /* the new data are yet to come: nobody holds the old ones, and they stay */
+    LULL_RESTORE_WORK_TRY,       /* all claims that are to be made, without making them */
+    LULL_RESTORE_WORK_DISOWN,    /* the claim that was made: its machine is gone */
+    LULL_RESTORE_WORK_MOVE_OLD,
+    LULL_RESTORE_WORK_CREATE_OLD, /* the claim that was replaced, with what it had */
     LULL_RESTORE_WORK_GIVE_BACK,
+    LULL_RESTORE_WORK_LEAVE_FRESH, /* somebody may have written to it: nobody holds it, and it stays */
     LULL_RESTORE_WORK_UNMARK,
+    LULL_RESTORE_WORK_UNMARK_DATA_VOLUME,
+    LULL_RESTORE_WORK_REMOVE_DATA_VOLUME,
     LULL_RESTORE_WORK_DONE,
     LULL_RESTORE_WORK_N
 } LullRestoreWorkVerb;

@@ -15,9 +15,11 @@ typedef struct {
                           another coordinator leads */
     LullStore *recent; /* lent: as @store, but for what it knows (store/recent.h): asked by who has just
                           recorded a plan; NULL: @store */
-    LullStore *trial;  /* lent, an API server (store/kube/): a machine is tried there before anything is made
-                         for it; NULL: it is not */
-    gint64 patience;   /* how long claims may take before what holds them up is told; 0: the usual */
+    LullStore *trial;  /* lent, an API server: a machine is tried there before anything is made for it, and
+                          claims are before any is replaced; NULL: they are not */
+    LullJson *(*try_create)(LullStore *trial, const LullKind *kind, LullJson *object,
+                            GError **error); /* by that: lull_store_kube_try_create() */
+    gint64 patience; /* how long claims may take before what holds them up is told; 0: the usual */
 } LullRestoreTools;
 
 /* Blocks, on a thread of its own. @restore: with its plan in status.restores, @content: of its snapshot; both
@@ -33,9 +35,10 @@ gboolean lull_restore_work_run(const LullRestoreTools *self, LullJson *restore, 
 
 /* A restore is given up, and does not run: the claims that it made go, unless its machine is there, which has
  * them. One that a machine, an instance or a pod uses by now stays, and one that was bound to a volume that
- * was there before, for with it that would go: both are told. One in place that has taken a claim away is
- * brought to its end instead. BUSY: it is on the way, call it again. */
-gboolean
-lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content, GError **error);
+ * was there before, for with it that would go: both are told. What one in place replaced is put back. BUSY:
+ * it is on the way, call it again; *@ret_between: and till then the machine is of two times: it stays locked.
+ */
+gboolean lull_restore_work_drop(const LullRestoreTools *self, LullJson *restore, LullJson *content,
+                                gboolean *ret_between, GError **error);
 
 G_END_DECLS

@@ -148,15 +148,16 @@ tell_leftover(const LullRestores *self, const LullRestoreView *view, const char 
 
 /* What hinders it is told, and it is tried again. */
 static gboolean
-drop_leftovers(const LullRestores *self, const LullRestoreView *view, GError **error)
+drop_leftovers(const LullRestores *self, const LullRestoreView *view, gboolean *ret_between, GError **error)
 {
     LullRestoreOrder order = order_of(view->restore, view->content);
     g_autoptr(GError) problem = NULL;
 
     order.vm_uid = view->vm_uid;
+    *ret_between = FALSE;
     if (view->complete)
         return TRUE;
-    if (self->place->ops->drop(self->place, &order, &problem))
+    if (self->place->ops->drop(self->place, &order, ret_between, &problem))
         return !view->leftover || view->deleting || tell_leftover(self, view, NULL, error);
     (void)tell_leftover(self, view, problem->message, NULL);
     g_propagate_error(error, g_steal_pointer(&problem));
@@ -178,9 +179,9 @@ forget_jobs(const LullRestores *self, const LullRestoreView *view)
 }
 
 static gboolean
-forget_data(const LullRestores *self, const LullRestoreView *view, GError **error)
+forget_data(const LullRestores *self, const LullRestoreView *view, gboolean *ret_between, GError **error)
 {
-    if (!drop_leftovers(self, view, error))
+    if (!drop_leftovers(self, view, ret_between, error))
         return FALSE;
     forget_jobs(self, view);
     return TRUE;
@@ -200,13 +201,19 @@ forget_dump(const LullRestores *self, const LullRestoreView *view, GError **erro
 }
 
 /* The lock goes last: with it this restore loses sight of its work, whether or not the answer arrives. But no
- * machine stays locked for what is left of a restore: that is looked for without the lock, too. */
+ * machine stays locked for what is left of a restore: that is looked for without the lock, too. One whose
+ * data are of two times is nobody's to start. */
 static gboolean
 unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    const gboolean dropped = forget_data(self, view, &problem);
+    gboolean between = FALSE;
+    const gboolean dropped = forget_data(self, view, &between, &problem);
 
+    if (!dropped && between) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
     if (!forget_dump(self, view, error) ||
         !lull_effect_lock(self->store, view->vm, "restoreInProgress", NULL, NULL, error))
         return FALSE;
@@ -218,7 +225,10 @@ unlock(const LullRestores *self, const LullRestoreView *view, GError **error)
 static gboolean
 remove_finalizer(const LullRestores *self, const LullRestoreView *view, GError **error)
 {
-    if (view->planned && !drop_leftovers(self, view, error)) /* where an earlier life ended with it */
+    gboolean between = FALSE;
+
+    if (view->planned &&
+        !drop_leftovers(self, view, &between, error)) /* where an earlier life ended with it */
         return FALSE;
     forget_jobs(self, view);
     return lull_effect_finalizer(self->store, &lull_kind_restore, view->restore, LULL_FINALIZER_RESTORE,
@@ -280,6 +290,7 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
 {
     const LullKind *kind = &lull_kind_restore;
     g_autofree char *id = NULL;
+    gboolean between = FALSE;
 
     *ret_acted = TRUE;
     switch (verb) {
@@ -298,7 +309,7 @@ perform(const LullRestores *self, const LullRestoreView *view, LullRestoreVerb v
     case LULL_RESTORE_UNLOCK:
         return unlock(self, view, error);
     case LULL_RESTORE_FORGET_DATA:
-        return forget_data(self, view, error);
+        return forget_data(self, view, &between, error);
     case LULL_RESTORE_REMOVE_FINALIZER:
         return remove_finalizer(self, view, error);
     case LULL_RESTORE_NOTE_START:

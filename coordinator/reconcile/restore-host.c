@@ -59,8 +59,9 @@ start(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
 }
 
 static gboolean
-drop(LullRestorePlace *place, const LullRestoreOrder *order, GError **error)
+drop(LullRestorePlace *place, const LullRestoreOrder *order, gboolean *ret_between, GError **error)
 {
+    *ret_between = FALSE;
     const LullRestoreHost *self = (const LullRestoreHost *)place;
 
     return !order->content_uid ||

@@ -51,6 +51,9 @@ struct _LullRestoreRules {
     /* Its lock is taken before the target is stopped, and let go after it is started; else the other way
      * round: nobody may stop or start what is locked. */
     gboolean stops_locked;
+    /* One whose target is written is not taken back: what is left to do is tried until it is done, and no
+     * Failure says that all is as it was. */
+    gboolean ends_written;
     /* A restore without an owner belongs to its target. */
     gboolean owned;
     /* Each write goes far: how far the data are is told only of what takes long. */
@@ -72,8 +75,10 @@ typedef struct {
     gboolean (*start)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
 
     /* Takes away what a restore made that never came to its end, and that its target does not use. No @run of
-     * it is under way. On the loop's thread. */
-    gboolean (*drop)(LullRestorePlace *self, const LullRestoreOrder *order, GError **error);
+     * it is under way. On the loop's thread. FALSE, *@ret_between: till that is done the target's data are of
+     * two times: nobody else may have it. */
+    gboolean (*drop)(LullRestorePlace *self, const LullRestoreOrder *order, gboolean *ret_between,
+                     GError **error);
 
     /* How many bytes @run has to put in place; 0: nobody knows. NULL: nobody ever does. */
     guint64 (*size)(LullRestorePlace *self, const LullRestoreOrder *order);

@@ -76,7 +76,7 @@ find_failure(const LullRestoreView *self, const LullRestoreRules *rules, const G
 
     if (reason)
         return reason;
-    if (data_error && rules->is_final(data_error))
+    if (data_error && rules->is_final(data_error) && !(self->written && rules->ends_written))
         return g_strdup(data_error->message);
     if (self->target_stopped || self->written)
         return NULL;

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/cluster/restore-swap-store.h"
 
+#include <string.h>
+
 #include "coordinator/cluster/machine-volumes.h"
 #include "coordinator/cluster/volume-class.h"
 #include "coordinator/cluster/volume-status.h"
@@ -13,14 +15,21 @@
 
 Played played;
 
+/* Reads come side by side. */
+G_LOCK_DEFINE_STATIC(calls);
+
 static gboolean
 is_alive(gboolean is_write, GError **error)
 {
+    gboolean alive = FALSE;
+
+    G_LOCK(calls);
     played.calls += is_write || !played.by_write ? 1 : 0;
-    if (!played.dies_at || played.calls < played.dies_at)
-        return TRUE;
-    g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the API server is away");
-    return FALSE;
+    alive = !played.dies_at || played.calls < played.dies_at;
+    G_UNLOCK(calls);
+    if (!alive)
+        g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the API server is away");
+    return alive;
 }
 
 static gboolean
@@ -164,8 +173,8 @@ is_there(LullJson *claims, const char *uid)
     return FALSE;
 }
 
-void
-swap_settle(void)
+static void
+settle_volumes(void)
 {
     g_autoptr(LullJson) all = swap_list(&lull_csi_kind_volume);
     g_autoptr(LullJson) claims = swap_list(&lull_csi_kind_claim);
@@ -184,6 +193,56 @@ swap_settle(void)
         settle_claim(json_object_array_get_idx(made, i), rows);
 }
 
+/* Those whose owners have all gone. */
+static void
+collect(const LullKind *kind)
+{
+    g_autoptr(LullJson) all = swap_list(kind);
+    g_autoptr(LullJson) machines = swap_list(&lull_kind_plain_machine);
+    g_autoptr(LullJson) data_volumes = swap_list(&lull_kind_data_volume);
+    LullJson *rows = lull_json_array(all, "items");
+
+    for (size_t i = 0; i < json_object_array_length(rows); i++) {
+        LullJson *object = json_object_array_get_idx(rows, i);
+        LullJson *owners = lull_json_array(lull_json_object(object, "metadata"), "ownerReferences");
+        gboolean owned = !owners || json_object_array_length(owners) == 0;
+
+        for (size_t k = 0; owners && k < json_object_array_length(owners); k++) {
+            const char *uid = lull_json_string(json_object_array_get_idx(owners, k), "uid", "");
+
+            owned |= is_there(lull_json_array(machines, "items"), uid) ||
+                     is_there(lull_json_array(data_volumes, "items"), uid) || g_str_has_prefix(uid, "u-");
+        }
+        if (!owned)
+            ck_assert(lull_store_remove(played.inner, kind, NS, lull_meta_name(object), NULL, NULL));
+    }
+}
+
+#define PROTECTION "kubernetes.io/pvc-protection"
+
+void
+swap_end_lingering(void)
+{
+    g_autoptr(LullJson) all = swap_list(&lull_csi_kind_claim);
+    LullJson *rows = lull_json_array(all, "items");
+
+    for (size_t n = 0; n < json_object_array_length(rows); n++) {
+        LullJson *claim = json_object_array_get_idx(rows, n);
+
+        if (lull_meta_is_deleting(claim) && lull_meta_has_finalizer(claim, PROTECTION))
+            swap_patch(&lull_csi_kind_claim, lull_meta_name(claim), LULL_PATCH_OBJECT,
+                       "{'metadata':{'finalizers':null}}");
+    }
+}
+
+void
+swap_settle(void)
+{
+    collect(&lull_kind_data_volume);
+    collect(&lull_csi_kind_claim);
+    settle_volumes();
+}
+
 static LullJson *
 after_write(LullJson *take_result, GError **error)
 {
@@ -194,6 +253,28 @@ after_write(LullJson *take_result, GError **error)
     g_clear_error(error);
     g_set_error(error, LULL_ERROR, LULL_ERROR_LOST, "the answer was lost");
     return NULL;
+}
+
+gboolean
+swap_do_late(void)
+{
+    g_autofree char *name = g_steal_pointer(&played.late_name);
+    g_autofree char *uid = g_steal_pointer(&played.late_uid);
+    const gboolean done = lull_store_remove(played.inner, &lull_csi_kind_claim, NS, name, uid, NULL);
+
+    swap_settle();
+    return done;
+}
+
+static gboolean
+is_put_off(const char *name, const char *uid, GError **error)
+{
+    if (!played.puts_off || played.late_name)
+        return FALSE;
+    played.late_name = g_strdup(name);
+    played.late_uid = g_strdup(uid);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_TIMED_OUT, "the answer is late");
+    return TRUE;
 }
 
 static LullJson *
@@ -214,6 +295,33 @@ played_list(LullStore *store, const LullKind *kind, const char *ns, const LullLi
     return answers(error) ? lull_store_list(played.inner, kind, ns, options, error) : NULL;
 }
 
+static gboolean
+is_refused(const LullKind *kind, LullJson *object, GError **error)
+{
+    if (!played.refused || kind != &lull_csi_kind_claim ||
+        !g_str_has_suffix(lull_meta_name(object), played.refused))
+        return FALSE;
+    g_set_error(error, LULL_ERROR, LULL_ERROR_INVALID, "nobody may have claim %s", lull_meta_name(object));
+    return TRUE;
+}
+
+LullJson *
+played_try(LullStore *trial, const LullKind *kind, LullJson *object, GError **error)
+{
+    g_autoptr(LullJson) found = NULL;
+
+    if (!answers(error))
+        return NULL;
+    played.tried++;
+    if (!played.refused_late && is_refused(kind, object, error))
+        return NULL;
+    found = lull_store_get(played.inner, kind, place_of(kind, NS), lull_meta_name(object), NULL);
+    if (!found)
+        return json_object_get(object);
+    g_set_error(error, LULL_ERROR, LULL_ERROR_EXISTS, "%s is there", lull_meta_name(object));
+    return NULL;
+}
+
 static LullJson *
 played_create(LullStore *store, const LullKind *kind, LullJson *object, GError **error)
 {
@@ -226,6 +334,8 @@ played_create(LullStore *store, const LullKind *kind, LullJson *object, GError *
                     "unable to create new content in namespace " NS " because it is being terminated");
         return NULL;
     }
+    if (is_refused(kind, object, error))
+        return NULL;
     made = lull_store_create(played.inner, kind, object, error);
     if (made && kind == &lull_kind_data_volume)
         swap_patch(kind, lull_meta_name(made), LULL_PATCH_STATUS, "{'status':{'phase':'Succeeded'}}");
@@ -254,8 +364,17 @@ played_remove(LullStore *store, const LullKind *kind, const char *ns, const char
     g_autoptr(LullJson) none = NULL;
     const gboolean of_machine = g_str_has_suffix(name, "-claim");
 
-    if (!writes(error) || !lull_store_remove(played.inner, kind, place_of(kind, ns), name, uid, error))
+    if (!writes(error) || (of_machine && is_put_off(name, uid, error)))
         return FALSE;
+    if (played.lingers && kind == &lull_csi_kind_claim) {
+        g_autofree char *other = uid ? g_strndup(uid, strcspn(uid, "@")) : NULL;
+
+        swap_patch(kind, name, LULL_PATCH_OBJECT, "{'metadata':{'finalizers':['" PROTECTION "']}}");
+        if (!lull_store_remove(played.inner, kind, place_of(kind, ns), name, other, error))
+            return FALSE;
+    } else if (!lull_store_remove(played.inner, kind, place_of(kind, ns), name, uid, error)) {
+        return FALSE;
+    }
     played.removed += of_machine ? 1 : 0;
     if (of_machine && played.makes_again) {
         g_autofree char *text = g_strdup_printf(

@@ -95,6 +95,15 @@ make_content(void)
         4, root, data);
 
     content = json(text);
+    for (gsize i = 0; i < G_N_ELEMENTS(volumes); i++) {
+        LullJson *backup =
+            json_object_array_get_idx(lull_json_array(lull_json_object(content, "spec"), "volumeBackups"), i);
+        g_autofree char *name = g_strconcat(volumes[i], "-claim", NULL);
+        g_autoptr(LullJson) claim = swap_get(&lull_csi_kind_claim, name);
+
+        lull_json_set_string(lull_json_at(backup, "persistentVolumeClaim", "metadata", NULL), "uid",
+                             lull_meta_uid(claim));
+    }
     restore = json("{'metadata':{'name':'back','namespace':'" NS
                    "','uid':'u-back'},'spec':{'target':{'name':'larry'},'volumeRestorePolicy':'InPlace'}}");
     lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
@@ -148,10 +157,83 @@ swap_begin_anew(void)
     played.late = late;
 }
 
+void
+swap_orphan(void)
+{
+    static const char none[] = "{'metadata':{'ownerReferences':null}}";
+
+    for (gsize i = 0; i < G_N_ELEMENTS(volumes); i++) {
+        g_autofree char *name = g_strconcat(volumes[i], "-claim", NULL);
+        g_autoptr(LullJson) claim = swap_get(&lull_csi_kind_claim, name);
+
+        if (claim)
+            swap_patch(&lull_csi_kind_claim, name, LULL_PATCH_OBJECT, none);
+    }
+    ck_assert(lull_store_remove(played.inner, &lull_kind_plain_machine, NS, "larry", NULL, NULL));
+    swap_settle();
+}
+
+void
+swap_own(void)
+{
+    g_autoptr(LullJson) vm = swap_get(&lull_kind_plain_machine, "larry");
+    g_autofree char *owned =
+        g_strdup_printf("{'metadata':{'ownerReferences':[{'apiVersion':'kubevirt.io/v1','kind':"
+                        "'VirtualMachine','name':'larry','uid':'%s','controller':true}]}}",
+                        lull_meta_uid(vm));
+
+    for (gsize i = 0; i < G_N_ELEMENTS(volumes); i++) {
+        g_autofree char *name = g_strconcat(volumes[i], "-claim", NULL);
+
+        swap_patch(&lull_csi_kind_claim, name, LULL_PATCH_OBJECT, owned);
+    }
+}
+
+void
+swap_lose_snapshots(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(volumes); i++) {
+        g_autofree char *name = g_strconcat("vs-", volumes[i], NULL);
+
+        ck_assert(lull_store_remove(played.inner, &lull_csi_kind_snapshot, NS, name, NULL, NULL));
+    }
+}
+
+void
+swap_use_data_volume(gboolean is_template)
+{
+    LullJson *spec = lull_json_at(content, "spec", "source", "virtualMachine", "spec", NULL);
+    LullJson *rows = lull_json_array(lull_json_at(spec, "template", "spec", NULL), "volumes");
+    LullJson *backups = lull_json_array(lull_json_object(content, "spec"), "volumeBackups");
+    LullJson *claim = lull_json_object(json_object_array_get_idx(backups, 1), "persistentVolumeClaim");
+    LullJson *volume = json_object_array_get_idx(rows, 1);
+    g_autoptr(LullJson) made = NULL;
+    g_autoptr(LullJson) owners = NULL;
+    g_autofree char *owned = NULL;
+
+    swap_put(&lull_kind_data_volume,
+             "{'apiVersion':'cdi.kubevirt.io/v1beta1','kind':'DataVolume','metadata':{"
+             "'name':'data-claim','namespace':'" NS "'},'spec':{},'status':{'phase':'Succeeded'}}");
+    made = swap_get(&lull_kind_data_volume, "data-claim");
+    owned = g_strdup_printf("{'metadata':{'ownerReferences':[{'apiVersion':'cdi.kubevirt.io/v1beta1',"
+                            "'kind':'DataVolume','name':'data-claim','uid':'%s','controller':true}]}}",
+                            lull_meta_uid(made));
+    owners = json(owned);
+    lull_json_copy(lull_json_ensure(claim, "metadata"), lull_json_object(owners, "metadata"),
+                   "ownerReferences");
+    swap_patch(&lull_csi_kind_claim, "data-claim", LULL_PATCH_OBJECT, owned);
+    json_object_object_del(volume, "persistentVolumeClaim");
+    lull_json_take(volume, "dataVolume", json("{'name':'data-claim'}"));
+    if (is_template)
+        lull_json_take(spec, "dataVolumeTemplates", json("[{'metadata':{'name':'data-claim'},'spec':{}}]"));
+    lull_json_take(lull_json_ensure(restore, "status"), "restores", lull_restore_plan(restore, content));
+}
+
 gboolean
 swap_run(GError **error)
 {
-    const LullRestoreTools tools = {.store = &played.base, .patience = G_USEC_PER_SEC};
+    const LullRestoreTools tools = {
+        .store = &played.base, .trial = &played.base, .try_create = played_try, .patience = G_USEC_PER_SEC};
 
     return lull_restore_work_run(&tools, restore, content, FALSE, NULL, NULL, NULL, error);
 }
@@ -161,7 +243,7 @@ swap_drop(GError **error)
 {
     const LullRestoreTools tools = {.store = &played.base};
 
-    return lull_restore_work_drop(&tools, restore, content, error);
+    return lull_restore_work_drop(&tools, restore, content, &played.between, error);
 }
 
 /* What there is. */
@@ -276,9 +358,15 @@ swap_give_up(guint at)
     g_autoptr(GError) error = NULL;
     gboolean dropped = FALSE;
 
-    for (guint tries = 0; !dropped && tries < 10; tries++) {
+    for (guint tries = 0; !dropped && tries < 20; tries++) {
         g_clear_error(&error);
         dropped = swap_drop(&error);
+        ck_assert_msg(!played.between || !dropped, "killed at %u", at);
+        ck_assert_msg(played.between || swap_is_written() || played.free || swap_all_have("old-"),
+                      "killed at %u: of two times, and anybody may have it: %s", at,
+                      error ? error->message : "");
+        swap_end_lingering();
+        swap_settle();
     }
     ck_assert_msg(dropped, "killed at %u: %s", at, error ? error->message : "");
 }

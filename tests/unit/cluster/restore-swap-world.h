@@ -16,9 +16,18 @@ void swap_set_up(void);
 void swap_tear_down(void);
 void swap_begin_anew(void);
 
+/* R13: the second volume is a DataVolume's: the machine has it as a template's, or it was made beside it. */
+void swap_use_data_volume(gboolean is_template);
+
 gboolean swap_run(GError **error);
 gboolean swap_drop(GError **error);
-void swap_give_up(guint at); /* until it is dropped */
+/* Until it is dropped; till then nobody else may have the machine, unless all is as it was. */
+void swap_give_up(guint at);
+
+/* All claims belong to the machine; it is removed, and what it had is left (--cascade=orphan). */
+void swap_own(void);
+void swap_orphan(void);
+void swap_lose_snapshots(void);
 
 /* What there is. */
 guint swap_count(const LullKind *kind);

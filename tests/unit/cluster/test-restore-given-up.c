@@ -28,7 +28,7 @@ START_TEST(a_restore_that_is_given_up_leaves_nothing_that_nobody_uses)
         played.dies_at = at;
         done = work_run(NULL);
         played.dies_at = 0;
-        ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+        ck_assert(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error));
         vm = work_get(&lull_kind_vm, "harry");
         ck_assert_uint_eq(work_count(&lull_csi_kind_claim), vm ? 2 : 0);
         work_tear_down();
@@ -69,7 +69,7 @@ START_TEST(a_restore_that_is_given_up_leaves_what_somebody_uses)
         played.instance = users[_i].object;
     else
         json_object_put(work_put(users[_i].kind, users[_i].object));
-    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &error), "%s",
+    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error), "%s",
                   error ? error->message : "");
     claim = work_get(&lull_csi_kind_claim, "restore-u-back-root");
     ck_assert_ptr_nonnull(claim);
@@ -89,7 +89,7 @@ START_TEST(a_data_volume_that_somebody_uses_stays_with_its_claim)
     json_object_put(
         work_put(&lull_kind_pod, "{'apiVersion':'v1','kind':'Pod'," OWNER(
                                      ON("'persistentVolumeClaim':{'claimName':'restore-u-back-data'}"))));
-    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &error), "%s",
+    ck_assert_msg(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error), "%s",
                   error ? error->message : "");
     ck_assert_uint_eq(work_count(&lull_kind_data_volume), 1);
     ck_assert_uint_eq(work_count(&lull_csi_kind_claim), 1);
@@ -110,7 +110,7 @@ START_TEST(data_volumes_of_a_restore_that_is_given_up_go)
         played.dies_at = at;
         done = work_run(NULL);
         played.dies_at = 0;
-        ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+        ck_assert(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error));
         vm = work_get(&lull_kind_vm, "harry");
         ck_assert_uint_eq(work_count(&lull_csi_kind_claim), vm ? 2 : 0);
         ck_assert_uint_eq(work_count(&lull_kind_data_volume), vm ? 1 : 0);

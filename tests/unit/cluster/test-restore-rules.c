@@ -327,6 +327,21 @@ START_TEST(test_what_is_denied_now_may_be_allowed_later)
 }
 END_TEST
 
+/* Nobody would look for his new data behind a Failure. */
+START_TEST(test_one_whose_machine_is_written_never_fails_any_more)
+{
+    g_autoptr(GError) invalid = g_error_new_literal(LULL_ERROR, LULL_ERROR_INVALID, "nobody takes it");
+    const LullRestoreWorks works = {.data = {LULL_WORK_FAILED, invalid, 0, 0}};
+    LullJson *vm = target("v1", _i ? "'restore.kubevirt.io/lastRestoreUID':'back-" UID "'" : "");
+    g_autoptr(LullRestoreView) view =
+        lull_restore_view_new(RULES, restore(""), snapshot(), content(""), vm, &works, 1);
+
+    ck_assert_int_eq(view->written, _i);
+    ck_assert_int_eq(view->failed, !_i);
+    ck_assert_str_eq(_i ? view->problem : view->failure, "nobody takes it");
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -348,6 +363,7 @@ make_suite(void)
     tcase_add_test(tcase, test_what_is_made_only_when_the_machine_starts_is_told);
     tcase_add_test(tcase, test_what_goes_fast_is_told_once);
     tcase_add_test(tcase, test_what_is_denied_now_may_be_allowed_later);
+    tcase_add_loop_test(tcase, test_one_whose_machine_is_written_never_fails_any_more, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

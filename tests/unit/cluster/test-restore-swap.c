@@ -31,10 +31,11 @@ volume_json(const char *of, const char *record, const char *claim)
 
     lull_json_set_string(lull_json_at(volume, "metadata", "annotations", NULL), LULL_SWAP_RECORD,
                          lull_json_to_line(noted));
+    lull_json_set_string(lull_json_at(volume, "metadata", "annotations", NULL), LULL_SWAP_POLICY, "Delete");
     return volume;
 }
 
-#define OF_ROOT  "'volume':'root','policy':'Delete'"
+#define OF_ROOT  "'volume':'root'"
 #define OF_OLD   "{'part':'old','namespace':'shop'," OF_ROOT ",'of':'u-old'}"
 #define OF_FRESH "{'part':'fresh','namespace':'shop'," OF_ROOT ",'aside':'u-aside','replaces':'u-old'}"
 #define CLAIM    "'namespace':'shop','name':'root-claim','uid':'u-old'"
@@ -129,7 +130,8 @@ START_TEST(a_volume_that_is_still_held_by_another_keeps_the_policy_that_it_had)
     g_autoptr(LullJson) after = lull_json_merge_patch(volume, patch);
     g_autoptr(LullJson) record = lull_restore_record(restore, entry, after, LULL_SWAP_OLD);
 
-    ck_assert_str_eq(lull_json_string(record, "policy", ""), "Delete");
+    ck_assert_ptr_nonnull(record);
+    ck_assert_str_eq(lull_meta_annotation(after, LULL_SWAP_POLICY), "Delete");
     ck_assert_str_eq(policy_in(patch), "Retain");
 }
 END_TEST
@@ -180,8 +182,10 @@ START_TEST(every_machine_but_the_target_uses_what_it_names)
 }
 END_TEST
 
-#define VM                                                                                                  \
-    "{'metadata':{'name':'larry','uid':'u-larry'},'status':{'restoreInProgress':'back','printableStatus':'" \
+#define VM                                                                                                \
+    "{'metadata':{'name':'larry','uid':'u-larry'},'spec':{'template':{'spec':{'volumes':[{'name':'root'," \
+    "'persistentVolumeClaim':{'claimName':'root-claim'}}]}}},'status':{'restoreInProgress':'back','"      \
+    "printableStatus':'"                                                                                  \
     "Stopped'}}"
 #define MARKED "'annotations':{'restore.lull.dev/replaced-by':'back-u-back'}"
 #define MADE   "'annotations':{'restore.kubevirt.io/lastRestoreUID':'back-u-back'}"
@@ -189,22 +193,38 @@ END_TEST
 #define ON(uid, meta, volume, phase)                                            \
     "{'metadata':{'name':'root-claim','namespace':'shop','uid':'" uid "'," meta \
     "},'spec':{'volumeName':'" volume "'},'status':{'phase':'" phase "'}}"
-#define OLD(meta)     ON("u-old", meta, "pv-old", "Bound")
-#define FRESH(uid)    "{'metadata':{'name':'pv-new'},'spec':{'claimRef':{'name':'root-claim'" uid "}}}"
-#define NOTED         "{'replaces':'u-old','aside':'u-aside','claim':{}}"
-#define OLD_VOLUME    "{'metadata':{'name':'pv-old'},'spec':{'claimRef':{'uid':'u-old'}}}"
+#define OLD(meta)  ON("u-old", meta, "pv-old", "Bound")
+#define RETAIN     "'persistentVolumeReclaimPolicy':'Retain',"
+#define FRESH(uid) "{'metadata':{'name':'pv-new'},'spec':{" RETAIN "'claimRef':{'name':'root-claim'" uid "}}}"
+#define NOTED      "{'replaces':'u-old','aside':'u-aside','claim':{}}"
+#define OLD_VOLUME \
+    "{'metadata':{'name':'pv-old'},'spec':{" RETAIN "'claimRef':{'name':'root-claim','uid':'u-old'}}}"
+#define DEAD_OWNER                                   \
+    "'ownerReferences':[{'apiVersion':'kubevirt.io/" \
+    "v1','kind':'VirtualMachine','name':'larry','uid':'u-dead'}]"
+#define OLD_NOTED   "{'of':'u-old','claim':{}}"
+#define FREE_VOLUME "{'metadata':{'name':'pv-old'},'spec':{" RETAIN "'claimRef':{'name':'root-claim'}}}"
+#define LOST_VOLUME                                                                                        \
+    "{'metadata':{'name':'pv-old'},'spec':{'persistentVolumeReclaimPolicy':'Delete','claimRef':{'uid':'u-" \
+    "old'}}}"
+#define PUT_BACK "'annotations':{'restore.lull.dev/put-back':'back-u-back'}"
+#define ASIDE(spec) \
+    "{'metadata':{'name':'restore-u-back-root','namespace':'shop','uid':'u-aside'," MADE "}," spec "}"
 #define LATER         "{'volumeBindingMode':'WaitForFirstConsumer'}"
 #define FROM_SNAPSHOT "'dataSource':{'name':'vs-root'}"
 
 typedef struct {
     const char *claim, *aside, *fresh, *fresh_record, *old, *old_record, *class, *user;
+    const char *vm;                    /* NULL: as it is to be */
+    gboolean untried, lost;            /* the claims; the snapshot */
     LullRestoreWorkVerb verb, dropped; /* what is next, what when it is given up */
     const char *words;                 /* a part of what is said of the former */
 } Case;
 
 #define DO(verb_)   .verb = LULL_RESTORE_WORK_##verb_
 #define DROP(verb_) .dropped = LULL_RESTORE_WORK_##verb_
-#define HELD        .fresh = FRESH(""), .fresh_record = NOTED, .old = OLD_VOLUME, .old_record = "{'of':'u-old'}"
+#define HELD        .fresh = FRESH(""), .fresh_record = NOTED, .old = OLD_VOLUME, .old_record = OLD_NOTED
+#define BACK        .fresh = FRESH(""), .fresh_record = NOTED, .old = FREE_VOLUME, .old_record = OLD_NOTED
 
 /* The snapshot is there, and good. */
 static const Case cases[] = {
@@ -217,6 +237,23 @@ static const Case cases[] = {
      DO(STUCK),
      DROP(DONE),
      .words = "pod user uses it"},
+    /* B3: whoever names one that is not there has it once it is made */
+    {.user = "vm user", DO(STUCK), DROP(DONE), .words = "vm user uses it"},
+    /* A5: only a volume that was made for it is taken */
+    {.claim = OLD("'labels':{}"),
+     .old = OLD_VOLUME,
+     .class = LATER,
+     .aside = ASIDE("'spec':{'volumeName':'pv-of-others'," FROM_SNAPSHOT "}"),
+     DO(FAIL),
+     DROP(DONE),
+     .words = "none of this restore"},
+    {.claim = OLD("'labels':{}"),
+     .old = OLD_VOLUME,
+     .aside = ASIDE("'spec':{'volumeName':'pv-of-others'," FROM_SNAPSHOT "}"),
+     .fresh = "{'metadata':{'name':'pv-of-others'},'spec':{'claimRef':{'uid':'u-other'}}}",
+     DO(WAIT),
+     DROP(DONE),
+     .words = "not bound yet"},
     /* held: what is missing of it comes first */
     {.claim = OLD("'labels':{}"),
      .fresh = FRESH(""),
@@ -225,26 +262,90 @@ static const Case cases[] = {
      DO(HOLD_OLD),
      DROP(GIVE_BACK)},
     {HELD, .claim = OLD("'labels':{}"), DO(MARK), DROP(GIVE_BACK)},
-    {HELD, .claim = OLD(MARKED), .user = "pod user", DO(STUCK), DROP(GIVE_BACK), .words = "pod user uses it"},
-    {HELD, .claim = OLD(MARKED), DO(REMOVE_CLAIM), DROP(GIVE_BACK)},
-    {HELD, .claim = OLD(MARKED), .aside = "{'metadata':{'name':'a'}}", DO(REMOVE_ASIDE), DROP(GIVE_BACK)},
+    {HELD, .claim = OLD(MARKED), .user = "pod user", DO(STUCK), DROP(UNMARK), .words = "pod user uses it"},
+    {HELD, .claim = OLD(MARKED), DO(REMOVE_CLAIM), DROP(UNMARK)},
+    {HELD, .claim = OLD(MARKED), .aside = ASIDE("'spec':{}"), DO(REMOVE_ASIDE), DROP(UNMARK)},
     {.claim = OLD(MARKED), .old = OLD_VOLUME, DO(CREATE_ASIDE), DROP(UNMARK)},
-    /* from here on there is only forward */
+    /* A3: all claims are tried before the first goes */
+    {HELD, .claim = OLD(MARKED), .untried = TRUE, DO(TRY), DROP(UNMARK)},
+    /* B2: and all volumes are kept */
+    {.fresh = FRESH(""),
+     .fresh_record = NOTED,
+     .old = LOST_VOLUME,
+     .old_record = OLD_NOTED,
+     .claim = OLD(MARKED),
+     DO(STUCK),
+     DROP(UNMARK),
+     .words = "volume pv-old was to be kept"},
+    {.fresh = "{'metadata':{'name':'pv-new'," GOING "},'spec':{" RETAIN "'claimRef':{'name':'root-claim'}}}",
+     .fresh_record = NOTED,
+     .old = OLD_VOLUME,
+     .old_record = OLD_NOTED,
+     .claim = OLD(MARKED),
+     DO(STUCK),
+     DROP(UNMARK),
+     .words = "volume pv-new was to be kept"},
+    /* A6: a volume that is bound is not moved */
+    {.fresh = "{'metadata':{'name':'pv-new'},'spec':{" RETAIN "'claimRef':{'name':'aside','uid':'u-aside'}},"
+              "'status':{'phase':'Bound'}}",
+     .fresh_record = NOTED,
+     .old = OLD_VOLUME,
+     .old_record = OLD_NOTED,
+     .claim = OLD(MARKED),
+     DO(WAIT),
+     DROP(UNMARK),
+     .words = "volume pv-new is not released yet"},
+    /* from here on there is a way forward and a way back */
     {HELD, .claim = OLD(MARKED "," GOING), .user = "pod user", DO(WAIT), DROP(WAIT),
      .words = "used by pod user"},
-    {HELD, DO(CREATE_MOVED), DROP(CREATE_MOVED)},
-    {HELD, .claim = ON("u-new", MADE, "pv-new", "Pending"), DO(WAIT), DROP(WAIT),
+    {HELD, DO(CREATE_MOVED), DROP(MOVE_OLD)},
+    {BACK, DO(CREATE_MOVED), DROP(CREATE_OLD)},
+    {HELD, .claim = ON("u-new", MADE, "pv-new", "Pending"), DO(WAIT), DROP(MOVE_OLD),
      .words = "not bound to volume pv-new"},
-    {HELD, .claim = ON("u-new", "'labels':{}", "", "Pending"), DO(WAIT), DROP(WAIT), .words = "not bound"},
-    {HELD, .claim = ON("u-new", "'labels':{}", "pv-other", "Bound"), DO(STUCK), DROP(STUCK),
+    {BACK, .claim = ON("u-new", MADE, "pv-new", "Pending"), DO(WAIT), DROP(REMOVE_CLAIM),
+     .words = "not bound to volume pv-new"},
+    {BACK, .claim = ON("u-new", "'labels':{}", "pv-new", "Bound"), DO(WAIT), DROP(MARK),
+     .words = "not bound"},
+    {BACK, .claim = ON("u-new", MADE, "pv-new", "Pending"), .user = "pod user", DO(WAIT), DROP(WAIT),
+     .words = "not bound to volume pv-new"},
+    {HELD, .claim = ON("u-new", "'labels':{}", "", "Pending"), DO(WAIT), DROP(MOVE_OLD),
+     .words = "not bound"},
+    {HELD, .claim = ON("u-new", "'labels':{}", "pv-other", "Bound"), DO(STUCK), DROP(WAIT),
      .words = "made again by somebody else"},
     {.fresh = FRESH(",'uid':'u-new'"),
      .fresh_record = NOTED,
      .claim = ON("u-new", MADE, "pv-new", "Bound"),
      DO(DONE),
-     DROP(WRITE_MACHINE)},
+     DROP(REMOVE_CLAIM)},
+    /* A2: it would be collected with a machine that is gone */
+    {BACK, .claim = ON("u-new", MADE "," DEAD_OWNER, "pv-new", "Bound"), DO(DISOWN), DROP(REMOVE_CLAIM)},
+    /* the old data have been let go: there is only forward */
+    {.fresh = FRESH(",'uid':'u-new'"),
+     .fresh_record = "{'replaces':'u-old','old':'pv-old','aside':'u-aside','claim':{}}",
+     .claim = ON("u-new", MADE, "pv-new", "Bound"),
+     DO(LET_GO),
+     DROP(LET_GO)},
+    /* put back, by us or by whoever was faster */
+    {BACK, .claim = ON("u-again", PUT_BACK, "pv-old", "Pending"), DO(MARK), DROP(WAIT)},
+    {.fresh = FRESH(""),
+     .fresh_record = NOTED,
+     .old = "{'metadata':{'name':'pv-old'},'spec':{'claimRef':{'name':'root-claim','uid':'u-again'}}}",
+     .old_record = OLD_NOTED,
+     .claim = ON("u-again", "'labels':{}", "pv-old", "Bound"),
+     DO(MARK),
+     DROP(GIVE_BACK)},
+    /* A1: the machine may have run on the new data */
+    {.fresh = FRESH(",'uid':'u-gone'"),
+     .fresh_record = NOTED,
+     .old = "{'metadata':{'name':'pv-old'},'spec':{'claimRef':{'name':'root-claim','uid':'u-again'}}}",
+     .old_record = OLD_NOTED,
+     .claim = ON("u-again", "'labels':{}", "pv-old", "Bound"),
+     .vm = "{'metadata':{'name':'larry','uid':'u-larry'},'spec':{'template':{'spec':{'volumes':[{"
+           "'persistentVolumeClaim':{'claimName':'root-claim'}}]}}}}",
+     DO(MARK),
+     DROP(LEAVE_FRESH)},
     /* somebody took the claim away that was made */
-    {.fresh = FRESH(",'uid':'u-new'"), .fresh_record = NOTED, DO(MOVE), DROP(MOVE)},
+    {.fresh = FRESH(",'uid':'u-new'"), .fresh_record = NOTED, DO(MOVE), DROP(GIVE_BACK)},
     /* it was let go already: as of a machine that is gone */
     {.claim = ON("u-new", MADE, "pv-new", "Bound"), DO(DONE), DROP(DONE)},
     /* a class that gives nobody a volume before */
@@ -252,23 +353,41 @@ static const Case cases[] = {
     {.class = LATER,
      .claim = OLD(MARKED),
      .old = OLD_VOLUME,
-     .old_record = "{'of':'u-old'}",
+     .old_record = OLD_NOTED,
      DO(REMOVE_CLAIM),
-     DROP(GIVE_BACK)},
-    {.class = LATER, .old = OLD_VOLUME, .old_record = "{'of':'u-old'}", DO(CREATE), DROP(CREATE)},
+     DROP(UNMARK)},
+    {.class = LATER, .old = OLD_VOLUME, .old_record = OLD_NOTED, DO(CREATE), DROP(MOVE_OLD)},
+    {.class = LATER, .old = FREE_VOLUME, .old_record = OLD_NOTED, DO(CREATE), DROP(CREATE_OLD)},
+    /* A4: the way back asks for no snapshot */
     {.class = LATER,
-     .old = OLD_VOLUME,
-     .old_record = "{'of':'u-old'}",
+     .old = FREE_VOLUME,
+     .old_record = OLD_NOTED,
+     .lost = TRUE,
+     DO(STUCK),
+     DROP(CREATE_OLD),
+     .words = "missing volumeSnapshot"},
+    {.class = LATER,
+     .old = FREE_VOLUME,
+     .old_record = OLD_NOTED,
      .claim = ON("u-new", "'labels':{}", "", "Pending"),
      DO(STUCK),
-     DROP(STUCK),
+     DROP(WAIT),
      .words = "made again"},
     {.class = LATER,
-     .old = OLD_VOLUME,
-     .old_record = "{'of':'u-old'}",
+     .old = FREE_VOLUME,
+     .old_record = OLD_NOTED,
      .claim = "{'metadata':{'uid':'u-new'," MADE "},'spec':{" FROM_SNAPSHOT "}}",
      DO(DONE),
-     DROP(WRITE_MACHINE)},
+     DROP(REMOVE_CLAIM)},
+    /* what nobody holds, and has a volume, is all that there is */
+    {.class = LATER,
+     .claim = "{'metadata':{'uid':'u-new'," MADE "},'spec':{" FROM_SNAPSHOT "}}",
+     DO(DONE),
+     DROP(REMOVE_CLAIM)},
+    {.class = LATER,
+     .claim = "{'metadata':{'uid':'u-new'," MADE "},'spec':{'volumeName':'pv-1'," FROM_SNAPSHOT "}}",
+     DO(DONE),
+     DROP(DONE)},
 };
 
 static LullJson *
@@ -282,7 +401,7 @@ START_TEST(each_step_follows_from_what_is_there)
     const Case *c = &cases[_i];
     g_autoptr(LullJson) restore = json(RESTORE);
     g_autoptr(LullJson) content = json("{'spec':{}}");
-    g_autoptr(LullJson) vm = json(VM);
+    g_autoptr(LullJson) vm = json(c->vm ? c->vm : VM);
     g_autoptr(LullJson) entry = json(ENTRY);
     g_autoptr(LullJson) snapshot = json("{'metadata':{'name':'vs-root'},'status':{'readyToUse':true}}");
     g_autoptr(LullJson) claim = maybe(c->claim);
@@ -294,12 +413,17 @@ START_TEST(each_step_follows_from_what_is_there)
     g_autoptr(LullJson) class = json(c->class ? c->class : "{'volumeBindingMode':'Immediate'}");
     g_autofree char *user = g_strdup(c->user);
     const LullRestoreSight sight = {.entry = entry,
-                                    .snapshot = snapshot,
+                                    .snapshot = c->lost ? NULL : snapshot,
                                     .claim = claim,
                                     .class = class,
                                     .swap = {aside, fresh, fresh_record, old, old_record, user}};
-    const LullRestoreLook look = {
-        .restore = restore, .content = content, .vm = vm, .sights = &sight, .n = 1, .in_place = TRUE};
+    const LullRestoreLook look = {.restore = restore,
+                                  .content = content,
+                                  .vm = vm,
+                                  .sights = &sight,
+                                  .n = 1,
+                                  .in_place = TRUE,
+                                  .tried = !c->untried};
     g_auto(LullRestoreWorkStep) step = lull_restore_swap_decide(&look);
     g_auto(LullRestoreWorkStep) dropped = lull_restore_swap_decide_drop(&look, FALSE);
 

@@ -189,7 +189,7 @@ START_TEST(a_volume_that_was_there_before_is_not_taken_for_the_data)
     ck_assert(!lull_restore_made(restore, vm));
     g_clear_error(&error);
     /* with the claim it would be deleted */
-    ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+    ck_assert(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error));
     ck_assert_uint_eq(work_count(&lull_csi_kind_claim), 2);
 }
 END_TEST
@@ -246,7 +246,7 @@ START_TEST(a_claim_that_somebody_has_is_neither_taken_nor_touched)
     ck_assert_uint_eq(played.writes, 0);
     ck_assert_error(error, LULL_ERROR_INVALID);
     g_clear_error(&error);
-    ck_assert(lull_restore_work_drop(&tools, restore, content, &error));
+    ck_assert(lull_restore_work_drop(&tools, restore, content, &(gboolean){0}, &error));
     after = work_get(&lull_csi_kind_claim, "larry-data");
     ck_assert(lull_json_equal(before, after));
     ck_assert_uint_eq(work_count(&lull_csi_kind_claim), 1);
