@@ -522,6 +522,7 @@ def claim_of(**annotations):
 
 RESTORED = {"restore.kubevirt.io/lastRestoreUID": "back-1"}
 REPLACED = {"restore.lull.dev/replaced-by": "back-1"}
+HELD = "restore.lull.dev/uid"
 
 
 def test_the_coordinator_writes_and_removes_only_claims_that_a_restore_made(installed, coordinator, namespace):
@@ -600,28 +601,77 @@ def volume(installed, namespace):
     installed.admin.delete("persistentvolumes", name)
 
 
+VOLUMES, POLICY = "persistentvolumes", "restore.lull.dev/reclaim-policy"
+
+
+def hold(policy="Retain", uid="1"):
+    return {"metadata": {"labels": {HELD: uid}, "annotations": {"restore.lull.dev/record": "{}", POLICY: policy}},
+            "spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+
+
+def let_go(policy):
+    return {"metadata": {"labels": {HELD: None}, "annotations": {"restore.lull.dev/record": None, POLICY: None}},
+            "spec": {"persistentVolumeReclaimPolicy": policy}}
+
+
+def denies(coordinator, volume, change):
+    status, answer = coordinator.call("PATCH", path_to(VOLUMES, volume), change, Content_Type=MERGE)
+    return status == 422 and "the coordinator may" in answer["message"]
+
+
 def test_the_coordinator_moves_only_volumes_that_a_restore_holds(coordinator, volume, namespace):
     """To another claim of the namespace that they are of."""
-    volumes, path = "persistentvolumes", path_to("persistentvolumes", volume)
-    hold = {"metadata": {"labels": {"restore.lull.dev/uid": "1"}, "annotations": {"restore.lull.dev/record": "{}"}},
-            "spec": {"persistentVolumeReclaimPolicy": "Retain"}}
-    let_go = {"metadata": {"labels": {"restore.lull.dev/uid": None}, "annotations": {"restore.lull.dev/record": None}},
-              "spec": {"persistentVolumeReclaimPolicy": "Delete"}}
     move = {"spec": {"claimRef": {"name": "two"}}}
-
-    def refused(change):
-        status, answer = coordinator.call("PATCH", path, change, Content_Type=MERGE)
-        return status == 422 and "may keep and move only volumes" in answer["message"]
-
-    assert refused(move) and refused({"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
-    coordinator.merge(volumes, volume, hold)
+    assert denies(coordinator, volume, move)
+    coordinator.merge(VOLUMES, volume, hold())
     for change in ({"spec": {"claimRef": {"namespace": "default"}}}, {"spec": {"storageClassName": "other"}},
                    {"spec": {"capacity": {"storage": "2Gi"}}}, {"metadata": {"labels": {"more": "yes"}}},
-                   {"metadata": {"annotations": {"more": "yes"}}}, {"metadata": {"finalizers": ["example.com/more"]}}):
-        assert refused(change), change
-    coordinator.merge(volumes, volume, move)
-    coordinator.merge(volumes, volume, let_go)
-    assert refused({"spec": {"claimRef": {"name": "one"}}})
+                   {"metadata": {"annotations": {"more": "yes"}}}, {"metadata": {"finalizers": ["example.com/more"]}},
+                   {"spec": {"volumeAttributesClassName": "other"}}, {"spec": {"mountOptions": ["ro"]}},
+                   {"spec": {"claimRef": {"fieldPath": "any"}}}):
+        assert denies(coordinator, volume, change), change
+    coordinator.merge(VOLUMES, volume, move)
+    coordinator.merge(VOLUMES, volume, let_go("Retain"))
+    assert denies(coordinator, volume, {"spec": {"claimRef": {"name": "one"}}})
+
+
+def test_the_coordinator_deletes_no_volume_that_is_kept(installed, coordinator, volume):
+    """Neither in one call nor in more: one that is let go is what it was before it was held."""
+    deletes = {**hold(), "spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    for change in (deletes, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}, hold("Delete"), hold("")):
+        assert denies(coordinator, volume, change), change
+    coordinator.merge(VOLUMES, volume, hold())
+    for change in (let_go("Delete"), hold("Delete", "2"), {"metadata": {"annotations": {POLICY: "Delete"}}},
+                   {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}):
+        assert denies(coordinator, volume, change), change
+    coordinator.merge(VOLUMES, volume, hold(uid="2"))
+    coordinator.merge(VOLUMES, volume, let_go("Retain"))
+    installed.admin.merge(VOLUMES, volume, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    coordinator.merge(VOLUMES, volume, hold("Delete"))
+    assert denies(coordinator, volume, hold("Retain", "2"))
+    coordinator.merge(VOLUMES, volume, hold("Delete", "2"))
+    coordinator.merge(VOLUMES, volume, let_go("Delete"))
+    installed.admin.merge(VOLUMES, volume, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+
+
+def test_the_coordinator_moves_no_volume_that_is_bound(installed, coordinator, volume, namespace):
+    """The claim that has it would be lost, and whoever makes another one would have its data."""
+    one = claim("one", storage_class="none")
+    one["spec"].update(volumeName=volume, volumeMode="Block")
+    installed.admin.create(one, namespace)
+    installed.admin.wait(VOLUMES, volume, lambda document: document["status"]["phase"] == "Bound", "bound")
+    coordinator.merge(VOLUMES, volume, hold())
+    assert denies(coordinator, volume, {"spec": {"claimRef": {"name": "two", "uid": None}}})
+    installed.admin.delete("persistentvolumeclaims", "one", namespace)
+    installed.admin.wait(VOLUMES, volume, lambda document: document["status"]["phase"] == "Released", "released")
+    coordinator.merge(VOLUMES, volume, {"spec": {"claimRef": {"name": "two", "uid": None}}})
+    coordinator.merge(VOLUMES, volume, let_go("Retain"))
+
+
+def test_the_coordinator_makes_claims_again_that_it_replaced(coordinator, namespace):
+    """For those that were there before a restore that is given up; that mark lets it remove none."""
+    coordinator.create(claim_of(**{"restore.lull.dev/put-back": "back-1"}), namespace)
+    assert coordinator.call("DELETE", path_to("persistentvolumeclaims", "root", namespace))[0] == 422
 
 
 def test_the_coordinator_tells_data_volumes_only_to_fill_nothing(installed, kubevirt, coordinator, namespace):
