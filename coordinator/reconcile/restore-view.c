@@ -414,6 +414,10 @@ lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJo
         return NULL;
     if (!restore)
         return lull_restore_view_new(rules, NULL, NULL, NULL, NULL, &works, now);
+    /* before all that they make: of one that has ended that is seen, too */
+    works.data = look_at_job(jobs, LULL_JOB_RESTORE, restore);
+    works.shut_down = look_at_job(jobs, LULL_JOB_SHUT_DOWN, restore);
+    works.start = look_at_job(jobs, LULL_JOB_START, restore);
     spec = lull_json_object(restore, "spec");
     target = lull_json_string(lull_json_object(spec, "target"), "name", "");
     snapshot_name = lull_json_string(spec, "virtualMachineSnapshotName", "");
@@ -432,9 +436,6 @@ lull_restore_view_gather(const LullRestoreRules *rules, LullStore *store, LullJo
     if (is_stopped_locked(rules, vm, restore) && !find_copy(store, vm, ns, &copied_for, error))
         return NULL;
     works.copied_for = copied_for;
-    works.data = look_at_job(jobs, LULL_JOB_RESTORE, restore);
-    works.shut_down = look_at_job(jobs, LULL_JOB_SHUT_DOWN, restore);
-    works.start = look_at_job(jobs, LULL_JOB_START, restore);
     return lull_restore_view_new(rules, g_steal_pointer(&restore), g_steal_pointer(&snapshot),
                                  g_steal_pointer(&content), g_steal_pointer(&vm), &works, now);
 }
