@@ -235,13 +235,30 @@ lull_snapshot_view_new(LullJson *snapshot, LullJson *content, LullJson *vm, gint
 }
 
 static gboolean
-is_restoring(LullJson *restore, const char *snapshot)
+wants(LullJson *restore, const char *snapshot)
 {
     LullJson *status = lull_json_object(restore, "status");
     const char *name = lull_json_string(lull_json_object(restore, "spec"), "virtualMachineSnapshotName", "");
 
-    return g_str_equal(name, snapshot) && lull_json_array(status, "restores") &&
-           !lull_json_bool(status, "complete", FALSE) && !lull_condition_reason(restore, "Failure");
+    return g_str_equal(name, snapshot) && !lull_json_bool(status, "complete", FALSE) &&
+           !lull_condition_reason(restore, "Failure");
+}
+
+/* By its plan, or by its lock: from then on it goes on, whatever becomes of the snapshot (restore-view.c). */
+static gboolean
+has_begun(LullStore *store, const char *ns, LullJson *restore, gboolean *ret_begun, GError **error)
+{
+    LullJson *target = lull_json_at(restore, "spec", "target", NULL);
+    g_autoptr(LullJson) vm = NULL;
+
+    *ret_begun = lull_json_array(lull_json_object(restore, "status"), "restores") != NULL;
+    if (*ret_begun)
+        return TRUE;
+    if (!lull_effect_get(store, &lull_kind_vm, ns, lull_json_string(target, "name", ""), &vm, error))
+        return FALSE;
+    *ret_begun = g_strcmp0(lull_json_string(lull_json_object(vm, "status"), "restoreInProgress", NULL),
+                           lull_meta_name(restore)) == 0;
+    return TRUE;
 }
 
 static gboolean
@@ -250,8 +267,12 @@ look_at_restores(LullSnapshotView *self, LullStore *store, GError **error)
     g_autoptr(LullJson) list = lull_store_list(store, &lull_kind_restore, self->ns, NULL, error);
     LullJson *items = lull_json_array(list, "items");
 
-    for (size_t i = 0; items && i < json_object_array_length(items) && !self->restoring; i++)
-        self->restoring = is_restoring(json_object_array_get_idx(items, i), self->name);
+    for (size_t i = 0; items && i < json_object_array_length(items) && !self->restoring; i++) {
+        LullJson *restore = json_object_array_get_idx(items, i);
+
+        if (wants(restore, self->name) && !has_begun(store, self->ns, restore, &self->restoring, error))
+            return FALSE;
+    }
     return list != NULL;
 }
 

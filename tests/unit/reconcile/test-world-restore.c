@@ -301,6 +301,25 @@ START_TEST(test_what_its_snapshot_is_deleted_under_is_complete_or_untouched)
 }
 END_TEST
 
+/* Its plan is written next: what it is made of is no more to go by then. */
+START_TEST(test_what_its_snapshot_is_deleted_under_once_it_has_the_lock_survives_any_death)
+{
+    World world = {0};
+
+    world_init_with_snapshot(&world, (guint32)_i, FALSE);
+    world_restore(&world, "rest", "snap", WAITS);
+    world_live(&world, world_is_locked, 0);
+    world_delete(&world, &lull_kind_snapshot, "snap");
+    awaited = 'D';
+    world_live(&world, is_that_far, 0);
+    world_restart(&world);
+    world_live(&world, is_snapshot_gone, 0);
+    world_live(&world, nothing_is_half_done, 0);
+    ck_assert(world_is_complete(&world, "rest"));
+    let_restore_go(&world, 0);
+}
+END_TEST
+
 START_TEST(test_a_target_that_runs_is_waited_for_and_untouched)
 {
     World world = {0};
@@ -417,6 +436,9 @@ make_suite(void)
     tcase_add_loop_test(tcase, test_whatever_is_lost_and_whoever_dies_it_is_put_in_place, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_deleted_at_any_moment_it_lets_go_and_leaves_nothing, 0, WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_what_its_snapshot_is_deleted_under_is_complete_or_untouched, 0,
+                        WORLD_SEEDS);
+    tcase_add_loop_test(tcase,
+                        test_what_its_snapshot_is_deleted_under_once_it_has_the_lock_survives_any_death, 0,
                         WORLD_SEEDS);
     tcase_add_loop_test(tcase, test_a_target_that_runs_is_waited_for_and_untouched, 0, 5);
     tcase_add_loop_test(tcase, test_a_target_that_is_started_at_any_moment_is_left_alone, 0, WORLD_SEEDS);
