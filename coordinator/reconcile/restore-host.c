@@ -27,6 +27,7 @@ make_new(const LullRestoreHost *self, const LullRestoreOrder *order, LullRestore
                                            user_data, cancel, error);
 }
 
+/* Many may be made of one content at once; the storage puts in a row what has to be. */
 static gboolean
 run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressFunc progress,
     gpointer user_data, GCancellable *cancel, GError **error)
@@ -35,8 +36,10 @@ run(LullRestorePlace *place, const LullRestoreOrder *order, LullRestoreProgressF
     g_autofree char *owner = g_strconcat("restore ", order->name, NULL);
     gboolean done;
 
-    if (!lull_claims_take(self->claims, order->content_uid, owner, error))
+    if (!lull_claims_share(self->claims, order->content_uid, owner, error)) {
+        g_prefix_error(error, "the snapshot's data: ");
         return FALSE;
+    }
     if (is_new(order))
         done = make_new(self, order, progress, user_data, cancel, error);
     else

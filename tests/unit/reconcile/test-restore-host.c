@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "coordinator/reconcile/restore-host-new.h"
+#include "coordinator/reconcile/restore-host.h"
+#include "protocol/error.h"
 #include "tests/lib/check-main.h"
 #include "tests/lib/objects.h"
 
@@ -61,15 +63,87 @@ START_TEST(a_good_name_is_taken)
 }
 END_TEST
 
+/* A storage that, while it makes one machine of a content, is asked for the next. */
+static LullRestoreHost host;
+static LullClaims *claims;
+static guint under_way;
+
+static gboolean
+make_another(guint number, GError **error)
+{
+    g_autoptr(LullJson) restore = json("{'metadata':{'name':'r'},'spec':{}}");
+    g_autofree char *name = g_strdup_printf("r%u", number);
+    g_autofree char *uid = g_strdup_printf("u%u", number);
+    const LullRestoreOrder order = {
+        .name = name, .uid = uid, .vm_uid = uid, .target = name, .content_uid = "c1", .restore = restore};
+
+    return host.place.ops->run(&host.place, &order, NULL, NULL, NULL, error);
+}
+
+static gboolean
+restore_new(LullStorage *storage, const char *content_uid, const LullNewMachine *wanted,
+            const char *restore_uid, void (*progress)(guint permille, gpointer user_data), gpointer user_data,
+            GCancellable *cancel, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+
+    ck_assert(!lull_claims_take(claims, "c1", "its removal", &problem));
+    ck_assert_error(problem, LULL_ERROR_BUSY);
+    return ++under_way == 3 || make_another(under_way + 1, error);
+}
+
+static void
+set_up(void)
+{
+    static const LullStorageOps ops = {.restore_new = restore_new};
+    static LullStorage storage = {&ops};
+
+    under_way = 0;
+    claims = lull_claims_new();
+    lull_restore_host_init(&host, NULL, &storage, claims);
+}
+
+static void
+tear_down(void)
+{
+    lull_claims_free(claims);
+}
+
+START_TEST(many_are_made_of_one_snapshot_at_once)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert_msg(make_another(1, &error), "%s", error ? error->message : "");
+    ck_assert_uint_eq(under_way, 3);
+    ck_assert(lull_claims_take(claims, "c1", "its removal", NULL));
+}
+END_TEST
+
+START_TEST(nothing_is_made_of_what_is_just_removed)
+{
+    g_autoptr(GError) error = NULL;
+
+    ck_assert(lull_claims_take(claims, "c1", "the removal of its data", NULL));
+    ck_assert(!make_another(1, &error));
+    ck_assert_error(error, LULL_ERROR_BUSY);
+    ck_assert_str_eq(error->message,
+                     "the snapshot's data: it is held by the removal of its data: wait until that has ended");
+    ck_assert_uint_eq(under_way, 0);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
     Suite *suite = suite_create("restore-host");
     TCase *cases = tcase_create("restore-host");
 
+    tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, a_name_that_the_api_has_not_makes_no_machine, 0, G_N_ELEMENTS(names));
     tcase_add_test(cases, a_name_that_no_file_can_have_makes_no_machine);
     tcase_add_test(cases, a_good_name_is_taken);
+    tcase_add_test(cases, many_are_made_of_one_snapshot_at_once);
+    tcase_add_test(cases, nothing_is_made_of_what_is_just_removed);
     suite_add_tcase(suite, cases);
     return suite;
 }
