@@ -63,6 +63,12 @@ class Client:
     def watch(self, path, **query):
         return Watch(self.path, path, query)
 
+    def connected(self):
+        """How many connections the server has accepted and not yet ended."""
+        with open("/proc/net/unix") as file:
+            rows = [line.split() for line in file]
+        return sum(row[5] == "03" and row[-1] == self.path for row in rows)
+
 
 class Watch:
     """A stream of events; next() gives ("ADDED", object), or None at its end."""

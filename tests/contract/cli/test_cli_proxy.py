@@ -163,14 +163,11 @@ def test_events_pass_as_they_come(proxy, server):
 
 def test_a_client_that_goes_is_gone_for_the_server_too(proxy, server):
     """A hold's connection is its lease, also by this way."""
-    def connections():
-        return len(os.listdir(f"/proc/{server.process.pid}/fd"))
-
-    before = connections()
+    wait_for(lambda: server.connected() == 0, "nobody to be connected")
     watch = urllib.request.urlopen(f"{proxy.url}{rest.SNAPSHOTS}?watch=1", timeout=60)
-    assert connections() > before
+    assert server.connected() == 1
     watch.close()
-    wait_for(lambda: connections() == before, "the connection to be closed")
+    wait_for(lambda: server.connected() == 0, "the connection to be closed")
 
 
 def test_a_client_that_does_not_read_holds_nobody_up(proxy, server):
